@@ -1,0 +1,41 @@
+# One virtual environment, one lock file. Plain `make` lists what there is.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable
+GROUND := pyproject.toml requirements.lock
+
+.PHONY: help run test lint bench lock clean
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/quiz  ## start the quiz with a demonstration study (ARGS="--port 8080" for options)
+	$(BIN)/python run.py $(ARGS)
+
+test: .venv/all  ## run every test (ARGS="-k order" for options)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/all  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/all  ## run every benchmark; each prints its figures
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+lock: .venv/all  ## refresh requirements.lock from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --all-extras --upgrade --no-annotate --no-header --quiet pyproject.toml --output-file requirements.lock
+
+clean:  ## remove the virtual environment and caches; data in instance/ stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/quiz: $(GROUND)
+	$(PYTHON) -m venv .venv
+	$(INSTALL) .
+	@touch $@
+
+.venv/all: $(GROUND)
+	$(PYTHON) -m venv .venv
+	$(INSTALL) ".[generation,cloud,tunnel,postgres,cluster,test]"
+	@touch $@ .venv/quiz
