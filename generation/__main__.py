@@ -1,0 +1,53 @@
+"""`python -m generation COMMAND ...`: one door to every room of this wing.
+
+A command is a module with `add_arguments(parser)` and `run(args) -> int | None` (an exit code); it is imported only
+when it is called, so that asking for help loads no torch. To add one, add its line to COMMANDS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from generation.errors import InputError
+
+COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
+    "phantom": ("generation.phantom.command", "draw a pool of procedural phantoms, for demonstrations and tests"),
+    "corpus": ("generation.corpus", "prepare radiographs for training: cut, resized, near-duplicates grouped, split"),
+    "train": ("generation.train_command", "train the diffusion or the super-resolution network"),
+    "sample": ("generation.diffusion.command", "make synthetic radiographs with a diffusion network"),
+    "upscale": ("generation.superresolution.command", "bring small radiographs to reading size"),
+    "pool": ("generation.mixing", "choose real and synthetic images by lot and write them as a pool"),
+    "audit": ("generation.audit", "find what gives the classes of a pool away besides the picture"),
+    "evaluate": ("generation.evaluation.command", "judge synthetic images by numbers: FID, KID, precision and more"),
+    "neighbours": ("generation.evaluation.memorisation", "find synthetic images too near to training images"),
+    "detect": ("generation.evaluation.detector", "train a machine reader, and let it judge a pool"),
+    "looks": ("generation.evaluation.looks", "draw sets of images to look at: maps, sheets, means, spreads, spectra"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; exit code 2 for bad input, as argparse has it."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser = argparse.ArgumentParser(prog="python -m generation", description="Make, gather and judge the image pool.")
+    choices = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, purpose) in COMMANDS.items():
+        room = choices.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
+        if argv[:1] == [name]:
+            command = import_module(module)
+            command.add_arguments(room)
+    args = parser.parse_args(argv)
+    try:
+        return command.run(args) or 0
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; what is finished is kept", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,233 @@
+"""The audit: can the classes of a pool be told apart without looking at what the images show?
+
+Every cue alone: its AUC (the chance that a synthetic image has more of it than a real one), with an interval at a
+level shared among all cues, and a Mann-Whitney p with Holm's correction. All cues together: a ridge discriminant
+on ranks and their squares, cross-validated, with a p from permuting the truth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+from scipy.stats import mannwhitneyu, norm, rankdata
+
+from generation.arguments import bar, whole
+from generation.audit import cues
+from generation.errors import InputError
+from generation.files import output_folder
+from generation.pool import Case, Pool, Progress, counts, read_table
+
+LEVEL = 0.05
+FOLDS = 5
+RIDGE = 1.0  # in units of the cases of a fold
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One cue's verdict. `ci` is at 1 - 0.05 / cues, `p` is Holm's; the medians are of the cue's own unit."""
+
+    name: str
+    topic: str
+    auc: float
+    ci: tuple[float, float]
+    p: float
+    flagged: bool
+    visible: bool
+    remedy: str
+    real: float
+    synthetic: float
+    values: np.ndarray  # (cases,)
+
+    def as_dict(self) -> dict:
+        plain = {field: getattr(self, field) for field in self.__dataclass_fields__ if field != "values"}
+        return plain | {"ci": list(self.ci)}
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The whole verdict on a pool: its cues (worst first), all together, and remarks on the files."""
+
+    pool: Pool
+    cases: tuple[Case, ...]
+    cues: list[Cue]
+    together: dict[str, float]
+    remarks: list[str]
+
+    @property
+    def flagged(self) -> bool:
+        return any(cue.flagged for cue in self.cues) or self.together["p"] < LEVEL
+
+    def as_dict(self) -> dict:
+        return {
+            "format": 1,
+            "pool": self.pool.name,
+            "counts": counts(self.pool.cases),
+            "flagged": self.flagged,
+            "cues": [cue.as_dict() for cue in self.cues],
+            "together": self.together,
+            "remarks": self.remarks,
+        }
+
+
+def audit(folder: str | Path, permutations: int = 1000, seed: int = 0, progress: Progress | None = None) -> Audit:
+    """Audit the scored cases of a pool folder.
+
+    Reads pools that the quiz would refuse for their sizes or checksums, and remarks on them. Raises InputError when
+    the table cannot be read, an image is none, or a class has fewer than five cases.
+    """
+    found = read_table(folder)
+    cases = found.scored
+    truth = np.array([case.truth == "synthetic" for case in cases])
+    if min(truth.sum(), (~truth).sum()) < FOLDS:
+        raise InputError(
+            f"{folder}: {(~truth).sum()} real and {truth.sum()} synthetic cases; an audit needs {FOLDS} of each"
+        )
+    jobs = (delayed(_measured)(found.path(case), place) for place, case in enumerate(cases))
+    files = []
+    for done, file in enumerate(Parallel(n_jobs=-1, return_as="generator")(jobs), start=1):
+        files.append(file)
+        if progress is not None:
+            progress(done, len(cases))
+    faults = [file for file in files if isinstance(file, str)]
+    if faults:
+        raise InputError(f"{folder}: {len(faults)} image(s) cannot be read:", faults)
+    columns = cues.table(files)
+    together = (
+        _together(np.array(list(columns.values())).T, truth, permutations, seed) if columns else {"auc": 0.5, "p": 1.0}
+    )
+    return Audit(found, cases, judge(columns, truth), together, _remarks(found))
+
+
+def _measured(path: Path, place: int) -> cues.Measured | str:
+    try:
+        return cues.measure(path, place)
+    except InputError as error:
+        return str(error)
+    except OSError as error:
+        return f"{path}: not readable ({error.strerror})"
+
+
+def _remarks(found: Pool) -> list[str]:
+    changed = [
+        case.file
+        for case in found.scored
+        if hashlib.sha256(found.path(case).read_bytes()).hexdigest() != case.sha256.lower()
+    ]
+    return [f"{file}: changed since the pool was written (its checksum differs)" for file in changed]
+
+
+def judge(columns: dict[tuple[str, str], np.ndarray], truth: np.ndarray) -> list[Cue]:
+    """Each cue's verdict, worst first. columns: (cases,) by (topic, name); truth: bool (cases,), True = synthetic."""
+    number = max(len(columns), 1)
+    found = []
+    for (topic, name), values in columns.items():
+        synthetic, real = values[truth], values[~truth]
+        auc = float(mannwhitneyu(synthetic, real).statistic) / (len(synthetic) * len(real))
+        p = float(mannwhitneyu(synthetic, real, method="asymptotic").pvalue)
+        found.append((p, topic, name, auc, values))
+    found.sort(key=lambda entry: entry[:3])
+    verdicts, reached = [], 0.0
+    for rank, (p, topic, name, auc, values) in enumerate(found):
+        reached = min(1.0, max(reached, p * (number - rank)))
+        about = cues.TOPICS[topic]
+        limits = interval(values[truth], values[~truth], LEVEL / number)
+        verdicts.append(
+            Cue(
+                name=f"{topic}: {name}",
+                topic=about.title,
+                auc=auc,
+                ci=limits,
+                p=reached,
+                flagged=reached < LEVEL,
+                visible=about.visible,
+                remedy=about.remedy,
+                real=float(np.median(values[~truth])),
+                synthetic=float(np.median(values[truth])),
+                values=values,
+            )
+        )
+    return verdicts
+
+
+def interval(synthetic: np.ndarray, real: np.ndarray, alpha: float) -> tuple[float, float]:
+    """An interval at 1 - alpha of the AUC of two samples, within 0..1: DeLong's standard error on the logit scale.
+
+    Where the samples do not overlap, that error is nought, and method 5 of Newcombe (Statistics in Medicine 25, 2006,
+    559) is used in its place.
+    """
+    m, n, z = len(synthetic), len(real), norm.isf(alpha / 2)
+    ranks = rankdata(np.r_[synthetic, real])
+    above = (ranks[:m] - rankdata(synthetic)) / n  # each synthetic case against all real ones, and the reverse
+    below = 1 - (ranks[m:] - rankdata(real)) / m
+    auc, error = float(above.mean()), float(np.sqrt(above.var(ddof=1) / m + below.var(ddof=1) / n))
+    if 0 < auc < 1 and error > 0:
+        return tuple(expit(logit(auc) + sign * z * error / (auc * (1 - auc))).item() for sign in (-1, 1))  # type: ignore[return-value]
+
+    def distance(area: float) -> float:
+        both = (1 - area) / (2 - area) + area / (1 + area)
+        return (auc - area) ** 2 - z * z * area * (1 - area) * (1 + ((m + n) / 2 - 1) * both) / (m * n)
+
+    return (0.0, brentq(distance, 1e-9, 1.0)) if auc < 0.5 else (brentq(distance, 0.0, 1 - 1e-9), 1.0)
+
+
+def _together(features: np.ndarray, truth: np.ndarray, permutations: int, seed: int) -> dict[str, float]:
+    """Cross-validated AUC of a ridge discriminant, and its permutation p. features: (cases, cues).
+
+    A ridge fit is linear in the labels, so one matrix a fold serves the truth and all its permutations.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    ranks = np.apply_along_axis(rankdata, 0, features) / len(features) - 0.5
+    design = np.hstack([ranks, ranks**2 - (ranks**2).mean(axis=0)])
+    labels = np.where(truth, 1.0, -1.0)
+    labels = np.column_stack([labels, *(rng.permutation(labels) for _ in range(permutations))])
+    fold = rng.permutation(len(truth)) % FOLDS
+    scores = np.empty_like(labels)
+    for number in range(FOLDS):
+        train, test = fold != number, fold == number
+        middle, spread = design[train].mean(axis=0), design[train].std(axis=0) + 1e-9
+        known, new = (design[train] - middle) / spread, (design[test] - middle) / spread
+        kernel = known @ known.T
+        weights = np.linalg.solve(
+            kernel + RIDGE * len(known) * np.eye(len(known)), labels[train] - labels[train].mean(axis=0)
+        )
+        scores[test] = new @ known.T @ weights
+    ranked = np.apply_along_axis(rankdata, 0, scores)
+    positives = labels > 0
+    count = positives.sum(axis=0)
+    aucs = ((ranked * positives).sum(axis=0) - count * (count + 1) / 2) / (count * (len(truth) - count))
+    return {"auc": float(aucs[0]), "p": float((1 + (aucs[1:] >= aucs[0]).sum()) / (1 + permutations))}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pool", type=Path, metavar="POOL", help="the pool folder")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where audit.json and audit.html go")
+    parser.add_argument(
+        "--permutations", type=whole(99), default=1000, metavar="N", help="for all cues together (default 1000)"
+    )
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N")
+
+
+def run(args: argparse.Namespace) -> int:
+    from generation.audit.page import page
+
+    with bar("images measured") as progress:
+        verdict = audit(args.pool, args.permutations, args.seed, progress)
+    out = output_folder(args.out)
+    figures = json.dumps(verdict.as_dict(), indent=2, ensure_ascii=False)
+    (out / "audit.json").write_text(figures + "\n", encoding="utf-8")
+    (out / "audit.html").write_text(page(verdict), encoding="utf-8")
+    for cue in verdict.cues:
+        if cue.flagged:
+            who = "a viewer could see it" if cue.visible else "only a machine sees it"
+            print(f"FLAGGED {cue.name}: AUC {cue.auc:.2f} [{cue.ci[0]:.2f}, {cue.ci[1]:.2f}], {who}; {cue.remedy}")
+    together = verdict.together
+    print(f"all cues together: AUC {together['auc']:.2f}, p {together['p']:.3g}; see {out / 'audit.html'}")
+    return 3 if verdict.flagged else 0

@@ -1,0 +1,277 @@
+"""Preparing a corpus of radiographs: cut, resized, checked for near-duplicates, split without leaking, and listed.
+
+    hr/IMAGE.png    1024 x 512 by Lanczos
+    lr/IMAGE.png    256 x 128 by area averaging of the former
+    manifest.csv    image,set,original,original_sha256,original_width,original_height,hr_sha256,lr_sha256,group,split
+    corpus.json     what was done, with counts and with the files that could not be used
+
+`group` is shared by near-duplicates, and a group lies on one side of the split: never two versions of one radiograph
+on both. Work that was interrupted goes on where it was: `done.jsonl` remembers what is finished.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from PIL import Image
+
+from generation import duplicates, radiographs
+from generation.arguments import bar, whole
+from generation.errors import InputError
+from generation.pool import Progress
+
+COLUMNS = (
+    "image", "set", "original", "original_sha256", "original_width", "original_height",
+    "hr_sha256", "lr_sha256", "group", "split",
+)  # fmt: skip
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One radiograph to prepare: its name in the corpus, its set, its file, and what to cut away."""
+
+    image: str
+    set: str
+    path: Path
+    original: str  # the path within the source
+    margins: radiographs.Margins
+
+
+def plan(source: Path, margins: dict[str, radiographs.Margins] | radiographs.Margins) -> tuple[list[Task], list[str]]:
+    """The radiographs below `source`, and remarks on sets that are not as published.
+
+    Folders of `source` that bear a public set's name are that set; else every image belongs to a set with the
+    folder's own name.
+    """
+    if not source.is_dir():
+        raise InputError(
+            f"{source}: no such folder; expected radiographs, or the folders {', '.join(radiographs.SETS)}"
+        )
+    public = {name: source / name for name in radiographs.SETS if (source / name).is_dir()}
+    folders = public or {source.resolve().name: source}
+    tasks, remarks = [], []
+    for name, folder in folders.items():
+        known = radiographs.SETS.get(name)
+        paths = radiographs.find(folder, known.within if known else "")
+        if known and len(paths) != known.count:
+            remarks.append(f"{name}: {len(paths)} radiographs found, {known.count} published")
+        cut = margins if isinstance(margins, radiographs.Margins) else margins.get(name, radiographs.Margins())
+        tasks += [
+            Task(f"{name}-{number:05d}", name, path, path.relative_to(source).as_posix(), cut)
+            for number, path in enumerate(paths, start=1)
+        ]
+    if not tasks:
+        raise InputError(f"{source}: holds no radiograph ({', '.join(radiographs.SUFFIXES)})")
+    return tasks, remarks
+
+
+def prepare(
+    source: str | Path,
+    out: str | Path,
+    margins: radiographs.Margins | dict[str, radiographs.Margins] | None = None,
+    size: tuple[int, int] = radiographs.HIGH,
+    parts: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
+    workers: int = -1,
+    progress: Progress | None = None,
+) -> dict:
+    """Prepare a corpus as the module says, and return what corpus.json says.
+
+    parts: the shares of train, validation and test. workers: processes, -1 for one a core.
+    Files that cannot be used are left out and listed under `unusable`. Raises InputError when nothing can be used, or
+    when `out` was begun with other settings.
+    """
+    source, out = Path(source), Path(out)
+    tasks, remarks = plan(source, margins or radiographs.Margins())
+    settings = {
+        "source": source.name,
+        "size": list(size),
+        "margins": {name: asdict(cut) for name, cut in sorted({task.set: task.margins for task in tasks}.items())},
+    }
+    earlier = _resume(out, settings)
+    done = {task.image: earlier[task.image] for task in tasks if _finished(out, task, earlier.get(task.image))}
+    todo = [task for task in tasks if task.image not in done]
+    unusable = []
+    results = Parallel(n_jobs=workers, return_as="generator_unordered")(
+        delayed(_prepare)(task, out, size) for task in todo
+    )
+    with (out / "done.jsonl").open("a", encoding="utf-8") as journal:
+        for count, (image, record) in enumerate(results, start=1):
+            if isinstance(record, str):
+                unusable.append(record)
+            else:
+                done[image] = record
+                journal.write(json.dumps(record) + "\n")
+                journal.flush()
+            if progress is not None:
+                progress(len(tasks) - len(todo) + count, len(tasks))
+    rows = [done[task.image] for task in tasks if task.image in done]
+    if not rows:
+        raise InputError(f"{source}: no radiograph could be used", sorted(unusable))
+    groups = duplicates.groups(_signatures(out, rows))
+    splits = split(groups, parts, seed)
+    _write_manifest(out, rows, groups, splits)
+    summary = {
+        "format": 1, **settings, "seed": seed, "parts": list(parts), "images": len(rows),
+        "distinct": int(groups.max()) + 1, "sets": dict(Counter(row["set"] for row in rows)),
+        "splits": {name: int((splits == name).sum()) for name in SPLITS},
+        "remarks": remarks, "unusable": sorted(unusable),
+    }  # fmt: skip
+    (out / "corpus.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return summary
+
+
+def split(groups: np.ndarray, parts: Iterable[float], seed: int) -> np.ndarray:
+    """`train`, `validation` or `test` for each image (n,), whole groups together, in about the shares of `parts`."""
+    shares = np.array(list(parts), dtype=float)
+    if len(shares) != 3 or (shares < 0).any() or not shares.sum() > 0:
+        raise ValueError(f"expected three shares that are not all zero, got {shares.tolist()}")
+    sizes = np.bincount(groups)
+    room = shares / shares.sum() * len(groups)
+    chosen = np.empty(len(sizes), dtype=int)
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(sizes))
+    for group in sorted(order, key=lambda number: -sizes[number]):  # large groups first, while there is room
+        chosen[group] = int(np.argmax(room))
+        room[chosen[group]] -= sizes[group]
+    return np.array(SPLITS)[chosen[groups]]
+
+
+def read_manifest(folder: str | Path) -> list[dict[str, str]]:
+    """The rows of a prepared corpus. Raises InputError naming what is missing."""
+    path = Path(folder) / "manifest.csv"
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            table = csv.DictReader(stream)
+            absent = [column for column in COLUMNS if column not in (table.fieldnames or ())]
+            if absent:
+                raise InputError(f"{path}: missing column(s) {', '.join(absent)}")
+            return list(table)
+    except OSError as error:
+        raise InputError(f"{path}: not readable; expected a folder that `generation corpus` made") from error
+
+
+def _prepare(task: Task, out: Path, size: tuple[int, int]) -> tuple[str, dict | str]:
+    """Prepare one radiograph; the record for the journal, or what is wrong with the file."""
+    try:
+        original = radiographs.read(task.path)
+        sharp = radiographs.high(radiographs.crop(original, task.margins), size)
+        sums = {}
+        for name, image in (("hr", sharp), ("lr", radiographs.low(sharp))):
+            target = out / name / f"{task.image}.png"
+            image.save(target, format="PNG")
+            sums[name] = hashlib.sha256(target.read_bytes()).hexdigest()
+    except InputError as error:
+        return task.image, str(error)
+    except ValueError as error:
+        return task.image, f"{task.path}: {error}"
+    data = task.path.read_bytes()
+    return task.image, {
+        "image": task.image,
+        "set": task.set,
+        "original": task.original,
+        "original_sha256": hashlib.sha256(data).hexdigest(),
+        "original_width": original.width,
+        "original_height": original.height,
+        "hr_sha256": sums["hr"],
+        "lr_sha256": sums["lr"],
+        "modified": task.path.stat().st_mtime_ns,
+    }
+
+
+def _resume(out: Path, settings: dict) -> dict[str, dict]:
+    """The records of an earlier run into `out`, if it had the same settings; makes the folders."""
+    begun = out / "done.jsonl"
+    try:
+        if begun.exists():
+            text = begun.read_text(encoding="utf-8")
+            if not text.endswith("\n"):  # cut off in the middle of a line: the next one must not join it
+                begun.write_text(text + "\n", encoding="utf-8")
+            first, *lines = text.splitlines()
+            if json.loads(first) != settings:
+                raise InputError(f"{out}: was begun with other settings: {first}; choose a new folder")
+            return {record["image"]: record for record in map(_whole_line, lines) if record}
+        if out.exists() and any(out.iterdir()):
+            raise InputError(f"{out}: already there and not empty; a corpus is prepared into a new folder")
+        for name in ("hr", "lr"):
+            (out / name).mkdir(parents=True)
+        begun.write_text(json.dumps(settings) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})") from error
+    return {}
+
+
+def _whole_line(line: str) -> dict | None:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:  # the run was cut off while it wrote this line
+        return None
+
+
+def _finished(out: Path, task: Task, record: dict | None) -> bool:
+    return (
+        record is not None
+        and record["original"] == task.original
+        and record["modified"] == task.path.stat().st_mtime_ns
+        and all((out / name / f"{task.image}.png").exists() for name in ("hr", "lr"))
+    )
+
+
+def _signatures(out: Path, rows: list[dict]) -> list[duplicates.Signature]:
+    def signature(row: dict) -> duplicates.Signature:
+        with Image.open(out / "lr" / f"{row['image']}.png") as image:
+            return duplicates.signature(image)
+
+    return Parallel(n_jobs=-1, prefer="threads")(delayed(signature)(row) for row in rows)
+
+
+def _write_manifest(out: Path, rows: list[dict], groups: np.ndarray, splits: np.ndarray) -> None:
+    with (out / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(stream, COLUMNS, extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        for row, group, part in zip(rows, groups, splits, strict=True):
+            table.writerow({**row, "group": f"g{group + 1:05d}", "split": part})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    names = ", ".join(radiographs.SETS)
+    parser.add_argument(
+        "--source", type=Path, required=True, metavar="DIR", help=f"radiographs, or the folders {names}"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the prepared corpus; goes on where it was"
+    )
+    parser.add_argument(
+        "--margins",
+        type=radiographs.parse_margins,
+        default="none",
+        metavar="WHICH",
+        help="first (each public set its own), journal (all alike), none (default), or TOP,LEFT,BOTTOM,RIGHT in px",
+    )
+    parser.add_argument("--size", type=whole(4), nargs=2, default=radiographs.HIGH, metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument(
+        "--split", type=whole(0), nargs=3, default=(80, 10, 10), metavar=("TRAIN", "VALIDATION", "TEST")
+    )
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the split (default 0)")
+    parser.add_argument("--workers", type=whole(1), default=-1, metavar="N", help="processes (default one a core)")
+
+
+def run(args: argparse.Namespace) -> None:
+    if any(side % 4 for side in args.size) or not any(args.split):
+        raise InputError("--size needs multiples of 4, --split three shares that are not all 0")
+    with bar("radiographs prepared") as progress:
+        summary = prepare(
+            args.source, args.out, args.margins, tuple(args.size), args.split, args.seed, args.workers, progress
+        )
+    for remark in [*summary["remarks"], *summary["unusable"]]:
+        print(f"note: {remark}")
+    print(f"{args.out}: {summary['images']} images of {summary['distinct']} distinct radiographs; {summary['splits']}")

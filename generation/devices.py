@@ -1,0 +1,68 @@
+"""Where networks run, and in which precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal, TypeVar
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import find_executable_batch_size
+from torch import nn
+
+from generation.errors import InputError
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "bf16", "fp16")
+N = TypeVar("N", bound=nn.Module)
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def start(device: str = "auto") -> PartialState:
+    """This process among those of `accelerate launch` (one, without it), and its device.
+
+    Raises InputError when the device asked for is not there; `auto` takes what there is.
+    """
+    there = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there[device]:
+        raise InputError(f"device {device} was asked for, and this machine has none that PyTorch can use")
+    return PartialState(cpu=device == "cpu")
+
+
+def resolve(precision: Precision, device: torch.device) -> Precision:
+    """What `auto` means on this device: half precision where the hardware computes in it, else fp32."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    if device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return "bf16" if cpu_computes_bf16() else "fp32"
+    return "fp32"
+
+
+def cpu_computes_bf16() -> bool:
+    """Whether the processor multiplies bfloat16 itself; elsewhere it is emulated, and slower than fp32."""
+    abilities = torch.cpu.get_capabilities()
+    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager:
+    """A context in which convolutions, products and attention run in the (resolved) precision."""
+    dtypes = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    return torch.autocast(device.type, dtypes[precision]) if precision in dtypes else nullcontext()
+
+
+def fill(work: Callable[[int], None], batch: int | None, device: torch.device, cpu: int, gpu: int) -> None:
+    """Call `work(images at a time)`: with `batch` where it was asked for, else with `cpu`, or on a GPU with `gpu`
+    and ever fewer until the memory is enough. `work` goes on where it was when it is called again."""
+    if batch or device.type == "cpu":
+        work(batch or cpu)
+    else:
+        find_executable_batch_size(work, starting_batch_size=gpu)()
+
+
+def prepared(network: N, device: torch.device) -> N:
+    """The network on the device, its weights laid out channels-last, which convolutions prefer."""
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

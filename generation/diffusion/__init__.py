@@ -1,0 +1,1 @@
+"""Low-resolution radiographs by diffusion: networks, noise schedules, checkpoints, sampling."""

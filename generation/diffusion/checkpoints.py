@@ -1,0 +1,55 @@
+"""Opening the diffusion networks: the authors' `ddpm-model-epNN.pth`, and what `generation train` writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from generation.diffusion.recommended import RecommendedUNet
+from generation.diffusion.unet import PanoDiffUNet
+from generation.errors import InputError
+from generation.weights import adopt, file_of, read_pickle, read_safetensors, weights_under
+
+Network = PanoDiffUNet | RecommendedUNet
+FLASH = "down_blocks.0.2.to_qkv.weight"
+
+
+def load(path: str | Path) -> Network:
+    """The network in a checkpoint, with its averaged (EMA) weights, on the CPU and ready to sample.
+
+    A `.safetensors` file or the run's folder is ours; anything else must be the authors' format, with
+    `ema_model_state`. Raises InputError that names what is wrong: missing, cut short, would run code, not this
+    network, trained with the authors' flash-attention flag.
+    """
+    path = file_of(Path(path))
+    network = _ours(path) if path.suffix == ".safetensors" else _authors(path)
+    return network.eval().requires_grad_(False)
+
+
+def build(design: str, config: dict) -> Network:
+    """A network with fresh weights. Raises ValueError for a design or a size that there is not."""
+    if design == "published":
+        return PanoDiffUNet(**config)
+    if design == "recommended":
+        return RecommendedUNet(**config)
+    raise ValueError(f"design {design!r} is neither published nor recommended")
+
+
+def _authors(path: Path) -> PanoDiffUNet:
+    state = weights_under(read_pickle(path), "ema_model_state", path)
+    if FLASH in state:
+        raise InputError(f"{path} was trained with the flash-attention flag, which is another network: it has {FLASH}")
+    network = PanoDiffUNet()
+    adopt(network, state, path)
+    return network
+
+
+def _ours(path: Path) -> Network:
+    state, about = read_safetensors(path)
+    if about.get("stage") != "diffusion":
+        raise InputError(f"{path} is of stage {about.get('stage')!r}, expected 'diffusion'")
+    try:
+        network = build(about["design"], about["config"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} describes no network of ours: {error}") from None
+    adopt(network, state, path)
+    return network

@@ -1,0 +1,110 @@
+"""`python -m generation sample`: a folder of synthetic radiographs from a trained network."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from tqdm import tqdm
+
+from generation import devices, runs
+from generation.arguments import whole
+from generation.diffusion import checkpoints
+from generation.diffusion.sampling import DEFAULTS, NOISES, Sampling, denoise
+from generation.diffusion.schedule import SOLVERS, STEPS
+from generation.errors import InputError
+from generation.files import sha256
+from generation.weights import file_of
+
+CPU_BATCH, GPU_BATCH = 4, 128
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--checkpoint", type=Path, required=True, help="ddpm-model-epNN.pth, or the folder of our run")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the images; a run stopped here is resumed")
+    parser.add_argument("--count", type=whole(1), default=100, help="how many images (default: 100)")
+    parser.add_argument("--seed", type=whole(0), default=0, help="image i depends on the seed and i alone (default: 0)")
+    parser.add_argument("--sampler", choices=SOLVERS, help="default: ddim for the authors' files, dpm++ for ours")
+    parser.add_argument("--steps", type=whole(1), help="denoising steps (default: 250 for ddim, else 25)")
+    parser.add_argument(
+        "--eta", type=float, help="noise added again by ddim, 0 to 1 (default: 1 for the authors' files)"
+    )
+    parser.add_argument("--noise", choices=NOISES, default="image", help="authors: the noise of their batches of 32")
+    parser.add_argument("--source", help="data set to imitate, for a network trained with --settings data.conditional")
+    parser.add_argument("--device", choices=devices.DEVICES, default="auto")
+    parser.add_argument("--precision", choices=devices.PRECISIONS, default="auto", help="default: what the device does")
+    parser.add_argument("--batch", type=whole(1), help="images at a time (default: 4 on a CPU, what fits on a GPU)")
+    parser.add_argument("--compile", action="store_true", help="compile the network first, which takes minutes")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Sample what is missing of `--count` images; under `accelerate launch`, each process takes every n-th."""
+    state = devices.start(args.device)
+    network = devices.prepared(checkpoints.load(args.checkpoint), state.device)
+    sampling, source = _sampling(args, network.design), _source(args.source, network.sources)
+    precision = devices.resolve(args.precision, state.device)
+    with state.main_process_first():
+        runs.begin(args.out / "samples.json", _sheet(args, sampling, precision))
+    if args.compile:
+        network.compile(dynamic=False)
+    numbers = range(args.count)[state.process_index :: state.num_processes]
+    missing = [number for number in numbers if not _file(args.out, number).is_file()]
+    shape = (network.in_channels, *network.size)
+    bar = tqdm(total=len(missing) * sampling.steps, desc="sampling", unit="step", disable=not state.is_main_process)
+
+    def make(batch_size: int) -> None:
+        while missing:
+            batch = missing[:batch_size]
+            noise = NOISES[args.noise](args.seed, batch, shape)
+            on_step = partial(bar.update, len(batch))
+            pictures = denoise(network, noise, sampling, precision=precision, source=source, on_step=on_step)
+            for number, picture in zip(batch, pictures, strict=True):
+                runs.save_image(_file(args.out, number), picture.squeeze(0).numpy())
+            del missing[: len(batch)]
+
+    with bar:
+        devices.fill(make, args.batch, state.device, CPU_BATCH, GPU_BATCH)
+    print(f"{len(numbers)} of {args.count} images made by process {state.process_index + 1}, in {args.out}")
+
+
+def _sheet(args: argparse.Namespace, sampling: Sampling, precision: devices.Precision) -> dict[str, Any]:
+    """What decides the images, for whoever finds them, and to resume nothing else."""
+    return {
+        "stage": "diffusion",
+        "checkpoint": args.checkpoint.name,
+        "sha256": sha256(file_of(args.checkpoint)),
+        "seed": args.seed,
+        "noise": args.noise,
+        "source": args.source,
+        **dataclasses.asdict(sampling),
+        "precision": precision,
+        "torch": torch.__version__,
+        "diffusers": diffusers.__version__,
+    }
+
+
+def _file(folder: Path, number: int) -> Path:
+    return folder / f"{number:05d}.png"
+
+
+def _sampling(args: argparse.Namespace, design: str) -> Sampling:
+    sampler = args.sampler or DEFAULTS[design].sampler
+    base = next((default for default in DEFAULTS.values() if default.sampler == sampler), Sampling(sampler))
+    steps, eta = args.steps or base.steps, base.eta if args.eta is None else args.eta
+    faults = [f"--steps: expected 1 to {STEPS}, got {steps}"] if steps > STEPS else []
+    faults += [f"--eta: expected 0 to 1, got {eta}"] if not 0 <= eta <= 1 else []
+    faults += [f"--eta: only ddim adds noise, the sampler is {sampler}"] if eta and sampler != "ddim" else []
+    if faults:
+        raise InputError("these settings of the sampler cannot be used", faults)
+    return Sampling(sampler, steps, eta)
+
+
+def _source(name: str | None, known: tuple[str, ...]) -> int:
+    if name is not None and name not in known:
+        raise InputError(f"--source {name}: this network knows {', '.join(known) or 'no sources'}")
+    return known.index(name) + 1 if name else 0

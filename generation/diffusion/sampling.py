@@ -1,0 +1,118 @@
+"""Pictures out of noise: any image by its number, the same in any batch and on any number of processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from generation.devices import Precision, autocast
+from generation.diffusion.checkpoints import Network
+from generation.diffusion.schedule import STEPS, Sampler, scheduler
+from generation.settings import explained
+
+AUTHORS_BATCH = 32
+
+NoiseMode = Literal["image", "authors"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How noise becomes a picture."""
+
+    sampler: Sampler = explained("dpm++", "solver: ddim (published), dpm++ or unipc (good from 20 steps on)")  # noqa: RUF009
+    steps: int = explained(25, "denoising steps", least=1, most=STEPS)
+    eta: float = explained(
+        0.0, "noise added again at each step; only ddim has it: 0 none, 1 as published", least=0, most=1
+    )
+
+
+DEFAULTS = {"published": Sampling("ddim", 250, 1.0), "recommended": Sampling()}
+
+
+class Noise(Protocol):
+    """Called again and again: the first noise, then that of each step, float32 (B, C, H, W) on the CPU."""
+
+    def __call__(self) -> Tensor: ...
+
+
+class ImageNoise:
+    """Each image draws from a generator of its own, seeded by the run's seed and the image's number."""
+
+    def __init__(self, seed: int, numbers: Sequence[int], shape: tuple[int, int, int]):
+        self.shape = shape
+        self.generators = [torch.Generator().manual_seed(image_seed(seed, number)) for number in numbers]
+
+    def __call__(self) -> Tensor:
+        return torch.stack([torch.randn(self.shape, generator=generator) for generator in self.generators])
+
+
+class AuthorsNoise:
+    """The noise of the authors' script: batches of 32, batch b drawn as a whole from seed + b.
+
+    Image i is place i % 32 of batch i // 32, whichever images are made together here.
+    """
+
+    def __init__(self, seed: int, numbers: Sequence[int], shape: tuple[int, int, int]):
+        self.shape = shape
+        self.places = [divmod(number, AUTHORS_BATCH) for number in numbers]
+        self.generators = {batch: torch.Generator().manual_seed(seed + batch) for batch, _ in self.places}
+
+    def __call__(self) -> Tensor:
+        whole = {
+            batch: torch.randn((AUTHORS_BATCH, *self.shape), generator=generator)
+            for batch, generator in self.generators.items()
+        }
+        return torch.stack([whole[batch][place] for batch, place in self.places])
+
+
+NOISES: dict[str, Callable[[int, Sequence[int], tuple[int, int, int]], Noise]] = {
+    "image": ImageNoise,
+    "authors": AuthorsNoise,
+}
+
+
+def image_seed(seed: int, number: int) -> int:
+    """The 64-bit seed of one image: numpy's SeedSequence over the run's seed and the image's number."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0])
+
+
+@torch.inference_mode()
+def denoise(
+    network: Network,
+    noise: Noise,
+    sampling: Sampling,
+    *,
+    precision: Precision = "fp32",
+    source: int = 0,
+    on_step: Callable[[], object] = lambda: None,
+) -> Tensor:
+    """Pictures (B, C, H, W) in [0, 1], float32 on the CPU, from as many draws of noise as the solver needs.
+
+    The network stays where it is; the noise is drawn on the CPU, so that every device gives the same pictures up to
+    rounding. source: number of the data set asked for, from 1; 0 for any.
+    """
+    device = next(network.parameters()).device
+    solver = scheduler(network.design, sampling.sampler)
+    solver.set_timesteps(sampling.steps, device=device)
+    stochastic = sampling.sampler == "ddim" and sampling.eta > 0
+    x = noise().to(device, memory_format=torch.channels_last)
+    context = {"source": torch.full((len(x),), source, device=device)} if source else {}
+    with ThreadPoolExecutor(1) as host:
+        for timestep in solver.timesteps:
+            drawn = host.submit(noise) if stochastic else None  # while the network computes
+            with autocast(precision, device):
+                output = network(x, timestep, **context).float()
+            options: dict[str, Any] = {}
+            if sampling.sampler == "ddim":
+                options = {"eta": sampling.eta, "use_clipped_model_output": True}
+            if drawn:
+                options["variance_noise"] = drawn.result().to(device)
+            x = solver.step(output, timestep, x, **options).prev_sample
+            on_step()
+    return (x.clamp(-1, 1) / 2 + 0.5).cpu()

@@ -1,0 +1,133 @@
+"""Training a diffusion network: its settings, and the loss on noise or velocity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.random import Generator
+from torch import Tensor, nn
+
+from generation.diffusion.checkpoints import build
+from generation.diffusion.sampling import ImageNoise, Sampling, denoise
+from generation.diffusion.schedule import STEPS, scheduler
+from generation.errors import InputError
+from generation.examples import Example, Pictures
+from generation.settings import explained
+from generation.training import Optimiser, Training, contact_sheet
+
+SOURCE_DROPPED = 0.1  # share of the pictures whose source is not told, so that the network also serves "any"
+
+
+@dataclass(frozen=True)
+class DiffusionNetwork:
+    """What is trained."""
+
+    design: Literal["published", "recommended"] = explained(
+        "recommended", "published: PanoDiff's U-Net, which estimates the noise; recommended: ours, the velocity"
+    )
+    widths: tuple[int, ...] = explained((64, 128, 256, 256), "channels of each level, each half the size of the last")
+    attention: tuple[int, ...] = explained((16, 32), "heights of the levels that attend (recommended design only)")
+    blocks: int = explained(2, "residual blocks a level (recommended design only)", least=1)
+    patch: int = explained(1, "side of the squares of pixels taken as channels (recommended design only)", least=1)
+    conditional: bool = explained(False, "whether a source data set can be asked for (recommended design only)")
+    loss: Literal["l1", "l2"] = explained("l2", "distance between the estimate and the truth")
+
+
+@dataclass(frozen=True)
+class DiffusionSettings:
+    """Everything that decides a training of the first stage, beside the corpus and the seed."""
+
+    network: DiffusionNetwork = field(default_factory=DiffusionNetwork)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    training: Training = field(default_factory=Training)
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+PRESETS = {
+    "recommended": DiffusionSettings(),
+    "published": DiffusionSettings(
+        DiffusionNetwork("published", (64, 128, 256, 512), loss="l1"),
+        Optimiser(clip=0.0, ema=0.996),
+        Training(epochs=110, batch=4, precision="fp32"),
+        Sampling("ddim", 250, 1.0),
+    ),
+    "phantom": DiffusionSettings(
+        DiffusionNetwork(widths=(48, 64, 96), attention=(8,), patch=4),
+        Optimiser(learning_rate=1e-3, warmup=50, ema=0.995),
+        Training(epochs=90, batch=8, precision="fp32", save_every=200, look_every=10),
+    ),
+}
+
+
+PICTURES = "lr"
+
+
+class DiffusionTask:
+    """One network that learns to undo noise (`generation.training.Task`)."""
+
+    def __init__(self, settings: DiffusionSettings, pictures: Pictures):
+        design, (height, width) = settings.network.design, pictures.pixels.shape[1:]
+        config: dict[str, Any] = {"widths": list(settings.network.widths)}
+        if design == "published":
+            config["size"] = [height, width]
+        if design == "recommended":
+            config |= {
+                "height": height,
+                "width": width,
+                "attention": list(settings.network.attention),
+                "blocks": settings.network.blocks,
+                "patch": settings.network.patch,
+                "sources": list(pictures.names) if settings.network.conditional else [],
+            }
+        try:
+            self.network = build(design, config)
+        except ValueError as error:
+            raise InputError(f"[network] cannot be built for pictures of {width} x {height}: {error}") from None
+        if design == "published" and settings.network.conditional:
+            raise InputError("network.conditional: the published design knows no sources")
+        self.settings = settings
+        self.networks: dict[str, nn.Module] = {"network": self.network}
+        self.about = {"stage": "diffusion", "design": design, "config": config}
+        self.solver = scheduler(design, "ddim")
+
+    def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
+        """A picture in [-1, 1], the noise to be added, and how much of it."""
+        shape = (self.network.in_channels, *pixels.shape)
+        picture = np.broadcast_to(pixels / np.float32(127.5) - 1, shape)
+        told = self.settings.network.conditional and rng.random() >= SOURCE_DROPPED
+        return {
+            "picture": torch.from_numpy(picture.copy()),
+            "noise": torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)),
+            "timestep": torch.tensor(int(rng.integers(STEPS))),
+            "source": torch.tensor(source if told else 0),
+        }
+
+    def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
+        """The distance between what the network estimates and the noise (published) or the velocity (recommended)."""
+        picture, noise, timestep = batch["picture"], batch["noise"], batch["timestep"]
+        noisy = self.solver.add_noise(picture, noise, timestep).contiguous(memory_format=torch.channels_last)
+        if self.network.design == "published":
+            target, estimate = noise, network(noisy, timestep)
+        else:
+            target = self.solver.get_velocity(picture, noise, timestep)
+            estimate = network(noisy, timestep, batch["source"])
+        distance = F.l1_loss if self.settings.network.loss == "l1" else F.mse_loss
+        return {"loss": distance(estimate.float(), target)}
+
+    def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
+        """The training loss, on pictures kept apart and with noise that stays the same."""
+        return self.losses("network", network, batch)["loss"]
+
+    def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
+        """Samples from the same seeds every time: the figure that shows a training's progress."""
+        noise = ImageNoise(0, range(count), (self.network.in_channels, *self.network.size))
+        return contact_sheet(denoise(self.network, noise, self.settings.sampling).mean(1, keepdim=True))
+
+
+def make_task(settings: DiffusionSettings, pictures: Pictures) -> DiffusionTask:
+    """The task of this stage, for the pictures of a corpus. Raises InputError when settings do not fit them."""
+    return DiffusionTask(settings, pictures)

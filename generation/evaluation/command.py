@@ -1,0 +1,211 @@
+"""`python -m generation evaluate`: every measure of every pair of a real and a synthetic set, with what it is worth."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from generation.arguments import bar, whole
+from generation.errors import InputError
+from generation.evaluation import distances, features
+from generation.files import output_folder
+from generation.mixing import Candidate, candidates
+
+LEAST = 10  # images a set; below, every measure is noise
+PARTIAL = 0.05  # the interval is at 95 %
+Measure = Callable[[np.ndarray, np.ndarray], float]
+
+MEASURES: dict[str, Measure] = {
+    "frechet": distances.frechet_distance,
+    "kid": distances.kid,
+    "precision": lambda real, synthetic: distances.precision_recall(real, synthetic)[0],
+    "recall": lambda real, synthetic: distances.precision_recall(real, synthetic)[1],
+    "density": lambda real, synthetic: distances.density_coverage(real, synthetic)[0],
+    "coverage": lambda real, synthetic: distances.density_coverage(real, synthetic)[1],
+}
+
+
+@dataclass(frozen=True)
+class Set:
+    """One folder of images, with its features by space."""
+
+    name: str
+    images: list[Candidate]
+    features: dict[str, np.ndarray]
+
+
+def estimate(measure: Measure, real: np.ndarray, synthetic: np.ndarray, repeats: int, seed: int) -> dict:
+    """A measure's value with an interval, and the same measure of real images against other real ones.
+
+    The interval is the delete-half jackknife (Shao and Wu, 1989): the measure of random halves of both sets spreads
+    about as the measure of the whole does; it is centred on the value of the whole. The floor compares two random
+    halves of the real set. As most measures depend on the number of images, `halves` gives the synthetic mean at the
+    floor's own numbers: compare these two.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    value = measure(real, synthetic)
+    half, other = len(real) // 2, min(len(real) // 2, len(synthetic))
+    found, floor = [], []
+    for _ in range(repeats):
+        order = np.sort(rng.permutation(len(real))[:half]), rng.permutation(len(synthetic))
+        rest = np.setdiff1d(np.arange(len(real)), order[0])
+        found.append(measure(real[order[0]], synthetic[np.sort(order[1][:other])]))
+        floor.append(measure(real[order[0]], real[rest]))
+    halves, spread = float(np.mean(found)), np.quantile(found, (PARTIAL / 2, 1 - PARTIAL / 2))
+    return {
+        "value": value,
+        "ci": [float(value + edge - halves) for edge in spread],
+        "halves": {"images": [half, other], "value": halves},
+        "floor": {"value": float(np.mean(floor)), "ci": np.quantile(floor, (PARTIAL / 2, 1 - PARTIAL / 2)).tolist()},
+    }
+
+
+def compare(real: Set, synthetic: Set, repeats: int, seed: int) -> dict:
+    """All measures of a pair in all spaces, and the Frechet distance from each of the real set's sources."""
+    measures: dict[str, dict] = {}
+    by_source: dict[str, dict[str, float]] = {}
+    seconds: dict[str, float] = {}
+    for space, own in real.features.items():
+        name, _, classes = space.partition(".")
+        if classes:
+            score = distances.inception_score(synthetic.features[space])
+            measures[f"{name}.inception_score"] = {
+                "value": score, "floor": {"value": distances.inception_score(own)}, "ci": None,
+            }  # fmt: skip
+            continue
+        theirs = synthetic.features[space]
+        if space == "radiomic":  # each feature in units of the real set's spread
+            middle, spread = own.mean(axis=0), own.std(axis=0) + 1e-9
+            own, theirs = (own - middle) / spread, (theirs - middle) / spread
+        for measure, compute in {**MEASURES, **({"cmmd": distances.cmmd} if name == "clip" else {})}.items():
+            begun = time.perf_counter()
+            measures[f"{name}.{measure}"] = estimate(compute, own, theirs, repeats, seed)
+            seconds[f"{name}.{measure}"] = round(time.perf_counter() - begun, 3)
+        sources = np.array([image.source for image in real.images])
+        by_source[name] = {
+            str(source): distances.frechet_distance(own[sources == source], theirs)
+            for source in np.unique(sources)
+            if (sources == source).sum() >= LEAST and len(np.unique(sources)) > 1
+        }
+    return {
+        "real": real.name,
+        "synthetic": synthetic.name,
+        "measures": measures,
+        "frechet_by_source": by_source,
+        "seconds": seconds,
+    }
+
+
+def _sets(folders: Sequence[Path], truth: str) -> list[tuple[str, list[Candidate]]]:
+    found = [(folder.resolve().name, candidates([folder], truth, with_training=True)) for folder in folders]
+    small = [f"{name}: {len(images)} images" for name, images in found if len(images) < LEAST]
+    if small:
+        raise InputError(f"each set needs {LEAST} images at least:", small)
+    if len({name for name, _ in found}) < len(found):
+        raise InputError(f"the {truth} folders need names that differ, got {', '.join(name for name, _ in found)}")
+    return found
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--real", type=Path, nargs="+", required=True, metavar="DIR", help="real sets, as many as wanted"
+    )
+    parser.add_argument(
+        "--synthetic", type=Path, nargs="+", required=True, metavar="DIR", help="synthetic sets, in order"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="evaluation.json, evaluation.csv, curves"
+    )
+    parser.add_argument("--inception", type=Path, metavar="FILE", help=f"{features.INCEPTION_FILE}, for the FID proper")
+    parser.add_argument("--dinov2", type=Path, metavar="DIR", help="folder of a DINOv2 model, for Frechet-DINOv2")
+    parser.add_argument("--clip", type=Path, metavar="DIR", help="folder of a CLIP model, for CMMD")
+    parser.add_argument(
+        "--steps", type=whole(0), default=300, metavar="N", help="to train the embedding (default 300, 0: none)"
+    )
+    parser.add_argument(
+        "--repeats", type=whole(2), default=20, metavar="N", help="for intervals and floors (default 20)"
+    )
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N")
+
+
+def run(args: argparse.Namespace) -> None:
+    real, synthetic = _sets(args.real, "real"), _sets(args.synthetic, "synthetic")
+    output_folder(args.out)
+    spaces = [features.radiomic()]
+    spaces += [features.inception(args.inception)] if args.inception else []
+    spaces += [features.transformer(name, getattr(args, name)) for name in ("dinov2", "clip") if getattr(args, name)]
+    if args.steps:
+        paths = [image.path for _, images in real for image in images]
+        with bar("embedding trained") as progress:
+            spaces.append(
+                features.embedding(paths, args.steps, args.seed, args.out / "embedding.safetensors", progress)
+            )
+    with tempfile.TemporaryDirectory(dir=args.out) as scratch:
+        sets: dict[str, list[Set]] = {"real": [], "synthetic": []}
+        for role, found in (("real", real), ("synthetic", synthetic)):
+            for number, (name, images) in enumerate(found):
+                with bar(f"features of {name}") as progress:
+                    place = Path(scratch, f"{role}{number}")
+                    own = features.extract(spaces, [image.path for image in images], place, progress)
+                sets[role].append(Set(name, images, own))
+        pairs = [compare(a, b, args.repeats, args.seed) for a in sets["real"] for b in sets["synthetic"]]
+    summary = {
+        "format": 1,
+        "images": {role: {one.name: len(one.images) for one in found} for role, found in sets.items()},
+        "spaces": {space.name: {"weights": space.weights, "seconds": round(space.seconds, 2)} for space in spaces},
+        "repeats": args.repeats,
+        "seed": args.seed,
+        "measures": pairs[0]["measures"],
+        "pairs": pairs,
+    }
+    (args.out / "evaluation.json").write_text(
+        json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    _write_table(args.out / "evaluation.csv", pairs)
+    if len(synthetic) > 1:
+        _draw_curves(args.out / "curves.svg", pairs)
+    for pair in pairs:
+        print(f"{pair['real']} against {pair['synthetic']} (in brackets 95 %; real against real at the same numbers)")
+        for name, found in pair["measures"].items():
+            ci = "" if found["ci"] is None else f" [{found['ci'][0]:.4g}, {found['ci'][1]:.4g}]"
+            print(f"  {name}: {found['value']:.4g}{ci}; floor {found['floor']['value']:.4g}")
+
+
+def _write_table(path: Path, pairs: list[dict]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(["real", "synthetic", "measure", "value", "low", "high", "floor"])
+        for pair in pairs:
+            for name, found in pair["measures"].items():
+                low, high = found["ci"] or ("", "")
+                table.writerow(
+                    [pair["real"], pair["synthetic"], name, found["value"], low, high, found["floor"]["value"]]
+                )
+
+
+def _draw_curves(path: Path, pairs: list[dict]) -> None:
+    """Each space's Frechet distance over the synthetic sets in the order given: checkpoints, or sampling steps."""
+    from matplotlib.figure import Figure
+
+    names = [name for name in pairs[0]["measures"] if name.endswith(".frechet")]
+    figure = Figure(figsize=(6.4, 2.6 * len(names)), layout="constrained")
+    for axes, name in zip(np.atleast_1d(figure.subplots(len(names))), names, strict=True):
+        for real in dict.fromkeys(pair["real"] for pair in pairs):
+            own = [pair for pair in pairs if pair["real"] == real]
+            found = [pair["measures"][name] for pair in own]
+            values = np.array([entry["value"] for entry in found])
+            reach = np.abs(np.array([entry["ci"] for entry in found]).T - values)
+            line = axes.errorbar(range(len(own)), values, yerr=reach, marker="o", capsize=3, label=real)
+            axes.axhline(found[0]["floor"]["value"], color=line[0].get_color(), linestyle=":", linewidth=1)
+        axes.set_xticks(range(len(own)), [pair["synthetic"] for pair in own], rotation=20, ha="right")
+        axes.set_ylabel(name)
+    axes.legend(title="real set (dotted: its floor)", fontsize="small")
+    figure.savefig(path)

@@ -1,0 +1,241 @@
+"""The mixed pool: real and synthetic images chosen by lot, through the same resizing and encoding, into a pool folder.
+
+Chosen without regard to quality, alike from every source, never two versions of one radiograph, and no image that the
+generator was trained on unless that is wanted. The same arguments give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from generation import corpus, duplicates, pool, radiographs
+from generation.arguments import bar, whole
+from generation.errors import InputError
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An image that may enter the pool."""
+
+    path: Path
+    truth: str
+    source: str
+    stem: str  # what outputs of several models for one input have in common
+    phantom: bool = False
+
+
+@dataclass
+class Drawn:
+    """What has been chosen so far, to compare the next one with."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    images: list[Image.Image] = field(default_factory=list)
+    signatures: list[duplicates.Signature] = field(default_factory=list)
+    duplicates: int = 0
+
+    def take(self, candidate: Candidate, group: str, alike: bool = False) -> bool:
+        """Add an image unless it is a version of one already chosen (`alike`: that is meant). Raises InputError."""
+        image = radiographs.read(candidate.path)
+        signature = duplicates.signature(image)
+        if not alike and duplicates.pairs([signature], self.signatures):
+            self.duplicates += 1
+            return False
+        self.candidates.append(candidate)
+        self.groups.append(group)
+        self.images.append(image)
+        self.signatures.append(signature)
+        return True
+
+
+def candidates(folders: Sequence[Path], truth: str, with_training: bool = False) -> list[Candidate]:
+    """The images of folders. Raises InputError naming the folder.
+
+    A prepared corpus gives its sets as sources, and leaves out its training images; a pool gives its scored cases of
+    this truth; of any other folder the folders within are the sources, or else it is one itself.
+    """
+    found = []
+    for folder in folders:
+        if (folder / "cases.csv").exists():
+            other = pool.read_table(folder)
+            own = [case for case in other.scored if case.truth == truth]
+            found += [Candidate(other.path(case), truth, case.source, case.case, other.phantom) for case in own]
+        elif (folder / "manifest.csv").exists():
+            rows = corpus.read_manifest(folder)
+            kept = [row for row in rows if with_training or row["split"] != "train"]
+            found += [Candidate(folder / "hr" / f"{row['image']}.png", truth, row["set"], row["image"]) for row in kept]
+        else:
+            for path in radiographs.find(folder):
+                inside = path.relative_to(folder)
+                source = inside.parts[0] if len(inside.parts) > 1 else folder.resolve().name
+                found.append(Candidate(path, truth, source, inside.stem))
+    return found
+
+
+def by_lot(found: Sequence[Candidate], rng: np.random.Generator) -> Iterator[Candidate]:
+    """The candidates in a random order that takes from every source in turn."""
+    queues = []
+    for source in sorted({candidate.source for candidate in found}):
+        own = [candidate for candidate in found if candidate.source == source]
+        queues.append([own[number] for number in rng.permutation(len(own))])
+    rng.shuffle(queues)
+    for turn in range(max(map(len, queues), default=0)):
+        yield from (queue[turn] for queue in queues if turn < len(queue))
+
+
+def single(real, synthetic, counts: tuple[int, int], practice: int, rng: np.random.Generator) -> Drawn:
+    """So many real and synthetic cases that stand alone, and practice cases of both by turns."""
+    drawn = Drawn()
+    for number, (truth, found) in enumerate((("real", real), ("synthetic", synthetic))):
+        lot = by_lot(found, rng)
+        wanted = [""] * counts[number] + [pool.PRACTICE] * ((practice + 1 - number) // 2)
+        for taken, group in enumerate(wanted):
+            if not any(drawn.take(candidate, group) for candidate in lot):
+                raise InputError(
+                    f"{len(wanted)} {truth} images wanted, {taken} can be had: {len(found)} found, "
+                    f"{drawn.duplicates} left out as near-duplicates"
+                )
+    return drawn
+
+
+def quartets(real, synthetic: Sequence[Path], count: int, rng: np.random.Generator) -> Drawn:
+    """Groups of one real image and three synthetic ones, each from another folder (its checkpoint)."""
+    if len(synthetic) != 3:
+        raise InputError(f"quartets need three --synthetic folders, one a checkpoint; got {len(synthetic)}")
+    drawn = Drawn()
+    lots = [by_lot(real, rng)]
+    lots += [by_lot([_of(folder, one) for one in candidates([folder], "synthetic")], rng) for folder in synthetic]
+    for number in range(1, count + 1):
+        for lot in lots:
+            if not any(drawn.take(candidate, f"q{number:03d}") for candidate in lot):
+                raise InputError(f"{count} quartets wanted, images are there for {number - 1}")
+    return drawn
+
+
+def comparisons(real, synthetic: Sequence[Path], count: int, rng: np.random.Generator) -> Drawn:
+    """Groups of images of one case, told by equal file names: one from every --synthetic folder, and its real one."""
+    models = [{one.stem: _of(folder, one) for one in candidates([folder], "synthetic")} for folder in synthetic]
+    originals = {one.stem: one for one in real}
+    shared = sorted(set.intersection(*map(set, models), *([set(originals)] if originals else [])))
+    if len(shared) < count:
+        raise InputError(f"{count} comparisons wanted, only {len(shared)} file names are in all folders")
+    drawn = Drawn()
+    for number, place in enumerate(rng.permutation(len(shared))[:count], start=1):
+        for model in [*models, *([originals] if originals else [])]:
+            drawn.take(model[shared[place]], f"c{number:03d}", alike=True)
+    return drawn
+
+
+def _of(folder: Path, candidate: Candidate) -> Candidate:
+    return replace(candidate, source=folder.resolve().name)
+
+
+def build(
+    out: str | Path,
+    drawn: Drawn,
+    *,
+    name: str,
+    seed: int,
+    size: tuple[int, int] = radiographs.HIGH,
+    harmonised: bool = False,
+    progress: pool.Progress | None = None,
+) -> pool.Pool:
+    """Write what was drawn as a pool of `size` (width, height), in a random order.
+
+    The brightness of either class (mean and spread over images, grey levels 0 to 255) is noted in pool.json.
+    """
+    truths = [candidate.truth for candidate in drawn.candidates]
+    if harmonised:
+        from generation.harmonise import harmonise
+
+        frames = harmonise(drawn.images, truths, size, seed)
+    else:
+        frames = [np.asarray(radiographs.high(image, size)) for image in drawn.images]
+    order = np.random.Generator(np.random.PCG64([seed, 1])).permutation(len(frames))
+
+    def entries() -> Iterator[pool.Entry]:
+        for place, number in enumerate(order, start=1):
+            candidate = drawn.candidates[number]
+            image = pool.encode(frames[number])
+            yield pool.Entry(candidate.truth, candidate.source, image, drawn.groups[number], origin=str(candidate.path))
+            if progress is not None:
+                progress(place, len(order))
+
+    how: dict = {truth: _described(drawn, frames, truth) for truth in pool.TRUTHS}
+    how["preparation"] = f"grey, Lanczos to {size[0]} x {size[1]}, PNG" + (", harmonised" if harmonised else "")
+    phantom = any(candidate.phantom for candidate in drawn.candidates)
+    return pool.write(out, entries(), name=name, seed=seed, width=size[0], height=size[1], how=how, phantom=phantom)
+
+
+def _described(drawn: Drawn, frames: list[np.ndarray], truth: str) -> dict:
+    own = [number for number, candidate in enumerate(drawn.candidates) if candidate.truth == truth]
+    means = [float(frames[number].mean()) for number in own]
+    contrasts = [float(frames[number].std()) for number in own]
+    return {
+        "sources": dict(sorted(Counter(drawn.candidates[number].source for number in own).items())),
+        "brightness": {
+            "mean": round(float(np.mean(means)), 2) if own else None,
+            "spread": round(float(np.std(means)), 2) if own else None,
+            "contrast": round(float(np.mean(contrasts)), 2) if own else None,
+        },
+    }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--real", type=Path, nargs="+", default=[], metavar="DIR", help="real images, or prepared corpora"
+    )
+    parser.add_argument("--synthetic", type=Path, nargs="+", required=True, metavar="DIR", help="synthetic images")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the new pool folder")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--count",
+        type=whole(1),
+        nargs=2,
+        default=(100, 100),
+        metavar=("REAL", "SYNTHETIC"),
+        help="cases (default 100 100)",
+    )
+    what.add_argument("--quartets", type=whole(1), metavar="N", help="groups of one real and three synthetic images")
+    what.add_argument("--comparisons", type=whole(1), metavar="N", help="groups of one case as several models gave it")
+    parser.add_argument(
+        "--practice", type=whole(0), default=0, metavar="N", help="practice cases, with --count (default 0)"
+    )
+    parser.add_argument("--size", type=whole(8), nargs=2, default=radiographs.HIGH, metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the lot (default 0)")
+    parser.add_argument("--name", default="", help="what the pool is called (default the folder's name)")
+    parser.add_argument("--with-training", action="store_true", help="take training images of a prepared corpus, too")
+    parser.add_argument(
+        "--harmonise", action="store_true", help="remove what tells the classes apart besides the picture"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    rng = np.random.Generator(np.random.PCG64(args.seed))
+    real = candidates(args.real, "real", args.with_training)
+    if args.quartets:
+        drawn = quartets(real, args.synthetic, args.quartets, rng)
+    elif args.comparisons:
+        drawn = comparisons(real, args.synthetic, args.comparisons, rng)
+    else:
+        drawn = single(real, candidates(args.synthetic, "synthetic"), tuple(args.count), args.practice, rng)
+    with bar("images written") as progress:
+        made = build(
+            args.out,
+            drawn,
+            name=args.name or args.out.resolve().name,
+            seed=args.seed,
+            size=tuple(args.size),
+            harmonised=args.harmonise,
+            progress=progress,
+        )
+    print(f"{made.folder}: {made.manifest['counts']}; {drawn.duplicates} near-duplicates left out")
+    for truth in pool.TRUTHS:
+        print(f"  {truth}: {made.manifest['how'][truth]}")

@@ -1,0 +1,79 @@
+"""Procedural panoramic radiographs for demonstrations and tests. Nobody was ever exposed for one.
+
+Two kinds are drawn by the same pen: `real` phantoms are anatomically sound as far as it goes, `synthetic` ones play
+the part of a generator's output and have one to three of its usual faults (`generation.phantom.faults`). Film, noise
+and exposure are drawn alike for both, so that only the anatomy can tell them apart. Every phantom says in its
+corner that it is one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from generation import pool
+from generation.phantom import faults, film, skull, teeth
+
+WIDTH, HEIGHT = skull.WIDTH, skull.HEIGHT
+
+
+def draw(seed: int, truth: str) -> np.ndarray:
+    """One phantom, uint8 (512, 1024); the same seed gives the same mouth, film and pixels.
+
+    truth: `real` or `synthetic`; raises ValueError for any other.
+    """
+    if truth not in pool.TRUTHS:
+        raise ValueError(f"truth is {truth!r}, expected real or synthetic")
+    patient, mouth, bone, flaws, machine = (
+        np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(5)
+    )
+    head = skull.head(patient)
+    attenuation, spongy = skull.draw(patient, head)
+    tooth_row = teeth.dentition(mouth, head)
+    texture = skull.trabeculae(bone)
+    wrong = faults.choose(flaws) if truth == "synthetic" else []
+    texture = faults.in_texture(wrong, texture) * spongy
+    teeth.add(attenuation, texture, faults.in_teeth(wrong, tooth_row))
+    attenuation += bone.uniform(0.035, 0.065) * texture
+    return film.develop(machine, faults.in_film(wrong, attenuation, head.middle))
+
+
+def make_pool(
+    folder: str | Path,
+    real: int = 100,
+    synthetic: int = 100,
+    practice: int = 6,
+    seed: int = 0,
+    name: str = "Demonstration phantoms",
+    progress: pool.Progress | None = None,
+) -> pool.Pool:
+    """Draw a pool of phantoms on all cores: so many scored cases of either truth, and practice cases of both by turns.
+
+    The pool depends on nothing but the arguments. Raises InputError when `folder` is not empty or cannot be written.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    plan = [("real", "")] * real + [("synthetic", "")] * synthetic
+    plan += [(pool.TRUTHS[number % 2], pool.PRACTICE) for number in range(practice)]
+    order, seeds = rng.permutation(len(plan)), rng.integers(2**62, size=len(plan))
+
+    def entries():
+        images = Parallel(n_jobs=-1, return_as="generator")(
+            delayed(_encoded)(int(seeds[place]), plan[number][0]) for place, number in enumerate(order)
+        )
+        for place, image in enumerate(images):
+            truth, group = plan[order[place]]
+            yield pool.Entry(truth, "phantom", image, group)
+            if progress is not None:
+                progress(place + 1, len(plan))
+
+    how = {
+        "real": "procedural phantoms, drawn sound",
+        "synthetic": f"procedural phantoms, each with one to three of these faults: {', '.join(faults.KINDS)}",
+    }
+    return pool.write(folder, entries(), name=name, seed=seed, width=WIDTH, height=HEIGHT, how=how, phantom=True)
+
+
+def _encoded(seed: int, truth: str) -> bytes:
+    return pool.encode(draw(seed, truth))

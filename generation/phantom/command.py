@@ -1,0 +1,36 @@
+"""`python -m generation phantom`: a pool of phantoms in a new folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from generation.arguments import bar, whole
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the new pool folder")
+    parser.add_argument(
+        "--count",
+        type=whole(1),
+        nargs=2,
+        default=(100, 100),
+        metavar=("REAL", "SYNTHETIC"),
+        help="scored cases (default 100 100)",
+    )
+    parser.add_argument(
+        "--practice", type=whole(0), default=6, metavar="N", help="practice cases of both truths (default 6)"
+    )
+    parser.add_argument(
+        "--seed", type=whole(0), default=0, metavar="N", help="the same seed, the same pool (default 0)"
+    )
+    parser.add_argument("--name", default="Demonstration phantoms", help="what the pool is called")
+
+
+def run(args: argparse.Namespace) -> None:
+    from generation import phantom
+
+    with bar("phantoms drawn") as progress:
+        real, synthetic = args.count
+        pool = phantom.make_pool(args.out, real, synthetic, args.practice, args.seed, args.name, progress)
+    print(f"{pool.folder}: {len(pool.scored)} cases and {len(pool.practice)} for practice, all phantoms")

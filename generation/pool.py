@@ -1,0 +1,345 @@
+"""The pool folder: the cases of a study and what is known of them, as one folder that travels.
+
+    pool.json   {"format": 1, "name", "created", "seed", "width", "height", "phantom",
+                 "counts": {"real", "synthetic", "practice"}, "how": {"real", "synthetic"}}
+    cases.csv   case,file,truth,source,group,sha256,width,height
+    images/     one image a case; the names say nothing of the truth
+
+Cases whose `group` is `practice` are for the reader's warm-up and never scored; they are counted apart from
+the real and the synthetic ones. Any other group binds the cases of one quartet or one comparison; it is empty
+where cases stand alone. `phantom` says that the images are drawn, not taken.
+
+This module is light on purpose: the quiz imports it.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from generation.errors import InputError
+
+FORMAT = 1
+TRUTHS = ("real", "synthetic")
+PRACTICE = "practice"
+COLUMNS = ("case", "file", "truth", "source", "group", "sha256", "width", "height")
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image with its truth, a row of cases.csv. `file` is relative to the pool folder, with forward slashes."""
+
+    case: str
+    file: str
+    truth: str
+    source: str
+    group: str
+    sha256: str
+    width: int
+    height: int
+
+    @property
+    def practice(self) -> bool:
+        """Whether the case is for the warm-up only."""
+        return self.group == PRACTICE
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pool folder that has passed every check of `read`."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    cases: tuple[Case, ...]
+
+    @property
+    def name(self) -> str:
+        return self.manifest["name"]
+
+    @property
+    def width(self) -> int:
+        return self.manifest["width"]
+
+    @property
+    def height(self) -> int:
+        return self.manifest["height"]
+
+    @property
+    def phantom(self) -> bool:
+        """Whether the images are drawn phantoms, which must be said wherever they are shown."""
+        return bool(self.manifest.get("phantom", False))
+
+    @property
+    def scored(self) -> tuple[Case, ...]:
+        """The cases that count, in the order of cases.csv."""
+        return tuple(case for case in self.cases if not case.practice)
+
+    @property
+    def practice(self) -> tuple[Case, ...]:
+        """The cases of the warm-up, in the order of cases.csv."""
+        return tuple(case for case in self.cases if case.practice)
+
+    def path(self, case: Case) -> Path:
+        return self.folder / case.file
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image on its way into a pool: its truth, where it came from, and its encoded bytes."""
+
+    truth: str
+    source: str
+    data: bytes
+    group: str = ""
+    suffix: str = ".png"
+    origin: str = ""  # the file it was made from
+
+
+def counts(cases: Iterable[Case]) -> dict[str, int]:
+    """Scored cases by truth, and practice cases, as pool.json has them."""
+    tally = Counter(PRACTICE if case.practice else case.truth for case in cases)
+    return {name: tally[name] for name in (*TRUTHS, PRACTICE)}
+
+
+def encode(pixels: np.ndarray) -> bytes:
+    """A grey image, uint8 (height, width), as PNG: the one encoder every pool image goes through, without metadata."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 2:
+        raise TypeError(f"expected uint8 (height, width), got {pixels.dtype} {pixels.shape}")
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def read(folder: str | Path, progress: Progress | None = None) -> Pool:
+    """Read a pool folder and verify all of it: manifest, table, checksums, and that every image decodes.
+
+    progress: called as progress(images verified, images in all).
+    Raises InputError with every fault found, each with its file and row (the header of cases.csv is row 1).
+    """
+    folder = Path(folder)
+    manifest, rows, faults = _read_tables(folder)
+    tables_whole = not faults
+    expected = (manifest.get("width"), manifest.get("height"))
+    with ThreadPoolExecutor() as threads:  # hashing and decoding release the interpreter lock
+        checks = threads.map(lambda row: _image_faults(folder, row[1], expected), rows)
+        for done, (row, found) in enumerate(zip(rows, checks, strict=True), start=1):
+            faults += [f"cases.csv, row {row[0]}: {fault}" for fault in found]
+            if progress is not None:
+                progress(done, len(rows))
+
+    cases = tuple(case for _, case in rows)
+    if "counts" in manifest and tables_whole and manifest["counts"] != counts(cases):
+        faults.append(f"pool.json: counts say {manifest['counts']}, cases.csv has {counts(cases)}")
+    _refuse(folder, faults)
+    return Pool(folder, manifest, cases)
+
+
+def read_table(folder: str | Path) -> Pool:
+    """Read a pool's manifest and table, but none of its images: for those who look at images themselves.
+
+    Raises InputError with every fault of the two files.
+    """
+    folder = Path(folder)
+    manifest, rows, faults = _read_tables(folder)
+    _refuse(folder, faults)
+    return Pool(folder, manifest, tuple(case for _, case in rows))
+
+
+def _read_tables(folder: Path) -> tuple[dict[str, Any], list[tuple[int, Case]], list[str]]:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected a pool folder with pool.json and cases.csv")
+    manifest, faults = _read_manifest(folder / "pool.json")
+    rows, table_faults = _read_table(folder / "cases.csv")
+    return manifest, rows, faults + table_faults
+
+
+def _refuse(folder: Path, faults: list[str]) -> None:
+    if faults:
+        raise InputError(f"{folder}: not a pool that can be used, {len(faults)} fault(s):", faults)
+
+
+def write(
+    folder: str | Path,
+    entries: Iterable[Entry],
+    *,
+    name: str,
+    seed: int,
+    width: int,
+    height: int,
+    how: dict[str, Any],
+    phantom: bool = False,
+) -> Pool:
+    """Write a pool folder, all of it or nothing; `folder` must not exist, or be empty.
+
+    The entries come in the order in which they are numbered: shuffle them first, so that names say nothing.
+    how: for `real` and for `synthetic`, what the images are and how they were made.
+    Where entries have an origin, origins.csv (case,origin) tells it.
+    The same entries give the same bytes; `created` is a date, or that of SOURCE_DATE_EPOCH where it is set.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: already there and not empty; a pool is written to a new folder")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
+    try:
+        (building / "images").mkdir()
+        cases, origins = [], []
+        for number, entry in enumerate(entries, start=1):
+            case = f"case-{number:04d}"
+            file = f"images/{case}{entry.suffix}"
+            (building / file).write_bytes(entry.data)
+            checksum = hashlib.sha256(entry.data).hexdigest()
+            cases.append(Case(case, file, entry.truth, entry.source, entry.group, checksum, width, height))
+            origins += [(case, entry.origin)] if entry.origin else []
+        _write_table(building / "cases.csv", COLUMNS, ([getattr(case, column) for column in COLUMNS] for case in cases))
+        if origins:
+            _write_table(building / "origins.csv", ("case", "origin"), origins)
+        manifest = {
+            "format": FORMAT,
+            "name": name,
+            "created": _today(),
+            "seed": seed,
+            "width": width,
+            "height": height,
+            "phantom": phantom,
+            "counts": counts(cases),
+            "how": how,
+        }
+        (building / "pool.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        building.chmod(0o755)  # mkdtemp makes it private
+        building.replace(folder)
+    except BaseException as error:
+        shutil.rmtree(building, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
+        raise
+    return Pool(folder, manifest, tuple(cases))
+
+
+def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(header)
+        table.writerows(rows)
+
+
+def _today() -> str:
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else datetime.datetime.now(datetime.UTC)
+    return moment.date().isoformat()
+
+
+def _read_manifest(path: Path) -> tuple[dict[str, Any], list[str]]:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}, ["pool.json: missing"]
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        return {}, [f"pool.json: not readable as JSON ({error})"]
+    if not isinstance(manifest, dict):
+        return {}, ["pool.json: expected an object"]
+    faults = []
+    if manifest.get("format") != FORMAT:
+        faults.append(f"pool.json: format is {manifest.get('format')!r}, expected {FORMAT}")
+    if not isinstance(manifest.get("name"), str) or not manifest["name"].strip():
+        faults.append("pool.json: name is missing or empty")
+    for side in ("width", "height"):
+        if not _is_size(manifest.get(side)):
+            faults.append(f"pool.json: {side} is {manifest.get(side)!r}, expected a whole number of pixels")
+    return manifest, faults
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _read_table(path: Path) -> tuple[list[tuple[int, Case]], list[str]]:
+    """The rows that can be read, each with its number in the file, and the faults of the table itself."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return [], ["cases.csv: missing"]
+    except (OSError, UnicodeDecodeError) as error:
+        return [], [f"cases.csv: not readable as UTF-8 ({error})"]
+    table = csv.DictReader(io.StringIO(text, newline=""))
+    absent = [column for column in COLUMNS if column not in (table.fieldnames or ())]
+    if absent:
+        return [], [f"cases.csv, row 1: missing column(s) {', '.join(absent)}; expected {','.join(COLUMNS)}"]
+    try:
+        records = [(table.line_num, record) for record in table]
+    except csv.Error as error:
+        return [], [f"cases.csv, row {table.line_num}: not readable as CSV ({error})"]
+    rows: list[tuple[int, Case]] = []
+    faults: list[str] = []
+    seen: dict[tuple[str, str], int] = {}
+    for row, record in records:
+        fields = {column: (record[column] or "").strip() for column in COLUMNS}
+        sizes = {side: int(fields[side]) if fields[side].isdecimal() else 0 for side in ("width", "height")}
+        problems = [f"{column} is empty" for column in ("case", "file", "sha256") if not fields[column]]
+        if fields["truth"] not in TRUTHS:
+            problems.append(f"unknown truth {fields['truth']!r}, expected real or synthetic")
+        problems += [
+            f"{side} is {fields[side]!r}, expected a whole number of pixels" for side in sizes if sizes[side] < 1
+        ]
+        for column in ("case", "file", "sha256"):
+            first = seen.setdefault((column, fields[column].lower()), row)
+            if fields[column] and first != row:
+                what = "the same image" if column == "sha256" else f"{column} {fields[column]!r}"
+                problems.append(f"{what} already in row {first}")
+        if _leaves(fields["file"]):
+            problems.append(f"file {fields['file']!r} lies outside the pool folder")
+        faults += [f"cases.csv, row {row}: {problem}" for problem in problems]
+        if fields["file"] and not _leaves(fields["file"]):
+            rows.append((row, Case(**{**fields, **sizes})))  # type: ignore[arg-type]
+    if not rows and not faults:
+        faults.append("cases.csv: has no case")
+    return rows, faults
+
+
+def _leaves(file: str) -> bool:
+    """Whether a path of cases.csv points out of the pool folder."""
+    return PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts or "\\" in file or ":" in file
+
+
+def _image_faults(folder: Path, case: Case, expected: tuple[Any, Any]) -> list[str]:
+    path = folder / case.file
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return [f"{case.file}: no such file"]
+    except OSError as error:
+        return [f"{case.file}: not readable ({error.strerror})"]
+    faults = []
+    if case.sha256 and hashlib.sha256(data).hexdigest() != case.sha256.lower():
+        faults.append(f"{case.file}: its checksum is not the one in the table, so the file has changed")
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            size = image.size
+            for where, sides in (("pool.json", expected), ("the table", (case.width, case.height))):
+                if all(map(_is_size, sides)) and size != sides:
+                    faults.append(f"{case.file}: is {size[0]} x {size[1]}, {where} says {sides[0]} x {sides[1]}")
+            if not faults:
+                image.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        faults.append(f"{case.file}: not readable as an image ({error})")
+    return faults

@@ -1,0 +1,44 @@
+"""Folders of images that a command fills one by one, and goes on filling when it is called again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from generation.errors import InputError
+from generation.files import atomic
+
+
+def begin(sheet_path: Path, sheet: Mapping[str, Any]) -> None:
+    """Write down what the run is, or see that a run to be resumed was the same.
+
+    Raises InputError that names each setting in which the earlier run differs.
+    """
+    sheet = json.loads(json.dumps(sheet))  # as it is read back
+    if sheet_path.is_file():
+        try:
+            earlier = json.loads(sheet_path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise InputError(f"{sheet_path} is damaged; give another --out") from None
+        names = {**earlier, **sheet}
+        faults = [
+            f"{n}: {earlier.get(n)!r} then, {sheet.get(n)!r} now" for n in names if earlier.get(n) != sheet.get(n)
+        ]
+        if faults:
+            raise InputError(f"{sheet_path.parent} holds another run; give another --out, or the same settings", faults)
+        return
+    with atomic(sheet_path) as part:
+        part.write_text(json.dumps(sheet, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def save_image(path: Path, picture: np.ndarray) -> None:
+    """Write a picture in [0, 1], grey (H, W) or colour (3, H, W), as a lossless 8-bit PNG."""
+    pixels = np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
+    image = Image.fromarray(pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0))
+    with atomic(path) as part:
+        image.save(part)

@@ -1,0 +1,161 @@
+"""`python -m generation train`: train either stage on a prepared corpus, or on phantoms drawn for the purpose."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.utils import set_seed
+from joblib import Parallel, delayed
+from PIL import Image
+
+from generation import corpus, devices, phantom, runs, settings
+from generation.arguments import bar, whole
+from generation.errors import InputError
+from generation.examples import Pictures, read_pictures
+from generation.files import atomic, sha256
+from generation.training import Trainer, saved_states
+
+STAGES = {"diffusion": "generation.diffusion.task", "superresolution": "generation.superresolution.task"}
+PRESETS = ("recommended", "published", "light", "phantom")
+PHANTOM_SIZE = (512, 256)  # of the sharp pictures; the generator sees a quarter of it
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stage", choices=STAGES, default="diffusion", help="which network (default: diffusion)")
+    parser.add_argument("--preset", choices=PRESETS, default="recommended", help="settings to start from")
+    parser.add_argument("--settings", type=Path, help="TOML file over the preset; --print-settings writes one")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.NAME=VALUE", help="one setting over both"
+    )
+    parser.add_argument("--print-settings", action="store_true", help="print every setting, explained, and stop")
+    parser.add_argument("--data", type=Path, help="folder made by `generation corpus`; without it phantoms are drawn")
+    parser.add_argument("--phantoms", type=whole(10), default=1000, help="how many to draw without --data")
+    parser.add_argument("--out", type=Path, help="folder for the network, its log, samples and state")
+    parser.add_argument("--seed", type=whole(0), default=0, help="of weights, order and noise (default: 0)")
+    parser.add_argument("--resume", action="store_true", help="go on where a stopped training in --out was last saved")
+    parser.add_argument("--device", choices=devices.DEVICES, default="auto")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train; under `accelerate launch`, on several devices or machines as one."""
+    stage = import_module(STAGES[args.stage])
+    chosen = _settings(args, stage.PRESETS)
+    if args.print_settings:
+        print(settings.as_toml(chosen), end="")
+        return
+    _check_out(args)
+    state = devices.start(args.device)
+    with state.main_process_first():
+        data = args.data or _phantoms(args.out / "phantoms", args.phantoms)
+    pictures = {split: read_pictures(data, stage.PICTURES, split) for split in ("train", "validation")}
+    set_seed(args.seed)
+    task = stage.make_task(chosen, pictures["train"])
+    trainer = Trainer(task, pictures, chosen.optimiser, chosen.training, args.out, args.seed, args.device)
+    with state.main_process_first():
+        runs.begin(args.out / "training.json", _sheet(args, chosen, data))
+    if args.resume:
+        trainer.resume()
+    seconds = trainer.run()
+    if state.is_main_process:
+        _write_card(args.out, chosen, data, pictures, args, seconds, state.num_processes)
+        print(f"{args.out / 'model.safetensors'}: trained for {trainer.step} steps, {seconds / 60:.1f} minutes here")
+
+
+def _settings(args: argparse.Namespace, presets: dict[str, Any]) -> Any:
+    if args.preset not in presets:
+        raise InputError(f"--preset {args.preset}: the {args.stage} stage has {', '.join(presets)}")
+    chosen = presets[args.preset]
+    if args.settings:
+        chosen = settings.read(args.settings, chosen)
+    tables: dict[str, dict[str, Any]] = {}
+    for change in args.set:
+        name, _, value = change.partition("=")
+        section, _, name = name.partition(".")
+        try:
+            parsed = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed = value  # a bare word is text
+        tables.setdefault(section, {})[name] = parsed
+    return settings.update(chosen, tables, "--set")
+
+
+def _check_out(args: argparse.Namespace) -> None:
+    if args.out is None:
+        raise InputError("--out is needed: the folder for the network")
+    if args.resume and not saved_states(args.out):
+        raise InputError(f"{args.out} has no saved state to resume; leave --resume away to start")
+    if not args.resume and (args.out / "log.csv").exists():
+        raise InputError(f"{args.out} holds a training; go on with --resume, or give another --out")
+
+
+def _sheet(args: argparse.Namespace, chosen: Any, data: Path) -> dict[str, Any]:
+    """What decides the weights, so that nothing else is resumed."""
+    values = {
+        f"{setting.section}.{setting.name}": getattr(getattr(chosen, setting.section), setting.name)
+        for setting in settings.settings_of(type(chosen))
+    }
+    return {"stage": args.stage, "seed": args.seed, "manifest_sha256": sha256(data / "manifest.csv"), **values}
+
+
+def _phantoms(folder: Path, count: int) -> Path:
+    """A corpus of so many phantoms, drawn where it is not there yet."""
+    source, prepared = folder / "drawn", folder / "corpus"
+    if (prepared / "manifest.csv").is_file():
+        return prepared
+    with bar("phantoms drawn") as progress:
+        drawn = Parallel(n_jobs=-1, return_as="generator")(
+            delayed(_draw)(source / f"{number:05d}.png", number) for number in range(count)
+        )
+        for done, _ in enumerate(drawn, start=1):
+            progress(done, count)
+    with bar("corpus prepared") as progress:
+        corpus.prepare(source, prepared, size=PHANTOM_SIZE, progress=progress)
+    return prepared
+
+
+def _draw(path: Path, seed: int) -> None:
+    if not path.is_file():
+        with atomic(path) as part:
+            Image.fromarray(phantom.draw(seed, "real")).save(part)
+
+
+def _write_card(
+    out: Path,
+    chosen: Any,
+    data: Path,
+    pictures: dict[str, Pictures],
+    args: argparse.Namespace,
+    seconds: float,
+    processes: int,
+) -> None:
+    unreadable = [fault for split in pictures.values() for fault in split.unreadable]
+    summary = json.loads((data / "corpus.json").read_text(encoding="utf-8")) if (data / "corpus.json").is_file() else {}
+    sets = {name: int(np.sum(pictures["train"].sets == place)) for place, name in enumerate(pictures["train"].names, 1)}
+    lines = [
+        f"# {out.name}",
+        "",
+        f"Weights of the {args.stage} stage of Discern (`generation train`), preset `{args.preset}`, seed {args.seed}.",
+        "",
+        f"- Licence: {chosen.training.licence}",
+        f"- Weights: `model.safetensors`, SHA-256 {sha256(out / 'model.safetensors')} (averaged weights)",
+        f"- Data: {data.name}, {len(pictures['train'])} training and {len(pictures['validation'])} validation pictures"
+        f" of {pictures['train'].pixels.shape[2]} x {pictures['train'].pixels.shape[1]}; sets {sets};"
+        f" manifest SHA-256 {sha256(data / 'manifest.csv')}",
+        f"- Of the corpus: {summary.get('distinct', '?')} distinct radiographs; near-duplicates lie in one split",
+        f"- Left out as unreadable: {len(unreadable)}{''.join(f'; {fault}' for fault in unreadable)}",
+        f"- Last session: {seconds:.0f} s, {processes} process(es), PyTorch {torch.__version__}",
+        "",
+        "```toml",
+        settings.as_toml(chosen).rstrip(),
+        "```",
+        "",
+    ]
+    with atomic(out / "README.md") as part:
+        part.write_text("\n".join(lines), encoding="utf-8")

@@ -1,0 +1,281 @@
+"""The one training loop. A task brings the networks, their losses and pictures to look at; this does the rest."""
+
+from __future__ import annotations
+
+import csv
+import math
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, Literal, Protocol
+
+import torch
+from accelerate import Accelerator
+from diffusers.optimization import get_scheduler
+from diffusers.training_utils import EMAModel
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from generation import devices, runs
+from generation.errors import InputError
+from generation.examples import VALIDATION, Example, Examples, MakeExample, Order, Pictures, loader
+from generation.files import atomic
+from generation.settings import explained
+from generation.weights import write_safetensors
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """How weights move."""
+
+    learning_rate: float = explained(1e-4, "highest step size of AdamW", least=0)
+    beta1: float = explained(0.9, "AdamW's memory of the gradient", least=0, most=1)
+    beta2: float = explained(0.99, "AdamW's memory of its square", least=0, most=1)
+    weight_decay: float = explained(0.0, "AdamW's pull towards zero", least=0)
+    warmup: int = explained(300, "steps over which the step size rises to its highest", least=0)
+    decay: Literal["cosine", "constant"] = explained("cosine", "how the step size falls afterwards")
+    clip: float = explained(1.0, "longest gradient (norm) that is followed, 0 for any", least=0)
+    ema: float = explained(0.9999, "memory of the averaged weights, which are those kept", least=0, most=1)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long, how much at once, and what is kept."""
+
+    epochs: int = explained(300, "times every training image is seen", least=1)
+    batch: int = explained(32, "images behind one step of the optimiser, over all processes together", least=1)
+    accumulation: int = explained(1, "parts in which a batch is taken, to save memory", least=1)
+    precision: devices.Precision = explained("auto", "fp32, bf16, fp16, or auto: half where the device has it")  # noqa: RUF009
+    compile: bool = explained(False, "compile the network first; pays for long runs on a GPU")
+    workers: int = explained(0, "processes that prepare examples ahead, 0 for none", least=0)
+    save_every: int = explained(1000, "steps after which the state is saved for --resume", least=1)
+    look_every: int = explained(1, "epochs after which the validation loss and a sheet of samples are made", least=1)
+    samples: int = explained(16, "pictures on that sheet, always from the same seeds", least=1)
+    licence: str = explained("not stated", "licence of the weights, for the model card")
+
+
+class Task(Protocol):
+    """What is trained. The first of `networks` is the one that is averaged and kept."""
+
+    networks: dict[str, nn.Module]
+    about: dict[str, Any]  # what is needed to build the kept network again
+
+    example: MakeExample
+
+    def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
+        """The terms whose sum the named network minimises on a batch. Networks take turns, in their order."""
+
+    def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
+        """One number a batch to judge the kept network by."""
+
+    def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
+        """A sheet (H, W) in [0, 1] of `count` pictures, from the same seeds every time."""
+
+
+class Trainer:
+    """Trains a task into a folder: state for resuming, log.csv, samples/, and the kept network."""
+
+    def __init__(
+        self,
+        task: Task,
+        pictures: Mapping[str, Pictures],
+        optimiser: Optimiser,
+        training: Training,
+        out: Path,
+        seed: int,
+        device: str,
+    ):
+        self.task, self.training, self.out, self.seed, self.clip = task, training, out, seed, optimiser.clip
+        self.pictures = pictures
+        where = devices.start(device).device
+        precision = devices.resolve(training.precision, where)
+        self.accelerator = Accelerator(
+            cpu=device == "cpu",
+            mixed_precision="no" if precision == "fp32" else precision,
+            gradient_accumulation_steps=training.accumulation,
+        )
+        self.order = Order(
+            len(pictures["train"]),
+            training.batch,
+            training.accumulation,
+            self.accelerator.num_processes,
+            self.accelerator.process_index,
+            seed,
+        )
+        self.step, self.total = 0, training.epochs * self.order.steps
+        self.networks: dict[str, nn.Module] = {}
+        self.optimisers: dict[str, Any] = {}
+        self.schedules: dict[str, Any] = {}
+        for name, network in task.networks.items():
+            devices.prepared(network, where)
+            if training.compile:
+                network.compile()
+            adam = torch.optim.AdamW(
+                network.parameters(),
+                lr=optimiser.learning_rate,
+                betas=(optimiser.beta1, optimiser.beta2),
+                weight_decay=optimiser.weight_decay,
+            )
+            rule = "cosine" if optimiser.decay == "cosine" else "constant_with_warmup"
+            self.schedules[name] = get_scheduler(
+                rule, adam, num_warmup_steps=optimiser.warmup, num_training_steps=self.total
+            )
+            self.networks[name], self.optimisers[name] = self.accelerator.prepare(network, adam)
+        self.kept = next(iter(task.networks.values()))
+        self.average = EMAModel(self.kept.parameters(), decay=optimiser.ema)
+        self.accelerator.register_for_checkpointing(self.average, *self.schedules.values())
+
+    def resume(self) -> None:
+        """Take up the last saved state. Raises InputError when it is damaged."""
+        state = saved_states(self.out)[-1]
+        try:
+            self.accelerator.load_state(str(state))
+        except (OSError, RuntimeError, ValueError, KeyError, EOFError, SafetensorError, UnpicklingError) as error:
+            raise InputError(f"{state} is damaged: {error}") from error
+        self.step = int(state.name.removeprefix("state-"))
+
+    def run(self) -> float:
+        """Train to the end; the seconds it took."""
+        begun = time.monotonic()
+        bar = tqdm(total=self.total, initial=self.step, desc="training", disable=not self.accelerator.is_main_process)
+        log = Log(self.out / "log.csv", self.step) if self.accelerator.is_main_process else None
+        with bar:
+            for epoch in range(self.step // self.order.steps, self.training.epochs):
+                for measures in self._epoch(epoch):
+                    bar.update()
+                    bar.set_postfix({name: f"{value:.4g}" for name, value in measures.items()})
+                    if log:
+                        log.write(self.step, epoch, measures)
+                    if self.step % self.order.steps:  # at the end of an epoch the sheet comes first
+                        self._save_when_due()
+                if (epoch + 1) % self.training.look_every == 0 or epoch + 1 == self.training.epochs:
+                    validation = self._look(epoch + 1)
+                    if log:
+                        log.write(self.step, epoch, {"validation": validation})
+                self._save_when_due()
+        self._save()
+        self.accelerator.end_training()
+        return time.monotonic() - begun
+
+    def _save_when_due(self) -> None:
+        if self.step % self.training.save_every == 0 and self.step < self.total:
+            self._save()
+
+    def _epoch(self, epoch: int) -> Iterator[dict[str, float]]:
+        """Take the steps that are left of an epoch; of each, the mean losses over all processes and the step size."""
+        examples = Examples(self.pictures["train"], self.task.example, self.seed)
+        batches = self.order.epoch(epoch, self.step - epoch * self.order.steps)
+        sums: dict[str, Tensor] = {}
+        for batch in loader(examples, batches, self.training.workers):
+            with self.accelerator.accumulate(*self.networks.values()):
+                for name, value in self._turns(self._to_device(batch)).items():
+                    sums[name] = sums.get(name, torch.zeros_like(value)) + value / self.training.accumulation
+                if self.accelerator.sync_gradients:
+                    self.average.step(self.kept.parameters())
+                    self.step += 1
+                    measures = {name: float(self.accelerator.reduce(value, "mean")) for name, value in sums.items()}
+                    yield measures | {"learning_rate": next(iter(self.schedules.values())).get_last_lr()[0]}
+                    sums = {}
+
+    def _turns(self, batch: Example) -> dict[str, Tensor]:
+        terms: dict[str, Tensor] = {}
+        for name, network in self.networks.items():
+            with self.accelerator.autocast():
+                losses = self.task.losses(name, network, batch)
+            self.accelerator.backward(torch.stack(list(losses.values())).sum())
+            if self.accelerator.sync_gradients:
+                if self.clip:
+                    self.accelerator.clip_grad_norm_(network.parameters(), self.clip)
+                self.optimisers[name].step()
+                self.schedules[name].step()
+                self.optimisers[name].zero_grad()
+            terms |= {term: value.detach() for term, value in losses.items()}
+        return terms
+
+    @torch.no_grad()
+    def _look(self, epoch: int) -> float:
+        """Judge the averaged weights: the validation loss, and a sheet of samples; they are also written out."""
+        self.average.store(self.kept.parameters())
+        self.average.copy_to(self.kept.parameters())
+        self.kept.eval()
+        if self.accelerator.is_main_process:
+            write_safetensors(self.out / "model.safetensors", self.kept, self.task.about)
+            sheet = self.task.sheet(self.kept, self.pictures["validation"], self.training.samples)
+            runs.save_image(self.out / "samples" / f"epoch-{epoch:04d}.png", sheet.numpy())
+        loss = self._validate()
+        self.kept.train()
+        self.average.restore(self.kept.parameters())
+        return loss
+
+    def _validate(self) -> float:
+        examples = Examples(self.pictures["validation"], self.task.example, self.seed)
+        numbers = range(len(self.pictures["validation"]))[self.order.process :: self.order.processes]
+        size = max(1, self.training.batch // (self.training.accumulation * self.order.processes))
+        batches = [[(VALIDATION, i) for i in numbers[at : at + size]] for at in range(0, len(numbers), size)]
+        total = torch.zeros(2, device=self.accelerator.device)
+        for batch in loader(examples, iter(batches), self.training.workers):
+            with self.accelerator.autocast():
+                loss = self.task.validation_loss(self.kept, self._to_device(batch))
+            count = len(next(iter(batch.values())))
+            total += torch.stack((loss.float() * count, torch.tensor(float(count), device=total.device)))
+        total = self.accelerator.reduce(total, "sum")
+        return float(total[0] / total[1])
+
+    def _to_device(self, batch: Example) -> Example:
+        return {name: tensor.to(self.accelerator.device, non_blocking=True) for name, tensor in batch.items()}
+
+    def _save(self) -> None:
+        """Save everything a resumed run needs, whole, and only then drop the state before it."""
+        target = self.out / f"state-{self.step:09d}"
+        part = target.with_name(f"{target.name}.part")
+        try:
+            self.accelerator.save_state(str(part))
+        except (OSError, RuntimeError, SafetensorError) as error:  # as the libraries report a full disk
+            shutil.rmtree(part, ignore_errors=True)
+            raise InputError(f"{target} cannot be written; the state before it is kept: {error}") from error
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            shutil.rmtree(target, ignore_errors=True)
+            part.replace(target)
+            for older in set(self.out.glob("state-*")) - {target}:
+                shutil.rmtree(older)
+        self.accelerator.wait_for_everyone()
+
+
+def saved_states(out: Path) -> list[Path]:
+    """The states that a training can be resumed from, the latest last."""
+    return sorted(out.glob("state-*[0-9]"))
+
+
+class Log:
+    """log.csv, one row a measure; resuming drops the rows of steps that will be done again."""
+
+    COLUMNS = ("step", "epoch", "measure", "value")
+
+    def __init__(self, path: Path, step: int):
+        self.path = path
+        kept: list[list[str]] = []
+        if step and path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                kept = [row for row in list(csv.reader(file))[1:] if int(row[0]) <= step]
+        with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([self.COLUMNS, *kept])
+
+    def write(self, step: int, epoch: int, measures: Mapping[str, float]) -> None:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            rows = [(step, epoch, name, f"{value:.8g}") for name, value in measures.items()]
+            csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def contact_sheet(pictures: Tensor, columns: int = 0) -> Tensor:
+    """Pictures (N, 1, H, W) as one sheet (rows * H, columns * W), near-square by default, unused places white."""
+    count, _, height, width = pictures.shape
+    columns = columns or math.ceil((count * height / width) ** 0.5)
+    rows = -(-count // columns)
+    places = torch.ones(rows * columns, height, width)
+    places[:count] = pictures[:, 0].cpu()
+    return places.view(rows, columns, height, width).permute(0, 2, 1, 3).reshape(rows * height, columns * width)

@@ -1,0 +1,131 @@
+import csv
+import shutil
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from generation import corpus, mixing, pool
+from generation.__main__ import main
+
+SIZE = ["--size", "256", "128"]
+
+
+@pytest.fixture
+def folders(tmp_path, sound_phantoms):
+    """Real images from a large and a small source, one of them there twice, and synthetic ones of another size."""
+    names = [f"real/{'large' if n < 7 else 'small'}/{n}.png" for n in range(10)]
+    names += [f"synthetic/{n}.jpg" for n in range(10, 20)]
+    for name, image in zip(names, sound_phantoms, strict=False):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (image if "real" in name else image.resize((384, 192))).save(tmp_path / name)
+    sound_phantoms[8].save(tmp_path / "real/large/copy.jpg", quality=60)
+    return tmp_path
+
+
+def build(folders, *options, real=("real",), synthetic=("synthetic",), out="pool") -> int:
+    classes = ["--real", *(folders / name for name in real)] if real else []
+    classes += ["--synthetic", *(folders / name for name in synthetic), "--out", folders / out]
+    return main(["pool", *map(str, classes), *SIZE, *options])
+
+
+def origins(folder) -> dict[str, str]:
+    with (folder / "origins.csv").open(newline="") as stream:
+        return {row["case"]: row["origin"] for row in csv.DictReader(stream)}
+
+
+def test_sources_are_balanced_and_both_classes_encoded_alike(folders):
+    assert build(folders, "--count", "6", "5", "--practice", "3") == 0
+    read = pool.read(folders / "pool")
+    assert read.manifest["counts"] == {"real": 6, "synthetic": 5, "practice": 3}
+    assert Counter(case.truth for case in read.practice) == {"real": 2, "synthetic": 1}
+    assert Counter(case.source for case in read.cases if case.truth == "real")["small"] >= 3
+    for case in read.cases:
+        data = read.path(case).read_bytes()
+        assert data[12:29] == pool.encode(np.zeros((128, 256), np.uint8))[12:29]
+        assert b"tEXt" not in data
+    assert read.manifest["how"]["real"]["brightness"]["mean"] > 0
+
+
+def test_no_radiograph_is_in_a_pool_twice(folders, capsys):
+    assert build(folders, "--count", "10", "10") == 0
+    taken = [path.rsplit("/", 1)[1] for path in origins(folders / "pool").values()]
+    assert len({"8.png", "copy.jpg"} & set(taken)) == 1
+    shutil.rmtree(folders / "pool")
+    assert build(folders, "--count", "11", "10") == 2
+    assert "11 real images wanted, 10 can be had: 11 found, 1 left out as near-duplicates" in capsys.readouterr().err
+    assert not (folders / "pool").exists()
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_pool(folders):
+    for out, seed in (("a", "3"), ("b", "3"), ("c", "4")):
+        assert build(folders, "--count", "4", "4", "--seed", seed, "--name", "x", "--harmonise", out=out) == 0
+    files = {out: sorted(p.relative_to(folders / out) for p in (folders / out).rglob("*.*")) for out in "abc"}
+    assert len(files["a"]) == 11
+    assert all((folders / "a" / name).read_bytes() == (folders / "b" / name).read_bytes() for name in files["a"])
+    assert (folders / "a/cases.csv").read_bytes() != (folders / "c/cases.csv").read_bytes()
+
+
+def test_training_images_stay_out_unless_wanted(folders):
+    corpus.prepare(folders / "real", folders / "corpus", size=(256, 128), parts=(0.5, 0, 0.5))
+    split = {row["image"]: row["split"] for row in corpus.read_manifest(folders / "corpus")}
+    kept = mixing.candidates([folders / "corpus"], "real")
+    assert kept
+    assert {split[one.stem] for one in kept} == {"test"}
+    assert len(mixing.candidates([folders / "corpus"], "real", with_training=True)) == len(split) == 11
+
+
+def test_a_pool_gives_its_cases_and_phantoms_stay_labelled(folders, sound_phantoms):
+    entries = [
+        pool.Entry(pool.TRUTHS[n % 2], "drawn", pool.encode(np.asarray(sound_phantoms[30 + n]))) for n in range(8)
+    ]
+    how = {"name": "p", "seed": 1, "width": 512, "height": 256, "how": {}}
+    pool.write(folders / "phantoms", entries, phantom=True, **how)
+    assert {one.truth for one in mixing.candidates([folders / "phantoms"], "real")} == {"real"}
+    assert build(folders, "--count", "4", "4", real=("phantoms",), out="mixed") == 0
+    assert pool.read(folders / "mixed").phantom
+    assert build(folders, "--count", "4", "4", out="other") == 0
+    assert not pool.read(folders / "other").phantom
+
+
+def test_a_quartet_is_one_real_and_one_of_each_checkpoint(folders):
+    for n, name in enumerate(("epoch1", "epoch2", "epoch3")):
+        (folders / name).mkdir()
+        for image in range(10 + 3 * n, 13 + 3 * n):
+            shutil.copy(folders / f"synthetic/{image}.jpg", folders / name)
+    checkpoints = ("epoch1", "epoch2", "epoch3")
+    assert build(folders, "--quartets", "2", synthetic=checkpoints) == 0
+    cases = pool.read(folders / "pool").cases
+    for group in ("q001", "q002"):
+        own = [case for case in cases if case.group == group]
+        assert sorted(case.truth for case in own) == ["real", "synthetic", "synthetic", "synthetic"]
+        assert {case.source for case in own if case.truth == "synthetic"} == set(checkpoints)
+    assert build(folders, "--quartets", "2", out="two", synthetic=("epoch1", "epoch2")) == 2
+    assert build(folders, "--quartets", "4", out="four", synthetic=checkpoints) == 2
+
+
+def test_a_comparison_is_one_case_as_every_model_gave_it(folders):
+    for name in ("ours", "theirs"):
+        (folders / name).mkdir()
+        for n in range(10, 14):
+            image = Image.open(folders / f"synthetic/{n}.jpg")
+            (image if name == "ours" else image.resize((192, 96))).save(folders / name / f"{n}.png")
+    (folders / "theirs/13.png").unlink()
+    assert build(folders, "--comparisons", "3", real=(), synthetic=("ours", "theirs")) == 0
+    read = pool.read(folders / "pool")
+    stems = {case: path.rsplit("/", 1)[1] for case, path in origins(read.folder).items()}
+    for group in ("c001", "c002", "c003"):
+        own = [case for case in read.cases if case.group == group]
+        assert {case.source for case in own} == {"ours", "theirs"}
+        assert len({stems[case.case] for case in own}) == 1
+    assert build(folders, "--comparisons", "4", real=(), synthetic=("ours", "theirs"), out="more") == 2
+
+
+def test_a_corrupt_image_and_a_missing_folder_are_named_and_nothing_is_written(folders, capsys):
+    (folders / "synthetic/10.jpg").write_bytes(b"\xff\xd8 broken")
+    assert build(folders, "--count", "4", "10") == 2
+    assert "10.jpg: not readable as a radiograph" in capsys.readouterr().err
+    assert build(folders, "--count", "4", "4", real=("nowhere",)) == 2
+    assert "nowhere: no such folder" in capsys.readouterr().err
+    assert not (folders / "pool").exists()
