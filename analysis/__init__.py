@@ -1,0 +1,4 @@
+"""What the readers could tell: the statistics of a study and the report on them.
+
+Light to import: scipy.stats, statsmodels, pandas and matplotlib are loaded where they are used.
+"""

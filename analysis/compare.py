@@ -1,0 +1,133 @@
+"""Two studies side by side, or two moments of one: did the readers' figures change, and by how much?
+
+    python -m analysis.compare before.csv after.csv [--same-cases] [--unsure RULE]
+
+The same readers before and after a better generator, or an interim state beside the final one. Only readers who took
+both are compared, each with himself, so that good readers are not taken for good images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis import mrmc, reader_tests, scoring
+from analysis.cells import RULES
+from analysis.estimate import undefined
+from analysis.measure import plain
+from analysis.measure_reader import Levels
+from analysis.responses import RATED, BadResponses, Responses, load_csv, natural
+
+PREFIXES = ("first", "second")
+
+
+def compare(first: Responses, second: Responses, lead: str = "fractional", same_cases: bool = False) -> dict[str, Any]:
+    """The difference of two studies, first less second, in mean AUC and mean accuracy, over their common readers.
+
+    By U-statistics with readers and cases random, which take cases of one study only, of both, or of either (Gallas et
+    al. 2009), and by paired tests over readers; each with its question.
+
+    Args:
+        first, second: two rating studies.
+        lead: the unsure rule of the accuracy.
+        same_cases: cases of one name are one image. Otherwise every case is its own study's, whatever its name.
+
+    Returns:
+        `readers` in both, `left_out` in one only, `cases` of both; `figures`: for `auc` and `accuracy` each study's
+        mean, their `difference`, and `over_readers`, the paired tests.
+
+    Raises:
+        BadResponses: another design, or a common case whose truth differs.
+    """
+    studies = dict(zip(PREFIXES, (first, second), strict=True))
+    faults = [
+        f"{which} study: design {one.design}, expected {' or '.join(RATED)}"
+        for which, one in studies.items()
+        if one.design not in RATED
+    ]
+    truths = [
+        {
+            name if same_cases else f"{which} {name}": int(is_synthetic)
+            for name, is_synthetic in zip(one.case_names, one.truth, strict=True)
+        }
+        for which, one in studies.items()
+    ]
+    shared = truths[0].keys() & truths[1].keys()
+    contrary = sorted((name for name in shared if truths[0][name] != truths[1][name]), key=natural)
+    faults += [f"case {name!r} has another truth in the second study" for name in contrary]
+    if faults:
+        raise BadResponses(faults)
+    common = [name for name in first.readers if name in second.readers]
+    both = sorted(truths[0] | truths[1], key=natural)
+    truth = np.array([(truths[0] | truths[1])[name] for name in both])
+    levels = np.stack(
+        [_spread(one, common, list(own), both) for one, own in zip(studies.values(), truths, strict=True)]
+    )
+    credits = np.array([[scoring.credits(row, truth, lead) for row in one] for one in levels]).reshape(levels.shape)
+    found = {
+        "readers": common,
+        "left_out": {which: [name for name in one.readers if name not in common] for which, one in studies.items()},
+        "cases": {"first": len(truths[0]), "second": len(truths[1]), "both": len(shared)},
+        "unsure": lead,
+        "figures": {"auc": _difference(levels, truth, "auc"), "accuracy": _difference(credits, truth, "accuracy")},
+    }
+    return plain(found)
+
+
+def _spread(responses: Responses, readers: list[str], own: list[str], both: list[str]) -> Levels:
+    """The levels of the common readers over the cases of both studies, NaN where a case was not put."""
+    matrix = np.full((len(readers), len(both)), np.nan)
+    place = {name: i for i, name in enumerate(both)}
+    rows = [responses.readers.index(name) for name in readers]
+    matrix[:, [place[name] for name in own]] = responses.matrix("level")[rows]
+    return matrix
+
+
+def _difference(scores: Levels, truth: np.ndarray, endpoint: str) -> dict[str, Any]:
+    """Each study's mean and their difference by U-statistics, and the paired tests over readers."""
+    if not scores.shape[1]:
+        nobody = undefined("no reader took both studies")
+        return {"first": nobody, "second": nobody, "difference": nobody, "over_readers": []}
+    alone = [mrmc.ustatistics(one, truth, endpoint=endpoint) for one in scores]
+    each = [
+        mrmc.obuchowski_rockette(one, truth, readers="fixed", endpoint=endpoint).extra.get("per_reader", [])
+        for one in scores
+    ]
+    tests = []
+    if len(each[0]) == len(each[1]) == scores.shape[1]:
+        gaps = np.subtract(*each)
+        tests = [reader_tests.t_test(gaps, 0.0), reader_tests.signed_rank(gaps, 0.0)]
+    return {
+        "first": alone[0],
+        "second": alone[1],
+        "difference": mrmc.ustatistics(scores, truth, endpoint=endpoint),
+        "over_readers": tests,
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the comparison as JSON; 0, or 2 with every fault on standard error."""
+    parser = argparse.ArgumentParser("python -m analysis.compare", description="Two studies side by side, as JSON.")
+    parser.add_argument("first", type=Path, help="our CSV of the first study, or of the earlier moment")
+    parser.add_argument("second", type=Path, help="our CSV of the second")
+    parser.add_argument("--same-cases", action="store_true", help="cases of one name are one image")
+    parser.add_argument(
+        "--unsure", choices=list(RULES), default="fractional", help="the rule of the accuracy (%(default)s)"
+    )
+    wanted = parser.parse_args(argv)
+    try:
+        found = compare(load_csv(wanted.first), load_csv(wanted.second), wanted.unsure, wanted.same_cases)
+    except BadResponses as bad:
+        print(*bad.faults, sep="\n", file=sys.stderr)
+        return 2
+    print(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

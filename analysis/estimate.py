@@ -1,0 +1,48 @@
+"""The one shape in which the statistics hand over a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its uncertainty, and how both came about.
+
+    `value` is None where the quantity is not defined; `reason` then says why in words.
+    `ci` is a 95 % interval unless `method` says otherwise. Method-specific figures
+    (degrees of freedom, variance components, counts left out) are in `extra`.
+    """
+
+    value: float | None
+    se: float | None = None
+    ci: tuple[float, float] | None = None
+    p: float | None = None
+    method: str = ""
+    df: float | None = None
+    reason: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        # Figures of one method (se_null, variance, ...) read like attributes.
+        extra = self.__dict__.get("extra", {})
+        if name in extra:
+            return extra[name]
+        raise AttributeError(f"Estimate has no {name!r}; it has {[f.name for f in fields(self)]} and {sorted(extra)}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """A plain mapping for results.json: fields that are empty are left out, except `value`."""
+        plain: dict[str, Any] = {"value": self.value}
+        for name in ("se", "ci", "p", "df", "reason"):
+            entry = getattr(self, name)
+            if entry is not None:
+                plain[name] = list(entry) if isinstance(entry, tuple) else entry
+        if self.method:
+            plain["method"] = self.method
+        return plain | self.extra
+
+
+def undefined(reason: str, method: str = "", **extra: Any) -> Estimate:
+    """An estimate that has no value, with the reason in words."""
+    return Estimate(value=None, method=method, reason=reason, extra=extra)

@@ -1,0 +1,98 @@
+"""The one look of the figures: sizes of a journal's columns, colours that colour-blind people can tell apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SINGLE = 85 / 25.4  # inches: one column of a journal
+DOUBLE = 174 / 25.4  # inches: the whole page
+TALLEST = 230 / 25.4  # inches: a page without its margins and caption
+DPI = 300
+
+# Okabe and Ito (2008), Color Universal Design; the light ones are the same hue at 45 %.
+BLUE, SKY, GREEN, ORANGE, VERMILION, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
+INK, QUIET, FAINT, UNSURE = "#1a1a1a", "#6b6b6b", "#d9d9d9", "#c4c4c4"
+REAL, SYNTHETIC = BLUE, VERMILION
+GROUPS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+
+RC: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same glyphs on every machine
+    "font.size": 7,
+    "axes.titlesize": 7.5,
+    "axes.titleweight": "bold",
+    "axes.labelsize": 7,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.solid_capstyle": "round",
+    "svg.hashsalt": "discern",
+    "svg.fonttype": "path",
+}
+
+
+def light(colour: str, strength: float = 0.45) -> str:
+    """`colour` mixed with white, `strength` of it left."""
+    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(255 - (255 - part) * strength):02x}" for part in parts)
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure of `width` x `height` inches, laid out without a window system or global state."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def group_colours(results: dict[str, Any]) -> dict[str, str]:
+    """A colour for every group of readers, in order of name."""
+    names = sorted({reader["group"] or "" for reader in results["readers"].values()})
+    return {name: GROUPS[i % len(GROUPS)] for i, name in enumerate(names)}
+
+
+def grid(axes: Axes, axis: str = "both") -> None:
+    """Faint lines behind the data."""
+    axes.grid(True, axis=axis, color=FAINT, linewidth=0.4)  # type: ignore[arg-type]
+
+
+def unit_axes(axes: Axes) -> None:
+    """A square from 0 to 1 with a light grid, for proportions on both axes."""
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    grid(axes)
+
+
+def percent_axis(axes: Axes, which: str = "x") -> None:
+    """Write the ticks of an axis of shares as percent."""
+    from matplotlib.ticker import PercentFormatter
+
+    getattr(axes, f"{which}axis").set_major_formatter(PercentFormatter(1.0, decimals=0))
+
+
+def save(drawn: Figure, stem: Path) -> None:
+    """Write `stem`.svg and `stem`.png; the same figure gives the same bytes."""
+    engine = drawn.get_layout_engine()
+    if engine is not None:
+        engine.execute(drawn)
+        drawn.set_layout_engine("none")  # once is enough: it takes longer than the drawing
+    drawn.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+    drawn.savefig(stem.with_suffix(".png"), dpi=DPI, metadata={"Software": None})
