@@ -1,0 +1,52 @@
+"""Runs the migrations on the application's own engine: in one transaction, by one process at a time.
+
+SQLite begins every transaction as the one writer, which is the lock; on PostgreSQL it is an advisory one. A second
+process waits, and then finds nothing to do.
+"""
+
+from alembic import context
+from flask import current_app
+
+database = current_app.extensions["migrate"].db
+LOCK = 7_507_092_270  # any number, as long as it stays the same
+
+
+def belongs(thing, name, kind, reflected, compare_to):
+    """The `responses` view is no table of the models."""
+    return not (kind == "table" and name == "responses")
+
+
+def run(connection):
+    """All migrations that are wanting."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+    context.configure(
+        connection=connection,
+        target_metadata=database.metadata,
+        include_object=belongs,
+        **current_app.extensions["migrate"].configure_args,
+    )
+    context.run_migrations()
+
+
+def run_on_sqlite(connection):
+    """SQLite changes a table by making it anew and dropping the old one: while references are enforced, that deletes
+    the rows that refer to it, and while views are checked, `responses` forbids it. (The pragmas do nothing within a
+    transaction: https://www.sqlite.org/lang_altertable.html#otheralter)"""
+    driver = connection.connection.driver_connection
+    driver.executescript("PRAGMA foreign_keys=OFF; PRAGMA legacy_alter_table=ON;")
+    try:
+        with connection.begin():
+            run(connection)
+            if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+                raise RuntimeError(f"the migration left references that lead nowhere: {broken[:5]}")
+    finally:
+        driver.executescript("PRAGMA foreign_keys=ON; PRAGMA legacy_alter_table=OFF;")
+
+
+with database.engine.connect() as connection:
+    if connection.dialect.name == "sqlite":
+        run_on_sqlite(connection)
+    else:
+        with connection.begin():
+            run(connection)

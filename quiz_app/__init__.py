@@ -1,0 +1,51 @@
+"""The quiz: readers judge images in the browser, researchers run the study."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+
+from flask import Flask
+from flask.typing import ResponseReturnValue
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from quiz_app.places import beside
+from quiz_app.settings import Settings
+
+try:
+    __version__ = version("discern")
+except PackageNotFoundError:  # a checkout that was never installed
+    __version__ = "0+checkout"
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application. Without `settings` they come from the environment and the instance folder."""
+    settings = settings or Settings.load()
+    app = Flask(__name__, template_folder=str(beside("templates")), static_folder=str(beside("static")))
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=settings.secret_key,
+        MAX_CONTENT_LENGTH=settings.max_upload_mb * 2**20,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),
+    )
+    if hops := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+    from quiz_app import commands, database, health, languages, models, reader, researcher, security  # noqa: F401
+
+    database.init_app(app, settings.database_url)
+    security.init_app(app)
+    languages.init_app(app)
+    commands.init_app(app)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(reader.blueprint)
+    app.register_blueprint(reader.join.blueprint)
+    app.register_blueprint(researcher.blueprint)
+
+    @app.get("/")
+    def home() -> ResponseReturnValue:
+        return app.redirect("/researcher/")
+
+    return app

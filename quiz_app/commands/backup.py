@@ -1,0 +1,42 @@
+"""flask backup: a copy of the database while the server runs, on record."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from quiz_app.commands.saying import plainly
+from quiz_app.database import db, reading
+from quiz_app.study import log
+from quiz_app.study.faults import Faulty
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--elsewhere", is_flag=True, help="Copy nothing; put on record that a backup was made by other means.")
+@plainly
+def backup(file: Path | None, elsewhere: bool) -> None:
+    """Copy an SQLite database to FILE while the server runs. For PostgreSQL use pg_dump, then --elsewhere."""
+    if elsewhere == (file is not None):
+        raise Faulty(["backup: give either FILE or --elsewhere"])
+    if file is not None:
+        _copy(file)
+    log.record("backed-up", actor="command line", file=str(file or "elsewhere"))
+    db.session.commit()
+    click.echo(f"{file}: {file.stat().st_size} bytes" if file else "on record")
+
+
+def _copy(file: Path) -> None:
+    if file.exists():
+        raise Faulty([f"backup: {file} is there already"])
+    part = file.with_name(file.name + ".part")
+    with reading() as session:
+        connection = session.connection().connection.dbapi_connection
+        if not isinstance(connection, sqlite3.Connection):
+            raise Faulty(["backup: this is no SQLite database; use pg_dump, then --elsewhere"])
+        with closing(sqlite3.connect(part)) as copy:
+            connection.backup(copy)
+    part.replace(file)

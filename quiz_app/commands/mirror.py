@@ -1,0 +1,137 @@
+"""flask mirror: run, status, verify, restore, import."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from quiz_app import mirror
+from quiz_app.commands.saying import plainly
+from quiz_app.database import another_version, db, reading, versions
+from quiz_app.study.faults import Faulty
+
+group = AppGroup("mirror", help="The copy of every answer in Firestore.")
+
+
+def mirrored(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Trouble with the mirror is one sentence, and the command ends with 1."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except mirror.MirrorError as error:
+            raise click.ClickException(str(error)) from error
+
+    return plainly(wrapped)
+
+
+def current(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Only on a database of the version that this Discern needs: another one cannot be compared or filled."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        found, wanted = versions()
+        if found != wanted:
+            raise Faulty([another_version(found, wanted)])
+        return command(*args, **kwargs)
+
+    return wrapped
+
+
+def _settings() -> Any:
+    return current_app.config["SETTINGS"]
+
+
+@group.command()
+@mirrored
+def run() -> None:
+    """Send answers as they come, until stopped. `run.py` does this by itself; other servers need it beside them."""
+    mirror.connect(_settings())
+    mirror.Worker(current_app._get_current_object()).run()  # type: ignore[attr-defined]
+
+
+@group.command()
+@mirrored
+def status() -> None:
+    """What waits to be sent, since when, and the last trouble."""
+    click.echo(f"project\t{mirror.project_of(_settings())}")
+    with reading() as session:
+        for name, value in mirror.status(session).items():
+            click.echo(f"{name}\t{value}")
+
+
+@group.command()
+@mirrored
+@current
+def verify() -> None:
+    """Compare the mirror with the database, by count and by the checksum of every answer."""
+    from quiz_app import archive
+
+    outside = list(mirror.stored(mirror.connect(_settings())))
+    with reading() as session:
+        found = archive.compare(session, outside)
+    click.echo(f"{found.same} answers are the same on both sides")
+    faults = [
+        f"{len(ids)} {what}: {', '.join(ids[:3])}{' ...' if len(ids) > 3 else ''}"
+        for ids, what in (
+            (found.unsent, "are not in the mirror"),
+            (found.unknown, "are only in the mirror"),
+            (found.different, "differ"),
+        )
+        if ids
+    ]
+    if faults:
+        raise Faulty(faults)
+
+
+@group.command()
+@mirrored
+@current
+def restore() -> None:
+    """Rebuild the answers from the mirror in an empty database, as closed studies without images."""
+    from quiz_app import archive
+
+    studies = archive.restore(mirror.stored(mirror.connect(_settings())))
+    db.session.commit()
+    for study in studies:
+        click.echo(f"{study.slug}: restored")
+
+
+@group.command("import")
+@click.option("--study", "slug", required=True, help="Slug of the new, closed study.")
+@click.option("--labels", type=click.Path(path_type=Path), required=True, help="CSV with Filename and Label.")
+@click.option("--submissions", type=click.Path(path_type=Path), help="CSV export; if not given, from Firestore.")
+@mirrored
+@current
+def import_(slug: str, labels: Path, submissions: Path | None) -> None:
+    """Bring in the answers of the original quiz: its Firestore collection `submissions`, or its CSV export.
+
+    Readers become P01, P02, ...; their names are not kept.
+    """
+    from quiz_app import archive
+
+    rows = list(_submissions(submissions) if submissions else mirror.stored(mirror.connect(_settings()), "submissions"))
+    study = archive.import_submissions(slug, rows, labels)
+    readers = len(study.readers)
+    db.session.commit()
+    click.echo(f"{slug}: {readers} readers, {len(rows)} answers")
+
+
+def _submissions(path: Path) -> list[dict[str, str]]:
+    columns = {"User Name": "user_name", "File": "file", "RealFakeValueSlider": "realFakeValueSlider"}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file)
+            if missing := [name for name in columns if name not in (table.fieldnames or [])]:
+                raise Faulty([f"{path}: has no column {name!r}" for name in missing])
+            return [{columns[name]: row[name] for name in columns} for row in table]
+    except (OSError, UnicodeDecodeError) as error:
+        raise Faulty([f"{path}: cannot be read: {error}"]) from error

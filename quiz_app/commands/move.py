@@ -1,0 +1,26 @@
+"""flask db move: from SQLite to PostgreSQL."""
+
+from __future__ import annotations
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from quiz_app import moving
+from quiz_app.commands.saying import plainly
+
+
+@click.command()
+@click.option("--to", "url", required=True, help="The empty database: postgresql+psycopg://USER:PASSWORD@HOST/NAME")
+@with_appcontext
+@plainly
+def move(url: str) -> None:
+    """Move everything from the SQLite database to a PostgreSQL database.
+
+    Studies may be open and readers in the middle of them: restart the server with DISCERN_DATABASE_URL set to the new
+    address, and they go on. The instance folder, with images and secret, stays in use; the SQLite file is left sealed.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    for name, (rows, digest) in moving.move(app, url).items():
+        click.echo(f"{name}\t{rows} rows\tsha256 {digest}")
+    click.echo("Moved and checked. Now set DISCERN_DATABASE_URL to the new address and start the server again.")

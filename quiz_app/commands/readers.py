@@ -1,0 +1,46 @@
+"""flask reader: invite, revoke."""
+
+from __future__ import annotations
+
+import click
+import sqlalchemy as sa
+from flask import current_app
+from flask.cli import AppGroup
+
+from quiz_app.commands.saying import plainly
+from quiz_app.database import db
+from quiz_app.models import Reader
+from quiz_app.study import lifecycle, readers
+from quiz_app.study.faults import Faulty
+
+group = AppGroup("reader", help="Invite readers and withdraw their links.")
+
+
+@group.command()
+@click.option("--study", "slug", required=True, help="Slug of the study.")
+@click.option("--group", "reader_group", help="The reader's group; asked of the reader if not given.")
+@click.argument("pseudonyms", nargs=-1, required=True)
+@plainly
+def invite(slug: str, reader_group: str | None, pseudonyms: tuple[str, ...]) -> None:
+    """Invite one reader for each of PSEUDONYMS and print their personal links, which are shown only now."""
+    study = lifecycle.find(slug)
+    wanted = [readers.Invitation(name, reader_group or "") for name in pseudonyms]
+    invited = readers.invite_all(study, wanted, actor="command line")
+    db.session.commit()
+    for reader, token in invited:
+        click.echo(f"{reader.pseudonym}\t{readers.link(current_app.config['SETTINGS'].reached_at, token)}")
+
+
+@group.command()
+@click.option("--study", "slug", required=True, help="Slug of the study.")
+@click.argument("pseudonym")
+@plainly
+def revoke(slug: str, pseudonym: str) -> None:
+    """Withdraw the link of reader PSEUDONYM; the answers stay."""
+    study = lifecycle.find(slug)
+    reader = db.session.scalar(sa.select(Reader).filter_by(study_id=study.id, pseudonym=pseudonym))
+    if reader is None:
+        raise Faulty([f"reader: {slug} has none called {pseudonym!r}"])
+    readers.revoke(reader, actor="command line")
+    db.session.commit()
+    click.echo(f"{pseudonym}: link withdrawn")

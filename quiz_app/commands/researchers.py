@@ -1,0 +1,37 @@
+"""flask researcher: add, password."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import AppGroup
+
+from quiz_app.commands.saying import plainly
+from quiz_app.database import db
+from quiz_app.study import researchers
+from quiz_app.study.faults import Faulty
+
+group = AppGroup("researcher", help="Let researchers in.")
+
+
+@group.command()
+@click.argument("name")
+@click.option("--admin", is_flag=True, help="May add researchers, and owns studies made at the command line.")
+@plainly
+def add(name: str, admin: bool) -> None:
+    """Add researcher NAME and print the generated password, which is shown only now."""
+    _, password = researchers.add(name, admin=admin, actor="command line")
+    db.session.commit()
+    click.echo(f"{name}\t{password}")
+
+
+@group.command()
+@click.argument("name")
+@plainly
+def password(name: str) -> None:
+    """Give researcher NAME a new password and print it; the old one and every session end."""
+    researcher = researchers.find(name)
+    if researcher is None:
+        raise Faulty([f"researcher: there is none called {name!r}"])
+    new = researchers.reset_password(researcher, actor="command line")
+    db.session.commit()
+    click.echo(f"{name}\t{new}")

@@ -1,0 +1,29 @@
+"""flask responses: export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup
+
+from quiz_app.commands.saying import plainly
+from quiz_app.database import reading
+from quiz_app.study import export, lifecycle
+
+group = AppGroup("responses", help="Hand over the answers.")
+
+
+@group.command("export")
+@click.option("--study", "slug", required=True, help="Slug of the study.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="CSV file to write.")
+@plainly
+def export_(slug: str, out: Path) -> None:
+    """Write the answers of a study to a CSV, and beside it NAME.dictionary.csv with the meaning of its columns."""
+    lifecycle.find(slug)
+    part = out.with_name(out.name + ".part")
+    with reading() as session, part.open("w", encoding="utf-8", newline="") as file:
+        rows = sum(1 for line in export.responses(session, slug) if file.write(line)) - 1
+    out.with_name(f"{out.stem}.dictionary.csv").write_text("".join(export.dictionary()), "utf-8")
+    part.replace(out)
+    click.echo(f"{out}: {rows} rows")

@@ -1,0 +1,128 @@
+"""flask study: create, plan, settings, list, open, close, copy, archive, restore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import sqlalchemy as sa
+from flask import current_app
+from flask.cli import AppGroup
+
+from quiz_app.commands.saying import plainly
+from quiz_app.database import db, reading
+from quiz_app.models import Pool, Study
+from quiz_app.study import archive, lifecycle, plan
+from quiz_app.study.faults import Faulty
+from quiz_app.study.settings import PRESETS
+
+group = AppGroup("study", help="Make, open, close and copy studies.")
+
+
+@group.command()
+@click.option("--file", "file", type=click.Path(path_type=Path), help="A plan, as `study plan` writes it.")
+@click.option("--title", default="", help="What readers and researchers call it.")
+@click.option("--pool", "pool_slug", default="", help="Slug of an imported pool.")
+@click.option("--slug", default="", help="Short name for addresses and exports; made from the title if not given.")
+@click.option(
+    "--preset", type=click.Choice(list(PRESETS)), default="panodiff", show_default=True, help="Settings to begin from."
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Seed of all orders; drawn if not given.")
+@plainly
+def create(file: Path | None, title: str, pool_slug: str, slug: str, preset: str, seed: int | None) -> None:
+    """Make a draft of a study on an imported pool, from a preset or from a plan; options go before the plan."""
+    if file is not None:
+        study = plan.make(_text(file), pool=pool_slug, slug=slug, title=title, seed=seed)
+    else:
+        pool = db.session.scalar(sa.select(Pool).filter_by(slug=pool_slug))
+        if pool is None:
+            raise Faulty([f"pool: there is none called {pool_slug!r}; import one with: flask pool import FOLDER"])
+        study = lifecycle.create(title, pool, slug=slug, preset=preset, seed=seed)
+    db.session.commit()
+    click.echo(f"{study.slug}: a draft, seed {study.seed}")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Faulty([f"file: {file} cannot be read: {error}"]) from None
+
+
+@group.command("plan")
+@click.argument("slug")
+@plainly
+def plan_(slug: str) -> None:
+    """Print the plan of study SLUG: a file from which `study create --file` makes the same study."""
+    click.echo(plan.dump(lifecycle.find(slug)), nl=False)
+
+
+@group.command()
+def settings() -> None:
+    """Print every setting, its default and its meaning: the page docs/settings.md."""
+    for line in plan.handbook():
+        click.echo(line)
+
+
+@group.command("list")
+def list_() -> None:
+    """Every study: slug, state, answers, title."""
+    for study in db.session.scalars(sa.select(Study).order_by(Study.id)):
+        click.echo(f"{study.slug}\t{study.state}\t{lifecycle.answers(study)} answers\t{study.title}")
+
+
+@group.command("open")
+@click.argument("slug")
+@plainly
+def open_(slug: str) -> None:
+    """Let the readers of study SLUG in."""
+    lifecycle.open_study(lifecycle.find(slug), actor="command line")
+    db.session.commit()
+    click.echo(f"{slug}: open")
+
+
+@group.command()
+@click.argument("slug")
+@plainly
+def close(slug: str) -> None:
+    """Take no more answers in study SLUG."""
+    lifecycle.close(lifecycle.find(slug), actor="command line")
+    db.session.commit()
+    click.echo(f"{slug}: closed")
+
+
+@group.command()
+@click.argument("slug")
+@click.option("--to", default="", help="Slug of the copy.")
+@click.option("--title", default="", help="Title of the copy.")
+@plainly
+def copy(slug: str, to: str, title: str) -> None:
+    """Make a draft with the pool and settings of study SLUG, without its readers."""
+    study = lifecycle.copy(lifecycle.find(slug), slug=to, title=title)
+    db.session.commit()
+    click.echo(f"{study.slug}: a draft, seed {study.seed}")
+
+
+@group.command("archive")
+@click.argument("slug")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Zip file to write.")
+@plainly
+def archive_(slug: str, out: Path) -> None:
+    """Write the archive of study SLUG: every row and image, for `study restore` in another installation."""
+    lifecycle.find(slug)
+    part = out.with_name(out.name + ".part")
+    with reading() as session, part.open("wb") as file:
+        study = session.scalars(sa.select(Study).filter_by(slug=slug)).one()
+        archive.write(session, study, current_app.config["SETTINGS"].images, file)
+    part.replace(out)
+    click.echo(f"{out}: {out.stat().st_size} bytes")
+
+
+@group.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@plainly
+def restore(file: Path) -> None:
+    """Put back the study in archive FILE, all of it or nothing."""
+    study = archive.restore(file, current_app.config["SETTINGS"].images, actor="command line")
+    db.session.commit()
+    click.echo(f"{study.slug}: restored, {study.state}, {lifecycle.answers(study)} answers")

@@ -1,0 +1,120 @@
+"""The engine, its pragmas, and the two ways to the database: `db.session` to write, `reading()` to look.
+
+SQLite: one connection a process, and every transaction of `db.session` is BEGIN IMMEDIATE. A transaction that
+begins deferred and writes later is refused as "locked" when another has written in between, whatever the
+timeout (https://www.sqlite.org/lang_transaction.html, section 2.2); beginning as a writer waits instead.
+Long looks (exports, reports, the monitor) take a connection of their own, which WAL lets run beside the writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask, current_app
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import NullPool, QueuePool
+
+from quiz_app.places import beside
+
+BUSY_SECONDS = 30
+
+
+class Base(DeclarativeBase):
+    """Constraints have names, so that migrations can change them on every database."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """A moment in UTC, kept as `2026-11-20T09:41:58.123Z`: the same text on every database, in order as text."""
+
+    impl = sa.String(24)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromisoformat(value)
+
+
+db = SQLAlchemy(model_class=Base)
+migrate = Migrate(directory=str(beside("migrations")))
+
+
+def init_app(app: Flask, url: str) -> None:
+    """Bind the application to the database at `url` (SQLAlchemy's form)."""
+    sqlite = make_url(url).get_backend_name() == "sqlite"
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _sqlite_options(QueuePool) if sqlite else {"pool_pre_ping": True}
+    db.init_app(app)
+    migrate.init_app(app, db, render_as_batch=sqlite)
+    with app.app_context():
+        looking = sa.create_engine(url, **(_sqlite_options(NullPool) if sqlite else {"pool_pre_ping": True}))
+        if sqlite:
+            sa.event.listen(db.engine, "connect", _prepare_sqlite)
+            sa.event.listen(db.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+            sa.event.listen(looking, "connect", _prepare_sqlite)
+            sa.event.listen(looking, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        else:
+            looking = looking.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        app.extensions["discern.looking"] = looking
+
+
+def _sqlite_options(pool: type) -> dict[str, Any]:
+    one = {"pool_size": 1, "max_overflow": 0, "pool_timeout": BUSY_SECONDS} if pool is QueuePool else {}
+    # isolation_level None: the driver begins nothing by itself, the "begin" event does.
+    return {
+        "poolclass": pool,
+        **one,
+        "connect_args": {"isolation_level": None, "check_same_thread": False, "timeout": BUSY_SECONDS},
+    }
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A session that only looks, at one moment of the database, and holds nobody up."""
+    with Session(current_app.extensions["discern.looking"]) as session:
+        yield session
+
+
+def versions() -> tuple[str | None, str]:
+    """The version of the database, None for one without, and the version that this Discern needs."""
+    with reading() as session:
+        found = MigrationContext.configure(session.connection()).get_current_revision()
+    wanted = ScriptDirectory(current_app.extensions["migrate"].directory).get_current_head()
+    return found, wanted or ""
+
+
+def another_version(found: str | None, wanted: str) -> str:
+    """What to say of a database of another version."""
+    return (
+        f"The database is of version {found or 'unknown'}, this Discern needs {wanted}. Back it up, then run:\n"
+        "  flask --app quiz_app db upgrade"
+    )

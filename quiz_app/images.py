@@ -1,0 +1,56 @@
+"""Blinded bytes: what a reader receives of a case.
+
+Every image of a pool is re-encoded by one encoder (8-bit grey PNG, no metadata) and filled up to one length, so
+that neither format, headers nor size tell its class. It travels either in the clear, while its trial is due, or
+sealed (AES-256-GCM) one trial ahead; the key comes when the trial is due.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import struct
+import zlib
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from PIL import Image
+
+_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+_OVERHEAD = 12  # length, type and checksum of a chunk
+
+
+def encoded(image: Image.Image) -> bytes:
+    """`image` as an 8-bit grey PNG without metadata."""
+    grey = Image.frombytes("L", image.size, image.convert("L").tobytes())  # a fresh image carries no info
+    buffer = io.BytesIO()
+    grey.save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def padded(png: bytes, length: int) -> bytes:
+    """`png` with an ancillary chunk of zeros so that it is `length` bytes long.
+
+    A decoder may skip a chunk whose name begins in lower case (PNG specification, 5.4).
+    Raises ValueError where `png` is too long already.
+    """
+    room = length - len(png) - _OVERHEAD
+    if room < 0 or not png.endswith(_END):
+        raise ValueError(f"a PNG of {len(png)} bytes cannot be filled up to {length}")
+    chunk = b"paDd" + bytes(room)
+    return png[: -len(_END)] + struct.pack(">I", room) + chunk + struct.pack(">I", zlib.crc32(chunk)) + _END
+
+
+def common_length(pngs: list[int]) -> int:
+    """The length to which images of these lengths are filled up: every one needs room for its chunk."""
+    return max(pngs) + _OVERHEAD
+
+
+def seal_key(secret: str, token: str) -> bytes:
+    """The key (32 bytes) of the image at this address. One key seals one image, so the nonce may be constant."""
+    return hmac.new(secret.encode(), b"discern image seal " + token.encode(), hashlib.sha256).digest()
+
+
+def sealed(data: bytes, key: bytes) -> bytes:
+    """`data` under AES-256-GCM: ciphertext, then the 16 bytes of its tag. Nonce: twelve zero bytes."""
+    return AESGCM(key).encrypt(bytes(12), data, None)

@@ -1,0 +1,40 @@
+"""The languages a reader is met in: the interface by catalogue, a study's own texts by sections.
+
+The browser's preference chooses. A text of a study may hold several languages: what stands before the first
+line `[da]` or `[de]` is for everyone else.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flask import Flask, request
+from flask_babel import Babel, get_locale, gettext
+
+LANGUAGES = {"en": "English", "da": "Dansk", "de": "Deutsch"}
+_SECTION = re.compile(r"^\[([a-z]{2})\][ \t]*$", re.MULTILINE)
+
+
+def init_app(app: Flask) -> None:
+    """Readers' pages speak their language; the researcher's pages are English."""
+    Babel(app, locale_selector=_chosen)
+    app.jinja_env.globals.update(study_text=study_text, get_locale=get_locale)
+
+
+def _chosen() -> str:
+    if request.blueprint != "reader":
+        return "en"
+    return request.accept_languages.best_match(LANGUAGES, "en")
+
+
+def sections(text: str) -> dict[str, str]:
+    """The parts of a study's text by language; "" is the part for everyone else."""
+    first, *rest = _SECTION.split(text)
+    return {"": first.strip()} | {code: part.strip() for code, part in zip(rest[::2], rest[1::2], strict=True)}
+
+
+def study_text(text: str) -> str:
+    """A study's text in the reader's language; the default texts are in the catalogues."""
+    parts = sections(text)
+    rest = parts[""]
+    return parts.get(str(get_locale()), "") or (rest and gettext(rest))  # gettext of nothing is the catalogue's head

@@ -1,0 +1,24 @@
+"""The tables. `responses` (a view, made by the migrations) joins them into one row per trial and case."""
+
+from quiz_app.models.event import Event
+from quiz_app.models.outbox import Mirror, Outgoing
+from quiz_app.models.people import Member, Reader, Researcher
+from quiz_app.models.pool import Case, Pool
+from quiz_app.models.sitting import Answer, Sitting, Trial, TrialCase
+from quiz_app.models.study import Study
+
+__all__ = [
+    "Answer",
+    "Case",
+    "Event",
+    "Member",
+    "Mirror",
+    "Outgoing",
+    "Pool",
+    "Reader",
+    "Researcher",
+    "Sitting",
+    "Study",
+    "Trial",
+    "TrialCase",
+]

@@ -1,0 +1,33 @@
+"""Outgoing and Mirror: what is still to be copied to Firestore, and how that goes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from quiz_app.database import Base, Instant
+
+
+class Outgoing(Base):
+    """An answer for the mirror, written in the transaction that stores the answer."""
+
+    __tablename__ = "outgoing"
+
+    id: Mapped[int] = mapped_column(primary_key=True)  # the order in which they are sent
+    answer_id: Mapped[str] = mapped_column(sa.ForeignKey("answer.id", ondelete="CASCADE"), unique=True)
+    queued_at: Mapped[datetime] = mapped_column(Instant)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
+
+
+class Mirror(Base):
+    """One row: which Firebase project this database is mirrored to, who is sending, and the last trouble."""
+
+    __tablename__ = "mirror"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project: Mapped[str] = mapped_column(sa.String(80))
+    holder: Mapped[str | None] = mapped_column(sa.String(32))
+    held_until: Mapped[datetime | None] = mapped_column(Instant)
+    last_error: Mapped[str] = mapped_column(sa.String(500), default="")

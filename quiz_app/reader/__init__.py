@@ -1,0 +1,88 @@
+"""What a reader meets: the pages from the personal link to the last word, and the JSON the reading room speaks.
+
+The token in the address is the reader's key (192 random bits). There is no cookie, so there is nothing for
+another site to ride on, and the same link goes on with the sitting on any device.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from flask import Blueprint, current_app, g, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from quiz_app.database import db
+from quiz_app.models import Sitting
+from quiz_app.security import csrf
+from quiz_app.study import log, readers
+from quiz_app.study.faults import Faulty, Refused
+
+MOST_BYTES = 2**20  # nothing a reader sends is longer
+
+blueprint = Blueprint("reader", __name__, url_prefix="/r/<token>")
+csrf.exempt(blueprint)
+
+
+@blueprint.url_value_preprocessor
+def find_reader(_endpoint: str | None, values: dict[str, str] | None) -> None:
+    """Every address of this blueprint begins with the token; the views get `g.reader`."""
+    g.token = (values or {}).pop("token", "")
+    request.max_content_length = MOST_BYTES
+
+
+@blueprint.url_defaults
+def keep_token(_endpoint: str, values: dict[str, str]) -> None:
+    """Addresses made within a reader's page stay within it."""
+    if "token" in g:
+        values.setdefault("token", g.token)
+
+
+@blueprint.before_request
+def let_in() -> None:
+    """Refuse unknown and revoked links. What writes holds the reader, and the study as it is, until it is through."""
+    g.reader = readers.by_token(g.token, hold=request.method == "POST")
+    g.study = g.reader.study
+
+
+@blueprint.errorhandler(Refused)
+def refuse(refused: Refused) -> ResponseReturnValue:
+    """Nothing was changed; say why, as the caller can read it, and keep it on record."""
+    reader_id = g.reader.id if "reader" in g else None
+    db.session.rollback()
+    if reader_id is not None:
+        sitting = db.session.query(Sitting).filter_by(reader_id=reader_id).order_by(Sitting.number.desc()).first()
+        log.record(
+            "refused", study=g.reader.study, sitting=sitting, actor=g.reader.pseudonym, code=refused.code,
+            request=request.endpoint,
+        )  # fmt: skip
+        try:
+            db.session.commit()
+        except sa.exc.OperationalError as error:
+            return not_stored(error)
+    message = gettext(str(refused))  # the constant ones are in the catalogues
+    if request.method == "GET" or request.form:
+        return render_template("reader/message.html", message=message), refused.status
+    return {"error": refused.code, "message": message}, refused.status
+
+
+@blueprint.errorhandler(sa.exc.OperationalError)
+@blueprint.errorhandler(sa.exc.TimeoutError)
+@blueprint.errorhandler(sa.exc.IntegrityError)  # another request of the same reader was first
+def not_stored(error: sa.exc.SQLAlchemyError) -> ResponseReturnValue:
+    """The disk is full, or the database away: nothing was kept and nothing is acknowledged; trying again is right."""
+    db.session.rollback()
+    current_app.logger.error("%s: not stored: %s", request.endpoint, getattr(error, "orig", error))
+    message = gettext("The server could not save this just now. Please try again in a moment.")
+    if request.method == "GET" or request.form:
+        return render_template("reader/message.html", message=message), 503
+    return {"error": "not-stored", "message": message}, 503
+
+
+@blueprint.errorhandler(Faulty)
+def no_image(faulty: Faulty) -> ResponseReturnValue:
+    """The images' store is away; the page tries again."""
+    current_app.logger.error("%s: %s", request.endpoint, faulty)
+    return "", 503
+
+
+from quiz_app.reader import api, join, pages  # noqa: E402, F401  (they add their views to the blueprint)

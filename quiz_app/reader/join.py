@@ -1,0 +1,37 @@
+"""The open link of a study: whoever has it may register, up to the cap, and gets a personal link."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from quiz_app.database import db
+from quiz_app.security import csrf, limiter
+from quiz_app.study import readers
+from quiz_app.study.faults import Refused
+
+blueprint = Blueprint("join", __name__, url_prefix="/join/<token>")
+csrf.exempt(blueprint)  # as a reader's pages: there is no cookie to ride on
+
+
+@blueprint.get("/")
+def welcome(token: str) -> ResponseReturnValue:
+    """What the study is, and the way in."""
+    study = readers.by_open_link(token)
+    return render_template("reader/join.html", study=study, rules=study.rules)
+
+
+@blueprint.post("/")
+@limiter.limit("300 per hour")
+def register(token: str) -> ResponseReturnValue:
+    """A new reader, sent on to a personal link."""
+    personal = readers.register(readers.by_open_link(token))
+    db.session.commit()
+    return redirect(url_for("reader.start", token=personal), code=303)
+
+
+@blueprint.errorhandler(Refused)
+def refuse(refused: Refused) -> ResponseReturnValue:
+    """A page that says why."""
+    db.session.rollback()
+    return render_template("reader/message.html", message=str(refused)), refused.status

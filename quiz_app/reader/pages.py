@@ -1,0 +1,141 @@
+"""The pages of a reader, in the order of the way: welcome, about, instructions, room, end."""
+
+from __future__ import annotations
+
+from flask import current_app, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from quiz_app.database import db
+from quiz_app.reader import blueprint, wire, words
+from quiz_app.study import entry, leaving, readers, result
+from quiz_app.study.faults import Faulty, Refused
+
+
+def _where() -> str:
+    """The one page at which this reader should be."""
+    reader, sitting = g.reader, g.reader.sitting
+    if reader.withdrawn_at is not None:
+        return "left"
+    if sitting is not None and sitting.finished_at is not None:
+        return "end"
+    if reader.study_state == "draft":
+        raise Refused("not-open", "This study is not open yet. Please come back with the same link later.", 403)
+    if reader.study_state == "closed":
+        raise Refused("study-closed", "This study is closed. Thank you for your interest.", 403)
+    if sitting is None or sitting.instructed_at is None:
+        readers.assert_in_time(reader)  # who is in the middle may finish
+    if reader.consented_at is None:
+        return "welcome"
+    if sitting is None:
+        return "about"
+    return "instructions" if sitting.instructed_at is None else "room"
+
+
+def _page(name: str, **values: object) -> ResponseReturnValue:
+    """The page asked for, if it is the one at which the reader should be; else a way there."""
+    where = _where()
+    if where != name:
+        return redirect(url_for(f"reader.{where}"), code=303)
+    values |= {"choices": words.choices(g.study), "tools": words.tools(g.study)}
+    return render_template(f"reader/{name}.html", reader=g.reader, study=g.study, rules=g.study.rules, **values)
+
+
+def _by_field(faulty: Faulty) -> dict[str, str]:
+    """What is wrong with each field, in the reader's language."""
+    return {name: gettext(words) for name, words in (fault.split(": ", 1) for fault in faulty.faults)}
+
+
+def _onward() -> ResponseReturnValue:
+    db.session.commit()
+    return redirect(url_for(f"reader.{_where()}"), code=303)
+
+
+@blueprint.get("/")
+def start() -> ResponseReturnValue:
+    """The personal link itself."""
+    return redirect(url_for(f"reader.{_where()}"), code=303)
+
+
+@blueprint.route("/welcome", methods=["GET", "POST"])
+def welcome() -> ResponseReturnValue:
+    """What it is about, and consent."""
+    if request.method == "GET" or _where() != "welcome":
+        return _page("welcome", minutes=entry.expected_minutes(g.study))
+    if request.form.get("consent") != "yes":
+        return _page(
+            "welcome", minutes=entry.expected_minutes(g.study), fault=gettext("Please tick the box to take part.")
+        )
+    entry.consent(g.reader)
+    return _onward()
+
+
+@blueprint.route("/about", methods=["GET", "POST"])
+def about() -> ResponseReturnValue:
+    """Group, experience and the study's own questions, as far as it asks them; then the sitting begins."""
+    asked = entry.questions(g.reader)
+    own = [question for question in entry.own_questions(g.study) if question.name in asked]
+    if _where() != "about" or (request.method == "GET" and asked):
+        return _page("about", questions=asked, own=own, faults={}, said={})
+    try:
+        entry.enrol(g.reader, request.form)
+    except Faulty as faulty:
+        return _page("about", questions=asked, own=own, faults=_by_field(faulty), said=request.form)
+    return _onward()
+
+
+@blueprint.route("/instructions", methods=["GET", "POST"])
+def instructions() -> ResponseReturnValue:
+    """How to answer, and with which keys; the check of the device."""
+    if request.method == "GET" or _where() != "instructions":
+        return _page("instructions")
+    try:
+        entry.instruct(g.reader.sitting, request.form.get("device", ""))
+    except Faulty as faulty:
+        return _page("instructions", fault=_by_field(faulty)["device"])
+    return _onward()
+
+
+@blueprint.get("/room")
+def room() -> ResponseReturnValue:
+    """The reading room: practice, cases and breaks happen on this one page, through the JSON of api.py."""
+    return _page("room")
+
+
+@blueprint.get("/end")
+def end() -> ResponseReturnValue:
+    """Thanks, and the reader's own result where the study lets it be seen. Here the server has every answer."""
+    if _where() != "end" or not result.visible(g.reader):
+        return _page("end")
+    board = result.leaders(g.study) if g.study.rules.leaderboard else []
+    return _page("end", result=result.own(g.reader), board=board)
+
+
+@blueprint.get("/misses/<image_token>")
+def miss(image_token: str) -> ResponseReturnValue:
+    """The image of a case the reader had otherwise, once the result may be seen."""
+    missed = result.own(g.reader).misses if result.visible(g.reader) else []
+    shown = next((shown for shown in missed if shown.token == image_token), None)
+    if shown is None:
+        raise Refused("unknown-image", "There is no such image.", 404)
+    return current_app.response_class(wire.blinded(shown), mimetype="image/png")
+
+
+@blueprint.route("/leave", methods=["GET", "POST"])
+def leave() -> ResponseReturnValue:
+    """Leave the study for good, with or without one's answers."""
+    if g.reader.withdrawn_at is not None:
+        return redirect(url_for("reader.left"), code=303)
+    choice = request.form.get("answers")
+    if request.method == "GET" or choice not in ("keep", "delete"):
+        fault = gettext("Please choose one.") if request.method == "POST" else ""
+        return render_template("reader/leave.html", fault=fault, answered=leaving.answered(g.reader))
+    leaving.withdraw(g.reader, current_app.config["SETTINGS"].instance, delete=choice == "delete")
+    db.session.commit()
+    return redirect(url_for("reader.left"), code=303)
+
+
+@blueprint.get("/left")
+def left() -> ResponseReturnValue:
+    """What is said to someone who has left."""
+    return _page("left")

@@ -1,0 +1,85 @@
+"""What goes over the wire to a reader's browser: nothing here, before the end, may tell the truth of a case."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from flask import current_app, url_for
+
+from quiz_app import images, storage
+from quiz_app.database import db
+from quiz_app.designs import DESIGNS
+from quiz_app.models import Trial, TrialCase
+from quiz_app.study import clock, steps
+from quiz_app.study.steps import Step
+
+
+def step(step: Step) -> dict[str, Any]:
+    """The step that is due. A trial brings all that is needed to show and answer it."""
+    told: dict[str, Any] = {"kind": step.kind, "answered": step.answered, "total": step.total}
+    if step.kind == "break":
+        told["advised_s"] = step.advised_s
+    if step.trial is not None:
+        # When the time is up the image is gone for good, unless the study keeps it; the answer is still asked for.
+        told["trial"] = _trial(step.trial, steps.visible(step.trial, clock.now()))
+        told["keyed"] = [_trial(trial, True) for trial in step.keyed]
+    told["ahead"] = [url_for("reader.sealed", image_token=shown.token) for trial in step.ahead for shown in trial.cases]
+    return told
+
+
+def _trial(trial: Trial, seen: bool) -> dict[str, Any]:
+    study = trial.sitting.reader.study
+    rules, pool = study.rules, study.pool
+    limit_ms = round(rules.limit_s * 1000) or None
+    return {
+        "trial": trial.token,
+        "training": trial.is_training,
+        "position": trial.position,
+        "interval_ms": rules.interval_ms,
+        "limit_ms": limit_ms,
+        "at_timeout": rules.at_timeout,
+        "remaining_ms": steps.remaining_ms(trial) if trial.released_at else limit_ms,
+        "choices": DESIGNS[study.design].choices(rules),
+        "images": [_image(shown.token, shown.place, pool.width, pool.height) for shown in trial.cases] if seen else [],
+    }
+
+
+def _image(token: str, place: int, width: int, height: int) -> dict[str, Any]:
+    key = images.seal_key(current_app.config["SECRET_KEY"], token)
+    return {
+        "place": place,
+        "width": width,
+        "height": height,
+        "address": url_for("reader.image", image_token=token),
+        "sealed": url_for("reader.sealed", image_token=token),
+        "key": base64.b64encode(key).decode(),
+    }
+
+
+def blinded(shown: TrialCase) -> bytes:
+    """The image of a case, in a request that only looks. Raises Faulty where the store does not give it."""
+    stored = shown.case.stored
+    db.session.rollback()  # a slow bucket must hold up nobody's answer
+    return storage.read(current_app.config["SETTINGS"].images, stored)
+
+
+def saved(trial: Trial) -> dict[str, Any]:
+    """The answer as it is stored."""
+    stored = trial.cases[0].answers[0]
+    return {
+        "id": stored.id,
+        "trial": trial.token,
+        "answer": stored.answer,
+        "certainty": stored.certainty,
+        "response_ms": trial.response_ms,
+        "late": trial.late,
+    }
+
+
+def feedback(trial: Trial) -> dict[str, Any] | None:
+    """The truth of a practice case, after its answer, where the study gives it."""
+    if not (trial.is_training and trial.sitting.reader.study.rules.practice_feedback):
+        return None
+    truth = trial.cases[0].case.truth
+    return {"truth": truth, "correct": trial.cases[0].answers[0].answer == truth}

@@ -1,0 +1,73 @@
+"""Handing over: the answers, everything as one zip, the archive and the way back."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from flask import abort, current_app, g, request, send_file, stream_with_context
+from flask.typing import ResponseReturnValue
+
+from quiz_app.database import reading
+from quiz_app.researcher import blueprint, looking, me, owner_only, saved
+from quiz_app.study import archive, export, handover
+
+
+def _csv(lines: Iterator[str], name: str) -> ResponseReturnValue:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return current_app.response_class(stream_with_context(lines), mimetype="text/csv", headers=headers)
+
+
+@blueprint.get("/studies/<study>/responses.csv")
+def responses() -> ResponseReturnValue:
+    """Every answer of the study, a row each; as long as the study is blinded, without what tells the truth."""
+    slug, blinded = g.study.slug, g.study.blinded
+
+    def lines() -> Iterator[str]:
+        with reading() as session:
+            yield from export.responses(session, slug, blinded=blinded)
+
+    return _csv(lines(), f"{slug}-responses{'-blinded' if blinded else ''}.csv")
+
+
+@blueprint.get("/studies/<study>/responses.dictionary.csv")
+def dictionary() -> ResponseReturnValue:
+    """What the columns mean."""
+    return _csv(export.dictionary(), f"{g.study.slug}-responses.dictionary.csv")
+
+
+@blueprint.get("/studies/<study>/everything.zip")
+def everything() -> ResponseReturnValue:
+    """Responses, readers, cases, events and settings, and the files of other software, in one zip."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115  (send_file closes it)
+    handover.write(looking(), g.study, file)
+    file.seek(0)
+    name = f"{g.study.slug}{'-blinded' if g.study.blinded else ''}.zip"
+    return send_file(file, mimetype="application/zip", as_attachment=True, download_name=name)
+
+
+@blueprint.get("/studies/<study>/archive.zip")
+@owner_only
+def download_archive() -> ResponseReturnValue:
+    """All that is needed to restore the study elsewhere. It holds truth, so not before the close."""
+    if g.study.blinded:
+        abort(403)
+    file = tempfile.TemporaryFile()  # noqa: SIM115  (send_file closes it)
+    archive.write(looking(), g.study, current_app.config["SETTINGS"].images, file)
+    file.seek(0)
+    name = f"{g.study.slug}-archive.zip"
+    return send_file(file, mimetype="application/zip", as_attachment=True, download_name=name)
+
+
+@blueprint.post("/studies/new/archive")
+def restore_archive() -> ResponseReturnValue:
+    """Put back an archived study."""
+    file = request.files.get("archive")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "archive.zip"
+        path.write_bytes(b"")
+        if file:
+            file.save(path)
+        study = archive.restore(path, current_app.config["SETTINGS"].images, owner=me())
+    return saved("show_study", "The study is put back as it was archived.", study=study.slug)

@@ -1,0 +1,80 @@
+"""The form of a study's settings, made from the settings themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from quiz_app.study import plan
+from quiz_app.study.settings import SECTIONS, StudySettings
+
+
+@dataclass(frozen=True)
+class Control:
+    """One setting on the page: `kind` is number, choice, switch, moment, lines, long or text."""
+
+    name: str
+    label: str
+    hint: str
+    kind: str
+    value: Any
+    rules: Mapping[str, Any]
+    step: str  # of a number
+
+
+def sections(rules: StudySettings, said: MultiDict[str, str] | None = None) -> dict[str, list[Control]]:
+    """Every setting by section, with its present value, or with what was `said` in a form that was refused."""
+    return {
+        section: [_control(entry, rules, said) for entry in fields(rules) if entry.metadata["section"] == section]
+        for section in SECTIONS
+    }
+
+
+def settings(form: MultiDict[str, str]) -> dict[str, Any]:
+    """The settings that a form holds. What cannot be read as its kind stays text, for the check to name."""
+    given = [entry for entry in fields(StudySettings) if entry.name in form]
+    return {entry.name: _parsed(entry, form.getlist(entry.name)[-1]) for entry in given}
+
+
+def _control(entry: Field[Any], rules: StudySettings, said: MultiDict[str, str] | None) -> Control:
+    kind = _kind(entry)
+    value = getattr(rules, entry.name)
+    if kind == "lines":
+        value = "\n".join(value)
+    elif kind == "moment":
+        value = f"{datetime.fromisoformat(value).astimezone(UTC):%Y-%m-%dT%H:%M}" if value else ""
+    elif kind == "number":
+        value = f"{value:g}" if isinstance(value, float) else value
+    if said is not None and entry.name in said:
+        value = said.getlist(entry.name)[-1] == "yes" if kind == "switch" else said[entry.name]
+    step = "any" if isinstance(entry.default, float) else "1"
+    return Control(entry.name, entry.metadata["label"], plan.meaning(entry), kind, value, entry.metadata, step)
+
+
+def _kind(entry: Field[Any]) -> str:
+    if entry.metadata.get("choices"):
+        return "choice"
+    if entry.metadata.get("moment"):
+        return "moment"
+    by_type = {bool: "switch", int: "number", float: "number", tuple: "lines"}
+    return by_type.get(type(entry.default), "long" if entry.metadata.get("long") else "text")
+
+
+def _parsed(entry: Field[Any], text: str) -> Any:
+    kind = _kind(entry)
+    if kind == "switch":
+        return text == "yes"
+    if kind == "lines":
+        return tuple(line.strip() for line in text.splitlines() if line.strip())
+    if kind == "moment" and text:
+        return text if text[-1] == "Z" or "+" in text else f"{text}+00:00"  # a browser's field has no zone: UTC
+    if kind == "number":
+        try:
+            return float(text) if isinstance(entry.default, float) else int(text)
+        except ValueError:
+            return text
+    return text.replace("\r\n", "\n").strip()

@@ -1,0 +1,109 @@
+"""Researchers: the admin's list of them, the team of a study, and the log of what everyone did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from flask import abort, current_app, flash, g, render_template, request, stream_with_context
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from quiz_app.database import db, reading
+from quiz_app.models import Event, Member, Researcher, Study
+from quiz_app.researcher import blueprint, by_field, looking, owner_only, saved
+from quiz_app.study import export, handover, researchers
+from quiz_app.study.faults import Faulty
+
+SHOWN = 500
+
+
+@blueprint.route("/people", methods=["GET", "POST"])
+def list_people() -> ResponseReturnValue:
+    """Everyone who may log in; an admin adds others."""
+    if not current_user.is_admin:
+        abort(403)
+    faults: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            name, admin = request.form.get("name", "").strip(), request.form.get("admin") == "yes"
+            _, password = researchers.add(name, admin=admin, actor=current_user.name)
+            db.session.commit()
+            flash(f"{name} may log in with the password {password}, which is shown only now.", "warn")
+        except Faulty as faulty:
+            db.session.rollback()
+            faults = by_field(faulty)
+    everyone = looking().scalars(sa.select(Researcher).order_by(Researcher.name)).all()
+    page = render_template("researcher/people.html", everyone=everyone, faults=faults, said=request.form)
+    return page, 422 if faults else 200
+
+
+@blueprint.post("/people/<int:person>/password")
+def reset_password(person: int) -> ResponseReturnValue:
+    """A new password for someone who has lost theirs."""
+    if not current_user.is_admin:
+        abort(403)
+    found = db.session.get(Researcher, person) or abort(404)
+    password = researchers.reset_password(found, actor=current_user.name)
+    db.session.commit()
+    flash(f"The new password of {found.name} is {password}, which is shown only now.", "warn")
+    everyone = db.session.scalars(sa.select(Researcher).order_by(Researcher.name)).all()
+    return render_template("researcher/people.html", everyone=everyone, faults={}, said={})
+
+
+@blueprint.get("/studies/<study>/team")
+def show_team() -> ResponseReturnValue:
+    """Who runs the study, and who looks on."""
+    return _team({})
+
+
+def _team(faults: dict[str, str]) -> ResponseReturnValue:
+    members = looking().scalars(sa.select(Member).filter_by(study_id=g.study.id).order_by(Member.id)).all()
+    page = render_template("researcher/team.html", members=members, faults=faults, said=request.form)
+    return page, 422 if faults else 200
+
+
+@blueprint.post("/studies/<study>/team")
+@owner_only
+def add_member() -> ResponseReturnValue:
+    """Give a researcher a part in the study, or another part."""
+    try:
+        name, role = request.form.get("name", "").strip(), request.form.get("role", "")
+        researchers.give_part(g.study, name, role, actor=current_user.name)
+    except Faulty as faulty:
+        db.session.rollback()
+        return _team(by_field(faulty))
+    return saved("show_team", f"{name} is now a {role} of this study.")
+
+
+@blueprint.post("/studies/<study>/team/<int:member>/remove")
+@owner_only
+def remove_member(member: int) -> ResponseReturnValue:
+    """Take the part away."""
+    found = db.session.get(Member, member)
+    if found is None or found.study_id != g.study.id:
+        abort(404)
+    researchers.take_part_away(g.study, found, actor=current_user.name)
+    return saved("show_team", f"{found.researcher.name} has no part in this study any more.")
+
+
+@blueprint.get("/studies/<study>/log")
+def show_log() -> ResponseReturnValue:
+    """What happened, the latest first."""
+    query = sa.select(Event).filter_by(study_id=g.study.id).order_by(Event.id.desc()).limit(SHOWN)
+    return render_template("researcher/log.html", events=looking().scalars(query).all(), shown=SHOWN)
+
+
+@blueprint.get("/studies/<study>/log.csv")
+def download_log() -> ResponseReturnValue:
+    """All of it."""
+    slug = g.study.slug
+
+    def lines() -> Iterator[str]:
+        with reading() as session:
+            study = session.scalars(sa.select(Study).filter_by(slug=slug)).one()
+            yield export.line(handover.EVENTS)
+            yield from map(export.line, handover.events(session, study))
+
+    headers = {"Content-Disposition": f'attachment; filename="{slug}-log.csv"'}
+    return current_app.response_class(stream_with_context(lines()), mimetype="text/csv", headers=headers)

@@ -1,0 +1,120 @@
+"""Pools: list, bring images, look at them, leave one out."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from pathlib import Path
+
+import sqlalchemy as sa
+from flask import abort, current_app, redirect, render_template, request, send_from_directory, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from PIL import Image
+
+from quiz_app import images, storage
+from quiz_app.database import db
+from quiz_app.models import Case, Pool
+from quiz_app.researcher import blueprint, by_field, looking, saved
+from quiz_app.settings import Settings
+from quiz_app.study import background, intake, pools, specimens
+from quiz_app.study.faults import Faulty
+
+THUMBNAIL = (320, 320)
+
+
+def _settings() -> Settings:
+    return current_app.config["SETTINGS"]
+
+
+@blueprint.get("/pools/")
+def list_pools() -> ResponseReturnValue:
+    """Every pool, and the way to bring another."""
+    return _page({})
+
+
+def _page(faults: dict[str, str]) -> ResponseReturnValue:
+    counted = (
+        sa.select(Pool, sa.func.count(Case.id), sa.func.count(Case.excluded))
+        .outerjoin(Case)
+        .group_by(Pool.id)
+        .order_by(Pool.id.desc())
+    )
+    rows = looking().execute(counted).all()
+    page = render_template(
+        "researcher/pools.html", rows=rows, faults=faults, said=request.form, usual=intake.Wishes("")
+    )
+    return page, 422 if faults else 200
+
+
+@blueprint.post("/pools/")
+def bring_pool() -> ResponseReturnValue:
+    """Take an uploaded zip and have a pool made of it."""
+    file = request.files.get("file")
+    try:
+        wishes = intake.Wishes.from_form(request.form.to_dict())
+        if not file:
+            raise Faulty(["file: none is given"])
+    except Faulty as faulty:
+        return _page(by_field(faulty) | ({} if file else {"file": "none is given"}))
+    _settings().instance.joinpath("intake").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=_settings().instance / "intake") as folder:
+        upload = Path(folder) / "upload.zip"
+        file.save(upload)
+        name = intake.begin(_settings(), upload, wishes)
+    return redirect(url_for("researcher.show_intake", name=name), code=303)
+
+
+def _work(name: str) -> background.Work:
+    folder = intake.home(_settings().instance)
+    return (background.find(folder / name) if name.isalnum() else None) or abort(404)
+
+
+@blueprint.get("/pools/coming/<name>")
+def show_intake(name: str) -> ResponseReturnValue:
+    """How far an upload is, and what came of it."""
+    work = _work(name)
+    notes = intake.home(_settings().instance) / name / intake.NOTES
+    made = json.loads(notes.read_text("utf-8")) if work.state == "done" else None
+    return render_template("researcher/intake.html", name=name, work=work, made=made)
+
+
+@blueprint.get("/pools/coming/<name>.json")
+def intake_status(name: str) -> ResponseReturnValue:
+    """The same for the page that waits."""
+    return _work(name).told()
+
+
+@blueprint.get("/pools/coming/<name>/<int:number>-<side>.png")
+def specimen(name: str, number: int, side: str) -> ResponseReturnValue:
+    """A small picture of an uploaded image: as it came, or as readers get it."""
+    _work(name)
+    folder = intake.home(_settings().instance) / name / intake.SPECIMENS
+    return send_from_directory(folder, specimens.name(number, side))
+
+
+@blueprint.get("/pools/<slug>/")
+def show_pool(slug: str) -> ResponseReturnValue:
+    """The images, without their truth."""
+    pool = looking().scalar(sa.select(Pool).filter_by(slug=slug)) or abort(404)
+    return render_template("researcher/pool.html", pool=pool)
+
+
+@blueprint.get("/pools/<slug>/cases/<int:case>.png")
+def thumbnail(slug: str, case: int) -> ResponseReturnValue:
+    """A small picture of a case, as its readers get it."""
+    found = looking().scalar(sa.select(Case).where(Case.id == case, Case.pool.has(slug=slug))) or abort(404)
+    with Image.open(io.BytesIO(storage.read(_settings().images, found.stored))) as image:
+        image.thumbnail(THUMBNAIL)
+        small = images.encoded(image)
+    headers = {"Cache-Control": "private, max-age=3600"}
+    return current_app.response_class(small, mimetype="image/png", headers=headers)
+
+
+@blueprint.post("/pools/<slug>/cases/<int:case>/exclude")
+def exclude_case(slug: str, case: int) -> ResponseReturnValue:
+    """Leave a case out, or take it in again."""
+    found = db.session.scalar(sa.select(Case).where(Case.id == case, Case.pool.has(slug=slug))) or abort(404)
+    pools.exclude(found, request.form.get("reason", ""), actor=current_user.name)
+    return saved("show_pool", f"{found.name} is {'left out' if found.excluded else 'taken in again'}.", slug=slug)

@@ -1,0 +1,34 @@
+"""The pre-flight page of a study."""
+
+from __future__ import annotations
+
+from flask import current_app, g, render_template, request
+from flask.typing import ResponseReturnValue
+
+from quiz_app.researcher import blueprint, looking, saved
+from quiz_app.study import background, preflight
+
+
+@blueprint.get("/studies/<study>/preflight")
+def show_preflight() -> ResponseReturnValue:
+    """May the study open, and why not."""
+    settings = current_app.config["SETTINGS"]
+    return render_template(
+        "researcher/preflight.html",
+        checks=preflight.checks(looking(), g.study, settings, secure=request.is_secure),
+        work=background.find(preflight.home(looking(), g.study, settings)),
+    )
+
+
+@blueprint.get("/studies/<study>/preflight.json")
+def preflight_status() -> ResponseReturnValue:
+    """How far the audit is."""
+    work = background.find(preflight.home(looking(), g.study, current_app.config["SETTINGS"]))
+    return (work or background.Work("none")).told()
+
+
+@blueprint.post("/studies/<study>/preflight")
+def look_at_pool() -> ResponseReturnValue:
+    """Have the pool audited in the background."""
+    preflight.look(looking(), g.study, current_app.config["SETTINGS"])
+    return saved("show_preflight")

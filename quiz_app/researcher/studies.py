@@ -1,0 +1,161 @@
+"""Studies: list, make, set up, try out, open, close, copy."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from flask import current_app, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from quiz_app import mirror
+from quiz_app.database import db
+from quiz_app.models import Pool
+from quiz_app.researcher import blueprint, by_field, forms, looking, me, owner_only, saved
+from quiz_app.study import clock, lifecycle, monitor, plan, readers, researchers
+from quiz_app.study.faults import Faulty
+from quiz_app.study.settings import PRESETS
+
+
+@blueprint.get("/")
+def list_studies() -> ResponseReturnValue:
+    """Every study in which the researcher has a part; `?away` those that were put away."""
+    away = "away" in request.args
+    rows = [
+        (study, role, monitor.summary(monitor.progress(looking(), study)))
+        for study, role in researchers.studies(looking(), current_user)
+        if (study.archived_at is not None) == away
+    ]
+    return render_template("researcher/studies.html", rows=rows, away=away)
+
+
+@blueprint.route("/studies/new", methods=["GET", "POST"])
+def new_study() -> ResponseReturnValue:
+    """A draft from a preset on an imported pool."""
+    faults: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            return _create()
+        except Faulty as faulty:
+            db.session.rollback()
+            faults = by_field(faulty)
+    pools = looking().scalars(sa.select(Pool).order_by(Pool.id.desc())).all()
+    page = render_template("researcher/new_study.html", pools=pools, presets=PRESETS, said=request.form, faults=faults)
+    return page, 422 if faults else 200
+
+
+def _create() -> ResponseReturnValue:
+    said = request.form
+    study = lifecycle.create(
+        said.get("title", ""),
+        db.session.scalar(sa.select(Pool).filter_by(slug=said.get("pool", ""))),
+        slug=said.get("slug", "").strip(),
+        preset=said.get("preset", ""),
+        owner=me(),
+    )
+    return saved("show_study", "The draft is made. Nobody is let in before it is opened.", study=study.slug)
+
+
+@blueprint.post("/studies/new/plan")
+def make_from_plan() -> ResponseReturnValue:
+    """A draft after an uploaded plan."""
+    file = request.files.get("plan")
+    try:
+        text = file.read().decode("utf-8-sig") if file else ""
+    except UnicodeDecodeError:
+        raise Faulty(["file: is not text in UTF-8"]) from None
+    study = plan.make(text, pool=request.form.get("pool", ""), slug=request.form.get("slug", "").strip(), owner=me())
+    return saved("show_study", "The draft is made after the plan.", study=study.slug)
+
+
+@blueprint.get("/studies/<study>/plan.toml")
+def download_plan() -> ResponseReturnValue:
+    """Everything that makes the study, for a publication or another installation."""
+    headers = {"Content-Disposition": f'attachment; filename="{g.study.slug}.toml"'}
+    return current_app.response_class(plan.dump(g.study), mimetype="application/toml", headers=headers)
+
+
+@blueprint.route("/studies/<study>/settings", methods=["GET", "POST"])
+def study_settings() -> ResponseReturnValue:
+    """The form of every setting."""
+    faults: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            said, title = forms.settings(request.form), request.form.get("title")
+            changed = lifecycle.change(g.study, said, title=title, actor=current_user.name)
+            return saved("study_settings", f"Saved: {', '.join(changed)}." if changed else "Nothing was different.")
+        except Faulty as faulty:
+            db.session.rollback()
+            faults = by_field(faulty)
+    frozen = g.study.state == "closed" or lifecycle.answers(g.study) > 0
+    page = render_template(
+        "researcher/settings.html",
+        sections=forms.sections(g.study.rules, request.form if faults else None),
+        faults=faults,
+        open_fields=lifecycle.CHANGEABLE_ANY_TIME if frozen else None,
+    )
+    return page, 422 if faults else 200
+
+
+@blueprint.post("/studies/<study>/preview")
+def preview_study() -> ResponseReturnValue:
+    """Walk through the study as a reader does; nothing of it counts."""
+    token = readers.preview(g.study, actor=current_user.name)
+    db.session.commit()
+    return redirect(url_for("reader.start", token=token), code=303)
+
+
+@blueprint.post("/studies/<study>/copy")
+def copy_study() -> ResponseReturnValue:
+    """A draft with the same pool and settings, without the readers."""
+    twin = lifecycle.copy(g.study, owner=me())
+    return saved("show_study", "This is the copy: a draft without readers.", study=twin.slug)
+
+
+@blueprint.get("/studies/<study>/")
+def show_study() -> ResponseReturnValue:
+    """The study at a glance, and what can be done next."""
+    return render_template(
+        "researcher/study.html",
+        summary=monitor.summary(monitor.progress(looking(), g.study)),
+        reasons=lifecycle.may_not_open(g.study) if g.study.state == "draft" else [],
+    )
+
+
+@blueprint.get("/studies/<study>/live")
+def watch_study() -> ResponseReturnValue:
+    """Who is on, where, how fast, and what is unusual; `?part` asks for the moving part alone."""
+    rows = monitor.progress(looking(), g.study)
+    template = "live_part" if "part" in request.args else "live"
+    mirrored = mirror.status(looking()) if current_app.config["SETTINGS"].firestore_credentials else None
+    return render_template(
+        f"researcher/{template}.html", rows=rows, summary=monitor.summary(rows), mirrored=mirrored, now=clock.now()
+    )
+
+
+@blueprint.post("/studies/<study>/open")
+def open_study() -> ResponseReturnValue:
+    """Let the readers in."""
+    lifecycle.open_study(g.study, actor=current_user.name)
+    return saved("show_study", "The study is open: readers with a link are let in.")
+
+
+@blueprint.post("/studies/<study>/close")
+def close_study() -> ResponseReturnValue:
+    """Take no more answers."""
+    lifecycle.close(g.study, actor=current_user.name)
+    return saved("show_study", "The study is closed: no more answers are taken.")
+
+
+@blueprint.post("/studies/<study>/reopen")
+@owner_only
+def reopen_study() -> ResponseReturnValue:
+    """Take answers again, for a reason."""
+    lifecycle.reopen(g.study, request.form.get("reason", ""), actor=current_user.name)
+    return saved("show_study", "The study is open again; the log and every report say that truth could be seen before.")
+
+
+@blueprint.post("/studies/<study>/put-away")
+def put_away_study() -> ResponseReturnValue:
+    """Off the list, or back onto it."""
+    lifecycle.put_away(g.study, actor=current_user.name)
+    return saved("list_studies", f"{g.study.title} is {'put away' if g.study.archived_at else 'back on the list'}.")

@@ -1,0 +1,56 @@
+"""What every answer of the server carries for safety, and who may log in how often."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, abort, request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf.csrf import CSRFProtect
+from limits.errors import ConfigurationError
+
+from quiz_app.settings import SettingsError
+
+csrf = CSRFProtect()
+# Where a Redis is set, every process counts together; while it is away each counts for itself.
+limiter = Limiter(get_remote_address, in_memory_fallback_enabled=True)
+
+HEADERS = {
+    # Our own files only; images also from memory, where a sealed one is opened.
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; "
+    "form-action 'self'; base-uri 'none'; object-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",  # a reader's link is a secret
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Protect the application."""
+
+    @app.before_request
+    def refuse_nul() -> None:
+        """No text of ours holds a NUL, and PostgreSQL keeps none."""
+        said = (value for _, value in request.values.items(multi=True))
+        if any("\0" in text for text in (request.path, *said)):
+            abort(400)
+
+    csrf.init_app(app)
+    redis_url = app.config["SETTINGS"].redis_url
+    app.config["RATELIMIT_STORAGE_URI"] = redis_url or "memory://"
+    try:
+        limiter.init_app(app)
+    except (ConfigurationError, ValueError) as error:
+        raise SettingsError(
+            f"redis_url: {redis_url!r} cannot be used, redis://HOST:PORT is expected: {error}"
+        ) from error
+
+    @app.after_request
+    def protect(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.endpoint != "static":
+            response.headers.setdefault("Cache-Control", "no-store")
+        if request.is_secure:
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        return response

@@ -1,0 +1,293 @@
+"""Simulated readers: they take a study through real HTTP, as docs/protocol.md says, for rehearsals and load tests.
+
+What they say follows signal detection theory (Macmillan and Creelman, Detection Theory, 2005, chapters 1 and 3): a
+reader's evidence for a case is normal with standard deviation 1 around +d'/2 when it is synthetic and -d'/2 when it is
+real, shifted by how odd this case looks to everybody, and the answer is where it falls among the reader's thresholds.
+The truth never goes over the wire. It is looked up in the database by the name of the trial: the privilege of a
+rehearsal, which therefore runs beside the database of the server it talks to.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import itertools
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import numpy as np
+import sqlalchemy as sa
+import waitress.server
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from flask import Flask
+from PIL import Image
+
+from quiz_app.database import db, reading
+from quiz_app.models import Case, Reader, Sitting, Trial, TrialCase
+from quiz_app.study import lifecycle, readers
+from quiz_app.study.faults import Faulty
+from quiz_app.tunnel import SKIP_WARNING
+
+PATIENCE_S = 60.0  # how long a request is tried again before the reader gives up
+PAUSES = 0.01  # share of the answers after which a reader asks for a pause
+ODDITY = 0.5  # standard deviation of what all readers see in a case beyond its class
+
+
+@dataclass(frozen=True)
+class Observer:
+    """How one simulated reader judges: sensitivity, bias and the widths of certainty, in units of the evidence's sd."""
+
+    seed: int
+    number: int
+    dprime: float
+    criterion: float
+    narrow: float  # "unsure" within so much of the criterion
+    wide: float  # "partially certain" within so much of it
+
+    @classmethod
+    def drawn(cls, seed: int, number: int) -> Observer:
+        """The observer with this number: the same seed always gives the same one."""
+        rng = np.random.default_rng([seed, number])
+        narrow = rng.uniform(0.05, 0.35)
+        return cls(
+            seed,
+            number,
+            dprime=max(0.0, rng.normal(1.2, 0.4)),
+            criterion=rng.normal(0.0, 0.3),
+            narrow=narrow,
+            wide=narrow + rng.uniform(0.5, 1.2),
+        )
+
+    def judge(self, case: str, truth: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
+        """What this observer says of `case`: one of `choices` (in the order of the levels), the time it takes in ms,
+        and whether a pause is asked for. It depends on nothing but the seed, the observer and the case."""
+        name = int.from_bytes(hashlib.sha256(case.encode()).digest()[:8], "big")
+        own = np.random.default_rng([self.seed, self.number, name])
+        oddity = np.random.default_rng([self.seed, name]).normal(0, ODDITY)
+        evidence = own.normal((self.dprime if truth == "synthetic" else -self.dprime) / 2) + oddity
+        inner = [-self.narrow, self.narrow] if len(choices) == 5 else [0.0]
+        thresholds = self.criterion + np.array([-self.wide, *inner, self.wide])
+        # The closer to the criterion, the longer it takes; times are skewed as people's are.
+        seconds = 6 * np.exp(own.normal(0, 0.3)) / (1 + abs(evidence - self.criterion))
+        return {
+            **choices[int(np.searchsorted(thresholds, evidence))],
+            "client_ms": round(1000 * seconds),
+            "pause": bool(own.random() < PAUSES),
+        }
+
+
+@dataclass
+class Outcome:
+    """What became of one simulated reader."""
+
+    pseudonym: str
+    group: str
+    saved: list[dict[str, Any]] = field(default_factory=list)  # every acknowledged answer, as the server told it
+    scored: int = 0
+    correct: int = 0
+    late: int = 0
+    retries: int = 0
+    answer_ms: list[float] = field(default_factory=list)  # from sending an answer to its acknowledgement
+    seconds: float = 0.0
+    refusal: str = ""  # why the reader could not finish; empty = finished
+
+
+class Stopped(Exception):
+    """The server refused something, or did not answer for too long."""
+
+
+def run(
+    app: Flask,
+    slug: str,
+    count: int,
+    *,
+    seed: int = 0,
+    url: str | None = None,
+    patience_s: float = PATIENCE_S,
+    tell: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Let `count` new readers take the study through the server at `url`, or through one started for the purpose.
+
+    `tell` hears of each reader as it ends. Raises Faulty when the study cannot be taken.
+    """
+    with app.app_context():
+        invited, groups = _invite(slug, count)
+    started = _serving(app) if url is None else _there(url)
+    with started as address, ThreadPoolExecutor(count) as threads:
+        takers = [
+            _Taker(app, f"{address}/r/{token}/", Outcome(name, group), Observer.drawn(seed, number), patience_s)
+            for (number, name, token), group in zip(invited, itertools.cycle(groups), strict=False)
+        ]
+        outcomes = []
+        for future in as_completed([threads.submit(taker.take) for taker in takers]):
+            outcomes.append(future.result())
+            tell(outcomes[-1])
+    return sorted(outcomes, key=lambda outcome: outcome.pseudonym)
+
+
+def _invite(slug: str, count: int) -> tuple[list[tuple[int, str, str]], tuple[str, ...]]:
+    """Number, pseudonym and token of `count` new readers, numbered on from those there are, and the study's groups."""
+    study = lifecycle.find(slug)
+    if study.state != "open":
+        hint = f"; open it with: flask study open {slug}" if study.state == "draft" else ""
+        raise Faulty([f"study: {slug} is {study.state}, simulated readers need an open one{hint}"])
+    if study.design != "rating":
+        raise Faulty([f"study: {slug} is of design {study.design}, simulated readers know rating only"])
+    taken = set(db.session.scalars(sa.select(Reader.pseudonym).filter_by(study_id=study.id)))
+    free = (number for number in itertools.count(1) if _name(number) not in taken)
+    numbers = list(itertools.islice(free, count))
+    tokens = [readers.invite(study, _name(number), actor="simulation")[1] for number in numbers]
+    groups = study.rules.groups or ("",)
+    db.session.commit()
+    db.session.remove()
+    return [(number, _name(number), token) for number, token in zip(numbers, tokens, strict=True)], groups
+
+
+def _name(number: int) -> str:
+    return f"sim-{number:03}"
+
+
+@contextmanager
+def _serving(app: Flask) -> Iterator[str]:
+    """A server of `app` on a free port of this machine, for as long as the context lasts."""
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # many readers on few threads are meant here
+    server = waitress.server.create_server(app, host="127.0.0.1", port=0, threads=8)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        server.task_dispatcher.shutdown()  # first: a task that ends wakes the server, which must still be there
+        server.trigger.pull_trigger(server.close)  # in the server's own thread, which ends with its last connection
+        thread.join()
+
+
+@contextmanager
+def _there(url: str) -> Iterator[str]:
+    """The address of a server that runs already. Raises Faulty if it does not answer."""
+    address = url.rstrip("/")
+    try:
+        httpx.get(f"{address}/healthz", headers=SKIP_WARNING, timeout=10).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Faulty([f"url: {address}/healthz does not answer as a server of this application: {error}"]) from error
+    yield address
+
+
+class _Taker:
+    """One reader at one browser."""
+
+    def __init__(self, app: Flask, link: str, outcome: Outcome, observer: Observer, patience_s: float) -> None:
+        self.app, self.link, self.patience_s = app, httpx.URL(link), patience_s
+        self.outcome, self.observer = outcome, observer
+        self.lease = ""
+        self.sealed: dict[str, bytes] = {}  # by address: images fetched before their trial is due
+        self.truths: dict[str, tuple[str, str]] = {}  # by trial: case and truth
+
+    def take(self) -> Outcome:
+        """The whole way from the link to the last page."""
+        began = time.perf_counter()
+        local = self.link.host == "127.0.0.1"
+        with httpx.Client(timeout=30, headers=SKIP_WARNING, follow_redirects=True, trust_env=not local) as self.client:
+            try:
+                self._walk_in()
+                self.truths = self._look_up()
+                told = self._post("claim")
+                self.lease, step = told["lease"], told["step"]
+                while step["kind"] != "done":
+                    self._fetch(step["ahead"])
+                    step = self._judge(step["trial"]) if step["kind"] == "trial" else self._post("continue")["step"]
+                if (page := self._page(self._send("GET", ""))) != "end":
+                    raise Stopped(f"led to {page} after the last answer")
+            except Stopped as stopped:
+                self.outcome.refusal = str(stopped)
+        self.outcome.seconds = time.perf_counter() - began
+        return self.outcome
+
+    def _walk_in(self) -> None:
+        """Through the pages, each with its form, until the reading room."""
+        forms = {
+            "welcome": {"consent": "yes"},
+            "about": {"group": self.outcome.group, "years": str(5 + self.observer.number % 20)},
+            "instructions": {"read": "yes"},
+        }
+        page = self._page(self._send("GET", ""))
+        while page in forms:
+            page = self._page(self._send("POST", page, data=forms.pop(page)))
+        if page not in ("room", "end"):
+            raise Stopped(f"held up at the page {page}")
+
+    def _page(self, response: httpx.Response) -> str:
+        return response.url.path.rsplit("/", 1)[-1]
+
+    def _look_up(self) -> dict[str, tuple[str, str]]:
+        query = (
+            sa.select(Trial.token, Case.name, Case.truth)
+            .join(Trial.cases)
+            .join(TrialCase.case)
+            .join(Trial.sitting)
+            .join(Sitting.reader)
+            .where(Reader.token_hash == readers.hashed(self.link.path.strip("/").rsplit("/", 1)[-1]))
+        )
+        with self.app.app_context(), reading() as session:
+            return {trial: (case, truth) for trial, case, truth in session.execute(query)}
+
+    def _judge(self, trial: dict[str, Any]) -> dict[str, Any]:
+        """Look at the images of a trial, answer it, and return the step that follows."""
+        case, truth = self.truths[trial["trial"]]
+        for image in trial["images"]:
+            self._look_at(image)
+        self._post(f"trials/{trial['trial']}/onset")
+        said = {"id": str(uuid.uuid4()), "viewer": {"zoom_max": 1.0, "windowed": False}}
+        said |= self.observer.judge(case, truth, trial["choices"])
+        sent = time.perf_counter()
+        told = self._post(f"trials/{trial['trial']}/answer", **said)
+        self.outcome.answer_ms.append(1000 * (time.perf_counter() - sent))
+        self.outcome.saved.append(told["saved"])
+        if not trial["training"]:
+            self.outcome.scored += 1
+            self.outcome.correct += told["saved"]["answer"] == truth
+            self.outcome.late += told["saved"]["late"]
+        return told["step"]
+
+    def _look_at(self, image: dict[str, Any]) -> None:
+        self._fetch([image["sealed"]])
+        data = AESGCM(base64.b64decode(image["key"])).decrypt(bytes(12), self.sealed.pop(image["sealed"]), None)
+        with Image.open(io.BytesIO(data)) as seen:
+            if seen.size != (image["width"], image["height"]):
+                raise Stopped(f"an image of {seen.size} instead of {image['width']} x {image['height']}")
+
+    def _fetch(self, addresses: list[str]) -> None:
+        for address in addresses:
+            if address not in self.sealed:
+                self.sealed[address] = self._send("GET", address).content
+
+    def _post(self, path: str, **body: Any) -> dict[str, Any]:
+        return self._send("POST", path, json={"lease": self.lease} | body).json()
+
+    def _send(self, method: str, path: str, **what: Any) -> httpx.Response:
+        """Send as a browser would: again and again while the line or the server fails. Raises Stopped on a refusal."""
+        until = time.monotonic() + self.patience_s
+        for attempt in itertools.count():
+            try:
+                response = self.client.request(method, self.link.join(path), **what)
+                failure = f"{response.status_code} {response.text[:200]}"
+                if response.status_code < 400:
+                    return response
+                if response.status_code < 500:
+                    raise Stopped(f"{method} {path}: {failure}")
+            except httpx.TransportError as error:
+                failure = repr(error)
+            if time.monotonic() > until:
+                raise Stopped(f"{method} {path}: given up after {self.patience_s:g} s: {failure}")
+            self.outcome.retries += 1
+            time.sleep(min(2.0, 0.1 * 2**attempt))
+        raise AssertionError("unreachable")

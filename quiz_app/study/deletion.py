@@ -1,0 +1,53 @@
+"""Deleting one reader's data on request: everything the reader gave goes, and a certificate says what went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from quiz_app.database import db
+from quiz_app.models import Answer, Event, Reader, Sitting, Trial, TrialCase
+from quiz_app.study import clock, log, reports
+from quiz_app.study.faults import Faulty
+
+
+def delete_reader(reader: Reader, reason: str, instance: Path, *, actor: str = "") -> str:
+    """Delete a reader with every sitting and answer; returns the certificate as text. The caller commits.
+
+    The lines of the log stay, without the person: they name `deleted-N` from now on. Reports of the study that were
+    kept hold the reader's figures, and are deleted too. Raises Faulty without a reason.
+    """
+    if not reason.strip():
+        raise Faulty(["reason: is empty, and this stays on record"])
+    db.session.refresh(reader, with_for_update=True)  # an answer on its way comes first, and is counted
+    study, pseudonym, alias = reader.study, reader.pseudonym, f"deleted-{reader.id}"
+    sittings = len(reader.sittings)
+    query = sa.select(sa.func.count()).select_from(Answer).join(TrialCase).join(Trial).join(Sitting)
+    answers = db.session.scalar(query.where(Sitting.reader_id == reader.id)) or 0
+    for event in db.session.scalars(sa.select(Event).filter_by(study_id=study.id)):
+        if event.actor == pseudonym:
+            event.actor = alias
+        if event.details.get("reader") == pseudonym:
+            event.details = event.details | {"reader": alias}
+    study.readers.remove(reader)
+    db.session.flush()
+    kept = reports.forget(instance, study)
+    log.record("reader-deleted", study=study, actor=actor, reader=alias, sittings=sittings, answers=answers)
+    return "\n".join(
+        [
+            "CERTIFICATE OF DELETION",
+            "",
+            f"Study:     {study.title} ({study.slug})",
+            f"Reader:    {pseudonym}",
+            f"Deleted:   {clock.now():%Y-%m-%d %H:%M:%S} UTC, by {actor}",
+            f"Reason:    {reason.strip()}",
+            "",
+            f"Removed from the database: the reader's record, {sittings} sitting(s) and {answers} answer(s).",
+            f"Removed from the disk: {kept} kept report(s) of the study, which held the reader's figures.",
+            f"The log of the study keeps its lines; they name '{alias}' and no person.",
+            "Not touched: exports, backups and copies in Firestore that were made before. Whoever holds them",
+            f"must delete there too; they name the reader '{pseudonym}' of study '{study.slug}'.",
+            "",
+        ]
+    )

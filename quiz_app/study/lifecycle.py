@@ -1,0 +1,207 @@
+"""Draft, open, closed: what may happen to a study when."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from quiz_app.database import db
+from quiz_app.designs import DESIGNS
+from quiz_app.models import Answer, Pool, Reader, Researcher, Sitting, Study, Trial, TrialCase
+from quiz_app.study import clock, log
+from quiz_app.study.faults import Faulty
+from quiz_app.study.pools import free_slug, slugified
+from quiz_app.study.settings import PRESETS, StudySettings
+from quiz_app.study.sittings import practice_cases, scored_cases
+
+# What no reader's answer depends on.
+CHANGEABLE_ANY_TIME = {"closes", "thanks"}
+
+
+def create(
+    title: str,
+    pool: Pool | None,
+    *,
+    slug: str = "",
+    preset: str = "panodiff",
+    settings: Mapping[str, Any] | None = None,
+    design: str = "rating",
+    seed: int | None = None,
+    owner: Researcher | None = None,
+) -> Study:
+    """A draft: the settings of `preset`, those in `settings` over them. Raises Faulty with every fault by field.
+
+    Without a `seed` one is drawn; it is kept with the study, and the orders of all readers follow from it.
+    """
+    faults = _title_faults(title)
+    if pool is None:
+        faults.append("pool: no imported pool is named")
+    if preset not in PRESETS:
+        faults.append(f"preset: {preset!r} is none of {', '.join(PRESETS)}")
+    if design not in DESIGNS:
+        faults.append(f"design: {design!r} is none of {', '.join(DESIGNS)}")
+    if slug and slug != slugified(slug):
+        faults.append(f"slug: {slug!r} is not made of small letters, digits and dashes")
+    elif slug and db.session.scalar(sa.select(Study).filter_by(slug=slug)):
+        faults.append(f"slug: {slug!r} is taken")
+    rules = None
+    try:
+        rules = StudySettings.from_dict({**PRESETS.get(preset, PRESETS["panodiff"])[1].as_dict(), **(settings or {})})
+    except Faulty as faulty:
+        faults += faulty.faults
+    if faults or rules is None or pool is None:
+        raise Faulty(faults)
+    study = Study(
+        slug=slug or free_slug(title, Study),
+        title=title.strip(),
+        design=design,
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        settings=rules.as_dict(),
+        pool=pool,
+        owner=owner,
+        created_at=clock.now(),
+    )
+    db.session.add(study)
+    db.session.flush()
+    log.record("study-created", study=study, actor=_name(owner), preset=preset, pool=pool.slug, seed=study.seed)
+    return study
+
+
+def find(slug: str) -> Study:
+    """The study with this slug. Raises Faulty."""
+    study = db.session.scalar(sa.select(Study).filter_by(slug=slug))
+    if study is None:
+        raise Faulty([f"study: there is none called {slug!r}"])
+    return study
+
+
+def answers(study: Study) -> int:
+    """Scored and practice answers given in the study, previews apart."""
+    query = sa.select(sa.func.count()).select_from(Answer).join(TrialCase).join(Trial).join(Sitting).join(Reader)
+    return db.session.scalar(query.where(Reader.study_id == study.id, sa.not_(Reader.is_preview))) or 0
+
+
+def assert_may_change(study: Study) -> None:
+    """A study with answers is frozen: what its readers met cannot be changed behind them. Raises Faulty."""
+    if study.state == "closed":
+        raise Faulty([f"study: {study.slug} is closed; copy it to change it"])
+    db.session.refresh(study, with_for_update=True)  # an answer on its way comes first, and is counted
+    if given := answers(study):
+        raise Faulty([f"study: {study.slug} has {given} answers and is frozen; copy it to change it"])
+
+
+def change(study: Study, settings: Mapping[str, Any], *, title: str | None = None, actor: str = "") -> list[str]:
+    """Replace some settings of a study without answers; CHANGEABLE_ANY_TIME may be changed later too.
+
+    Sittings begun under the old settings begin again, and the version rises. Returns the names of what is different
+    now. Raises Faulty with every fault by field.
+    """
+    faults = _title_faults(study.title if title is None else title)
+    try:
+        new = StudySettings.from_dict({**study.settings, **settings}).as_dict()
+    except Faulty as faulty:
+        raise Faulty(faults + faulty.faults) from None
+    if faults:
+        raise Faulty(faults)
+    old = study.rules.as_dict()
+    different = {name: value for name, value in new.items() if value != old[name]}
+    if different.keys() - CHANGEABLE_ANY_TIME:
+        assert_may_change(study)
+        for reader in study.readers:
+            reader.sittings.clear()
+    if title is not None and title.strip() != study.title:
+        study.title = different["title"] = title.strip()
+    if different:
+        study.settings = new
+        study.version += 1
+        log.record("study-changed", study=study, actor=actor, version=study.version, settings=different)
+    return list(different)
+
+
+def may_not_open(study: Study) -> list[str]:
+    """Why the study cannot be opened; empty if it can."""
+    rules, cases, reasons = study.rules, scored_cases(study), []
+    real = sum(case.truth == "real" for case in cases)
+    synthetic = len(cases) - real
+    if study.state == "open":
+        reasons.append("state: the study is open already")
+    if real != synthetic or not cases:
+        reasons.append(f"pool: {real} real and {synthetic} synthetic cases; equal numbers of both are needed")
+    if rules.cases > 2 * min(real, synthetic):
+        reasons.append(f"cases: {rules.cases} a reader are asked for, the pool has {len(cases)}")
+    if rules.repeats > min(rules.cases or len(cases), len(cases)) // 3:
+        reasons.append(f"repeats: {rules.repeats} cases are to be repeated, at most a third of a reader's cases can be")
+    if rules.closing and rules.closing <= clock.now():
+        reasons.append(f"closes: {rules.closes} is over")
+    if (there := len(practice_cases(study))) < rules.practice:
+        reasons.append(f"practice: {rules.practice} practice cases are asked for, the pool has {there}")
+    return reasons
+
+
+def open_study(study: Study, *, actor: str = "") -> None:
+    """Let the readers in. Raises Faulty with every reason why not."""
+    if reasons := may_not_open(study):
+        raise Faulty(reasons)
+    study.state, study.opened_at, study.closed_at = "open", clock.now(), None
+    log.record("study-opened", study=study, actor=actor, version=study.version)
+
+
+def close(study: Study, *, actor: str = "") -> None:
+    """Take no more answers. Raises Faulty if the study is not open."""
+    if study.state != "open":
+        raise Faulty([f"state: {study.slug} is {study.state}, only an open study can be closed"])
+    study.state, study.closed_at = "closed", clock.now()
+    log.record("study-closed", study=study, actor=actor, answers=answers(study))
+
+
+def reopen(study: Study, reason: str, *, actor: str = "") -> None:
+    """Take answers again. Truth could be seen while it was closed, so the study counts as unblinded from now on.
+
+    Raises Faulty without a reason, or if the study is not closed.
+    """
+    faults = [] if study.state == "closed" else [f"state: {study.slug} is {study.state}, only a closed study reopens"]
+    if not reason.strip():
+        faults.append("reason: is empty, and this stays on record")
+    if faults:
+        raise Faulty(faults)
+    study.state, study.closed_at, study.archived_at = "open", None, None
+    study.unblinded_at = study.unblinded_at or clock.now()
+    log.record("study-reopened", study=study, actor=actor, reason=reason.strip()[:500], answers=answers(study))
+
+
+def put_away(study: Study, *, actor: str = "") -> None:
+    """Take a closed study off the list; or back onto it. Raises Faulty if it is not closed."""
+    if study.state != "closed":
+        raise Faulty([f"state: {study.slug} is {study.state}, only a closed study is put away"])
+    study.archived_at = None if study.archived_at else clock.now()
+    log.record("study-put-away" if study.archived_at else "study-brought-back", study=study, actor=actor)
+
+
+def unblind(study: Study, reason: str, *, actor: str = "") -> None:
+    """Let researchers see truth and results before the close. It stays on record. Raises Faulty."""
+    faults = [] if study.blinded else ["state: truth can be seen already"]
+    if not reason.strip():
+        faults.append("reason: is empty, and this stays on record")
+    if faults:
+        raise Faulty(faults)
+    study.unblinded_at = clock.now()
+    log.record("study-unblinded", study=study, actor=actor, reason=reason.strip()[:500], answers=answers(study))
+
+
+def copy(study: Study, *, slug: str = "", title: str = "", owner: Researcher | None = None) -> Study:
+    """A draft with the same pool, design and settings, a seed of its own, and no readers."""
+    title = title or f"{study.title} (copy)"
+    return create(title, study.pool, slug=slug, settings=study.settings, design=study.design, owner=owner)
+
+
+def _title_faults(title: str) -> list[str]:
+    if not title.strip():
+        return ["title: is empty"]
+    return [f"title: has {len(title)} characters, at most 200 are kept"] if len(title) > 200 else []
+
+
+def _name(researcher: Researcher | None) -> str:
+    return researcher.name if researcher else ""

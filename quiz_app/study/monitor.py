@@ -1,0 +1,180 @@
+"""Who is how far in a study, and whether all goes well. Never what they answered: no truth, no accuracy passes here."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from quiz_app.models import Event, Reader, Sitting, Study, Trial
+from quiz_app.study import clock
+
+# Somebody of whom nothing was heard for so long has left the room.
+AWAY_AFTER = timedelta(seconds=90)
+# Nobody sees, judges and answers in less: 150 ms is what a simple reaction takes.
+FASTEST_MS = 300
+# The browser's clock and the server's may differ by the way through the network, hardly by more.
+MOST_DRIFT_MS = 2000
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One reader's way through the study, by their latest sitting. Practice counts only in `practised`."""
+
+    id: int
+    reader: str
+    group: str | None
+    state: str  # invited, consented, instructions, practice, reading, paused, finished, revoked, withdrawn
+    answered: int
+    total: int
+    late: int
+    last_at: datetime | None  # of an answer
+    seen_at: datetime | None  # of anything: a release, an onset, an answer
+    mean_ms: float | None
+    unusual: dict[str, int] = field(default_factory=dict)
+    events: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the reader is in the reading room now."""
+        there = self.state in ("practice", "reading", "paused")
+        return there and self.seen_at is not None and clock.now() - self.seen_at <= AWAY_AFTER
+
+    @property
+    def breaks(self) -> int:
+        """Breaks and pauses that were ended, since the first scored answer."""
+        return self.events["went-on"]
+
+    @property
+    def lost_lines(self) -> int:
+        """Trials that had to be released again because nothing could be painted."""
+        return self.events["released-again"]
+
+    @property
+    def failed_images(self) -> int:
+        """How often the browser said that it could not fetch or decode the image of a trial."""
+        return self.events["image-failed"]
+
+    @property
+    def reloads(self) -> int:
+        """How often the room was opened again."""
+        return max(0, self.events["claimed"] - 1)
+
+    def minutes_left(self, interval_ms: int) -> int | None:
+        """At the reader's own pace, without breaks; None if there is none yet, or nothing is left."""
+        if self.mean_ms is None or self.answered == self.total:
+            return None
+        return round((self.total - self.answered) * (self.mean_ms + interval_ms) / 60_000) or 1
+
+
+def progress(session: Session, study: Study) -> list[Progress]:
+    """Every reader of the study, in the order of their invitation, in two queries."""
+    events = _events(session, study)
+    return [_row(events, *row) for row in session.execute(_query(study))]
+
+
+def _query(study: Study) -> sa.Select[*tuple[Any, ...]]:
+    scored, answered = sa.not_(Trial.is_training), Trial.answered_at.isnot(None)
+    count = sa.func.count()
+    latest = sa.select(sa.func.max(Sitting.number)).where(Sitting.reader_id == Reader.id).correlate(Reader)
+    return (
+        sa.select(
+            Reader.id,
+            Reader.pseudonym,
+            Reader.group,
+            Reader.consented_at,
+            Reader.revoked_at,
+            Reader.withdrawn_at,
+            Sitting.id,
+            Sitting.instructed_at,
+            Sitting.paused_at,
+            Sitting.finished_at,
+            count.filter(scored, answered),
+            count.filter(scored),
+            count.filter(scored, Trial.late.is_(True)),
+            count.filter(Trial.is_training, sa.not_(answered)),
+            sa.func.max(Trial.answered_at),
+            sa.func.max(Trial.onset_at),
+            sa.func.max(Trial.released_at),
+            sa.func.avg(Trial.response_ms).filter(scored),
+            count.filter(scored, Trial.response_ms < FASTEST_MS),
+            count.filter(scored, answered, Trial.onset_at.is_(None)),
+            count.filter(scored, sa.func.abs(Trial.response_ms - Trial.client_ms) > MOST_DRIFT_MS),
+        )
+        .select_from(Reader)
+        .outerjoin(Sitting, sa.and_(Sitting.reader_id == Reader.id, Sitting.number == latest.scalar_subquery()))
+        .outerjoin(Trial)
+        .where(Reader.study_id == study.id, sa.not_(Reader.is_preview))
+        .group_by(Reader.id, Sitting.id)
+        .order_by(Reader.id)
+    )
+
+
+def _events(session: Session, study: Study) -> dict[int | None, Counter[str]]:
+    query = (
+        sa.select(Event.sitting_id, Event.kind, sa.func.count())
+        .where(Event.study_id == study.id, Event.sitting_id.isnot(None))
+        .where(sa.or_(Event.kind != "went-on", Event.details["answered"].as_integer() > 0))
+        .group_by(Event.sitting_id, Event.kind)
+    )
+    found: dict[int | None, Counter[str]] = defaultdict(Counter)
+    for sitting, kind, times in session.execute(query):
+        found[sitting][kind] = times
+    return found
+
+
+def _row(events: dict[int | None, Counter[str]], *row: Any) -> Progress:
+    number, name, group, consented, revoked, withdrawn, sitting, instructed, paused, finished, *counts = row
+    answered, total, late, to_practise, last, onset, released, mean_ms, fast, unseen, drifting = counts
+    moments = {
+        "withdrawn": withdrawn,
+        "finished": finished,
+        "revoked": revoked,
+        # Between a practice case and the next, while its truth is shown, a sitting counts as paused.
+        "practice": instructed and (to_practise or (paused and not answered)),
+        "paused": paused,
+        "reading": instructed,
+        "instructions": sitting,
+        "consented": consented,
+    }
+    unusual = {"faster than can be": fast, "answered unseen": unseen, "clocks apart": drifting}
+    return Progress(
+        id=number,
+        reader=name,
+        group=group,
+        state=next((state for state, there in moments.items() if there), "invited"),
+        answered=answered,
+        total=total,
+        late=late,
+        last_at=last,
+        seen_at=max((moment for moment in (last, onset, released) if moment), default=None),
+        mean_ms=float(mean_ms) if mean_ms is not None else None,
+        unusual={what: times for what, times in unusual.items() if times},
+        events=events.get(sitting, Counter()),
+    )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A study in a few numbers; practice is not counted."""
+
+    readers: int
+    begun: int
+    on: int
+    finished: int
+    answers: int
+
+
+def summary(rows: list[Progress]) -> Summary:
+    """How many were invited, have begun, are reading now and have finished, and how many scored answers there are."""
+    return Summary(
+        readers=len(rows),
+        begun=sum(row.total > 0 for row in rows),
+        on=sum(row.is_on for row in rows),
+        finished=sum(row.state == "finished" for row in rows),
+        answers=sum(row.answered for row in rows),
+    )

@@ -1,0 +1,79 @@
+"""The order in which a reader sees the cases: seeded per study and reader, both classes balanced in every block."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def reader_seed(study_seed: int, pseudonym: str, sitting: int = 1) -> int:
+    """The seed of one sitting: the same study seed, pseudonym and sitting number always give the same order."""
+    digest = hashlib.sha256(f"{study_seed}/{pseudonym}/{sitting}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1  # 63 bits: fits a signed column
+
+
+def balanced_order(truths: Sequence[bool], block: int, rng: np.random.Generator) -> list[int]:
+    """A random permutation of the cases in which every block holds the classes in the pool's own proportion.
+
+    `truths` has one entry a case. With as many real as synthetic cases and an even `block`, each full block holds
+    exactly half of each (permuted-block randomisation). Returns indices into `truths`.
+    """
+    synthetic = rng.permutation([index for index, truth in enumerate(truths) if truth])
+    real = rng.permutation([index for index, truth in enumerate(truths) if not truth])
+    order: list[int] = []
+    taken = 0
+    for start in range(0, len(truths), block):
+        end = min(start + block, len(truths))
+        upto = round(end * len(synthetic) / len(truths))
+        members = [*synthetic[taken:upto], *real[start - taken : end - upto]]
+        order += [int(index) for index in rng.permutation(members)]
+        taken = upto
+    return order
+
+
+def balanced_choice(
+    truths: Sequence[bool], count: int, rng: np.random.Generator, read: Sequence[int] | None = None
+) -> list[int]:
+    """`count` of the cases at random, half of each class, as sorted indices.
+
+    `read`, one number a case, says how often each was dealt before: then those dealt least often go first.
+    Raises ValueError if a class is too small.
+    """
+    chosen: list[int] = []
+    for wanted in (False, True):
+        members = [int(index) for index in rng.permutation([i for i, truth in enumerate(truths) if truth == wanted])]
+        if len(members) < count // 2:
+            raise ValueError(f"{count // 2} {'synthetic' if wanted else 'real'} cases wanted, {len(members)} there")
+        if read is not None:
+            members.sort(key=lambda index: read[index])  # stable: ties stay in random order
+        chosen += members[: count // 2]
+    return sorted(chosen)
+
+
+def with_repeats(
+    order: Sequence[int], truths: Sequence[bool], count: int, rng: np.random.Generator
+) -> list[tuple[int, bool]]:
+    """`order` with `count` of its cases a second time: pairs of index into `truths` and whether it is a repeat.
+
+    Repeated are the first `count` / 2 cases of each class; each comes again at a random place in the last third of the
+    order, in any case after its first showing. Raises ValueError if a class is too small.
+    """
+    first = {index: place for place, index in enumerate(order)}
+    repeated: list[int] = []
+    for wanted in (False, True):
+        members = [index for index in order if truths[index] == wanted][: count // 2]
+        if len(members) < count // 2:
+            raise ValueError(f"{count // 2} {'synthetic' if wanted else 'real'} cases wanted, {len(members)} there")
+        repeated += members
+    # Before which place of the order each repeat comes.
+    last_third = len(order) - len(order) // 3
+    before = [int(rng.integers(max(last_third, first[index] + 1), len(order) + 1)) for index in repeated]
+    shown: list[tuple[int, bool]] = []
+    for place in range(len(order) + 1):
+        again = [index for index, at in zip(repeated, before, strict=True) if at == place]
+        shown += [(int(index), True) for index in rng.permutation(again)]
+        if place < len(order):
+            shown.append((order[place], False))
+    return shown

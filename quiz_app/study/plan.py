@@ -1,0 +1,184 @@
+"""The plan of a study as a TOML file: written for a study that is there, read to make one, the same both ways."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import tomllib
+from collections.abc import Iterator
+from dataclasses import Field, fields
+from typing import Any
+
+import sqlalchemy as sa
+
+from quiz_app.database import db
+from quiz_app.models import Pool, Researcher, Study
+from quiz_app.settings import Settings
+from quiz_app.study import lifecycle
+from quiz_app.study.faults import Faulty
+from quiz_app.study.settings import PRESETS, SECTIONS, StudySettings
+
+FORMAT = 1
+# What stands above [settings], its kind, and what it means.
+HEAD: dict[str, tuple[type, str]] = {
+    "format": (int, "Version of this form of file."),
+    "title": (str, "What readers and researchers call the study."),
+    "slug": (str, "Short name for addresses and exports."),
+    "design": (str, "What a trial is."),
+    "seed": (int, "Seed of all orders: the same pool, seed and pseudonyms give the same orders."),
+    "pool": (str, "Short name of the pool."),
+    "pool_sha256": (str, "Checksum of the pool's cases.csv, which holds those of the images."),
+    "preset": (str, "Where settings that are not given come from."),
+}
+
+
+def dump(study: Study) -> str:
+    """The plan of `study`: everything that makes it, with the meaning of every entry beside it."""
+    head = {
+        "format": FORMAT,
+        "title": study.title,
+        "slug": study.slug,
+        "design": study.design,
+        "seed": study.seed,
+        "pool": study.pool.slug,
+        "pool_sha256": study.pool.sha256,
+    }
+    lines = ["# A study of Discern. Make it with: flask --app quiz_app study create --file THIS", ""]
+    for name, value in head.items():
+        lines += [f"# {HEAD[name][1]}", f"{name} = {_toml(value)}"]
+    lines += ["", "[settings]"]
+    values = study.rules.as_dict()
+    for section in SECTIONS:
+        lines += ["", f"## {section}"]
+        for entry in _of(section):
+            lines += [*textwrap.wrap(meaning(entry), 110, initial_indent="# ", subsequent_indent="# ")]
+            lines += [f"{entry.name} = {_toml(values[entry.name])}"]
+    return "\n".join(lines) + "\n"
+
+
+def make(
+    text: str,
+    *,
+    pool: str = "",
+    slug: str = "",
+    title: str = "",
+    seed: int | None = None,
+    owner: Researcher | None = None,
+) -> Study:
+    """A draft after the plan in `text`; what is given besides goes before it. The caller commits or rolls back.
+
+    Raises Faulty with every fault by field, among them a pool that is not here or is not the one of the plan.
+    """
+    given = load(text)
+    faults: list[str] = []
+    found = _pool(given, pool, faults)
+    try:
+        study = lifecycle.create(
+            title or given.get("title", ""),
+            found,
+            slug=slug or given.get("slug", ""),
+            preset=given.get("preset", "panodiff"),
+            settings=given["settings"],
+            design=given.get("design", "rating"),
+            seed=given.get("seed") if seed is None else seed,
+            owner=owner,
+        )
+    except Faulty as faulty:
+        faults += [fault for fault in faulty.faults if not (faults and fault.startswith("pool:"))]
+        raise Faulty(faults) from None
+    if faults:
+        raise Faulty(faults)
+    return study
+
+
+def load(text: str) -> dict[str, Any]:
+    """The entries of a plan; its settings are not checked yet. Raises Faulty for what is no such file."""
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Faulty([f"file: not a TOML file: {error}"]) from None
+    faults = [
+        f"{name}: unknown entry; known are {', '.join(HEAD)}, [settings]"
+        for name in given
+        if name not in {*HEAD, "settings"}
+    ]
+    for name, (kind, _) in HEAD.items():
+        if name in given and type(given[name]) is not kind:
+            faults.append(f"{name}: {given[name]!r} is not a {'whole number' if kind is int else 'text'}")
+    if given.get("format") != FORMAT:
+        faults.append(f"format: {given.get('format')!r} is not {FORMAT}")
+    if type(seed := given.get("seed", 0)) is int and not 0 <= seed < 2**31:
+        faults.append(f"seed: {seed} is not between 0 and {2**31 - 1}")
+    if not isinstance(given.setdefault("settings", {}), dict):
+        faults.append("settings: a table [settings] is expected")
+    if faults:
+        raise Faulty(faults)
+    return given
+
+
+def _pool(given: dict[str, Any], slug: str, faults: list[str]) -> Pool | None:
+    """The pool named, and where a checksum is given, that very pool."""
+    slug, sha256 = slug or given.get("pool", ""), given.get("pool_sha256")
+    pool = db.session.scalar(sa.select(Pool).filter_by(slug=slug))
+    if sha256 and (pool is None or pool.sha256 != sha256):
+        # Another installation may have the same pool under another name.
+        same = db.session.scalar(sa.select(Pool).filter_by(sha256=sha256))
+        if same is None and pool is not None:
+            faults.append(f"pool_sha256: pool {slug!r} is not the one of the plan, its cases differ")
+        pool = same or pool
+    if pool is None:
+        faults.append(f"pool: there is none called {slug!r}; import one with: flask pool import FOLDER")
+    return pool
+
+
+def meaning(entry: Field[Any]) -> str:
+    """The help of a setting, with its bounds or choices."""
+    rules = entry.metadata
+    words = [rules["help"]]
+    if rules["low"] is not None:
+        words.append(f"{rules['low']:g} to {rules['high']:g}.")
+    words += [f"{choice}: {what}." for choice, what in rules.get("choices", {}).items()]
+    return " ".join(words)
+
+
+def _of(section: str) -> list[Field[Any]]:
+    return [entry for entry in fields(StudySettings) if entry.metadata["section"] == section]
+
+
+def _toml(value: Any) -> str:
+    """Plain values as TOML; JSON's strings, numbers and lists are TOML's too."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")  # the one that JSON leaves and TOML forbids
+
+
+def handbook() -> Iterator[str]:
+    """docs/settings.md, line by line: made from the settings themselves."""
+    yield "# Settings\n"
+    yield "Made by `flask --app quiz_app study settings`; a test fails when this page is not what the code says.\n"
+    yield "## The application"
+    yield "In `settings.toml` in the instance folder, or as `DISCERN_` and the name in capitals in the environment.\n"
+    yield "| setting | default | meaning |\n|---|---|---|"
+    for entry in fields(Settings):
+        default = "`instance`" if entry.name == "instance" else _shown(entry.default)
+        yield f"| `{entry.name}` | {default} | {entry.metadata['help']} |"
+    yield "\n## A study"
+    yield (
+        "In the form of a draft, or in a file for `study create --file`, which `study plan` writes for any study. "
+        "A study with answers is frozen.\n"
+    )
+    for section in SECTIONS:
+        yield f"### {section}\n\n| setting | default | meaning |\n|---|---|---|"
+        for entry in _of(section):
+            yield f"| `{entry.name}` | {_shown(entry.default)} | {meaning(entry)} |"
+        yield ""
+    yield "### Presets\n\n| preset | what it is | other than the defaults |\n|---|---|---|"
+    plain = StudySettings().as_dict()
+    for name, (what, rules) in PRESETS.items():
+        other = [f"`{key}` {_shown(value)}" for key, value in rules.as_dict().items() if value != plain[key]]
+        yield f"| `{name}` | {what} | {', '.join(other) or '–'} |"
+    yield "\n### Head of the file\n\n| entry | meaning |\n|---|---|"
+    for name, (_, what) in HEAD.items():
+        yield f"| `{name}` | {what} |"
+
+
+def _shown(value: Any) -> str:
+    return f"`{_toml(value)}`" if value != "" else "empty"

@@ -1,0 +1,216 @@
+"""Pre-flight: may the study open, and what should be looked at before?
+
+What takes long, the audit of the pool as readers receive it and the search for near-duplicates, is done in the
+background, once for a pool as it stands.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+from PIL import Image
+from sqlalchemy.orm import Session
+
+import generation.pool
+from generation.errors import InputError
+from quiz_app import storage
+from quiz_app.models import Case, Event, Pool, Study
+from quiz_app.settings import Settings
+from quiz_app.storage import Store
+from quiz_app.study import background, clock, lifecycle
+from quiz_app.study.faults import Faulty
+
+FOUND = "found.json"
+LITTLE_DISK, TOO_LITTLE_DISK = 5 * 2**30, 2**29
+FEW_CASES = 20
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. `verdict` is good, warn (may open, should be known) or bad (may not open)."""
+
+    name: str
+    verdict: str
+    says: str
+    details: list[str] = field(default_factory=list)
+
+
+def checks(session: Session, study: Study, settings: Settings, *, secure: bool) -> list[Check]:
+    """Every check of the study. secure: whether this very request came by https."""
+    return [
+        _may_open(study),
+        _cases(session, study),
+        _texts(study),
+        *_looked_at(session, study, settings),
+        _address(settings, secure),
+        _clock(session),
+        _disk(settings),
+        _backup(session, study),
+    ]
+
+
+def _may_open(study: Study) -> Check:
+    reasons = [reason for reason in lifecycle.may_not_open(study) if not reason.startswith("state:")]
+    if reasons:
+        return Check("Settings and pool", "bad", "The study cannot be opened:", reasons)
+    return Check("Settings and pool", "good", "Pool, settings and practice cases fit together.")
+
+
+def _cases(session: Session, study: Study) -> Check:
+    usable = (Case.pool_id == study.pool_id, Case.excluded.is_(None), Case.group != generation.pool.PRACTICE)
+    count = session.scalar(sa.select(sa.func.count()).select_from(Case).where(*usable)) or 0
+    read = min(study.rules.cases or count, count)
+    if read < FEW_CASES:
+        return Check("Cases", "warn", f"A reader judges {read} cases: intervals will be very wide.")
+    return Check("Cases", "good", f"A reader judges {read} of {count} cases, half of each class.")
+
+
+def _texts(study: Study) -> Check:
+    empty = [
+        name for name in ("welcome", "consent", "instructions", "thanks") if not getattr(study.rules, name).strip()
+    ]
+    if "consent" in empty:
+        return Check("Texts", "bad", "There is no consent text.")
+    if empty:
+        return Check("Texts", "warn", f"Empty: {', '.join(empty)}.")
+    return Check("Texts", "good", "Welcome, consent, instructions and thanks are there.")
+
+
+def _address(settings: Settings, secure: bool) -> Check:
+    url = settings.public_url
+    if not url:
+        how = "by https" if secure else "without https"
+        return Check("Address", "warn", f"No public_url is set; links lead to the address you use now, {how}.")
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/healthz", timeout=3, follow_redirects=True)
+        sound = answer.status_code == 200 and answer.json().get("status") == "ok"
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        sound = False
+    if not sound:
+        return Check("Address", "bad", f"{url} does not answer: readers cannot come in.")
+    if not url.startswith("https://"):
+        return Check("Address", "warn", f"{url} answers, but without https: links can be read on the way.")
+    return Check("Address", "good", f"{url} answers.")
+
+
+def _clock(session: Session) -> Check:
+    last = session.scalar(sa.select(sa.func.max(Event.at)))
+    now = clock.now()
+    if now < datetime(2025, 1, 1, tzinfo=UTC) or (last is not None and last > now):
+        return Check("Clock", "bad", f"This server's clock says {now:%Y-%m-%d %H:%M} UTC, which cannot be right.")
+    return Check("Clock", "good", f"{now:%Y-%m-%d %H:%M} UTC.")
+
+
+def _disk(settings: Settings) -> Check:
+    free = shutil.disk_usage(settings.instance).free
+    verdict = "bad" if free < TOO_LITTLE_DISK else "warn" if free < LITTLE_DISK else "good"
+    return Check("Disk", verdict, f"{free / 2**30:.1f} GiB are free.")
+
+
+def _backup(session: Session, study: Study) -> Check:
+    last = session.scalar(sa.select(sa.func.max(Event.at)).where(Event.kind == "backed-up"))
+    if last is None:
+        return Check("Backup", "warn", "No backup is on record: flask --app quiz_app backup FILE")
+    return Check("Backup", "good", f"Last on record: {last:%Y-%m-%d %H:%M} UTC.")
+
+
+def home(session: Session, study: Study, settings: Settings) -> Path:
+    """Where what was found in the pool is kept: for the pool with the cases that are left out now."""
+    out = session.scalar(sa.select(sa.func.count(Case.excluded)).where(Case.pool_id == study.pool_id)) or 0
+    return settings.instance / "preflight" / f"{study.pool_id}-{study.pool.slug}-{out}"
+
+
+def look(session: Session, study: Study, settings: Settings) -> None:
+    """Have the pool audited, unless it has been or is being. Returns at once."""
+    folder = home(session, study, settings)
+    if background.claim(folder):
+        background.start(
+            "quiz_app.study.preflight", folder, study.pool.slug,
+            instance=settings.instance, database_url=settings.database_url,
+        )  # fmt: skip
+
+
+def _looked_at(session: Session, study: Study, settings: Settings) -> list[Check]:
+    folder = home(session, study, settings)
+    work = background.find(folder)
+    names = ("Audit", "Near-duplicates")
+    if work is None:
+        return [Check(name, "warn", "Not looked at yet.") for name in names]
+    if work.state == "making":
+        return [Check(name, "warn", f"At work: {work.what}.") for name in names]
+    if work.state != "done":
+        return [Check(name, "warn", "Could not be done:", work.faults) for name in names]
+    found = json.loads((folder / FOUND).read_text("utf-8"))
+    return [_audit(found["audit"]), _duplicates(found["duplicates"])]
+
+
+def _audit(audit: dict[str, Any]) -> Check:
+    together = f"all cues together: AUC {audit['together']['auc']:.2f}, p = {audit['together']['p']:.3f}"
+    if not audit["flagged"]:
+        return Check("Audit", "good", f"Nothing besides the picture gives the class away ({together}).")
+    flagged = [cue for cue in audit["cues"] if cue["flagged"]]
+    cues = [f"{cue['name']}: AUC {cue['auc']:.2f}, p = {cue['p']:.3g}; {cue['remedy']}" for cue in flagged]
+    return Check("Audit", "warn", f"The class can be told without knowing the anatomy ({together}):", cues)
+
+
+def _duplicates(pairs: list[dict[str, Any]]) -> Check:
+    if not pairs:
+        return Check("Near-duplicates", "good", "No two cases are versions of one image.")
+    kinds = Counter("across the classes" if pair["across"] else "within a class" for pair in pairs)
+    counted = ", ".join(f"{times} {kind}" for kind, times in kinds.items())
+    # Which of them are across would tell truth.
+    return Check(
+        "Near-duplicates", "warn", f"Pairs of cases that look the same: {counted}.",
+        [" and ".join(pair["cases"]) for pair in pairs],
+    )  # fmt: skip
+
+
+def _work(folder: Path, slug: str) -> None:
+    """Audit the pool as readers receive it: what the process does."""
+    from generation import duplicates
+    from generation.audit import audit
+    from quiz_app import create_app
+    from quiz_app.database import reading
+
+    app = create_app(Settings.load())
+    with app.app_context(), background.working(folder, InputError, Faulty) as progress, reading() as session:
+        pool = session.scalars(sa.select(Pool).filter_by(slug=slug)).one()
+        scored = [case for case in pool.cases if not case.is_practice and case.excluded is None]
+        store = app.config["SETTINGS"].images
+        _as_received(pool, scored, store, folder / "pool")
+        found = audit(folder / "pool", progress=lambda done, total: progress(0.6 * done / total, "auditing"))
+        progress(0.7, "looking for near-duplicates")
+        signatures = []
+        for case in scored:
+            with Image.open(io.BytesIO(storage.read(store, case.stored))) as image:
+                signatures.append(duplicates.signature(image))
+        pairs = [
+            {"cases": [scored[one].name, scored[other].name], "across": scored[one].truth != scored[other].truth}
+            for one, other, _ in duplicates.pairs(signatures)
+        ]
+        (folder / FOUND).write_text(json.dumps({"audit": found.as_dict(), "duplicates": pairs}), "utf-8")
+        shutil.rmtree(folder / "pool")
+
+
+def _as_received(pool: Pool, cases: list[Case], store: Store, folder: Path) -> None:
+    """A pool folder of the images as they are served, under the names they have there."""
+    entries = [
+        generation.pool.Entry(case.truth, case.source, storage.read(store, case.stored)) for case in
+        sorted(cases, key=lambda case: case.stored)
+    ]  # fmt: skip
+    how = dict.fromkeys(generation.pool.TRUTHS, "as readers receive them")
+    generation.pool.write(folder, entries, name=pool.name, seed=0, width=pool.width, height=pool.height, how=how)
+
+
+if __name__ == "__main__":
+    _work(Path(sys.argv[1]), sys.argv[2])

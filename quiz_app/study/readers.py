@@ -1,0 +1,240 @@
+"""Readers: invited by a link, found by its token, let in while it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from quiz_app.database import db
+from quiz_app.models import Reader, Study
+from quiz_app.study import clock, lifecycle, log, sittings
+from quiz_app.study.faults import Faulty, Refused
+
+PREVIEW = "(preview)"  # no invited reader can be called so
+OPEN = "open-"  # how the pseudonyms of those begin who came by the open link
+MOST_BY_OPEN_LINK = 1000
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """Whom to invite. Without a group the reader is asked for it."""
+
+    pseudonym: str
+    group: str = ""
+    email: str = ""
+
+
+def invitations(text: str, group: str = "") -> list[Invitation]:
+    """What a person typed or a spreadsheet wrote: `pseudonym,group,email` a line, or pseudonyms with spaces between.
+
+    Comma, semicolon or tab; a first line `pseudonym,...` is a heading. `group` stands where a line has none.
+    """
+    invited = []
+    for number, line in enumerate(text.splitlines()):
+        mark = next((mark for mark in "\t;," if mark in line), "")
+        if not mark:
+            invited += [Invitation(word, group) for word in line.split()]
+            continue
+        cells = [*(cell.strip().strip('"') for cell in line.split(mark)), "", ""][:3]
+        if number == 0 and cells[0].lower() in ("pseudonym", "reader"):
+            continue
+        invited.append(Invitation(cells[0], cells[1] or group, cells[2]))
+    return [invitation for invitation in invited if invitation != Invitation("", group)]
+
+
+def invite(
+    study: Study, pseudonym: str, group: str | None = None, *, email: str | None = None, actor: str = ""
+) -> tuple[Reader, str]:
+    """A new reader and the secret of the personal link. Only its hash is kept: the secret cannot be shown again.
+
+    Raises Faulty with everything that is wrong with the pseudonym, the group and the address.
+    """
+    faults = []
+    if not re.fullmatch(r"[\w.-]{1,80}", pseudonym):
+        faults.append(f"pseudonym: {pseudonym!r} is not 1 to 80 letters, digits, points, dashes or underscores")
+    elif db.session.scalar(sa.select(Reader).filter_by(study_id=study.id, pseudonym=pseudonym)):
+        faults.append(f"pseudonym: {pseudonym!r} is taken in this study")
+    if group and study.rules.groups and group not in study.rules.groups:
+        faults.append(f"group: {group!r} of {pseudonym} is none of {', '.join(study.rules.groups)}")
+    if email and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
+        faults.append(f"email: {email!r} of {pseudonym} is not an address")
+    if faults:
+        raise Faulty(faults)
+    reader, token = _add(study, pseudonym, group or None)
+    reader.email = email or None
+    log.record("reader-invited", study=study, actor=actor, reader=pseudonym, group=group)
+    return reader, token
+
+
+def _add(study: Study, pseudonym: str, group: str | None = None, *, is_preview: bool = False) -> tuple[Reader, str]:
+    token = secrets.token_urlsafe(24)
+    reader = Reader(
+        pseudonym=pseudonym, group=group, is_preview=is_preview, token_hash=hashed(token), created_at=clock.now()
+    )
+    study.readers.append(reader)
+    db.session.flush()
+    return reader, token
+
+
+def invite_all(study: Study, invited: Sequence[Invitation], *, actor: str = "") -> list[tuple[Reader, str]]:
+    """Invite everyone, all or none. Raises Faulty with what is wrong with any of them."""
+    let_in, faults = [], [] if invited else ["pseudonyms: none is given"]
+    for one in invited:
+        try:
+            let_in.append(invite(study, one.pseudonym, one.group, email=one.email, actor=actor))
+        except Faulty as faulty:
+            faults += faulty.faults
+    if faults:
+        raise Faulty(faults)
+    return let_in
+
+
+def by_token(token: str, *, hold: bool = False) -> Reader:
+    """The reader whose link this is. Raises Refused (404 unknown, 410 revoked).
+
+    `hold`: until the transaction ends nobody else changes the reader, nor the state or settings of the study.
+    """
+    query = sa.select(Reader).filter_by(token_hash=hashed(token))
+    reader = db.session.scalar(query.with_for_update() if hold else query)
+    if reader is not None and hold:
+        db.session.get_one(Study, reader.study_id, with_for_update={"read": True})
+    if reader is None:
+        raise Refused("unknown-link", "This link is not known here. Please check it with the person who sent it.", 404)
+    if reader.revoked_at is not None:
+        raise Refused(
+            "revoked-link", "This link has been withdrawn. Please ask the person who sent it for a new one.", 410
+        )
+    return reader
+
+
+def assert_in_time(reader: Reader) -> None:
+    """Raises Refused (403) when the closing date, the reader's own or the study's, is over."""
+    closing = reader.closes_at or reader.study.rules.closing
+    if closing is not None and not reader.is_preview and clock.now() >= closing:
+        raise Refused("study-over", f"This study took readers until {closing:%Y-%m-%d %H:%M %Z}. Thank you.", 403)
+
+
+def preview(study: Study, *, actor: str = "") -> str:
+    """The secret of a link by which a researcher walks through the study as a reader does, in a draft too.
+
+    What is answered there counts nowhere, and the next preview replaces it. Raises Faulty with what keeps a sitting
+    from being laid down.
+    """
+    if wanting := [reason for reason in lifecycle.may_not_open(study) if not reason.startswith(("state:", "closes:"))]:
+        raise Faulty(wanting)
+    for earlier in [reader for reader in study.readers if reader.is_preview]:
+        study.readers.remove(earlier)
+    db.session.flush()
+    _, token = _add(study, PREVIEW, is_preview=True)
+    log.record("previewed", study=study, actor=actor)
+    return token
+
+
+def revoke(reader: Reader, *, actor: str = "") -> None:
+    """The link opens nothing from now on; the answers stay."""
+    reader.revoked_at = clock.now()
+    log.record("reader-revoked", study=reader.study, actor=actor, reader=reader.pseudonym)
+
+
+def renew(reader: Reader, *, actor: str = "") -> str:
+    """The secret of a new link; the old one opens nothing from now on, and a revoked reader is let in again."""
+    token = secrets.token_urlsafe(24)
+    reader.token_hash, reader.revoked_at = hashed(token), None
+    log.record("reader-link-renewed", study=reader.study, actor=actor, reader=reader.pseudonym)
+    return token
+
+
+def extend(reader: Reader, until: str, reason: str, *, actor: str = "") -> None:
+    """Let the reader come until a moment of their own, whatever the study's closing date. Raises Faulty by field."""
+    faults = _no_reason(reason)
+    try:
+        moment = datetime.fromisoformat(until)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment <= clock.now():
+            faults.append(f"until: {until} is over")
+    except ValueError:
+        faults.append(f"until: {until!r} is not a date and time")
+    if faults:
+        raise Faulty(faults)
+    reader.closes_at = moment
+    log.record(
+        "reader-extended", study=reader.study, actor=actor, reader=reader.pseudonym, until=until, reason=reason.strip()
+    )
+
+
+def reset(reader: Reader, reason: str, *, actor: str = "") -> None:
+    """Let the reader begin anew, in another order. The earlier answers stay; the report takes the latest sitting.
+
+    Raises Faulty when there is nothing to begin anew, the study is not open, or no reason is given.
+    """
+    faults = _no_reason(reason)
+    if reader.sitting is None:
+        faults.append(f"sitting: {reader.pseudonym} has not begun")
+    if reader.study.state != "open":
+        faults.append(f"state: the study is {reader.study.state}")
+    if faults:
+        raise Faulty(faults)
+    sitting = sittings.begin(reader)
+    log.record("reader-reset", sitting=sitting, actor=actor, reader=reader.pseudonym, reason=reason.strip())
+
+
+def _no_reason(reason: str) -> list[str]:
+    return [] if reason.strip() else ["reason: is empty, and this stays on record"]
+
+
+def offer_open_link(study: Study, cap: str, *, actor: str = "") -> str:
+    """The secret of one link by which up to `cap` readers register themselves; it takes the place of an earlier one."""
+    if not (cap.isdecimal() and len(cap) <= 4 and 1 <= int(cap) <= MOST_BY_OPEN_LINK):
+        raise Faulty([f"cap: {cap!r} is not a whole number from 1 to {MOST_BY_OPEN_LINK}"])
+    token = secrets.token_urlsafe(24)
+    study.open_token_hash, study.open_cap = hashed(token), int(cap)
+    log.record("open-link-offered", study=study, actor=actor, cap=int(cap))
+    return token
+
+
+def withdraw_open_link(study: Study, *, actor: str = "") -> None:
+    """Nobody comes in by the open link from now on; who came by it stays."""
+    study.open_token_hash = study.open_cap = None
+    log.record("open-link-withdrawn", study=study, actor=actor)
+
+
+def by_open_link(token: str) -> Study:
+    """The study of an open link, held for whoever registers. Raises Refused."""
+    study = db.session.scalar(sa.select(Study).filter_by(open_token_hash=hashed(token)).with_for_update())
+    if study is None:
+        raise Refused("unknown-link", "This link is not known here. Please check it with the person who sent it.", 404)
+    if study.state != "open" or (study.rules.closing and study.rules.closing <= clock.now()):
+        raise Refused("not-open", "This study takes no readers now.", 403)
+    if came_by_open_link(study) >= (study.open_cap or 0):
+        raise Refused("full", "This study has all the readers it can take. Thank you for your interest.", 403)
+    return study
+
+
+def came_by_open_link(study: Study) -> int:
+    """How many readers have registered themselves."""
+    return sum(reader.pseudonym.startswith(OPEN) for reader in study.readers)
+
+
+def register(study: Study) -> str:
+    """A reader who comes by the open link: the secret of a personal link. The study is held by `by_open_link`."""
+    taken = {reader.pseudonym for reader in study.readers}
+    pseudonym = next(name for number in range(1, len(taken) + 2) if (name := f"{OPEN}{number:03d}") not in taken)
+    _, token = _add(study, pseudonym)
+    log.record("reader-registered", study=study, actor=pseudonym)
+    return token
+
+
+def hashed(token: str) -> str:
+    """A token is 192 random bits, so that one round of SHA-256 keeps it as well as a slow hash would."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def link(public_url: str, token: str) -> str:
+    """The personal link under the address at which readers reach this server."""
+    return f"{(public_url or 'http://127.0.0.1:5000').rstrip('/')}/r/{token}/"

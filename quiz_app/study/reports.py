@@ -1,0 +1,132 @@
+"""Reports of a study: each made in the background, and kept.
+
+A report stands in a folder named after the version of the study's settings and the number of its answers, so that the
+same answers are not measured twice and earlier moments stay.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from quiz_app import storage
+from quiz_app.database import reading
+from quiz_app.models import Study
+from quiz_app.settings import Settings
+from quiz_app.study import background
+from quiz_app.study.faults import Faulty
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report as it stands, with its files by name."""
+
+    key: str
+    work: background.Work
+    files: list[str]
+
+    @property
+    def version(self) -> int:
+        """Of the study's settings."""
+        return int(self.key.split("-")[0][1:])
+
+    @property
+    def answers(self) -> int:
+        """That were there, practice and repeats among them."""
+        return int(self.key.split("-")[1])
+
+
+def key(session: Session, study: Study) -> str:
+    """The name of the report on the study as it is now."""
+    count = session.scalar(sa.text("SELECT count(*) FROM responses WHERE study = :slug"), {"slug": study.slug})
+    return f"v{study.version}-{count}"
+
+
+def home(instance: Path, study: Study) -> Path:
+    """Where the reports of a study are kept. By its number: a slug may come again after a deletion."""
+    return instance / "reports" / f"{study.id}-{study.slug}"
+
+
+def find(folder: Path) -> Report | None:
+    """The report in this folder, if there is one."""
+    work = background.find(folder)
+    if work is None:
+        return None
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != background.STATUS]
+    return Report(folder.name, work, sorted(path.relative_to(folder).as_posix() for path in files))
+
+
+def kept(instance: Path, study: Study) -> list[Report]:
+    """Every report of the study, the latest first."""
+    folders = [path for path in home(instance, study).glob("v*-*") if re.fullmatch(r"v\d+-\d+", path.name)]
+    found = [report for report in map(find, folders) if report]
+    return sorted(found, key=lambda report: (report.version, report.answers), reverse=True)
+
+
+def forget(instance: Path, study: Study) -> int:
+    """Delete the kept reports, because answers in them are deleted; their names may come again. Returns how many."""
+    folder = home(instance, study)
+    there = len(list(folder.glob("v*")))
+    shutil.rmtree(folder, ignore_errors=True)
+    return there
+
+
+def make(settings: Settings, study: Study, name: str) -> None:
+    """Have the report called `name` made, unless it is there or being made. Returns at once."""
+    folder = home(settings.instance, study) / name
+    if background.claim(folder):
+        background.start(
+            "quiz_app.study.reports", folder, study.slug,
+            instance=settings.instance, database_url=settings.database_url,
+        )  # fmt: skip
+
+
+def compare(settings: Settings, study: Study, other: Study, answers: int | None = None) -> dict[str, Any]:
+    """`study` now, less `other` or, where `answers` is given, less itself when it had so many: see `analysis.compare`.
+
+    Answers are only ever added, so the first so many are what there was then. Raises Faulty where there is none yet.
+    """
+    from analysis.compare import compare
+    from analysis.database import load_database
+    from analysis.responses import BadResponses
+
+    try:
+        now = then = load_database(settings.database_url, study.slug)
+        if answers is None:
+            then = load_database(settings.database_url, other.slug)
+        else:
+            then = replace(now, table=now.table.sort_values("answered_at", kind="stable").head(answers))
+        return compare(now, then, same_cases=study.pool_id == other.pool_id)
+    except BadResponses as bad:
+        raise Faulty(bad.faults) from bad
+
+
+def _work(folder: Path, slug: str) -> None:
+    """Make the report of study `slug` in `folder`: what the process does."""
+    from analysis.database import load_database
+    from analysis.measure import Settings as Measuring
+    from analysis.plates import Pictures
+    from analysis.report import write
+    from analysis.responses import BadResponses
+    from quiz_app import create_app
+
+    app = create_app()
+    settings = app.config["SETTINGS"]
+    with app.app_context(), reading() as session, background.working(folder, BadResponses, Faulty) as progress:
+        pool = session.scalars(sa.select(Study).filter_by(slug=slug)).one().pool
+        responses = load_database(settings.database_url, slug)
+        with storage.on_disk(settings.images, [case.stored for case in pool.cases]) as images:
+            files = {case.name: images / case.stored for case in pool.cases}
+            pictures = Pictures(files, phantom=bool(pool.manifest.get("phantom")))
+            write(responses, folder, Measuring(), progress, workers=1, pictures=pictures)
+
+
+if __name__ == "__main__":
+    _work(Path(sys.argv[1]), sys.argv[2])

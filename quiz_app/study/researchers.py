@@ -1,0 +1,131 @@
+"""Researchers: how they come in, and what each may do with a study."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from quiz_app.database import db
+from quiz_app.models import Member, Researcher, Study
+from quiz_app.study import clock, log
+from quiz_app.study.faults import Faulty
+
+FIRST = "admin"
+SHORTEST_PASSWORD = 12
+# In rising order; who may do a thing may do everything before it.
+ROLES = ("viewer", "collaborator", "owner")
+# Checked when nobody has the name given, so that the answer takes as long as for a wrong password.
+_NOBODY = generate_password_hash(secrets.token_urlsafe(16))
+
+
+def ensure_first() -> str | None:
+    """Make the first researcher, `admin`, if there is none yet, and commit.
+
+    Returns the generated password, which is kept only hashed and cannot be shown again; None if there is a researcher.
+    """
+    if db.session.scalar(sa.select(sa.func.count()).select_from(Researcher)):
+        return None
+    _, password = add(FIRST, admin=True)
+    db.session.commit()
+    return password
+
+
+def add(name: str, *, admin: bool = False, actor: str = "") -> tuple[Researcher, str]:
+    """A researcher with a generated password, which cannot be shown again. The caller commits. Raises Faulty."""
+    if not re.fullmatch(r"[\w.@-]{1,80}", name):
+        raise Faulty([f"name: {name!r} is not 1 to 80 letters, digits, points, dashes, underscores or @"])
+    if find(name):
+        raise Faulty([f"name: {name!r} is taken"])
+    password = secrets.token_urlsafe(12)
+    researcher = Researcher(
+        name=name, password_hash=generate_password_hash(password), is_admin=admin, created_at=clock.now()
+    )
+    db.session.add(researcher)
+    log.record("researcher-added", actor=actor, researcher=name, admin=admin)
+    return researcher, password
+
+
+def find(name: str) -> Researcher | None:
+    """The researcher with this log-in name."""
+    return db.session.scalar(sa.select(Researcher).filter_by(name=name))
+
+
+def check(name: str, password: str) -> Researcher | None:
+    """The researcher who has this name and password."""
+    researcher = find(name)
+    right = check_password_hash(researcher.password_hash if researcher else _NOBODY, password)
+    return researcher if right else None
+
+
+def change_password(researcher: Researcher, old: str, new: str, again: str) -> None:
+    """Take `new` from now on; every session of the researcher ends. Raises Faulty with every fault by field."""
+    faults = []
+    if not check_password_hash(researcher.password_hash, old):
+        faults.append("old: this is not your present password")
+    if len(new) < SHORTEST_PASSWORD:
+        faults.append(f"new: has {len(new)} characters, at least {SHORTEST_PASSWORD} are needed")
+    if again != new:
+        faults.append("again: is not the same as the new password")
+    if faults:
+        raise Faulty(faults)
+    researcher.password_hash = generate_password_hash(new)
+    log.record("password-changed", actor=researcher.name)
+
+
+def reset_password(researcher: Researcher, *, actor: str = "") -> str:
+    """A new generated password for someone who has lost theirs; every session of theirs ends."""
+    password = secrets.token_urlsafe(12)
+    researcher.password_hash = generate_password_hash(password)
+    log.record("password-reset", actor=actor, researcher=researcher.name)
+    return password
+
+
+def role(session: Session, researcher: Researcher, study: Study) -> str | None:
+    """What the researcher is to the study: `owner`, `collaborator`, `viewer`, or None, nothing.
+
+    An admin owns the studies that nobody owns: those made at the command line.
+    """
+    if study.owner_id == researcher.id or (study.owner_id is None and researcher.is_admin):
+        return "owner"
+    return session.scalar(sa.select(Member.role).filter_by(study_id=study.id, researcher_id=researcher.id))
+
+
+def give_part(study: Study, name: str, role: str, *, actor: str = "") -> Member:
+    """Make the researcher called `name` a collaborator or viewer of the study. Raises Faulty with every fault."""
+    researcher, faults = find(name), []
+    if researcher is None:
+        faults.append(f"name: there is no researcher called {name!r}")
+    elif researcher.id == study.owner_id:
+        faults.append(f"name: {name} owns the study")
+    if role not in ROLES[:2]:
+        faults.append(f"role: {role!r} is none of {', '.join(ROLES[:2])}")
+    if faults or researcher is None:
+        raise Faulty(faults)
+    member = db.session.scalar(sa.select(Member).filter_by(study_id=study.id, researcher_id=researcher.id))
+    if member is None:
+        member = Member(study_id=study.id, researcher=researcher)
+        db.session.add(member)
+    member.role = role
+    log.record("part-given", study=study, actor=actor, researcher=name, role=role)
+    return member
+
+
+def take_part_away(study: Study, member: Member, *, actor: str = "") -> None:
+    """The researcher has no part in the study from now on."""
+    log.record("part-taken-away", study=study, actor=actor, researcher=member.researcher.name, role=member.role)
+    db.session.delete(member)
+
+
+def may(has: str | None, wanted: str) -> bool:
+    """Whether someone who `has` this role may do what needs the role `wanted`."""
+    return has is not None and ROLES.index(has) >= ROLES.index(wanted)
+
+
+def studies(session: Session, researcher: Researcher) -> list[tuple[Study, str]]:
+    """Every study in which the researcher has a role, newest first, with that role."""
+    found = session.scalars(sa.select(Study).order_by(Study.id.desc()))
+    return [(study, has) for study in found if (has := role(session, researcher, study))]

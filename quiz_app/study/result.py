@@ -1,0 +1,84 @@
+"""A reader's own result, and the leaderboard, where the study lets them be seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from quiz_app.database import db
+from quiz_app.models import Answer, Case, Reader, Sitting, Study, Trial, TrialCase
+
+# Scored trials, each case where it is shown first.
+_FIRST = (Trial.is_training.is_(False), Trial.is_repeat.is_(False))
+
+
+@dataclass(frozen=True)
+class Share:
+    """`right` of `given` answers."""
+
+    right: int
+    given: int
+
+    @property
+    def percent(self) -> int | None:
+        """Rounded; None where nothing was answered."""
+        return round(100 * self.right / self.given) if self.given else None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a reader made of the scored cases, each shown for the first time. Unsure is not right."""
+
+    overall: Share
+    by_truth: dict[str, Share]  # real, synthetic
+    by_certainty: dict[str, Share]  # full, partial, unsure
+    misses: list[TrialCase]
+
+
+def visible(reader: Reader) -> bool:
+    """Whether the study lets this reader, who has finished, see the result now; a preview unblinds no researcher."""
+    if reader.is_preview and reader.study.blinded:
+        return False
+    when = reader.study.rules.result
+    finished = reader.sitting is not None and reader.sitting.finished_at is not None
+    return finished and (when == "at once" or (when == "closed" and reader.study.state == "closed"))
+
+
+def own(reader: Reader) -> Result:
+    """The result of the reader's latest sitting."""
+    query = sa.select(Answer, TrialCase).join(TrialCase).join(Trial).join(Sitting)
+    query = query.where(Sitting.id == max(sitting.id for sitting in reader.sittings), *_FIRST).order_by(Trial.position)
+    marked = [(answer, shown.case.truth, shown) for answer, shown in db.session.execute(query)]
+
+    def share(*wanted: str | None) -> Share:
+        some = [(a, truth) for a, truth, _ in marked if truth in wanted or (a.certainty or "unsure") in wanted]
+        return Share(sum(a.answer == truth for a, truth in some), len(some))
+
+    return Result(
+        overall=share("real", "synthetic"),
+        by_truth={truth: share(truth) for truth in ("real", "synthetic")},
+        by_certainty={certainty: share(certainty) for certainty in ("full", "partial", "unsure")},
+        misses=[shown for answer, truth, shown in marked if answer.answer not in (truth, "unsure")],
+    )
+
+
+def leaders(study: Study) -> list[tuple[str, Share]]:
+    """Every reader who has finished, by the latest sitting, the most accurate first."""
+    right = sa.func.sum(sa.case((Answer.answer == Case.truth, 1), else_=0))
+    later = sa.orm.aliased(Sitting)
+    latest = ~sa.exists().where(later.reader_id == Sitting.reader_id, later.number > Sitting.number)
+    query = (
+        sa.select(Reader.pseudonym, right, sa.func.count())
+        .select_from(Answer)
+        .join(TrialCase)
+        .join(Case)
+        .join(Trial)
+        .join(Sitting)
+        .join(Reader)
+        .where(Reader.study_id == study.id, latest, Sitting.finished_at.isnot(None), *_FIRST)
+        .where(Reader.withdrawn_at.is_(None), Reader.is_preview.is_(False))
+        .group_by(Reader.id, Reader.pseudonym)
+    )
+    rows = [(pseudonym, Share(int(right), given)) for pseudonym, right, given in db.session.execute(query)]
+    return sorted(rows, key=lambda row: (-row[1].right / row[1].given, row[0]))

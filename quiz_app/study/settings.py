@@ -1,0 +1,297 @@
+"""Every setting of a study: its default, its bounds and its meaning. One source for form, file and docs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import Field, asdict, dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from quiz_app.languages import sections
+from quiz_app.study.faults import Faulty
+
+# The sections of the form, of the file's comments and of docs/settings.md, in order.
+SECTIONS = ("Time", "Cases", "Breaks", "Answers", "Viewer", "Questions", "Afterwards", "Texts")
+
+TOOLS = ("zoom", "window", "invert", "magnifier", "fullscreen")
+
+KINDS = {int: "whole number", float: "number", bool: "yes or no", str: "text", tuple: "list of texts"}
+
+
+def marked(text: str) -> str:
+    """Marks a text that readers see for the catalogues of translations."""
+    return text
+
+
+def rule(
+    section: str,
+    label: str,
+    default: Any,
+    meaning: str,
+    low: float | None = None,
+    high: float | None = None,
+    **more: Any,
+) -> Any:
+    """A field with its section, label and meaning; for numbers its bounds, for lists `among` what they may hold.
+
+    more: `choices` maps what a text may be to its meaning; `long` is a text of several lines; `moment` is a text that
+    is empty or a moment with its time zone; `lines` is how many a list has in each of its languages, if it has any.
+    """
+    metadata = {"section": section, "label": label, "help": meaning, "low": low, "high": high, **more}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """How a study is read. The defaults are those of the published PanoDiff-SR study."""
+
+    limit_s: float = rule(
+        "Time",
+        "Time limit (s)",
+        12.0,
+        "Seconds a reader has for a case; 0 = no limit. An answer after them is still taken, and marked late.",
+        0,
+        3600,
+    )
+    at_timeout: str = rule(
+        "Time",
+        "At time-out",
+        "blank",
+        "What becomes of the image when the time is up and the answer is still asked for.",
+        choices={"blank": "it goes, for good", "keep": "it stays until the answer"},
+    )
+    grace_ms: int = rule(
+        "Time",
+        "Grace (ms)",
+        3000,
+        "Slack for a slow line: the clock starts at the latest so long after release.",
+        0,
+        60_000,
+    )
+    interval_ms: int = rule(
+        "Time", "Interval (ms)", 500, "Pause with a neutral mask between two cases, in milliseconds.", 0, 10_000
+    )
+    closes: str = rule(
+        "Time",
+        "Closing date",
+        "",
+        "From this moment on nobody is let in; who is in the middle may finish. Empty = open until closed by hand.",
+        moment=True,
+    )
+    cases: int = rule(
+        "Cases",
+        "Cases a reader",
+        0,
+        "Cases a reader judges, half of each class; 0 = every case of the pool.",
+        0,
+        10_000,
+    )
+    assignment: str = rule(
+        "Cases",
+        "Assignment",
+        "crossed",
+        "Which cases a reader judges, where that is not every case of the pool.",
+        choices={
+            "crossed": "every reader judges the same ones (fully crossed), drawn once for the study",
+            "balanced": "each reader has a subset of their own, so that every case is read about equally often",
+        },
+    )
+    repeats: int = rule(
+        "Cases",
+        "Repeated cases",
+        0,
+        "Cases shown a second time, half of each class, for a reader's agreement with "
+        "themselves: the first of the order, again in its last third.",
+        0,
+        1000,
+    )
+    block: int = rule(
+        "Cases",
+        "Block",
+        20,
+        "Within each run of this many cases both classes are equally frequent; repeats come on top.",
+        2,
+        10_000,
+    )
+    practice: int = rule("Cases", "Practice cases", 3, "Practice cases at the start, never scored.", 0, 50)
+    practice_feedback: bool = rule(
+        "Cases", "Feedback in practice", True, "Whether the truth of a practice case is shown after its answer."
+    )
+    break_every: int = rule(
+        "Breaks", "Break every", 25, "A break is offered after this many cases; 0 = none.", 0, 10_000
+    )
+    break_s: int = rule(
+        "Breaks", "Break (s)", 30, "Advised length of a break in seconds; the reader may go on earlier.", 0, 3600
+    )
+    long_break_s: int = rule(
+        "Breaks", "Long break (s)", 120, "Advised length of the break at half-way, in seconds.", 0, 3600
+    )
+    unsure: bool = rule("Answers", "Unsure", True, "Whether a reader may answer 'unsure'.")
+    labels: tuple[str, ...] = rule(
+        "Answers",
+        "Labels",
+        (),
+        "Words on the answers, one a line, for all five levels from surely real over unsure to surely synthetic; "
+        "none = the usual words. After a line [da] or [de] alone, those of another language.",
+        lines=5,
+    )
+    tools: tuple[str, ...] = rule(
+        "Viewer",
+        "Tools",
+        TOOLS,
+        "What the viewer offers: zoom, window (brightness and contrast), invert, magnifier, fullscreen.",
+        among=TOOLS,
+    )
+    phones: bool = rule(
+        "Viewer", "Phones", True, "Whether a reader may take part on a screen narrower than 600 points."
+    )
+    keys_ahead: int = rule(
+        "Viewer",
+        "Keys ahead",
+        0,
+        "For sites with poor lines: so many cases ahead may be opened before their turn, so that a reader goes on "
+        "through a dead line. The times of these cases are then the browser's alone.",
+        0,
+        20,
+    )
+    groups: tuple[str, ...] = rule(
+        "Questions",
+        "Groups",
+        (marked("early-career"), marked("experienced")),
+        "Groups a reader chooses from; none = not asked. An invitation may set it.",
+    )
+    ask_years: bool = rule(
+        "Questions", "Years of experience", True, "Whether a reader is asked for years of experience."
+    )
+    questions: tuple[str, ...] = rule(
+        "Questions",
+        "Further questions",
+        (),
+        "One a line: 'Specialty: dentistry | radiology' offers a choice, 'Where do you work?' is answered freely.",
+    )
+    result: str = rule(
+        "Afterwards",
+        "Own result",
+        "never",
+        "When a reader sees how many answers were right, and the cases that were not.",
+        choices={
+            "never": "not at all",
+            "closed": "once the study is closed",
+            "at once": "on the last page",
+        },
+    )
+    leaderboard: bool = rule(
+        "Afterwards", "Leaderboard", False, "Whether that result shows the accuracy of all readers, by pseudonym."
+    )
+    welcome: str = rule(
+        "Texts",
+        "Welcome",
+        marked("Thank you for taking part. You will see radiographs one at a time. Some are real, others synthetic."),
+        "First words on the welcome page.",
+        long=True,
+    )
+    consent: str = rule(
+        "Texts",
+        "Consent",
+        marked(
+            "Taking part is voluntary and you may stop at any time. We keep your answers, their times and what you "
+            "tell us about your experience, under a pseudonym."
+        ),
+        "What a reader agrees to before anything else.",
+        long=True,
+    )
+    instructions: str = rule(
+        "Texts",
+        "Instructions",
+        marked(
+            "For each radiograph say whether it is real or synthetic, and whether you are fully or only partially "
+            "certain."
+        ),
+        "Shown before practice.",
+        long=True,
+    )
+    thanks: str = rule(
+        "Texts",
+        "Thanks",
+        marked("Thank you. All your answers are saved; you may close this page."),
+        "Shown on the last page.",
+        long=True,
+    )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> StudySettings:
+        """Check and take over `values`; a missing one keeps its default. Raises Faulty with every fault by field."""
+        known = {entry.name: entry for entry in fields(cls)}
+        faults = [f"{name}: unknown setting" for name in values if name not in known]
+        taken: dict[str, Any] = {}
+        for name, entry in known.items():
+            try:
+                if name in values:
+                    taken[name] = _checked(entry, values[name])
+            except ValueError as error:
+                faults.append(f"{name}: {error}")
+        if faults:
+            raise Faulty(faults)
+        return cls(**taken)
+
+    @property
+    def closing(self) -> datetime | None:
+        """The moment from which nobody is let in, if there is one."""
+        return datetime.fromisoformat(self.closes) if self.closes else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+# What has to be even, and why.
+EVEN = {
+    "cases": "half of the cases are of each class",
+    "repeats": "half of the repeats are of each class",
+    "block": "a block holds as many real as synthetic cases",
+}
+
+
+def _checked(entry: Field[Any], value: Any) -> Any:
+    """`value` as the setting keeps it. Raises ValueError."""
+    rules: Mapping[str, Any] = entry.metadata
+    wanted: Any = type(entry.default)
+    if wanted is tuple and isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        if strange := [item for item in value if item not in rules.get("among", value)]:
+            raise ValueError(f"{', '.join(strange)}: none of {', '.join(rules['among'])}")
+        if rules.get("lines") and value:
+            _count_lines(value, rules["lines"])
+        return tuple(value)
+    if wanted is float and type(value) is int:
+        value = float(value)
+    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        raise ValueError(f"{value!r} is not a {KINDS[wanted]}")
+    if rules["low"] is not None and not rules["low"] <= value <= rules["high"]:
+        raise ValueError(f"{value} is not between {rules['low']:g} and {rules['high']:g}")
+    if entry.name in EVEN and value % 2:
+        raise ValueError(f"{value} is odd, and {EVEN[entry.name]}")
+    if rules.get("choices") and value not in rules["choices"]:
+        raise ValueError(f"{value!r} is none of {', '.join(rules['choices'])}")
+    if rules.get("moment") and value:
+        try:
+            zoned = datetime.fromisoformat(value).tzinfo is not None
+        except ValueError:
+            zoned = False
+        if not zoned:
+            raise ValueError(f"{value!r} is not a moment with its time zone, as in 2027-01-31T18:00+01:00")
+    return value
+
+
+def _count_lines(value: Sequence[str], wanted: int) -> None:
+    """Raises ValueError where a language has more or fewer lines than `wanted`, of which none is empty."""
+    for language, part in sections("\n".join(value)).items():
+        given = sum(bool(line.strip()) for line in part.splitlines())
+        if given != wanted:
+            raise ValueError(f"{given} lines{f' in [{language}]' if language else ''}, {wanted} or none are expected")
+
+
+PRESETS: dict[str, tuple[str, StudySettings]] = {
+    "panodiff": ("The published study: every case, 12 s each, five levels, breaks.", StudySettings()),
+    "untimed": ("As the published study, without a limit of time.", StudySettings(limit_s=0.0)),
+    "short": ("Forty cases, one break: about ten minutes.", StudySettings(cases=40, break_every=20, long_break_s=30)),
+}

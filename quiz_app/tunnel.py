@@ -1,0 +1,225 @@
+"""A tunnel from the internet to this machine, by ngrok: opened, checked, watched, and opened again when it drops.
+
+ngrok's agent runs here and hands on what reaches the public address, with X-Forwarded headers: it is the one proxy
+that is believed. Nothing about a tunnel stops the local server; what goes wrong is said in one sentence, with the step
+that helps.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+import httpx
+import segno
+
+import quiz_app
+from quiz_app.settings import Settings
+
+if TYPE_CHECKING:
+    from pyngrok.conf import PyngrokConfig
+
+WATCH_S = 10.0
+START_S = 15.0
+MOST_WAIT_S = 60.0
+# ngrok shows a page of warning to browsers on free accounts. A request with this header passes it, but only a program
+# can send one: https://ngrok.com/docs/pricing-limits/free-plan-limits
+SKIP_WARNING = {"ngrok-skip-browser-warning": "1"}
+WARNING_NOTE = (
+    "On a free ngrok account each reader first meets a warning page of ngrok's and presses 'Visit Site'; a link cannot "
+    "skip it. A paid account shows none."
+)
+# https://ngrok.com/docs/errors/
+SENTENCES = {
+    "ERR_NGROK_4018": "ngrok wants a token: copy yours from https://dashboard.ngrok.com and set DISCERN_NGROK_TOKEN.",
+    "ERR_NGROK_105": "ngrok does not accept the token: copy it again from https://dashboard.ngrok.com.",
+    "ERR_NGROK_107": "ngrok says the token was withdrawn: copy a new one from https://dashboard.ngrok.com.",
+    "ERR_NGROK_108": "ngrok is running elsewhere with this account: stop it there, or use another account.",
+    "ERR_NGROK_121": "This ngrok is too old for the service: run 'ngrok update'.",
+    "ERR_NGROK_319": "ngrok_domain is not reserved for this account: reserve it at https://dashboard.ngrok.com.",
+    "ERR_NGROK_320": "ngrok_domain belongs to another account: reserve one at https://dashboard.ngrok.com.",
+    "ERR_NGROK_334": "ngrok_domain is in use by another tunnel: stop that one.",
+}
+
+
+class TunnelError(Exception):
+    """The tunnel could not be opened; the message says why, and the next step."""
+
+
+class Tunnel:
+    """A tunnel to `http://127.0.0.1:port`. `paths` are links shown under each public address, by what they are."""
+
+    def __init__(
+        self, settings: Settings, port: int, paths: dict[str, str], say: Callable[[str], None] = print,
+        watch_s: float = WATCH_S,
+    ) -> None:  # fmt: skip
+        self.settings, self.port, self.paths, self.say, self.watch_s = settings, port, paths, say, watch_s
+        self.address = ""  # the public one, as last opened
+        self._config: PyngrokConfig | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._keep_open, name="tunnel", daemon=True)
+
+    def start(self) -> None:
+        """Open the tunnel and keep it open, beside the server."""
+        self.settings.tunnel_address.unlink(missing_ok=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close it for good."""
+        self._stopping.set()
+        self._close()
+        self._thread.join(timeout=5)
+        self.settings.tunnel_address.unlink(missing_ok=True)
+
+    def _keep_open(self) -> None:
+        wait, said = self.watch_s, ""
+        while not self._stopping.is_set():
+            try:
+                self._open()
+                wait, said = self.watch_s, ""
+                self._watch()
+            except TunnelError as error:
+                if str(error) != said:  # once, however often it is tried
+                    self.say(f"No tunnel: {error} The server on this machine goes on; the tunnel is tried again.")
+                said = str(error)
+                self._close()
+                self._stopping.wait(wait)
+                wait = min(2 * wait, MOST_WAIT_S)
+
+    def _open(self) -> None:
+        """Open and check the tunnel, and tell its address. Raises TunnelError."""
+        ngrok = self._ngrok()
+        silent = threading.Timer(START_S, self._end_silent)
+        silent.start()
+        options = {"url": f"https://{self.settings.ngrok_domain}"} if self.settings.ngrok_domain else {}
+        try:
+            opened = ngrok.connect(str(self.port), "http", pyngrok_config=self._config, **options)
+        except Exception as error:  # pyngrok lets through what urllib, the shell or the YAML reader raise
+            raise TunnelError(sentence(error)) from error
+        finally:
+            silent.cancel()
+        address = str(opened.public_url).rstrip("/")
+        if not self._answers(address):
+            raise TunnelError(f"{address} was opened, but does not lead here; look at https://status.ngrok.com.")
+        self.settings.tunnel_address.write_text(address, "utf-8")
+        self._tell(address)
+
+    def _end_silent(self) -> None:
+        """pyngrok waits for ngrok's next line for ever, holding its lock: end a program that says nothing."""
+        from pyngrok import process
+
+        if self._config is not None and (running := process._current_processes.get(self._config.ngrok_path)):
+            running.proc.kill()
+
+    def _ngrok(self) -> Any:
+        try:
+            from pyngrok import conf, ngrok
+        except ImportError:
+            raise TunnelError("pyngrok is not installed: run pip install 'discern[tunnel]'.") from None
+        if self._config is None:
+            path = self.settings.ngrok_path or shutil.which("ngrok")
+            if path and not Path(path).is_file():
+                raise TunnelError(f"ngrok_path: there is no program at {path}; correct it, or leave it empty.")
+            token = self.settings.ngrok_token or None
+            # With a token of ours ngrok's own configuration, which may hold another, is left alone.
+            config = str(self.settings.instance / "ngrok.yml") if token else None
+            self._config = conf.PyngrokConfig(ngrok_path=path, auth_token=token, config_path=config)
+        return ngrok
+
+    def _tell(self, address: str) -> None:
+        if self.address and address == self.address:
+            self.say(f"The tunnel is open again at the same address: {address}")
+            return
+        if self.address:
+            self.say(
+                f"The tunnel is open again at a NEW address: {address}\n"
+                f"Links that begin with {self.address} no longer work. What follows the address in a link stays valid: "
+                "send every reader the link with its new beginning."
+            )
+        else:
+            self.say(f"The tunnel is open: {address}")
+        self.address = address
+        for name, path in self.paths.items():
+            self.say(f"{name}: {address}{path}")
+            self.say(_qr_code(f"{address}{path}"))
+        if not self.settings.tunnel_researcher:
+            self.say("The researcher's pages stay on this machine (setting tunnel_researcher).")
+        self.say(WARNING_NOTE)
+
+    def _watch(self) -> None:
+        """Return, to open it again, when the tunnel has failed twice running; at once when ngrok has ended."""
+        from pyngrok import process
+
+        failed = 0
+        while not self._stopping.wait(self.watch_s):
+            running = self._config is not None and process.is_process_running(self._config.ngrok_path)
+            failed = 0 if running and self._answers(self.address) else failed + 1
+            if failed == 2 or not running:
+                self.say("The tunnel has dropped; opening it again ...")
+                self._close()
+                return
+
+    def _answers(self, address: str) -> bool:
+        """Whether this application answers at the public address."""
+        try:
+            told = httpx.get(f"{address}/healthz", headers=SKIP_WARNING, timeout=10).json()
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+            return False
+        return isinstance(told, dict) and told.get("version") == quiz_app.__version__
+
+    def _close(self) -> None:
+        if self._config is not None:
+            from pyngrok import process
+
+            process.kill_process(self._config.ngrok_path)
+
+
+def sentence(error: Exception) -> str:
+    """What went wrong with ngrok, and the next step."""
+    from pyngrok import exception
+
+    words = " ".join([str(error), str(getattr(error, "ngrok_error", "")), str(getattr(error, "body", ""))])
+    for code, said in SENTENCES.items():
+        if code in words.replace(",", " ").replace(".", " ").replace('"', " ").replace("\n", " ").split():
+            return said
+    if isinstance(error, exception.PyngrokNgrokInstallError):
+        return "ngrok is not here and could not be fetched: install it from https://ngrok.com and set ngrok_path."
+    if isinstance(error, exception.PyngrokNgrokHTTPError) and error.status_code == 404:
+        return "This ngrok is too old for pyngrok: run 'ngrok update'."
+    if "unable to start" in words:
+        return f"ngrok was not ready after {START_S:g} s; it may be too old: run 'ngrok update'."
+    if "failed to dial" in words or "no such host" in words:
+        return "ngrok cannot reach its service: is this machine connected to the internet?"
+    if isinstance(error, PermissionError):
+        return f"{error.filename} may not be run: make it executable."
+    return f"ngrok said: {str(error).strip().splitlines()[0]}"
+
+
+def _qr_code(link: str) -> str:
+    out = io.StringIO()
+    segno.make(link).terminal(out, compact=True)
+    return out.getvalue()
+
+
+class OnlyHere:
+    """Keeps the researcher's pages on this machine: through the tunnel they are not there.
+
+    What came through the tunnel bears the header that ngrok adds and no client can take away, and is asked for under
+    the tunnel's name; either is enough.
+    """
+
+    def __init__(self, app: WSGIApplication, settings: Settings) -> None:
+        self.app, self.settings = app, settings
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        name = self.settings.reached_at.partition("://")[2]
+        through = "HTTP_X_FORWARDED_FOR" in environ or (name and environ.get("HTTP_HOST") == name)
+        if through and environ.get("PATH_INFO", "").strip("/").partition("/")[0] in ("", "researcher"):
+            start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+            return [b"There is nothing here. Please use the link that you were sent.\n"]
+        return self.app(environ, start_response)

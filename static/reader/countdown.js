@@ -1,0 +1,65 @@
+// The time that is left, as a quiet bar and digits, and the end of it to the frame.
+
+export class Countdown {
+  constructor(element, ended) {
+    this.element = element;
+    this.left = element.querySelector("#left");
+    this.digits = element.querySelector("#seconds");
+    this.ended = ended;
+    this.still = matchMedia("(prefers-reduced-motion: reduce)");
+  }
+
+  // Count down to `deadline` (performance.now) out of `limit` ms.
+  start(deadline, limit) {
+    this.stop();
+    this.deadline = deadline;
+    this.limit = limit;
+    this.element.hidden = false;
+    this.#tick();
+  }
+
+  // The server has less time to give than was thought.
+  shorten(deadline) {
+    if (this.deadline === null || deadline >= this.deadline) return;
+    this.deadline = deadline;
+    clearTimeout(this.timer);
+    this.#alarm();
+  }
+
+  stop() {
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.timer);
+    this.deadline = null;
+    this.element.hidden = true;
+  }
+
+  #tick() {
+    this.#draw();
+    this.#alarm();
+    const step = () => {
+      if (this.deadline === null) return;
+      if (performance.now() >= this.deadline) return this.#end();
+      this.#draw();
+      this.frame = requestAnimationFrame(step);
+    };
+    this.frame = requestAnimationFrame(step);
+  }
+
+  // A page in the background gets no frames; its time ends all the same.
+  #alarm() {
+    this.timer = setTimeout(() => this.#end(), this.deadline - performance.now());
+  }
+
+  #end() {
+    if (this.deadline === null) return;
+    this.stop();
+    this.ended();
+  }
+
+  #draw() {
+    const left = Math.max(0, this.deadline - performance.now());
+    const seconds = Math.ceil(left / 1000);
+    this.left.style.transform = `scaleX(${(this.still.matches ? 1000 * seconds : left) / this.limit})`;
+    if (this.digits.textContent !== String(seconds)) this.digits.textContent = seconds;
+  }
+}

@@ -1,0 +1,47 @@
+// Images: fetched sealed while the reader looks at the one before, opened with the key that comes with their turn.
+
+const NONCE = new Uint8Array(12); // one key seals one image
+
+export class Images {
+  constructor(line) {
+    this.line = line;
+    this.travelling = new Map(); // address -> promise of sealed bytes
+    this.held = {}; // the last image taken: asked for twice, it is fetched once
+    // WebCrypto is there on https and on localhost only.
+    this.way = globalThis.crypto?.subtle ? "sealed" : "clear";
+  }
+
+  // Fetch what may be fetched, and forget what is no longer ahead.
+  prefetch(addresses) {
+    if (this.way !== "sealed") return;
+    for (const address of this.travelling.keys()) if (!addresses.includes(address)) this.travelling.delete(address);
+    for (const address of addresses) {
+      if (!this.travelling.has(address)) this.travelling.set(address, this.line.bytes(address).catch(() => null));
+    }
+  }
+
+  // Whether `image` is here, sealed.
+  ready(image) {
+    return Promise.race([this.travelling.get(image.sealed), null]).then(Boolean);
+  }
+
+  // The decoded image of a trial as `bitmap`, from the sealed bytes or in the clear; or why there is none, as `failed`.
+  async take(image) {
+    if (this.held.address === image.address) return this.held;
+    const bytes = (await this.#opened(image)) ?? (await this.line.bytes(image.address).catch(() => null));
+    if (!bytes) return { failed: "not-fetched" };
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" })).catch(() => null);
+    if (!bitmap) return { failed: "not-decoded" };
+    return (this.held = { address: image.address, bitmap });
+  }
+
+  async #opened(image) {
+    const sealed = await this.travelling.get(image.sealed);
+    this.travelling.delete(image.sealed);
+    if (!sealed) return null;
+    const key = await crypto.subtle.importKey("raw", fromBase64(image.key), "AES-GCM", false, ["decrypt"]);
+    return crypto.subtle.decrypt({ name: "AES-GCM", iv: NONCE }, key, sealed).catch(() => null);
+  }
+}
+
+const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

@@ -1,0 +1,76 @@
+// The line to the server. Nothing is given up: a request is sent again, ever more slowly, until an answer comes.
+
+const PATIENCE_MS = 8000; // an answer that takes longer counts as lost
+const FIRST_MS = 400;
+const LONGEST_MS = 8000;
+
+// The server said no, and why. Nothing was changed there.
+export class Refusal extends Error {
+  constructor({ error, message }) {
+    super(message);
+    this.code = error;
+  }
+}
+
+export class Line {
+  // `waiting(true)` is called when the line is found dead, `waiting(false)` when it is back.
+  constructor(base, waiting) {
+    this.base = base;
+    this.waiting = waiting;
+  }
+
+  // The JSON that `path` answers to `body`, and `sentAt`, when it was asked (performance.now). `wanted()` may turn false: then nobody waits for it any longer.
+  async post(path, body, wanted = () => true) {
+    for (let wait = FIRST_MS; wanted(); wait = Math.min(2 * wait, LONGEST_MS)) {
+      const response = await this.#once(path, body);
+      if (response) {
+        this.waiting(false);
+        if (response.refusal) throw response.refusal;
+        return response.told;
+      }
+      this.waiting(true);
+      await backOnline(wait * (0.75 + 0.5 * Math.random()));
+    }
+    return null;
+  }
+
+  // The bytes at `address`, tried once. Throws when they cannot be had.
+  async bytes(address) {
+    const response = await fetch(address, { signal: AbortSignal.timeout(4 * PATIENCE_MS) });
+    if (!response.ok) throw new Error(`${response.status} for an image`);
+    return response.arrayBuffer();
+  }
+
+  async #once(path, body) {
+    const sentAt = performance.now();
+    try {
+      const response = await fetch(this.base + path, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
+      if (response.ok) return { told: { ...(await response.json()), sentAt } };
+      // A tunnel or proxy may answer for a server that is away: only our own refusals are final.
+      const refused = response.status < 500 && response.status !== 429 ? await response.json() : {};
+      return refused.error ? { refusal: new Refusal(refused) } : null;
+    } catch {
+      return null;
+    }
+  }
+}
+
+export const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
+
+// After `ms`, or at once when the browser says that it is online again.
+function backOnline(ms) {
+  return new Promise((wake) => {
+    const done = () => {
+      clearTimeout(timer);
+      removeEventListener("online", done);
+      wake();
+    };
+    const timer = setTimeout(done, ms);
+    addEventListener("online", done);
+  });
+}

@@ -1,0 +1,263 @@
+// The reading room: one step after the other, each told by the server, until it says "done".
+
+import { Answers } from "./answers.js";
+import { Countdown } from "./countdown.js";
+import { Images } from "./images.js";
+import { Line, Refusal, sleep } from "./line.js";
+import { Tools } from "./tools.js";
+import { Vault, uuid } from "./vault.js";
+import { Viewer } from "./viewer.js";
+
+const STALE_MS = 2000; // a trial released so long ago, and not yet seen, is asked for anew
+const AGAIN_MS = 500;
+const DEAD_MS = 2000; // a line that takes so long is dead, where the reader can go on without it
+
+const room = document.getElementById("room");
+const find = (id) => document.getElementById(id);
+const kept = find("kept");
+const pause = find("pause");
+
+const vault = new Vault(room.dataset.base);
+const line = new Line(room.dataset.base, tellWaiting);
+const images = new Images(line);
+const answers = new Answers(room);
+const viewer = new Viewer(find("stage"));
+new Tools(room, viewer);
+const countdown = new Countdown(find("time"), timeIsUp);
+const others = new BroadcastChannel(room.dataset.base); // other windows of this reader in this browser
+
+const steps = { begin: rest, break: rest, pause: rest, trial: read, done: leave };
+let lease = "";
+let maskedAt = 0;
+let current = null; // the trial at hand
+let complained = ""; // the trial whose image could not be had
+let overtaken; // rejects when another window takes over
+let overtake;
+let bringing = null;
+
+// This page takes over, and brings home what an earlier one could not.
+async function claim() {
+  mask("loading");
+  overtaken = new Promise((_, reject) => (overtake = reject));
+  overtaken.catch(() => {});
+  others.onmessage = () => overtake(new Refusal({ error: "elsewhere" }));
+  const told = await line.post("claim", { way: images.way });
+  lease = told.lease;
+  others.postMessage("claimed");
+  return (await bring()) ?? stamped(told);
+}
+
+async function next() {
+  return stamped(await line.post("next", { lease }));
+}
+
+async function goOn() {
+  return stamped(await line.post("continue", { lease }));
+}
+
+// The step in `told`, with the moments at which it was asked for and came.
+function stamped({ step, sentAt }) {
+  return { ...step, sentAt, cameAt: Date.now() };
+}
+
+// One question: mask, image, answer.
+async function read(step) {
+  const { trial } = step;
+  const resumed = trial.remaining_ms !== trial.limit_ms;
+  current = trial;
+  show("mask");
+  let onset = null;
+  if (trial.images.length) {
+    const { bitmap, failed } = await images.take(trial.images[0]);
+    if (failed) {
+      await complain(trial, failed);
+      await sleep(AGAIN_MS);
+      return next(); // which asks until the line is back
+    }
+    await sleep(resumed ? 0 : trial.interval_ms - (performance.now() - maskedAt));
+    await seen();
+    // Time went by in which nothing could be seen: a slow line, a closed lid.
+    if (!resumed && !step.unannounced && Date.now() - step.cameAt > trial.interval_ms + STALE_MS && !step.again) {
+      return { ...(await next()), again: true };
+    }
+    onset = await viewer.show(bitmap);
+    show("image");
+    if (trial.limit_ms) countdown.start(resumed ? step.sentAt + trial.remaining_ms : onset + trial.limit_ms, trial.limit_ms);
+    if (!step.unannounced) images.prefetch(step.ahead);
+  } else {
+    timeIsUp();
+  }
+  announce(step);
+  const reported = onset === null || step.unannounced ? overtaken : report(trial);
+  const given = await Promise.race([answers.chosen(), overtaken, reported]);
+  current = null;
+  vault.keep(trial.trial, {
+    id: uuid(),
+    answer: given.answer,
+    certainty: given.certainty,
+    client_ms: onset === null ? null : Math.round(given.at - onset),
+    viewer: viewer.record,
+    pause: pause.getAttribute("aria-pressed") === "true",
+  });
+  pause.setAttribute("aria-pressed", "false");
+  if (!trial.training) viewer.forget();
+  mask("mask");
+  return onward(step);
+}
+
+// The step that follows. Where the study hands out keys ahead, a dead line does not keep the reader: the next trial is
+// at hand, and the server will hear of it later.
+async function onward({ keyed = [], total }) {
+  const home = bring();
+  const [trial, ...rest] = keyed;
+  if (!trial || !(await images.ready(trial.images[0]))) return home;
+  const told = await Promise.race([home, sleep(DEAD_MS)]);
+  if (told) return told;
+  home.catch(overtake);
+  return { kind: "trial", trial, keyed: rest, total, ahead: [], unannounced: true };
+}
+
+// The image of this trial could not be had: the researcher shall know, once.
+async function complain({ trial }, reason) {
+  if (trial === complained) return;
+  complained = trial;
+  await line.post(`trials/${trial}/failed`, { lease, reason });
+}
+
+// The image is painted; the server says what time is left. Settles only when the server refuses.
+async function report(trial) {
+  const told = await line.post(`trials/${trial.trial}/onset`, { lease }, () => current === trial);
+  if (told && current === trial && told.remaining_ms !== null) countdown.shorten(told.sentAt + told.remaining_ms);
+  return new Promise(() => {});
+}
+
+// Send the answers that are kept here, one by one; the step that follows the last, null if there were none.
+function bring() {
+  bringing ??= bringAll().finally(() => (bringing = null));
+  return bringing;
+}
+
+async function bringAll() {
+  let step = null;
+  for (let answer = vault.first; answer; answer = vault.first) {
+    const told = await line.post(`trials/${answer.trial}/answer`, { ...answer.said, lease }).catch((refusal) => {
+      // The newer window brings it home; or this one, when the study is opened again.
+      if (!["elsewhere", "study-closed"].includes(refusal.code)) vault.drop(answer.said.id);
+      throw refusal;
+    });
+    vault.drop(answer.said.id);
+    tell("saved");
+    if (told.feedback) await feedback(told.feedback);
+    step = told.step ? stamped(told) : await next();
+    // Feedback is read at a pause; who did not ask for another one goes on from it.
+    if (told.feedback && step.kind === "pause" && !answer.said.pause) step = await goOn();
+  }
+  return step;
+}
+
+async function feedback({ truth, correct }) {
+  const panel = show("feedback");
+  for (const line of panel.querySelectorAll("[data-truth]")) line.hidden = line.dataset.truth !== truth;
+  for (const line of panel.querySelectorAll("[data-correct]")) line.hidden = line.dataset.correct !== String(correct);
+  viewer.reveal();
+  await Promise.race([answers.goOn(panel), overtaken]);
+  viewer.forget();
+  mask("mask");
+}
+
+// Begin, break, pause: no clock runs until the reader goes on.
+async function rest(step) {
+  images.prefetch(step.ahead);
+  const panel = show(step.kind);
+  const values = { answered: step.answered, total: step.total, advised: step.advised_s };
+  for (const text of panel.querySelectorAll("[data-text]")) text.textContent = filled(text.dataset.text, values);
+  await Promise.race([answers.goOn(panel), overtaken]);
+  mask("mask");
+  return goOn();
+}
+
+function leave() {
+  location.replace(`${room.dataset.base}end`);
+}
+
+async function refused(refusal) {
+  current = null;
+  viewer.forget();
+  countdown.stop();
+  if (refusal.code !== "elsewhere") find("reason").textContent = refusal.message;
+  await answers.goOn(show(refusal.code === "elsewhere" ? "elsewhere" : "refused"));
+}
+
+function timeIsUp() {
+  if (current.at_timeout === "keep") return tell("late");
+  viewer.hide();
+  say(show("late").textContent);
+}
+
+// Nothing to see and nothing to press.
+function mask(phase) {
+  maskedAt = performance.now();
+  answers.disarm();
+  countdown.stop();
+  viewer.hide();
+  show(phase);
+}
+
+// Show the panel of this phase, and no other.
+function show(phase) {
+  room.dataset.phase = phase;
+  const panels = [...room.querySelectorAll(".panel")];
+  for (const panel of panels) panel.hidden = panel.dataset.panel !== phase;
+  return panels.find((panel) => !panel.hidden);
+}
+
+function announce({ trial, total }) {
+  const words = find("place").dataset;
+  find("place").textContent = trial.training ? words.practice : filled(words.scored, { position: trial.position, total });
+  if (room.dataset.phase === "image") say(find("place").textContent);
+}
+
+// For those who listen.
+function say(text) {
+  find("said").textContent = text;
+}
+
+function tell(state) {
+  kept.dataset.state = state;
+  kept.textContent = kept.dataset[state] ?? "";
+}
+
+function tellWaiting(waiting) {
+  if (waiting) tell(vault.first ? "waiting" : "lost");
+  else if (["waiting", "lost"].includes(kept.dataset.state)) tell("");
+}
+
+function togglePause() {
+  pause.setAttribute("aria-pressed", String(pause.getAttribute("aria-pressed") !== "true"));
+}
+
+// When the page can be seen.
+function seen() {
+  if (document.visibilityState === "visible") return null;
+  return new Promise((back) => document.addEventListener("visibilitychange", back, { once: true }));
+}
+
+function filled(text, values) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+pause.addEventListener("click", togglePause);
+addEventListener("keydown", (event) => {
+  if (event.key.toLowerCase() === "p" && !event.repeat && !event.ctrlKey && !event.metaKey && !event.altKey) togglePause();
+});
+
+for (;;) {
+  try {
+    let step = await claim();
+    while (step) step = await steps[step.kind](step);
+    break;
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal)) throw refusal;
+    await refused(refusal);
+  }
+}

@@ -1,0 +1,55 @@
+// Answers that the server has not acknowledged yet: kept in the browser, in order, through reloads and closed lids.
+
+export class Vault {
+  constructor(name) {
+    this.name = `discern ${name}`;
+    this.answers = [];
+    this.inMemory = false;
+    this.#load();
+  }
+
+  // The oldest answer that still has to be sent: { trial, said }.
+  get first() {
+    this.#load(); // another window of this reader may have brought it home
+    return this.answers[0];
+  }
+
+  keep(trial, said) {
+    this.#load();
+    this.answers.push({ trial, said });
+    this.#store();
+  }
+
+  drop(id) {
+    this.#load();
+    this.answers = this.answers.filter((answer) => answer.said.id !== id);
+    this.#store();
+  }
+
+  // Where the browser forbids storage, or has no room, they are kept in memory alone.
+  #load() {
+    if (this.inMemory) return;
+    try {
+      this.answers = JSON.parse(localStorage.getItem(this.name) ?? "[]");
+    } catch {}
+  }
+
+  #store() {
+    try {
+      if (this.answers.length) localStorage.setItem(this.name, JSON.stringify(this.answers));
+      else localStorage.removeItem(this.name);
+      this.inMemory = false;
+    } catch {
+      this.inMemory = true;
+    }
+  }
+}
+
+// A random UUID (version 4); crypto.randomUUID is not there on plain http.
+export function uuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+}

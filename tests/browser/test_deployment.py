@@ -1,0 +1,163 @@
+"""The server of docs/deployment.md: PostgreSQL, two workers, nginx with https in front. Its blocks come from there."""
+
+import datetime
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import flask_migrate
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from quiz_app import create_app, simulation
+from quiz_app.database import db
+from quiz_app.models import Sitting
+from quiz_app.settings import Settings
+from quiz_app.study import pools
+from tests.browser.conftest import House, Sitter
+from tests.conftest import missing
+from tests.databases import let_go
+from tests.server import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs" / "deployment.md").read_text("utf-8")
+
+pytestmark = pytest.mark.browser
+
+
+def block(language):
+    return re.search(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL).group(1)
+
+
+def certify(folder):
+    """A certificate for localhost, signed by itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "fullchain.pem").write_bytes(certificate.public_bytes(pem))
+    (folder / "privkey.pem").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+
+
+def wait_for(url, process):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        assert process.poll() is None, "ended at once"
+        try:
+            if httpx.get(f"{url}/healthz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    pytest.fail(f"{url} does not answer")
+
+
+@pytest.fixture
+def workers(pool_folder, empty_postgres, tmp_path):
+    """Two worker processes on PostgreSQL: the application, and the port."""
+    settings = Settings.load({}, instance=tmp_path / "instance", database_url=empty_postgres)
+    app, port = create_app(settings), free_port()
+    with app.app_context():
+        flask_migrate.upgrade()
+        pools.import_folder(pool_folder, settings.images, "noise")
+        db.session.commit()
+        let_go(app)
+    environment = os.environ | {
+        "DISCERN_INSTANCE": str(settings.instance),
+        "DISCERN_DATABASE_URL": settings.database_url,
+        "DISCERN_TRUSTED_PROXIES": "1",
+    }
+    command = [sys.executable, "run.py", "--workers", "2", "--no-demo", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(f"http://127.0.0.1:{port}", process)
+    yield app, port
+    process.terminate()
+    process.wait()
+    with app.app_context():
+        let_go(app)
+
+
+@pytest.fixture
+def public(workers, tmp_path, monkeypatch):
+    """nginx in front of the workers, set up as the guide says: its address."""
+    nginx = shutil.which("nginx") or missing("nginx")
+    port = free_port()
+    certify(tmp_path)
+    server = (
+        block("nginx")
+        .replace("443", str(port))
+        .replace("quiz.example.org;", "localhost;", 1)
+        .replace("/etc/letsencrypt/live/quiz.example.org", str(tmp_path))
+        .replace("127.0.0.1:5000", f"127.0.0.1:{workers[1]}")
+    )
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    places = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
+    (tmp_path / "nginx.conf").write_text(
+        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/errors; events {{}}\n"
+        f"http {{ access_log {tmp_path}/access; {places}\n{server} }}"
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "fullchain.pem"))
+    process = subprocess.Popen([nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")])
+    wait_for(f"https://localhost:{port}", process)
+    yield f"https://localhost:{port}"
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture
+def house(workers, public):
+    """Where the reader's browser goes: in at nginx, on to one of the two workers."""
+
+    class Front:
+        url = public
+
+    return House(workers[0], Front)
+
+
+def test_a_study_in_the_browser_behind_nginx(house, new_context):
+    invitation = house.invite(practice=0)
+    page = new_context(ignore_https_errors=True).new_page()
+    Sitter(page, invitation).enter().begin().finish(key="5")
+    assert [row["answer"] for row in invitation.rows()] == ["synthetic"] * 12
+
+
+def test_many_readers_behind_nginx_meet_no_fault(house, public):
+    slug = house.invite(break_every=5).slug
+    outcomes = simulation.run(house.app, slug, 8, url=public)
+    assert [(outcome.refusal, outcome.retries) for outcome in outcomes] == [("", 0)] * 8
+    with house.app.app_context():
+        assert db.session.query(Sitting).filter(Sitting.finished_at.isnot(None)).count() == 8
+
+
+def test_the_server_knows_that_it_is_reached_by_https_and_from_where(public):
+    response = httpx.get(f"{public}/", headers={"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Host": "evil.example"})
+    assert response.headers["Location"] == "/researcher/"
+    assert "Strict-Transport-Security" in response.headers
+    login = httpx.get(f"{public}/researcher/", follow_redirects=False)
+    assert "evil" not in login.headers["Location"]
+
+
+def test_systemd_reads_the_unit_without_a_complaint(tmp_path):
+    program = shutil.which("systemd-analyze") or missing("systemd-analyze")
+    unit = tmp_path / "discern.service"
+    unit.write_text(block("ini").replace("/srv/discern/.venv/bin/python", sys.executable))
+    done = subprocess.run([program, "verify", str(unit)], capture_output=True, text=True)
+    complaints = [line for line in (done.stdout + done.stderr).splitlines() if "discern.service" in line]
+    assert complaints == []

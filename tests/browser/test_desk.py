@@ -1,0 +1,152 @@
+"""A study made from nothing in the browser: images, pre-flight, readers, live, close, archive, restored elsewhere."""
+
+import threading
+import zipfile
+
+import flask_migrate
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from quiz_app import create_app, simulation
+from quiz_app.database import db
+from quiz_app.settings import Settings
+from quiz_app.study import researchers
+from tests.server import Server
+from tests.uploads import MIXED, zipped
+
+pytestmark = pytest.mark.browser
+
+
+def first_password(app):
+    with app.app_context():
+        password = researchers.ensure_first()
+        db.session.remove()
+    return password
+
+
+def log_in(page, url, password):
+    page.goto(f"{url}/researcher/")
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Studies")).to_be_visible()
+
+
+def assert_accessible(page):
+    """Axe has nothing to say, and nothing sticks out sideways, wide and narrow."""
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        found = Axe().run(page).response["violations"]
+        assert not found, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def downloaded(page, name, folder):
+    with page.expect_download() as download:
+        page.get_by_role("link", name=name).click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
+def in_tab(page, name):
+    page.get_by_role("navigation", name="Study").get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """The address and first password of another, empty installation."""
+    settings = Settings.load({}, instance=tmp_path / "elsewhere")
+    app = create_app(settings)
+    with app.app_context():
+        flask_migrate.upgrade()
+    password = first_password(app)
+    server = Server({"DISCERN_INSTANCE": str(settings.instance), "DISCERN_DATABASE_URL": settings.database_url})
+    yield server.url, password
+    server.kill()
+
+
+def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_context, tmp_path):
+    page = new_context().new_page()
+    page.on("dialog", lambda dialog: dialog.accept())
+    log_in(page, own_house.server.url, first_password(own_house.app))
+
+    page.get_by_role("link", name="Pools").click()
+    (tmp_path / "mixed.zip").write_bytes(zipped(MIXED))
+    page.get_by_label("Images (zip)").set_input_files(tmp_path / "mixed.zip")
+    for label, value in (("Name", "Mixed"), ("Practice cases", "2"), ("Width", "128"), ("Height", "64")):
+        page.get_by_label(label).fill(value)
+    assert_accessible(page)
+    page.get_by_role("button", name="Bring them in").click()
+    expect(page.get_by_text("The pool is here")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("left behind of 1 DICOM file(s): PatientName")).to_be_visible()
+
+    page.get_by_role("link", name="Studies").click()
+    page.get_by_role("link", name="New study").click()
+    page.get_by_label("Title").fill("From nothing")
+    page.get_by_label("Pool").select_option("mixed")
+    page.get_by_label("untimed").check()
+    assert_accessible(page)
+    page.get_by_role("button", name="Make the draft", exact=True).click()
+
+    in_tab(page, "Pre-flight")
+    expect(page.get_by_text("This study should not open yet")).to_be_visible()
+    assert_accessible(page)
+    in_tab(page, "Settings")
+    page.get_by_label("Practice cases").fill("2")
+    page.get_by_label("Interval (ms)").fill("0")
+    assert_accessible(page)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved: ")).to_be_visible()
+    in_tab(page, "Pre-flight")
+    expect(page.get_by_text("This study may open")).to_be_visible()
+    page.get_by_role("button", name="Open the study").click()
+
+    in_tab(page, "Readers")
+    page.get_by_role("textbox", name="Pseudonyms").fill("EC1 EC2")
+    assert_accessible(page)
+    page.get_by_role("button", name="Make links").click()
+    expect(page.get_by_role("img", name="QR code of the link of EC1")).to_be_visible()
+    assert_accessible(page)
+
+    in_tab(page, "Live")
+    expect(page.get_by_text("0 reading now, 0 of 2 finished")).to_be_visible()
+    page.get_by_role("button", name="Reader").click()
+    page.evaluate("window.untouched = true")
+    arguments = {"app": own_house.app, "slug": "from-nothing", "count": 2, "url": own_house.server.url}
+    readers = threading.Thread(target=simulation.run, kwargs=arguments)
+    readers.start()
+    expect(page.get_by_text("2 of 4 finished, 12 answers")).to_be_visible(timeout=120_000)
+    readers.join()
+    assert page.evaluate("window.untouched")  # the page was not loaded again, and is still sorted
+    expect(page.get_by_role("columnheader", name="Reader")).to_have_attribute("aria-sort", "ascending")
+    assert_accessible(page)
+
+    in_tab(page, "Results")
+    expect(page.get_by_text("not shown before the study is closed")).to_be_visible()
+    in_tab(page, "Overview")
+    assert_accessible(page)
+    page.get_by_role("button", name="Close the study").click()
+    expect(page.get_by_text("The study is closed")).to_be_visible()
+    everything = downloaded(page, "Everything (zip)", tmp_path)
+    archive = downloaded(page, "Archive (zip)", tmp_path)
+    for tab in ("Team", "Log", "Results"):
+        in_tab(page, tab)
+        assert_accessible(page)
+
+    url, password = elsewhere
+    page = new_context().new_page()
+    log_in(page, url, password)
+    page.get_by_role("link", name="New study").click()
+    page.get_by_label("Archive (zip)").set_input_files(archive)
+    page.get_by_role("button", name="Restore the study").click()
+    expect(page.get_by_text("put back as it was archived")).to_be_visible()
+    (tmp_path / "restored").mkdir()
+    restored = downloaded(page, "Everything (zip)", tmp_path / "restored")
+    with zipfile.ZipFile(everything) as here, zipfile.ZipFile(restored) as there:
+        assert here.read("responses.csv").count(b"\n") == 1 + 2 * (6 + 2)
+        for name in ("responses.csv", "readers.csv", "cases.csv", "study.toml", "mrmcaov.csv"):
+            assert here.read(name) == there.read(name), name

@@ -1,0 +1,212 @@
+"""An application on a database of its own, with a small pool, and ways to take a study through HTTP."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, g
+from flask.testing import FlaskClient
+from werkzeug.security import generate_password_hash
+
+from quiz_app import create_app
+from quiz_app.database import db
+from quiz_app.models import Pool, Reader, Researcher, Study
+from quiz_app.settings import Settings
+from quiz_app.study import clock, lifecycle, readers
+from tests.databases import copied, let_go
+from tests.server import Server
+
+
+@pytest.fixture
+def app(prepared: Settings, tmp_path: Path) -> Iterator[Flask]:
+    """The application on a copy of the prepared instance and its database."""
+    with copied(prepared, tmp_path / "instance") as settings:
+        app = create_app(settings)
+        app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+        # The context of the test outlives its requests, and Flask-Login would keep the first one's researcher in it.
+        app.teardown_request(lambda _error: g.pop("_login_user", None))
+        with app.app_context():
+            yield app
+            let_go(app)
+
+
+@dataclass
+class Time:
+    """The clock in a test: it stands still until moved."""
+
+    moment: Any = field(default_factory=clock.now)
+
+    def forward(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    """A clock that the test moves."""
+    time = Time()
+    monkeypatch.setattr(clock, "source", lambda: time.moment)
+    return time
+
+
+@pytest.fixture
+def make_study(app: Flask) -> Callable[..., Study]:
+    """Makes an open study on the pool; settings as keywords."""
+
+    def make(slug: str = "trial-run", *, opened: bool = True, **settings: Any) -> Study:
+        pool = db.session.query(Pool).filter_by(slug="noise").one()
+        settings = {"groups": [], "ask_years": False, "break_every": 0} | settings
+        study = lifecycle.create("A trial run", pool, slug=slug, seed=1, settings=settings)
+        if opened:
+            lifecycle.open_study(study)
+        db.session.commit()
+        return study
+
+    return make
+
+
+@dataclass
+class Taker:
+    """Someone who takes a study as docs/protocol.md says, through the test client."""
+
+    client: FlaskClient
+    token: str
+    lease: str = ""
+    step: dict[str, Any] = field(default_factory=dict)
+
+    def url(self, path: str) -> str:
+        return f"/r/{self.token}/{path}"
+
+    def enter(self) -> Taker:
+        """Through the pages, into the reading room."""
+        for path, form in (("welcome", {"consent": "yes"}), ("about", {}), ("instructions", {})):
+            assert self.client.post(self.url(path), data=form).status_code == 303
+        return self.claim()
+
+    def claim(self) -> Taker:
+        told = self.post("claim").get_json()
+        self.lease, self.step = told["lease"], told["step"]
+        return self
+
+    def post(self, path: str, **body: Any) -> Any:
+        return self.client.post(self.url(path), json={"lease": self.lease} | body)
+
+    @property
+    def trial(self) -> dict[str, Any]:
+        return self.step["trial"]
+
+    def onset(self) -> Any:
+        return self.post(f"trials/{self.trial['trial']}/onset")
+
+    def answer(self, answer: str = "real", certainty: str | None = "full", **more: Any) -> Any:
+        """Answer the trial at hand and take up the step that follows."""
+        said = {"id": str(uuid.uuid4()), "answer": answer, "certainty": certainty} | more
+        response = self.post(f"trials/{self.trial['trial']}/answer", **said)
+        if response.status_code == 200:
+            self.step = response.get_json()["step"]
+        return response
+
+    def go_on(self) -> None:
+        self.step = self.post("continue").get_json()["step"]
+
+    def finish(self) -> None:
+        """Every trial that is left, breaks ended at once."""
+        while self.step["kind"] != "done":
+            if self.step["kind"] == "trial":
+                self.onset()
+                assert self.answer().status_code == 200
+            else:
+                self.go_on()
+
+
+@pytest.fixture
+def take(app: Flask) -> Callable[[str], Taker]:
+    """The Taker with this token, at the door."""
+    return lambda token: Taker(app.test_client(), token)
+
+
+@pytest.fixture
+def invite(app: Flask) -> Callable[..., Taker]:
+    """Invites a reader to a study: a Taker at the door."""
+
+    def invite(study: Study, pseudonym: str = "R1", group: str | None = None) -> Taker:
+        _, token = readers.invite(study, pseudonym, group)
+        db.session.commit()
+        return Taker(app.test_client(), token)
+
+    return invite
+
+
+@pytest.fixture
+def reader_called(app: Flask) -> Callable[[str], Reader]:
+    """Finds a reader as the database has it now."""
+
+    def find(pseudonym: str) -> Reader:
+        db.session.expire_all()
+        return db.session.query(Reader).filter_by(pseudonym=pseudonym).one()
+
+    return find
+
+
+# The cheapest hash that the check accepts: a strong one takes a tenth of a second, and nobody attacks a test.
+CHEAP = "pbkdf2:sha256:1"
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def log_in(app: Flask) -> Callable[..., FlaskClient]:
+    """Adds a researcher with PASSWORD and gives a client that is logged in; `client.researcher` is who."""
+
+    def enter(name: str = "ada", **more: Any) -> FlaskClient:
+        researcher = Researcher(
+            name=name, password_hash=generate_password_hash(PASSWORD, CHEAP), created_at=clock.now(), **more
+        )
+        db.session.add(researcher)
+        db.session.commit()
+        client = app.test_client()
+        response = client.post("/researcher/login", data={"name": name, "password": PASSWORD})
+        assert response.status_code == 303
+        client.researcher = researcher
+        return client
+
+    return enter
+
+
+@pytest.fixture
+def owner(log_in: Callable[..., FlaskClient]) -> FlaskClient:
+    """A researcher who is logged in."""
+    return log_in()
+
+
+@pytest.fixture
+def owned(owner: FlaskClient, make_study: Callable[..., Study]) -> Callable[..., Study]:
+    """Makes a study that belongs to `owner`; as `make_study`, but called `mine`."""
+
+    def make(slug: str = "mine", **more: Any) -> Study:
+        study = make_study(slug, **more)
+        study.owner_id = owner.researcher.id
+        db.session.commit()
+        return study
+
+    return make
+
+
+@pytest.fixture
+def serve(app: Flask) -> Iterator[Callable[..., Server]]:
+    """Starts servers on the database and instance of `app`; more settings as keywords."""
+    started: list[Server] = []
+    settings = app.config["SETTINGS"]
+    environment = {"DISCERN_INSTANCE": str(settings.instance), "DISCERN_DATABASE_URL": settings.database_url}
+
+    def serve(**more: str) -> Server:
+        started.append(Server(environment | {f"DISCERN_{name.upper()}": value for name, value in more.items()}))
+        return started[-1]
+
+    yield serve
+    for server in started:
+        server.kill()

@@ -1,0 +1,134 @@
+"""Simulated readers: the whole way over HTTP, the same for the same seed, refused aloud."""
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from scipy.stats import norm
+
+from quiz_app import simulation
+from quiz_app.database import db, reading
+from quiz_app.models import Sitting
+from quiz_app.study import answering, lifecycle
+from quiz_app.study.faults import Faulty
+from quiz_app.study.order import reader_seed
+
+
+def answers(slug):
+    """What was said of each case by each reader, in no order."""
+    with reading() as session:
+        rows = session.execute(
+            sa.text('SELECT reader, "case", answer, certainty, client_ms FROM responses WHERE study = :slug'),
+            {"slug": slug},
+        )
+        return {tuple(row) for row in rows}
+
+
+def test_six_readers_take_a_study_with_breaks_from_link_to_last_page(app, make_study):
+    slug = make_study(groups=["young", "old"], ask_years=True, break_every=3).slug
+    db.session.remove()
+    outcomes = simulation.run(app, slug, 6, seed=1)
+    assert [outcome.refusal for outcome in outcomes] == [""] * 6
+    assert [len(outcome.saved) for outcome in outcomes] == [15] * 6
+    sittings = db.session.query(Sitting).all()
+    assert all(sitting.finished_at for sitting in sittings)
+    assert sorted(sitting.reader.group for sitting in sittings) == ["old"] * 3 + ["young"] * 3
+    assert all(sitting.reader.years is not None for sitting in sittings)
+    assert {sitting.seed for sitting in sittings} == {reader_seed(1, f"sim-{n:03}") for n in range(1, 7)}
+
+
+def test_the_same_seed_gives_the_same_answers_and_another_others(app, make_study):
+    slugs = [make_study(slug).slug for slug in ("one", "two", "three")]
+    db.session.remove()
+    for slug, seed in zip(slugs, (5, 5, 6), strict=True):
+        simulation.run(app, slug, 2, seed=seed)
+    one, two, three = map(answers, slugs)
+    assert len(one) == 30
+    assert one == two != three
+
+
+def test_readers_are_numbered_on_from_those_there_are(app, make_study):
+    slug = make_study(cases=2, practice=0).slug
+    db.session.remove()
+    assert [outcome.pseudonym for outcome in simulation.run(app, slug, 2)] == ["sim-001", "sim-002"]
+    assert [outcome.pseudonym for outcome in simulation.run(app, slug, 1)] == ["sim-003"]
+
+
+def test_without_unsure_nobody_is(app, make_study):
+    slug = make_study(unsure=False).slug
+    db.session.remove()
+    (outcome,) = simulation.run(app, slug, 1)
+    assert not outcome.refusal
+    assert {saved["answer"] for saved in outcome.saved} == {"real", "synthetic"}
+
+
+def test_an_observer_is_as_able_as_its_sensitivity_says():
+    # AUC of two normals d' apart, sd sqrt(1 + ODDITY^2): Phi(d' / sqrt(2 (1 + ODDITY^2))); five levels lose a little.
+    observer = simulation.Observer(seed=3, number=1, dprime=1.5, criterion=0.0, narrow=0.4, wide=1.2)
+    levels = {
+        truth: np.array([observer.judge(f"{truth} {n}", truth, _numbered())["level"] for n in range(4000)])
+        for truth in ("real", "synthetic")
+    }
+    pairs = levels["synthetic"][:, None] - levels["real"][None, :]
+    area = (pairs > 0).mean() + (pairs == 0).mean() / 2
+    expected = norm.cdf(1.5 / np.sqrt(2 * (1 + simulation.ODDITY**2)))
+    assert expected - 0.03 < area < expected + 0.01
+
+
+def _numbered():
+    return [{"level": level} for level in range(1, 6)]
+
+
+def test_observers_differ_and_come_back_with_their_seed():
+    drawn = [simulation.Observer.drawn(1, number) for number in range(50)]
+    assert drawn == [simulation.Observer.drawn(1, number) for number in range(50)]
+    assert len({observer.dprime for observer in drawn}) > 40
+    assert all(0 < observer.narrow < observer.wide for observer in drawn)
+
+
+@pytest.mark.parametrize(("state", "reason"), [("draft", "flask study open trial-run"), ("closed", "is closed")])
+def test_a_study_that_is_not_open_is_a_clear_error(app, make_study, state, reason):
+    study = make_study(opened=state == "closed")
+    if state == "closed":
+        lifecycle.close(study)
+    db.session.commit()
+    result = app.test_cli_runner().invoke(args=["simulate", "--study", "trial-run"])
+    assert result.exit_code == 1
+    assert reason in result.output
+
+
+def test_a_server_that_is_not_there_is_a_clear_error(app, make_study):
+    slug = make_study().slug
+    db.session.remove()
+    with pytest.raises(Faulty, match="does not answer"):
+        simulation.run(app, slug, 1, url="http://127.0.0.1:9")
+
+
+def test_a_refusal_is_told_and_the_command_fails(app, make_study, monkeypatch):
+    slug = make_study().slug
+    db.session.remove()
+    take, taken = answering.take, []
+
+    def closing(sitting, trial, said):
+        taken.append(trial)
+        if len(taken) == 5:
+            lifecycle.close(sitting.reader.study)
+        return take(sitting, trial, said)
+
+    monkeypatch.setattr(answering, "take", closing)
+    result = app.test_cli_runner().invoke(args=["simulate", "--study", slug, "--readers", "1"])
+    assert result.exit_code == 1
+    assert "REFUSED" in result.output
+    assert "study-closed" in result.output
+
+
+def test_the_command_prints_a_line_a_reader(app, make_study):
+    slug = make_study(groups=["young", "old"]).slug
+    db.session.remove()
+    result = app.test_cli_runner().invoke(args=["simulate", "--study", slug, "--readers", "3", "--seed", "2"])
+    assert result.exit_code == 0, result.output
+    lines = sorted(result.output.splitlines())
+    assert [line.split("\t")[:3] for line in lines] == [
+        ["sim-001", "young", "12 cases"],
+        ["sim-002", "old", "12 cases"],
+        ["sim-003", "young", "12 cases"],
+    ]
