@@ -1,0 +1,157 @@
+"""The researcher's desk with a large study: the live page, and the export of a million rows.
+
+    python benchmarks/desk.py [--readers 500] [--cases 200] [--rows 1000000]
+
+The live page's rows for all readers come from two queries; beside it, in the same run, one query a reader through the
+models, both in processor time. The export streams through `export.responses`; beside it, the same rows fetched at
+once and written by the csv module. Memory is the peak of a process of its own (VmHWM; Linux).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import multiprocessing
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import sqlalchemy as sa
+
+from quiz_app import create_app
+from quiz_app.database import db, reading
+from quiz_app.models import Answer, Case, Event, Pool, Reader, Sitting, Study, Trial, TrialCase
+from quiz_app.settings import Settings
+from quiz_app.study import clock, export, lifecycle, monitor
+
+
+def fill(readers: int, cases: int) -> None:
+    """A study in which every reader has answered every case."""
+    now = clock.now()
+    pool = Pool(slug="big", name="big", width=1, height=1, manifest={}, sha256="0" * 64, served_bytes=1, created_at=now)
+    truths = ("real", "synthetic")
+    pool.cases = [
+        Case(name=f"c{n}", file=f"c{n}", truth=truths[n % 2], sha256="0" * 64, width=1, height=1, stored=f"c{n}")
+        for n in range(cases)
+    ]
+    db.session.add(pool)
+    study = lifecycle.create("Big", pool, slug="big", settings={"practice": 0})
+    study.state = "open"
+    db.session.flush()
+    insert = db.session.connection().execute
+    everyone, every = range(1, readers + 1), range(1, readers * cases + 1)
+    insert(sa.insert(Reader), [
+        {"id": r, "study_id": study.id, "pseudonym": f"R{r}", "token_hash": f"{r}", "created_at": now} for r in everyone
+    ])  # fmt: skip
+    insert(sa.insert(Sitting), [
+        {"id": r, "reader_id": r, "seed": r, "created_at": now, "instructed_at": now} for r in everyone
+    ])  # fmt: skip
+    insert(sa.insert(Event), [
+        {"at": now, "kind": kind, "study_id": study.id, "sitting_id": r, "actor": f"R{r}",
+         "details": {"answered": 25}}
+        for r in everyone for kind in ("claimed", *["went-on"] * 8)
+    ])  # fmt: skip
+    times = [now + timedelta(seconds=5 * n) for n in range(cases)]
+    for start in range(0, len(every), 50_000):
+        part = every[start : start + 50_000]
+        insert(sa.insert(Trial), [
+            {"id": n, "sitting_id": 1 + (n - 1) // cases, "token": f"{n}", "position": 1 + (n - 1) % cases, "block": 1,
+             "study_version": 1, "released_at": times[(n - 1) % cases], "onset_at": times[(n - 1) % cases],
+             "answered_at": times[(n - 1) % cases], "response_ms": 3000, "client_ms": 2990, "late": False} for n in part
+        ])  # fmt: skip
+        insert(sa.insert(TrialCase), [
+            {"id": n, "trial_id": n, "case_id": pool.cases[(n - 1) % cases].id, "token": f"{n}"} for n in part
+        ])  # fmt: skip
+        insert(sa.insert(Answer), [
+            {"id": f"{n}", "trial_case_id": n, "criterion": "", "answer": "real", "certainty": "full", "level": 1}
+            for n in part
+        ])  # fmt: skip
+    db.session.commit()
+
+
+def one_by_one(session: Any, study: Study) -> list[tuple[str, int]]:
+    """The number of answers of each reader, through the models."""
+    readers = session.scalars(sa.select(Reader).filter_by(study_id=study.id))
+    return [(reader.pseudonym, sum(t.answered_at is not None for t in reader.sitting.trials)) for reader in readers]
+
+
+def best(call: Any, times: int) -> float:
+    """Seconds of processor time of the fastest of `times` calls."""
+    taken = []
+    for _ in range(times):
+        start = time.process_time()
+        call()
+        taken.append(time.process_time() - start)
+    return min(taken)
+
+
+def streamed() -> int:
+    with reading() as session:
+        return sum(1 for _ in export.responses(session, "big")) - 1
+
+
+def at_once() -> int:
+    with reading() as session:
+        rows = session.execute(sa.text("SELECT * FROM responses WHERE study = 'big'")).all()
+    file = io.StringIO()
+    csv.writer(file).writerows(rows)
+    return len(rows)
+
+
+def peak() -> float:
+    """Megabytes that this process has held at most."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def measured(instance: str, name: str, queue: Any) -> None:
+    """In a process of its own, so that its peak is its own: rows, seconds, megabytes before and at most."""
+    app = create_app(Settings.load({}, instance=instance))
+    with app.app_context():
+        before, start = peak(), time.process_time()
+        rows = {"streamed": streamed, "at once": at_once}[name]()
+        queue.put((rows, time.process_time() - start, before, peak()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--readers", type=int, default=500, help="of the live page")
+    parser.add_argument("--cases", type=int, default=200, help="each reader has answered")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the export, about")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app(Settings.load({}, instance=Path(folder) / "live"))
+        with app.app_context():
+            flask_migrate.upgrade()
+            fill(arguments.readers, arguments.cases)
+            with reading() as session:
+                study = session.scalars(sa.select(Study)).one()
+                ours = best(lambda: monitor.progress(session, study), 5)
+                theirs = best(lambda: (session.expire_all(), one_by_one(session, study)), 1)
+            db.engine.dispose()
+        print(f"live page, {arguments.readers} readers x {arguments.cases}: {1000 * ours:.0f} ms in two queries,")
+        print(f"  {1000 * theirs:.0f} ms one reader after the other: {theirs / ours:.0f} times")
+        app = create_app(Settings.load({}, instance=Path(folder) / "export"))
+        with app.app_context():
+            flask_migrate.upgrade()
+            fill(max(1, arguments.rows // arguments.cases), arguments.cases)
+            db.session.remove()
+            db.engine.dispose()
+        found = {}
+        for name in ("streamed", "at once"):
+            context = multiprocessing.get_context("spawn")
+            queue = context.Queue()
+            process = context.Process(target=measured, args=(f"{folder}/export", name, queue))
+            process.start()
+            found[name] = queue.get()
+            process.join()
+            rows, seconds, before, most = found[name]
+            print(f"export {name}: {rows} rows in {seconds:.1f} s, {most:.0f} MB at most, {before:.0f} MB before")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""How long `import analysis` and each statistics module take, beside the libraries they load only where used.
+
+    python benchmarks/import_time.py
+
+Each import runs in a fresh interpreter; the figure is the best of five, less an empty interpreter's start.
+"""
+
+import pkgutil
+import subprocess
+import sys
+import time
+
+import analysis
+
+
+def seconds(script: str) -> float:
+    """Best of five runs of a fresh interpreter."""
+    runs = []
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", script], check=True)
+        runs.append(time.perf_counter() - start)
+    return min(runs)
+
+
+def main() -> None:
+    """Print a table: seconds, and the ratio to numpy."""
+    empty = seconds("pass")
+    numpy = seconds("import numpy") - empty
+    ours = ["analysis", *sorted(found.name for found in pkgutil.iter_modules(analysis.__path__, "analysis."))]
+    for name in [*ours, "numpy", "scipy.stats", "pandas", "statsmodels.api", "matplotlib.pyplot"]:
+        took = seconds(f"import {name}") - empty
+        print(f"{name:28}{took:7.3f} s{took / numpy:7.1f} x numpy")
+
+
+if __name__ == "__main__":
+    main()

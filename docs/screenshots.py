@@ -1,0 +1,130 @@
+"""Photograph every page a reader meets, at 1440 and 390 px, into docs/screenshots: python docs/screenshots.py
+
+A small pool of phantoms, a server on a temporary instance, Chromium. Takes about a minute.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import waitress
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.phantoms import furnish, invite  # noqa: E402
+
+OUT = ROOT / "docs" / "screenshots"
+SIZES = {1440: 900, 390: 844}
+TITLE = "Panoramic radiographs: real or synthetic?"
+SETTINGS = {
+    "practice": 1,
+    "break_every": 2,
+    "groups": ["Dentist", "Radiologist"],
+    "questions": ["Where do you work?"],
+    "result": "at once",
+    "leaderboard": True,
+}
+
+
+def photograph(page: Page, name: str) -> None:
+    """Keep what the page shows, in few bytes."""
+    width = page.viewport_size["width"]
+    shot = Image.open(io.BytesIO(page.screenshot(full_page=True)))
+    OUT.mkdir(parents=True, exist_ok=True)
+    shot.convert("RGB").save(OUT / f"{name}-{width}.webp", quality=70, method=6)
+
+
+def walk(browser: Browser, link: str, width: int) -> None:
+    """From the link to the last page, a photograph of each."""
+    page = browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB").new_page()
+
+    def phase(name: str) -> None:
+        page.wait_for_selector(f"#room[data-phase={name}]")
+        page.wait_for_timeout(200)
+
+    def onward() -> None:
+        page.locator("main button.primary:visible").click()
+
+    page.goto(f"{link[:-4]}/")
+    photograph(page, "unknown-link")
+    page.goto(link)
+    photograph(page, "welcome")
+    page.locator("input[name=consent]").check()
+    onward()
+    page.locator("input[value=Dentist]").check()
+    photograph(page, "about")
+    page.locator("#years").fill("7")
+    page.locator("#question-1").fill("University clinic")
+    onward()
+    page.wait_for_selector("#network:not(:empty)")
+    photograph(page, "instructions")
+    page.get_by_role("link", name="Leave").click()
+    photograph(page, "leave")
+    page.get_by_role("link", name="Stay").click()
+    onward()
+    phase("image")
+    page.keyboard.press("5")
+    phase("feedback")
+    photograph(page, "practice")
+    onward()
+    phase("begin")
+    photograph(page, "begin")
+    onward()
+    phase("image")
+    photograph(page, "case")
+    for key in "++wm":
+        page.keyboard.press(key)
+    page.get_by_label("Contrast").fill("30")
+    page.mouse.move(0.4 * width, 350)
+    photograph(page, "viewer")
+    phase("late")
+    photograph(page, "time-is-up")
+    page.keyboard.press("p")
+    page.keyboard.press("1")
+    phase("pause")
+    photograph(page, "pause")
+    onward()
+    phase("image")
+    page.keyboard.press("1")
+    phase("break")
+    photograph(page, "break")
+    other = page.context.new_page()
+    other.goto(link)
+    phase("elsewhere")
+    photograph(page, "elsewhere")
+    other.close()
+    onward()
+    while not page.url.endswith("/end"):
+        page.wait_for_timeout(700)
+        page.keyboard.press("Enter")
+        page.keyboard.press("2")
+    page.wait_for_load_state()
+    photograph(page, "end")
+
+
+def main() -> None:
+    """Take all photographs."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = furnish(Path(folder) / "instance", 12)
+        server = waitress.create_server(app, host="127.0.0.1", port=0)
+        threading.Thread(target=server.run, daemon=True).start()
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            for width in SIZES:
+                token = invite(app, f"at-{width}", TITLE, SETTINGS)
+                link = f"http://127.0.0.1:{server.effective_port}/r/{token}/"
+                walk(browser, link, width)
+            browser.close()
+        server.close()
+
+
+if __name__ == "__main__":
+    main()
