@@ -32,11 +32,15 @@ def _body() -> dict[str, Any]:
 
 def _sitting() -> Sitting:
     """The sitting of this reader, locked."""
-    if g.reader.withdrawn_at is not None:
-        raise Refused("withdrawn", "You have left this study.", 410)
+    _assert_stays()
     if g.reader.sitting is None or g.reader.sitting.instructed_at is None:
         raise Refused("not-begun", "Please open your link and begin there.")
     return steps.lock(g.reader.sitting.id)
+
+
+def _assert_stays() -> None:
+    if g.reader.withdrawn_at is not None:
+        raise Refused("withdrawn", "You have left this study.", 410)
 
 
 def _leased(sitting: Sitting, body: dict[str, Any]) -> Sitting:
@@ -89,6 +93,7 @@ def continue_() -> ResponseReturnValue:
 def onset(trial_token: str) -> ResponseReturnValue:
     """The image of the due trial has been painted."""
     sitting = _leased(_sitting(), _body())
+    steps.assert_open(sitting)
     trial = answering.find_trial(sitting, trial_token)
     if steps.due(sitting) is not trial:
         raise Refused("not-due", "This question is not due.")
@@ -119,7 +124,8 @@ def answer(trial_token: str) -> ResponseReturnValue:
         answering.take(_leased(sitting, body), trial, body)
     told = {"saved": wire.saved(trial), "repeated": repeated, "feedback": wire.feedback(trial)}
     # A page that has been taken over may still bring its answer, but learns nothing of what comes next.
-    told["step"] = _step(sitting) if body.get("lease") == sitting.lease else None
+    goes_on = body.get("lease") == sitting.lease and sitting.reader.study_state == "open"
+    told["step"] = _step(sitting) if goes_on else None
     db.session.commit()
     return told
 
@@ -131,6 +137,8 @@ def _image(token: str) -> tuple[TrialCase, Trial | None]:
     ).one_or_none()  # fmt: skip
     if found is None:
         raise Refused("unknown-image", "There is no such image.", 404)
+    _assert_stays()
+    steps.assert_open(found.trial.sitting)
     return found, steps.due(found.trial.sitting)
 
 

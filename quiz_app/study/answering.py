@@ -63,8 +63,7 @@ def take(sitting: Sitting, trial: Trial, said: Mapping[str, Any]) -> bool:
     if trial.answered_at is not None:
         return False
     study, now = sitting.reader.study, clock.now()
-    if sitting.reader.study_state != "open":
-        raise Refused("study-closed", "This study is closed; no more answers are taken.")
+    steps.assert_open(sitting)
     if steps.due(sitting) is not trial or not (trial.released_at or trial.keyed_at):
         raise Refused("not-due", "This question is not due yet.")
     answer_id, client_ms, viewer = _identity(said), _client_ms(said), _viewer(said)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from quiz_app.database import db
 from quiz_app.models import Sitting, Trial
 from quiz_app.study import clock, log
+from quiz_app.study.faults import Refused
 from quiz_app.study.settings import StudySettings
 
 MOST_RELEASES = 2
@@ -45,9 +46,11 @@ def lock(sitting_id: int) -> Sitting:
 
 
 def next_step(sitting: Sitting) -> Step:
-    """The step that is due for a sitting held by `lock`; releases its trial."""
+    """The step that is due for a sitting held by `lock`; releases its trial. Raises Refused in a closed study."""
     rules = sitting.reader.study.rules
     coming = waiting(sitting, 1 + reach(rules))
+    if coming:
+        assert_open(sitting)
     answered, total = progress(sitting)
     if not coming:
         return Step("done", answered, total)
@@ -61,6 +64,12 @@ def next_step(sitting: Sitting) -> Step:
     _release(coming[0], rules, clock.now())
     keyed = _hand_keys(coming, rules, answered)
     return Step("trial", answered, total, trial=coming[0], ahead=coming[1:], keyed=keyed)
+
+
+def assert_open(sitting: Sitting) -> None:
+    """Raises Refused for a sitting of a closed study: neither answers nor images pass."""
+    if sitting.reader.study_state != "open":
+        raise Refused("study-closed", "This study is closed; no more answers are taken.")
 
 
 def reach(rules: StudySettings) -> int:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from quiz_app.database import db
 from quiz_app.models import Answer, Event, Reader, Trial
-from quiz_app.study import answering, deletion, lifecycle
+from quiz_app.study import answering, deletion, leaving, lifecycle
 from quiz_app.study.faults import Faulty
 
 
@@ -211,6 +211,45 @@ def test_a_closed_study_takes_no_answer(make_study, invite):
     db.session.commit()
     assert taker.answer().get_json()["error"] == "study-closed"
     assert db.session.query(Trial).filter(Trial.answered_at.isnot(None)).count() == 0
+
+
+def test_a_closed_study_releases_no_image_and_says_so(make_study, invite, reader_called):
+    study = make_study(practice=0)
+    taker = invite(study).enter()
+    taker.go_on()
+    (address, sealed), ahead = (taker.trial["images"][0][name] for name in ("address", "sealed")), taker.step["ahead"]
+    lifecycle.close(study)
+    db.session.commit()
+    for refused in (taker.post("claim"), taker.post("next"), taker.post("continue"), taker.onset()):
+        assert (refused.status_code, refused.get_json()["error"]) == (409, "study-closed")
+        assert "is closed" in refused.get_json()["message"]
+    for path in (address, sealed, *ahead):
+        assert taker.client.get(path).status_code == 409
+    first, second = reader_called("R1").sitting.trials[:2]
+    assert (first.onset_at, second.released_at) == (None, None)
+
+
+def test_who_has_left_is_given_no_image(make_study, invite, reader_called, tmp_path):
+    taker = invite(make_study(practice=0, limit_s=0)).enter()
+    taker.go_on()
+    leaving.withdraw(reader_called("R1"), tmp_path, delete=False)
+    db.session.commit()
+    for name in ("address", "sealed"):
+        assert taker.client.get(taker.trial["images"][0][name]).status_code == 410
+
+
+def test_an_answer_stored_before_the_close_is_acknowledged_after_it_and_nothing_follows(make_study, invite):
+    study = make_study(practice=0)
+    taker, finished = invite(study).enter(), invite(study, "R2").enter()
+    taker.go_on()
+    path, answer = f"trials/{taker.trial['trial']}/answer", said()
+    assert taker.post(path, **answer).status_code == 200
+    finished.finish()
+    lifecycle.close(study)
+    db.session.commit()
+    told = taker.post(path, **answer).get_json()
+    assert (told["repeated"], told["saved"]["id"], told["step"]) == (True, answer["id"], None)
+    assert finished.claim().step["kind"] == "done"
 
 
 def test_keys_ahead_go_out_up_to_the_next_break_and_are_on_record(make_study, invite, reader_called, time):
