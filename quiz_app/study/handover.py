@@ -20,7 +20,7 @@ from typing import IO, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from quiz_app.models import Case, Event, Reader, Sitting, Study
+from quiz_app.models import Case, Event, Reader, Sitting, Study, Trial
 from quiz_app.study import clock, export, plan
 
 READERS = {
@@ -36,6 +36,23 @@ READERS = {
     "finished_at": "When the last sitting was finished.",
     "seed": "Seed of the last sitting's order.",
     "device": "What the browser told of itself, as JSON.",
+}
+TRIALS = {
+    "reader": "Pseudonym.",
+    "sitting": "Number of the reader's sitting.",
+    "trial": "Name of the trial, as in responses.csv. Every trial is here that was put before the reader.",
+    "position": "Place of the trial in the reader's order, from 1; practice is counted apart.",
+    "is_training": "1 = practice, never scored.",
+    "releases": "How often the image was given out: 2 = again, since nothing could be painted the first time.",
+    "released_at": "When the image could first be seen, UTC; of the last time it was given out.",
+    "keyed_at": "When the key of its image was handed out ahead of its turn; empty = it was not.",
+    "onset_at": "When the image was painted.",
+    "deadline_at": "When the time was up; empty = no limit.",
+    "answered_at": "When the answer reached the server; empty = there is none.",
+    "zoom_ms": "How long the image was magnified, in ms.",
+    "lens_ms": "How long the magnifier was on, in ms.",
+    "inverted": "How often the image was inverted.",
+    "full_screen": "1 = answered in full screen.",
 }
 CASES = {
     "case": "Name in the pool.",
@@ -106,6 +123,7 @@ def _parts(session: Session, study: Study) -> list[Part]:
             export.rows(session, slug, blinded=study.blinded),
             session.scalar(responses, {"slug": slug}) or 0,
         ),
+        Part("trials.csv", TRIALS, _trials(session, study), _count_trials(session, study)),
         Part("readers.csv", READERS, _readers(session, study), _count(session, Reader, *invited)),
         Part("cases.csv", CASES, _cases(session, study), _count(session, Case, Case.pool_id == study.pool_id)),
         Part("events.csv", EVENTS, events(session, study), _count(session, Event, Event.study_id == study.id)),
@@ -136,6 +154,36 @@ def _readers(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
             *map(_moment, (reader.consented_at, reader.revoked_at, reader.withdrawn_at)),
             *(len(reader.sittings), _moment(last and last.finished_at), last and last.seed),
             _json(last.device) if last else None,
+        )
+
+
+def _shown(study: Study, *columns: Any) -> sa.Select[*tuple[Any, ...]]:
+    """Of the trials that were put before a reader of the study."""
+    query = sa.select(*columns).select_from(Trial).join(Sitting).join(Reader)
+    return query.where(Reader.study_id == study.id, sa.not_(Reader.is_preview)).where(
+        sa.or_(Trial.released_at.isnot(None), Trial.keyed_at.isnot(None))
+    )
+
+
+def _count_trials(session: Session, study: Study) -> int:
+    return session.scalar(_shown(study, sa.func.count())) or 0
+
+
+def _trials(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
+    moments = (Trial.released_at, Trial.keyed_at, Trial.onset_at, Trial.deadline_at, Trial.answered_at)
+    names = (Reader.pseudonym, Sitting.number, Trial.token, Trial.position, Trial.is_training, Trial.releases)
+    query = _shown(study, *names, Trial.viewer, *moments).order_by(
+        Reader.pseudonym, Sitting.number, Trial.is_training.desc(), Trial.position
+    )
+    for *named, is_training, releases, viewer, at, keyed, onset, deadline, answered in session.execute(
+        query, execution_options={"yield_per": 1000}
+    ):
+        used = viewer or {}
+        yield (
+            *(*named, int(is_training), releases),
+            *map(_moment, (at, keyed, onset, deadline, answered)),
+            *(used.get(name) for name in ("zoom_ms", "lens_ms", "inverted")),
+            int(used["full_screen"]) if "full_screen" in used else None,
         )
 
 

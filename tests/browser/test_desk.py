@@ -148,5 +148,5 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
     restored = downloaded(page, "Everything (zip)", tmp_path / "restored")
     with zipfile.ZipFile(everything) as here, zipfile.ZipFile(restored) as there:
         assert here.read("responses.csv").count(b"\n") == 1 + 2 * (6 + 2)
-        for name in ("responses.csv", "readers.csv", "cases.csv", "study.toml", "mrmcaov.csv"):
+        for name in ("responses.csv", "trials.csv", "readers.csv", "cases.csv", "study.toml", "mrmcaov.csv"):
             assert here.read(name) == there.read(name), name

@@ -74,7 +74,15 @@ def test_a_study_restored_into_an_empty_instance_has_equal_exports(app, archived
         db.engine.dispose()
     assert len(seeds) == 3
     with zipfile.ZipFile(here) as one, zipfile.ZipFile(there) as other:
-        for name in ("responses.csv", "readers.csv", "cases.csv", "dictionary.csv", "study.toml", "imrmc.csv"):
+        for name in (
+            "responses.csv",
+            "trials.csv",
+            "readers.csv",
+            "cases.csv",
+            "dictionary.csv",
+            "study.toml",
+            "imrmc.csv",
+        ):
             assert one.read(name) == other.read(name), name
         # Only that it was restored is new.
         events = one.read("events.csv").decode().splitlines()

@@ -56,6 +56,7 @@ def test_everything_is_in_and_every_column_is_explained(owned, invite, handed):
     rows = json.loads(files["manifest.json"])["rows"]
     assert rows == {
         "responses.csv": 26,
+        "trials.csv": 26,
         "readers.csv": 2,
         "cases.csv": 15,
         "events.csv": events,
@@ -89,6 +90,25 @@ def test_other_software_gets_the_same_answers(owned, invite, handed, tmp_path):
     assert (ours.matrix("level") == theirs.matrix("level")).all()
     assert len(table(files["mrmcaov.csv"])) == 24
     assert len([row for row in table(files["imrmc.csv"]) if row["readerID"] == "truth"]) == 12
+
+
+def test_how_every_case_was_shown_and_looked_at_is_in_it(owned, invite, handed, time):
+    study = owned(practice=0)
+    taker = invite(study).enter()
+    taker.go_on()
+    time.forward(60)
+    taker.claim().onset()
+    used = {"zoom_max": 2.5, "windowed": True, "zoom_ms": 900, "inverted": 1, "lens_ms": 40, "full_screen": True}
+    taker.answer(viewer=used)
+    rows = table(handed()["trials.csv"])
+    assert [(row["position"], row["releases"], bool(row["answered_at"])) for row in rows] == [
+        ("1", "2", True),
+        ("2", "1", False),
+    ]
+    counted = [rows[0][name] for name in ("zoom_ms", "lens_ms", "inverted", "full_screen")]
+    assert counted == ["900", "40", "1", "1"]
+    assert (bool(rows[0]["onset_at"]), bool(rows[1]["onset_at"])) == (True, False)
+    assert rows[0]["trial"] == table(handed()["responses.csv"])[0]["trial"]
 
 
 def test_a_file_with_another_number_of_rows_than_the_database_is_not_handed_over(owned, invite, handed, monkeypatch):
