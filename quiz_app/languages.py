@@ -22,7 +22,7 @@ def init_app(app: Flask) -> None:
 
 
 def _chosen() -> str:
-    if request.blueprint != "reader":
+    if request.blueprint not in ("reader", "join"):
         return "en"
     return request.accept_languages.best_match(LANGUAGES, "en")
 

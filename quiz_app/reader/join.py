@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 
 from quiz_app.database import db
 from quiz_app.security import csrf, limiter
@@ -34,4 +35,4 @@ def register(token: str) -> ResponseReturnValue:
 def refuse(refused: Refused) -> ResponseReturnValue:
     """A page that says why."""
     db.session.rollback()
-    return render_template("reader/message.html", message=str(refused)), refused.status
+    return render_template("reader/message.html", message=gettext(str(refused))), refused.status

@@ -108,7 +108,7 @@ def end() -> ResponseReturnValue:
     if _where() != "end" or not result.visible(g.reader):
         return _page("end")
     board = result.leaders(g.study) if g.study.rules.leaderboard else []
-    return _page("end", result=result.own(g.reader), board=board)
+    return _page("end", result=result.own(g.reader), board=board, labels=words.labels(g.study))
 
 
 @blueprint.get("/misses/<image_token>")

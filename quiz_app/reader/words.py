@@ -38,10 +38,15 @@ class Choice:
 def choices(study: Study) -> list[Choice]:
     """The answers of a study, in the order of their levels."""
     offered = [(choice["answer"], choice["certainty"]) for choice in DESIGNS[study.design].choices(study.rules)]
-    lines = study_text("\n".join(study.rules.labels)).splitlines()
-    labels = [line.strip() for line in lines if line.strip()] or [""] * len(LEVELS)
+    own = labels(study) or [""] * len(LEVELS)
     levels = [(LEVELS[answer, certainty], str(answer), certainty) for answer, certainty in offered]
-    return [Choice(level, answer, certainty, labels[level - 1]) for level, answer, certainty in levels]
+    return [Choice(level, answer, certainty, own[level - 1]) for level, answer, certainty in levels]
+
+
+def labels(study: Study) -> list[str]:
+    """The study's own words for the levels 1 to 5 in the reader's language; none where it keeps the usual ones."""
+    lines = study_text("\n".join(study.rules.labels)).splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ def assert_in_time(reader: Reader) -> None:
     """Raises Refused (403) when the closing date, the reader's own or the study's, is over."""
     closing = reader.closes_at or reader.study.rules.closing
     if closing is not None and not reader.is_preview and clock.now() >= closing:
-        raise Refused("study-over", f"This study took readers until {closing:%Y-%m-%d %H:%M %Z}. Thank you.", 403)
+        raise Refused("study-over", "The time to begin this study is over. Thank you for your interest.", 403)
 
 
 def preview(study: Study, *, actor: str = "") -> str:

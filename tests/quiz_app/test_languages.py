@@ -12,6 +12,8 @@ from babel.messages.pofile import read_po
 
 import quiz_app
 from quiz_app import languages
+from quiz_app.database import db
+from quiz_app.study import readers
 
 ROOT = Path(quiz_app.__file__).parent
 KEYWORDS = {"_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "marked": None, "Refused": (2,)}
@@ -74,3 +76,14 @@ def test_a_refusal_is_told_in_the_readers_language(app):
     response = app.test_client().get("/r/nobody/", headers={"Accept-Language": "de"})
     assert "nicht bekannt" in response.text
     assert '<html lang="de">' in response.text
+
+
+def test_the_page_of_an_open_link_speaks_the_readers_language(app, make_study):
+    study = make_study(welcome="Look.\n[da]\nSe.\n\nOg se.")
+    path = f"/join/{readers.offer_open_link(study, '1')}/"
+    db.session.commit()
+    page = app.test_client().get(path, headers={"Accept-Language": "da"}).text
+    assert "<p>Se.</p><p>Og se.</p>" in page
+    assert "Look" not in page
+    assert '<html lang="da">' in page
+    assert "kendes ikke her" in app.test_client().get("/join/nothing/", headers={"Accept-Language": "da"}).text

@@ -1,6 +1,7 @@
 """The way in and out: own questions, the device, leaving, and a reader's own result."""
 
 import json
+from html import unescape
 
 import pytest
 
@@ -190,6 +191,23 @@ def test_a_result_counts_by_truth_and_certainty_and_shows_the_misses(make_study,
     for trial in reader_called("R1").sitting.trials:
         response = taker.client.get(taker.url(f"misses/{trial.cases[0].token}"))
         assert response.status_code == (200 if trial.cases[0].token in missed else 404)
+
+
+def test_a_result_speaks_in_the_words_of_the_studys_own_labels(make_study, invite):
+    labels = ["surely camera", "maybe camera", "cannot say", "maybe machine", "surely machine"]
+    study = make_study(practice=0, result="at once", labels=labels)
+    taker = invite(study).enter()
+    judge(taker, lambda position: None if position == 12 else position % 3 != 0)
+    page = unescape(taker.client.get(taker.url("end")).text)
+    for words in (
+        "Where you said “surely camera” or “surely machine”",
+        "Where you said “maybe camera” or “maybe machine”",
+        "One answer was “cannot say”; it does not count as right.",
+    ):
+        assert words in page
+    missed = [f"{truth}; you said “maybe {other}”." for truth, other in (("Real", "machine"), ("Synthetic", "camera"))]
+    assert sum(page.count(words) for words in missed) == 3
+    assert "certain" not in page.partition("Your result")[2]
 
 
 def test_no_missed_image_is_shown_before_the_end_or_to_others(make_study, invite, reader_called):
