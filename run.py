@@ -133,9 +133,15 @@ def serve(app: Flask, host: str, port: int, workers: int) -> None:
     if workers == 1:
         import waitress
 
-        believed = bool(app.config["SETTINGS"].trusted_proxies)
+        given: Settings = app.config["SETTINGS"]
         waitress.serve(
-            mirrored(app), host=host, port=port, threads=THREADS, ident=None, clear_untrusted_proxy_headers=not believed
+            mirrored(app),
+            host=host,
+            port=port,
+            threads=THREADS,
+            ident=None,
+            clear_untrusted_proxy_headers=not given.trusted_proxies,
+            max_request_body_size=(given.max_upload_mb + 1) * 2**20,  # the application says what is too large
         )
         return
     if sys.platform == "win32":

@@ -13,13 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.server import free_port
+
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def free_port():
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def command(instance, port, *more):

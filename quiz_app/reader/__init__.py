@@ -17,8 +17,6 @@ from quiz_app.security import csrf
 from quiz_app.study import log, readers
 from quiz_app.study.faults import Faulty, Refused
 
-MOST_BYTES = 2**20  # nothing a reader sends is longer
-
 blueprint = Blueprint("reader", __name__, url_prefix="/r/<token>")
 csrf.exempt(blueprint)
 
@@ -27,7 +25,6 @@ csrf.exempt(blueprint)
 def find_reader(_endpoint: str | None, values: dict[str, str] | None) -> None:
     """Every address of this blueprint begins with the token; the views get `g.reader`."""
     g.token = (values or {}).pop("token", "")
-    request.max_content_length = MOST_BYTES
 
 
 @blueprint.url_defaults

@@ -29,12 +29,21 @@ login.login_view = "researcher.log_in"
 login.login_message = ""
 blueprint.record_once(lambda state: login.init_app(state.app))
 
+MOST = 2**31 - 1  # the largest number of a row
+
 _OWNER_ONLY: set[str] = set()
+_UPLOADS: set[str] = set()
 
 
 def owner_only(view: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a view of a study that only its owner may use."""
     _OWNER_ONLY.add(f"researcher.{view.__name__}")
+    return view
+
+
+def uploads(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a view that takes whole files, up to `max_upload_mb`."""
+    _UPLOADS.add(f"researcher.{view.__name__}")
     return view
 
 
@@ -64,9 +73,16 @@ def look_away(_error: BaseException | None) -> None:
 
 
 @blueprint.url_value_preprocessor
-def take_study(_endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """The study named in the address is found by `let_in`; views get it as `g.study`."""
+def take_study(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """The study named in the address is found by `let_in`; views get it as `g.study`.
+
+    A number beyond those of the database names nothing. Only who is logged in may upload much.
+    """
     g.study_slug = (values or {}).pop("study", None)
+    if any(isinstance(value, int) and value > MOST for value in (values or {}).values()):
+        abort(404)
+    if endpoint in _UPLOADS and current_user.is_authenticated:
+        request.max_content_length = current_app.config["SETTINGS"].max_upload_mb * 2**20
 
 
 @blueprint.url_defaults
@@ -111,6 +127,13 @@ def forbid(_error: Exception) -> ResponseReturnValue:
 def miss(_error: Exception) -> ResponseReturnValue:
     """No such study, pool or reader."""
     return _message("There is nothing at this address", [], 404)
+
+
+@blueprint.errorhandler(413)
+def take_less(_error: Exception) -> ResponseReturnValue:
+    """More was sent than is taken here."""
+    most = (request.max_content_length or 0) / 2**20
+    return _message("This is too large", [f"At most {most:g} MB are taken here at once; nothing was kept."], 413)
 
 
 @blueprint.errorhandler(RateLimitExceeded)

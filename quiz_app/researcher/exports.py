@@ -10,7 +10,7 @@ from flask import abort, current_app, g, request, send_file, stream_with_context
 from flask.typing import ResponseReturnValue
 
 from quiz_app.database import reading
-from quiz_app.researcher import blueprint, looking, me, owner_only, saved
+from quiz_app.researcher import blueprint, looking, me, owner_only, saved, uploads
 from quiz_app.study import archive, export, handover
 
 
@@ -61,6 +61,7 @@ def download_archive() -> ResponseReturnValue:
 
 
 @blueprint.post("/studies/new/archive")
+@uploads
 def restore_archive() -> ResponseReturnValue:
     """Put back an archived study."""
     file = request.files.get("archive")

@@ -16,7 +16,7 @@ from PIL import Image
 from quiz_app import images, storage
 from quiz_app.database import db
 from quiz_app.models import Case, Pool
-from quiz_app.researcher import blueprint, by_field, looking, saved
+from quiz_app.researcher import blueprint, by_field, looking, saved, uploads
 from quiz_app.settings import Settings
 from quiz_app.study import background, intake, pools, specimens
 from quiz_app.study.faults import Faulty
@@ -49,6 +49,7 @@ def _page(faults: dict[str, str]) -> ResponseReturnValue:
 
 
 @blueprint.post("/pools/")
+@uploads
 def bring_pool() -> ResponseReturnValue:
     """Take an uploaded zip and have a pool made of it."""
     file = request.files.get("file")

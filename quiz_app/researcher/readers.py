@@ -66,7 +66,11 @@ def _uploaded(name: str) -> str:
 
 def _link(token: str) -> str:
     """A personal link under the address at which readers reach this server."""
-    return readers.link(current_app.config["SETTINGS"].reached_at or request.url_root, token)
+    return readers.link(_base(), token)
+
+
+def _base() -> str:
+    return current_app.config["SETTINGS"].reached_at or request.url_root
 
 
 def _links(rows: list[tuple[str, str, str | None, str]]) -> ResponseReturnValue:
@@ -142,8 +146,8 @@ def offer_open_link() -> ResponseReturnValue:
     """One link for many."""
     token = readers.offer_open_link(g.study, request.form.get("cap", ""), actor=current_user.name)
     db.session.commit()
-    base = (current_app.config["SETTINGS"].public_url or request.url_root).rstrip("/")
-    return _links([("open link", f"for {g.study.open_cap}", None, base + url_for("join.welcome", token=token))])
+    link = _base().rstrip("/") + url_for("join.welcome", token=token)
+    return _links([("open link", f"for {g.study.open_cap}", None, link)])
 
 
 @blueprint.post("/studies/<study>/open-link/withdraw")

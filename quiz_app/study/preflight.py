@@ -51,6 +51,7 @@ def checks(session: Session, study: Study, settings: Settings, *, secure: bool) 
         _may_open(study),
         _cases(session, study),
         _texts(study),
+        _own_result(study),
         *_looked_at(session, study, settings),
         _address(settings, secure),
         _clock(session),
@@ -84,6 +85,19 @@ def _texts(study: Study) -> Check:
     if empty:
         return Check("Texts", "warn", f"Empty: {', '.join(empty)}.")
     return Check("Texts", "good", "Welcome, consent, instructions and thanks are there.")
+
+
+def _own_result(study: Study) -> Check:
+    name = "Own result"
+    if study.rules.result != "at once":
+        return Check(name, "good", "No reader learns the truth of a scored case before the close.")
+    if study.open_token_hash:
+        return Check(
+            name, "warn",
+            "Whoever has the open link can take the study, see the truth of its cases on the last page, and register "
+            "again as another reader. Show the own result once the study is closed, or withdraw the open link.",
+        )  # fmt: skip
+    return Check(name, "good", "Readers see it on the last page; each has one link, and nobody can register again.")
 
 
 def _address(settings: Settings, secure: bool) -> Check:

@@ -9,7 +9,7 @@ import pytest
 import generation.pool
 from quiz_app.database import db, reading
 from quiz_app.models import Pool, Study
-from quiz_app.study import background, log, pools, preflight
+from quiz_app.study import background, lifecycle, log, pools, preflight, readers
 
 PAGE = "/researcher/studies/mine/preflight"
 
@@ -41,6 +41,18 @@ def test_what_keeps_a_study_from_opening_is_bad_and_named(owner, owned, checked)
     page = owner.get(PAGE).text
     assert "should not open yet:</strong> Settings and pool, Texts" in page
     assert "Open the study" not in page
+
+
+def test_a_result_at_once_beside_an_open_link_is_warned_of(owner, owned, checked):
+    study = owned(opened=False, result="at once")
+    assert checked()["Own result"].verdict == "good"
+    readers.offer_open_link(study, "5")
+    db.session.commit()
+    assert checked()["Own result"].verdict == "warn"
+    assert "register again as another reader" in owner.get(PAGE).text
+    lifecycle.change(study, {"result": "closed"})
+    db.session.commit()
+    assert checked()["Own result"].verdict == "good"
 
 
 def test_a_clock_behind_the_log_is_bad(owned, checked, time):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -97,6 +98,46 @@ def test_a_viewer_looks_and_does_not_write(owned, log_in, path):
 @pytest.mark.parametrize("path", [path.replace("mine", "nowhere") for path in OF_A_STUDY])
 def test_a_study_that_does_not_exist_is_not_found(owner, path):
     assert owner.post(path).status_code == 404
+
+
+@pytest.mark.parametrize("number", [2**31, 2**63, 99999999999999999999])
+def test_a_number_that_no_row_can_have_is_not_found(owner, owned, number):
+    owned()
+    study, pool = "/researcher/studies/mine", "/researcher/pools"
+    assert owner.get(f"{study}/readers/{number}").status_code == 404
+    assert owner.get(f"{pool}/noise/cases/{number}.png").status_code == 404
+    for path in (
+        *(f"{study}/readers/{number}/{deed}" for deed in ("revoke", "renew", "extend", "reset", "delete")),
+        f"{study}/team/{number}/remove",
+        f"/researcher/people/{number}/password",
+        f"{pool}/noise/cases/{number}/exclude",
+    ):
+        assert owner.post(path, data=FORM).status_code == 404, path
+
+
+def sent(client, path, size):
+    """The response to a form with a file of `size` bytes."""
+    head = b'--mark\r\nContent-Disposition: form-data; name="file"; filename="x.zip"\r\n\r\n'
+    body = head + bytes(size) + b"\r\n--mark--\r\n"
+    return client.post(path, data=body, content_type="multipart/form-data; boundary=mark")
+
+
+@pytest.mark.parametrize(
+    "path", ["/researcher/login", *WRITING, "/join/nothing/", "/r/nothing/welcome", "/nowhere", "/"]
+)
+def test_who_is_not_logged_in_may_send_no_more_than_a_form(app, owned, path):
+    owned()
+    assert sent(app.test_client(), path, 2**20).status_code == 413
+    assert sent(app.test_client(), path, 100_000).status_code != 413
+
+
+@pytest.mark.parametrize("path", ["/researcher/pools/", "/researcher/studies/new/archive"])
+def test_files_of_researchers_may_be_large_up_to_the_setting(app, owner, path):
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], max_upload_mb=2)
+    assert sent(owner, path, 2**20).status_code == 422
+    refused = sent(owner, path, 2 * 2**20)
+    assert refused.status_code == 413
+    assert "At most 2 MB" in refused.text
 
 
 def test_pages_need_log_in_and_lead_back_after_it(app, owner, owned):
@@ -323,7 +364,7 @@ def test_after_the_closing_date_nobody_comes_in_and_who_is_in_the_middle_finishe
     time.forward(3601)
     page = outside.client.get(outside.url("welcome"))
     assert page.status_code == 403
-    assert "took readers until" in page.text
+    assert "time to begin this study is over" in page.text
     inside.claim().finish()
     reader = db.session.query(Reader).filter_by(pseudonym="R2").one()
     reader.closes_at = time.moment + timedelta(hours=1)

@@ -182,6 +182,13 @@ def test_by_an_open_link_readers_register_up_to_the_cap(app, owner, owned):
     assert app.test_client().get(link).status_code == 404
 
 
+def test_an_open_link_leads_where_readers_reach_the_server(app, owner, owned):
+    owned()
+    app.config["SETTINGS"].tunnel_address.write_text("https://tunnel.example")
+    page = owner.post("/researcher/studies/mine/open-link", data={"cap": "2"}).text
+    assert "https://tunnel.example/join/" in page
+
+
 def test_an_open_link_lets_nobody_into_a_study_that_is_not_open(app, owner, owned):
     study = owned()
     link = local(links(owner.post("/researcher/studies/mine/open-link", data={"cap": "2"}))[0])
