@@ -1,6 +1,8 @@
 """Simulated studies: against the formula, and the same result however the work is spread."""
 
+import os
 import sys
+from unittest.mock import patch
 
 import pytest
 
@@ -37,7 +39,9 @@ def test_machines_change_nothing():
     distributed = pytest.importorskip(
         "distributed", reason="the extra 'cluster' is not installed: nothing to spread over"
     )
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    local = distributed.LocalCluster
+    # Dask leaves OMP_NUM_THREADS=1 in this process for good, and what other tests start would inherit it.
+    with patch.dict(os.environ), local(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         spread = simulate("auc", 0.65, 4, 60, studies=120, seed=3, cluster=cluster.scheduler_address)
     assert spread == simulate("auc", 0.65, 4, 60, studies=120, seed=3)
 
