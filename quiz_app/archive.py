@@ -23,7 +23,7 @@ from analysis.responses import BadResponses, load_panodiff
 from quiz_app import mirror
 from quiz_app.database import db
 from quiz_app.designs.rating import LEVELS
-from quiz_app.models import Answer, Case, Pool, Reader, Sitting, Study, Trial, TrialCase
+from quiz_app.models import Answer, Case, Pool, Reader, Removal, Sitting, Study, Trial, TrialCase
 from quiz_app.study import clock, log, readers
 from quiz_app.study.export import DICTIONARY
 from quiz_app.study.faults import Faulty
@@ -35,9 +35,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Comparison:
-    """The ids of answers: only in the database, only in the mirror, in both but not the same; and how many agree."""
+    """The ids of answers: only in the database; only in the mirror, where they wait for their removal, or for another
+    reason; in both but not the same; and how many agree."""
 
     unsent: list[str]
+    unremoved: list[str]
     unknown: list[str]
     different: list[str]
     same: int
@@ -47,11 +49,13 @@ def compare(session: Session, outside: Iterable[Row]) -> Comparison:
     """Hold what the mirror has against the database, by count and by the checksum of every answer."""
     here = {row["id"]: mirror.digest(row) for row in mirror.documents(session)}
     there = {row["id"]: mirror.digest(row) for row in outside}
-    both = here.keys() & there.keys()
+    both, only_there = here.keys() & there.keys(), there.keys() - here.keys()
+    unremoved = only_there & set(session.scalars(sa.select(Removal.answer_id)))
     different = sorted(name for name in both if here[name] != there[name])
     return Comparison(
-        sorted(here.keys() - there.keys()), sorted(there.keys() - here.keys()), different, len(both) - len(different)
-    )
+        sorted(here.keys() - there.keys()), sorted(unremoved), sorted(only_there - unremoved), different,
+        len(both) - len(different),
+    )  # fmt: skip
 
 
 def restore(rows: Iterable[Row]) -> list[Study]:

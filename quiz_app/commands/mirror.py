@@ -54,7 +54,7 @@ def _settings() -> Any:
 @mirrored
 def run() -> None:
     """Send answers as they come, until stopped. `run.py` does this by itself; other servers need it beside them."""
-    mirror.connect(_settings())
+    mirror.certificate(_settings())
     mirror.Worker(current_app._get_current_object()).run()  # type: ignore[attr-defined]
 
 
@@ -83,6 +83,7 @@ def verify() -> None:
         f"{len(ids)} {what}: {', '.join(ids[:3])}{' ...' if len(ids) > 3 else ''}"
         for ids, what in (
             (found.unsent, "are not in the mirror"),
+            (found.unremoved, "are deleted here and not yet removed from the mirror"),
             (found.unknown, "are only in the mirror"),
             (found.different, "differ"),
         )

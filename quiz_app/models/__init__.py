@@ -1,7 +1,7 @@
 """The tables. `responses` (a view, made by the migrations) joins them into one row per trial and case."""
 
 from quiz_app.models.event import Event
-from quiz_app.models.outbox import Mirror, Outgoing
+from quiz_app.models.outbox import Mirror, Outgoing, Removal
 from quiz_app.models.people import Member, Reader, Researcher
 from quiz_app.models.pool import Case, Pool
 from quiz_app.models.sitting import Answer, Sitting, Trial, TrialCase
@@ -16,6 +16,7 @@ __all__ = [
     "Outgoing",
     "Pool",
     "Reader",
+    "Removal",
     "Researcher",
     "Sitting",
     "Study",

@@ -1,4 +1,4 @@
-"""Outgoing and Mirror: what is still to be copied to Firestore, and how that goes."""
+"""Outgoing, Removal and Mirror: what is still to be copied to Firestore or taken out of it, and how that goes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,18 @@ class Outgoing(Base):
     sent_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
 
 
+class Removal(Base):
+    """An answer that is deleted here and may still lie in the mirror; the row goes when it no longer can."""
+
+    __tablename__ = "removal"
+
+    answer_id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
+    queued_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class Mirror(Base):
-    """One row: which Firebase project this database is mirrored to, who is sending, and the last trouble."""
+    """One row: which Firebase project this database is mirrored to (empty: none was reached yet), who is sending, and
+    the last trouble."""
 
     __tablename__ = "mirror"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from quiz_app.database import db
-from quiz_app.models import Answer, Event, Reader, Sitting, Trial, TrialCase
+from quiz_app.models import Answer, Event, Outgoing, Reader, Sitting, Trial, TrialCase
 from quiz_app.study import clock, log, reports
 from quiz_app.study.faults import Faulty
 
@@ -24,7 +24,10 @@ def delete_reader(reader: Reader, reason: str, instance: Path, *, actor: str = "
     study, pseudonym, alias = reader.study, reader.pseudonym, f"deleted-{reader.id}"
     sittings = len(reader.sittings)
     query = sa.select(sa.func.count()).select_from(Answer).join(TrialCase).join(Trial).join(Sitting)
-    answers = db.session.scalar(query.where(Sitting.reader_id == reader.id)) or 0
+    query = query.where(Sitting.reader_id == reader.id)
+    answers = db.session.scalar(query) or 0
+    copies = db.session.scalar(query.join(Outgoing)) or 0
+    there = [f"Copies in Firestore: {copies} are queued for removal; `mirror status` counts what is left."]
     for event in db.session.scalars(sa.select(Event).filter_by(study_id=study.id)):
         if event.actor == pseudonym:
             event.actor = alias
@@ -46,8 +49,9 @@ def delete_reader(reader: Reader, reason: str, instance: Path, *, actor: str = "
             f"Removed from the database: the reader's record, {sittings} sitting(s) and {answers} answer(s).",
             f"Removed from the disk: {kept} kept report(s) of the study, which held the reader's figures.",
             f"The log of the study keeps its lines; they name '{alias}' and no person.",
-            "Not touched: exports, backups and copies in Firestore that were made before. Whoever holds them",
-            f"must delete there too; they name the reader '{pseudonym}' of study '{study.slug}'.",
+            *(there if copies else []),
+            "Not touched: exports and backups that were made before. Whoever holds them must delete there too;",
+            f"they name the reader '{pseudonym}' of study '{study.slug}'.",
             "",
         ]
     )

@@ -1,147 +1,21 @@
 """The copy in Firestore, against an independent emulator: every acknowledged answer, exactly once, whatever dies."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-import threading
-import time
 import uuid
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from google.api_core import exceptions
 from google.auth.exceptions import RefreshError
 
-from quiz_app import archive, create_app, mirror, simulation
+from quiz_app import archive, create_app, mirror
 from quiz_app.database import db, reading
 from quiz_app.models import Answer, Outgoing
 from quiz_app.study import lifecycle
 from quiz_app.study.faults import Faulty
-from tests.conftest import missing
 from tests.databases import let_go, new_database
-from tests.server import free_port
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class Emulator:
-    """Firestore on this machine; it forgets everything when it ends."""
-
-    def __init__(self, packages):
-        self.port, self.packages = free_port(), packages
-        self.start()
-
-    def start(self):
-        command = ["node", str(ROOT / "tests" / "firestore.js"), str(self.port)]
-        environment = os.environ | {"NODE_PATH": self.packages}
-        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline() == "ready\n"
-
-    def stop(self):
-        self.process.kill()
-        self.process.communicate()
-
-
-@pytest.fixture(scope="session")
-def packages(tmp_path_factory):
-    """Where the emulator is installed: DISCERN_TEST_FIRESTORE says it, and CI installs it."""
-    if folder := os.environ.get("DISCERN_TEST_FIRESTORE"):
-        return folder
-    if not (os.environ.get("CI") and shutil.which("npm")):
-        missing("the Firestore emulator (see .ci/firestore-emulator)")
-    command = [str(ROOT / ".ci" / "firestore-emulator"), str(tmp_path_factory.mktemp("emulator"))]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-@pytest.fixture
-def emulator(monkeypatch, packages):
-    """The emulator."""
-    emulator = Emulator(packages)
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{emulator.port}")
-    yield emulator
-    emulator.stop()
-
-
-@pytest.fixture(scope="session")
-def private_key():
-    """A key that no one knows."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    kinds = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    return key.private_bytes(*kinds).decode()
-
-
-@pytest.fixture
-def credentials(tmp_path, private_key):
-    """Makes the credentials of a project: the path of their file."""
-
-    def make(project="demo-study"):
-        path = tmp_path / f"{project}.json"
-        account = {"type": "service_account", "project_id": project, "private_key": private_key}
-        account |= {"client_email": f"discern@{project}.iam.gserviceaccount.com"}
-        path.write_text(json.dumps(account | {"token_uri": "https://oauth2.googleapis.com/token"}))
-        return str(path)
-
-    return make
-
-
-@pytest.fixture
-def mirrored(app, emulator, credentials):
-    """The application with a mirror."""
-    settings = replace(app.config["SETTINGS"], firestore_credentials=credentials())
-    app.config["SETTINGS"] = settings
-    return app
-
-
-@pytest.fixture
-def worker(mirrored):
-    """Starts and stops a worker in a thread."""
-    running = []
-
-    class Running:
-        def start(self):
-            self.stopping = threading.Event()
-            self.thread = threading.Thread(target=mirror.Worker(mirrored).run, args=[self.stopping])
-            self.thread.start()
-            running.append(self)
-            return self
-
-        def stop(self):
-            self.stopping.set()
-            self.thread.join()
-
-    yield Running
-    for each in running:
-        each.stop()
-
-
-def answer_all(app, make_study, count, **settings):
-    slug = make_study(**settings).slug
-    db.session.remove()
-    outcomes = simulation.run(app, slug, count)
-    assert [outcome.refusal for outcome in outcomes] == [""] * count
-    return [saved["id"] for outcome in outcomes for saved in outcome.saved]
-
-
-def status():
-    with reading() as session:
-        return mirror.status(session)
-
-
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, status()
-        time.sleep(0.05)
-
-
-def outside(app):
-    return {document["id"]: document for document in mirror.stored(mirror.connect(app.config["SETTINGS"]))}
+from tests.firestore import answer_all, outside, start_sender, status, until
 
 
 def test_every_answer_is_copied_under_its_own_id_and_names_only_the_pseudonym(mirrored, worker, make_study):
@@ -178,17 +52,7 @@ def test_1200_answers_survive_outages_killed_workers_and_duplicates_exactly_once
     ids = answer_all(mirrored, make_study, 1)
     add_answers(1200 - len(ids))
     db.session.remove()
-    settings = mirrored.config["SETTINGS"]
-    environment = os.environ | {
-        "DISCERN_INSTANCE": str(settings.instance), "DISCERN_DATABASE_URL": settings.database_url,
-        "DISCERN_FIRESTORE_CREDENTIALS": settings.firestore_credentials,
-    }  # fmt: skip
-    command = [sys.executable, "-m", "flask", "--app", "quiz_app", "mirror", "run"]
-
-    def start():
-        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    sender = start()
+    sender = start_sender(mirrored)
     until(lambda: status()["waiting"] < 1200)
     sender.kill()  # perhaps between sending and remembering it
     sender.wait()
@@ -198,7 +62,7 @@ def test_1200_answers_survive_outages_killed_workers_and_duplicates_exactly_once
     db.session.commit()
     db.session.execute(mirror.sa.update(mirror.Mirror).values(holder=None))
     db.session.commit()
-    sender = start()
+    sender = start_sender(mirrored)
     until(lambda: "cannot be reached" in status()["last_error"])
     emulator.start()
     until(lambda: status()["waiting"] == 0, 90)

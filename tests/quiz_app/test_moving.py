@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from quiz_app import create_app, moving, simulation
 from quiz_app.database import Base, db, reading
-from quiz_app.models import Answer, Event, Reader, Sitting, Study
+from quiz_app.models import Answer, Event, Reader, Removal, Sitting, Study
 from quiz_app.settings import Settings
 from quiz_app.study import clock, pools
 from quiz_app.study.faults import Faulty
@@ -46,11 +46,13 @@ def counts():
 
 def test_every_row_arrives_and_new_ones_follow(app, moved, empty_postgres, make_study, invite):
     invite(make_study()).enter().finish()
+    db.session.add(Removal(answer_id="deleted", queued_at=clock.now()))
+    db.session.commit()
     before = counts()
     db.session.remove()
     told = moving.move(app, empty_postgres)
     assert {name: rows for name, (rows, _) in told.items()} == before
-    assert before["answer"] == 15
+    assert (before["answer"], before["removal"]) == (15, 1)
     with moved.app_context():
         assert counts() == before
         study = db.session.query(Study).one()
@@ -65,7 +67,7 @@ def test_a_study_moved_in_its_middle_is_finished_on_the_other_database(app, move
     db.session.remove()
     server = serve()
     with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(simulation.run, app, slug, 3, url=server.url)
+        running = thread.submit(simulation.run, app, slug, 8, url=server.url)
         given = 0
         while given < 12:
             with reading() as session:
@@ -78,14 +80,14 @@ def test_a_study_moved_in_its_middle_is_finished_on_the_other_database(app, move
         server.start()
         with moved.app_context():  # where the simulation's own look-ups would go as well
             outcomes = running.result()
-    assert [outcome.refusal for outcome in outcomes] == [""] * 3
-    assert 12 <= sealed < 45
+    assert [outcome.refusal for outcome in outcomes] == [""] * 8
+    assert 12 <= sealed < 120
     with reading() as session:
         assert session.query(Answer).count() == sealed
     with moved.app_context():
         stored = {answer.id for answer in db.session.query(Answer)}
         assert {saved["id"] for outcome in outcomes for saved in outcome.saved} == stored
-        assert len(stored) == 45
+        assert len(stored) == 120
         assert all(sitting.finished_at for sitting in db.session.query(Sitting))
 
 
