@@ -99,7 +99,8 @@ def specimen(name: str, number: int, side: str) -> ResponseReturnValue:
 def show_pool(slug: str) -> ResponseReturnValue:
     """The images, without their truth."""
     pool = looking().scalar(sa.select(Pool).filter_by(slug=slug)) or abort(404)
-    return render_template("researcher/pool.html", pool=pool)
+    upload = intake.of_pool(_settings().instance, slug)
+    return render_template("researcher/pool.html", pool=pool, upload=upload)
 
 
 @blueprint.get("/pools/<slug>/cases/<int:case>.png")

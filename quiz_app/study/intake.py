@@ -78,6 +78,14 @@ def home(instance: Path) -> Path:
     return instance / "intake"
 
 
+def of_pool(instance: Path, slug: str) -> str:
+    """The name of the upload from which the pool with this slug was made; empty where it came otherwise."""
+    for notes in home(instance).glob(f"*/{NOTES}"):
+        if json.loads(notes.read_text("utf-8"))["pool"] == slug:
+            return notes.parent.name
+    return ""
+
+
 def unpack(path: Path, into: Path) -> None:
     """Unpack a zip. Raises Faulty for one that climbs out, links, swells, or is none; then nothing is unpacked."""
     try:
@@ -119,18 +127,34 @@ def pool_folder(unpacked: Path, out: Path, wishes: Wishes, progress: background.
     """
     if found := sorted(unpacked.rglob("pool.json"), key=lambda path: len(path.parts)):
         return found[0].parent, []
-    folders = {path.name.lower(): path for path in sorted(unpacked.rglob("*"), reverse=True) if path.is_dir()}
-    missing = [
-        f"zip: has neither pool.json nor a folder {name!r}" for name in ("real", "synthetic") if name not in folders
-    ]
-    if missing:
-        raise Faulty(missing)
-    return _mixed(folders["real"], folders["synthetic"], out, wishes, progress)
+    return _mixed(*_two_folders(unpacked), out, wishes, progress)
+
+
+def _two_folders(unpacked: Path) -> tuple[Path, Path]:
+    """The folders `real` and `synthetic`. Raises Faulty where one is missing or it is not clear which is meant."""
+    faults, found = [], []
+    for truth in ("real", "synthetic"):
+        folders = [path for path in unpacked.rglob("*") if path.is_dir() and path.name.lower() == truth]
+        highest = min((len(path.parts) for path in folders), default=0)
+        meant = sorted(path for path in folders if len(path.parts) == highest)
+        found += meant
+        if len(meant) != 1:
+            several = ", ".join(str(path.relative_to(unpacked)) for path in meant)
+            faults.append(
+                f"zip: has several folders {truth!r}: {several}" if meant
+                else f"zip: has neither pool.json nor a folder {truth!r}"
+            )  # fmt: skip
+    if not faults and (found[0] in found[1].parents or found[1] in found[0].parents):
+        faults.append("zip: of the folders 'real' and 'synthetic' one lies within the other")
+    if faults:
+        raise Faulty(faults)
+    return found[0], found[1]
 
 
 def _mixed(real: Path, synthetic: Path, out: Path, wishes: Wishes, progress: background.Tell) -> tuple[Path, list[str]]:
     from generation import mixing, radiographs
 
+    aside = _left_aside(real) + _left_aside(synthetic)
     found = {truth: mixing.candidates([folder], truth) for truth, folder in (("real", real), ("synthetic", synthetic))}
     every = [*found["real"], *found["synthetic"]]
     faults, left_behind = [], Counter[str]()
@@ -159,7 +183,23 @@ def _mixed(real: Path, synthetic: Path, out: Path, wishes: Wishes, progress: bac
     notes += [f"{each} cases of each class and {wishes.practice} for practice, by lot with seed {wishes.seed}"]
     notes += [f"{drawn.duplicates} near-duplicates left out"] if drawn.duplicates else []
     notes += [f"left behind of {count} DICOM file(s): {keyword}" for keyword, count in sorted(left_behind.items())]
+    notes += [f"left aside, no image by its name: {count} x {suffix}" for suffix, count in sorted(aside.items())]
     return out, notes
+
+
+def _left_aside(folder: Path) -> Counter[str]:
+    """Give DICOM files their suffix, which hospitals leave out; counts the suffixes of what is no image."""
+    from pydicom.misc import is_dicom
+
+    from generation.radiographs import SUFFIXES
+
+    aside = Counter[str]()
+    for path in [path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() not in SUFFIXES]:
+        if is_dicom(path):
+            path.rename(path.with_name(f"{path.name}.dcm"))
+        else:
+            aside[path.suffix.lower() or "no ending"] += 1
+    return aside
 
 
 def _patient_data(path: Path) -> list[str]:

@@ -150,3 +150,36 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
         assert here.read("responses.csv").count(b"\n") == 1 + 2 * (6 + 2)
         for name in ("responses.csv", "trials.csv", "readers.csv", "cases.csv", "study.toml", "mrmcaov.csv"):
             assert here.read(name) == there.read(name), name
+
+
+def test_folders_chosen_in_the_browser_become_a_pool(own_house, new_context, tmp_path):
+    for name, data in MIXED.items():
+        path = tmp_path / name.replace("a.dcm", "IM0001").replace("Real", "Röntgen").replace("Synthetic", "made")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (tmp_path / "some.zip").write_bytes(zipped(MIXED))
+    page = new_context().new_page()
+    log_in(page, own_house.server.url, first_password(own_house.app))
+    page.get_by_role("link", name="Pools").click()
+    bring = page.get_by_role("button", name="Bring them in")
+    bring.click()
+    expect(page.get_by_role("alert")).to_have_text("Choose either a zip or folders.")
+    page.get_by_label("Or a folder of real images").set_input_files(tmp_path / "set" / "Röntgen")
+    page.get_by_label("and one of synthetic images").set_input_files(tmp_path / "set" / "made")
+    page.get_by_label("Images (zip)").set_input_files(tmp_path / "some.zip")
+    bring.click()
+    expect(page.get_by_role("alert")).to_have_text("Choose either a zip or folders.")
+    assert_accessible(page)
+    page.get_by_label("Images (zip)").set_input_files([])
+    for label, value in (("Name", "Loose"), ("Practice cases", "99"), ("Width", "128"), ("Height", "64")):
+        page.get_by_label(label).fill(value)
+    page.locator("form[data-upload]").evaluate("form => (form.noValidate = true)")
+    bring.click()
+    expect(page.get_by_role("alert")).to_have_text("practice: '99' is not a whole number from 0 to 50")
+    page.get_by_label("Practice cases").fill("2")
+    bring.click()
+    expect(page.get_by_text("The pool is here")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("3 cases of each class and 2 for practice")).to_be_visible()
+    expect(page.get_by_text("left behind of 1 DICOM file(s): PatientName")).to_be_visible()
+    expect(page.get_by_text("left aside")).to_have_count(0)  # what a system hides did not even travel
+    assert_accessible(page)

@@ -64,6 +64,11 @@ def test_a_few_images_of_each_class_are_shown_as_they_came_beside_what_readers_g
         again = original.resize((200, 160), Image.Resampling.LANCZOS)
         assert again.tobytes() == resized.tobytes()
     assert owner.get(re.search(r'src="([^"]*)1-came.png"', page)[1] + "9-came.png").status_code == 404
+    of_the_pool = owner.get(f"{POOLS}mixed/").text
+    assert "Both classes alike: grey, Lanczos to 200 x 160, PNG" in of_the_pool
+    way = re.search(r'<a href="([^"]*)">A few of each class as they came', of_the_pool)[1]
+    assert owner.get(way).text.count("<figure>") == 8
+    assert "as they came" not in owner.get(f"{POOLS}noise/").text
 
 
 def test_a_pool_folder_in_a_zip_is_taken_as_it_is(owner, pool_folder):
@@ -86,6 +91,36 @@ def test_every_image_that_cannot_be_read_is_named_and_nothing_is_imported(owner)
     assert "e.dcm" in page
     assert "f.png" in page
     assert db.session.query(Pool).count() == 1
+
+
+def test_a_dicom_without_an_ending_is_known_by_its_content_and_what_is_no_image_is_counted(owner):
+    members = {name.replace("a.dcm", "IM0001"): data for name, data in MIXED.items()}
+    page = brought(owner, members | {"set/Real/IM0002": b"none", "set/Real/list.txt": b"Doe, Jane"})
+    assert "left behind of 1 DICOM file(s): PatientName" in page
+    assert "left aside, no image by its name: 1 x .txt" in page
+    assert "left aside, no image by its name: 1 x no ending" in page
+
+
+@pytest.mark.parametrize(
+    ("names", "fault"),
+    [
+        (["a/real/1", "b/real/1", "synthetic/1"], r"several folders 'real': a/real, b/real"),
+        (["real/1", "real/synthetic/1"], "one lies within the other"),
+        (["synthetic/real/1", "synthetic/1"], "one lies within the other"),
+    ],
+)
+def test_folders_that_could_mix_up_the_classes_are_refused(tmp_path, names, fault):
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.png").write_bytes(encoded(1, "PNG"))
+    with pytest.raises(Faulty, match=fault):
+        intake.pool_folder(tmp_path, tmp_path / "out", intake.Wishes("x"), lambda share, what: None)
+
+
+def test_of_folders_of_one_name_the_outermost_is_meant(tmp_path):
+    for name in ("set/real/real/1.png", "set/synthetic/1.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    assert intake._two_folders(tmp_path) == (tmp_path / "set" / "real", tmp_path / "set" / "synthetic")
 
 
 def test_a_zip_without_the_two_folders_says_what_is_wanted(owner):
