@@ -15,7 +15,7 @@ from quiz_app.study.settings import SECTIONS, StudySettings
 
 @dataclass(frozen=True)
 class Control:
-    """One setting on the page: `kind` is number, choice, switch, moment, lines, long or text."""
+    """One setting on the page: `kind` is number, choice, several, switch, moment, lines, long or text."""
 
     name: str
     label: str
@@ -37,7 +37,7 @@ def sections(rules: StudySettings, said: MultiDict[str, str] | None = None) -> d
 def settings(form: MultiDict[str, str]) -> dict[str, Any]:
     """The settings that a form holds. What cannot be read as its kind stays text, for the check to name."""
     given = [entry for entry in fields(StudySettings) if entry.name in form]
-    return {entry.name: _parsed(entry, form.getlist(entry.name)[-1]) for entry in given}
+    return {entry.name: _parsed(entry, form.getlist(entry.name)) for entry in given}
 
 
 def _control(entry: Field[Any], rules: StudySettings, said: MultiDict[str, str] | None) -> Control:
@@ -50,7 +50,8 @@ def _control(entry: Field[Any], rules: StudySettings, said: MultiDict[str, str] 
     elif kind == "number":
         value = f"{value:g}" if isinstance(value, float) else value
     if said is not None and entry.name in said:
-        value = said.getlist(entry.name)[-1] == "yes" if kind == "switch" else said[entry.name]
+        ways = {"switch": lambda texts: texts[-1] == "yes", "several": lambda texts: texts}
+        value = ways.get(kind, lambda texts: texts[0])(said.getlist(entry.name))
     step = "any" if isinstance(entry.default, float) else "1"
     return Control(entry.name, entry.metadata["label"], plan.meaning(entry), kind, value, entry.metadata, step)
 
@@ -58,14 +59,18 @@ def _control(entry: Field[Any], rules: StudySettings, said: MultiDict[str, str] 
 def _kind(entry: Field[Any]) -> str:
     if entry.metadata.get("choices"):
         return "choice"
+    if entry.metadata.get("among"):
+        return "several"
     if entry.metadata.get("moment"):
         return "moment"
     by_type = {bool: "switch", int: "number", float: "number", tuple: "lines"}
     return by_type.get(type(entry.default), "long" if entry.metadata.get("long") else "text")
 
 
-def _parsed(entry: Field[Any], text: str) -> Any:
-    kind = _kind(entry)
+def _parsed(entry: Field[Any], texts: list[str]) -> Any:
+    kind, text = _kind(entry), texts[-1]
+    if kind == "several":
+        return tuple(text for text in texts if text)  # an empty one is sent along: none may be ticked
     if kind == "switch":
         return text == "yes"
     if kind == "lines":

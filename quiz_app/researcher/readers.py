@@ -147,7 +147,7 @@ def offer_open_link() -> ResponseReturnValue:
     token = readers.offer_open_link(g.study, request.form.get("cap", ""), actor=current_user.name)
     db.session.commit()
     link = _base().rstrip("/") + url_for("join.welcome", token=token)
-    return _links([("open link", f"for {g.study.open_cap}", None, link)])
+    return _links([("open link", f"for up to {g.study.open_cap} readers", None, link)])
 
 
 @blueprint.post("/studies/<study>/open-link/withdraw")

@@ -136,6 +136,8 @@ def may_not_open(study: Study) -> list[str]:
         reasons.append(f"repeats: {rules.repeats} cases are to be repeated, at most a third of a reader's cases can be")
     if rules.closing and rules.closing <= clock.now():
         reasons.append(f"closes: {rules.closes} is over")
+    if not rules.consent.strip():
+        reasons.append("consent: is empty, and readers must know what they agree to")
     if (there := len(practice_cases(study))) < rules.practice:
         reasons.append(f"practice: {rules.practice} practice cases are asked for, the pool has {there}")
     return reasons

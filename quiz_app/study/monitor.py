@@ -17,6 +17,8 @@ from quiz_app.study import clock
 AWAY_AFTER = timedelta(seconds=90)
 # Nobody sees, judges and answers in less: 150 ms is what a simple reaction takes.
 FASTEST_MS = 300
+# Nobody looks at one case for so long: the reader was away.
+LONGEST_MS = 300_000
 # The browser's clock and the server's may differ by the way through the network, hardly by more.
 MOST_DRIFT_MS = 2000
 
@@ -102,6 +104,7 @@ def _query(study: Study) -> sa.Select[*tuple[Any, ...]]:
             sa.func.max(Trial.released_at),
             sa.func.avg(Trial.response_ms).filter(scored),
             count.filter(scored, Trial.response_ms < FASTEST_MS),
+            count.filter(scored, Trial.response_ms > LONGEST_MS),
             count.filter(scored, answered, Trial.onset_at.is_(None)),
             count.filter(scored, sa.func.abs(Trial.response_ms - Trial.client_ms) > MOST_DRIFT_MS),
         )
@@ -129,7 +132,7 @@ def _events(session: Session, study: Study) -> dict[int | None, Counter[str]]:
 
 def _row(events: dict[int | None, Counter[str]], *row: Any) -> Progress:
     number, name, group, consented, revoked, withdrawn, sitting, instructed, paused, finished, *counts = row
-    answered, total, late, to_practise, last, onset, released, mean_ms, fast, unseen, drifting = counts
+    answered, total, late, to_practise, last, onset, released, mean_ms, fast, gaps, unseen, drifting = counts
     moments = {
         "withdrawn": withdrawn,
         "finished": finished,
@@ -141,7 +144,7 @@ def _row(events: dict[int | None, Counter[str]], *row: Any) -> Progress:
         "instructions": sitting,
         "consented": consented,
     }
-    unusual = {"faster than can be": fast, "answered unseen": unseen, "clocks apart": drifting}
+    unusual = {"faster than can be": fast, "over 5 minutes": gaps, "answered unseen": unseen, "clocks apart": drifting}
     return Progress(
         id=number,
         reader=name,

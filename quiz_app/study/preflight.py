@@ -61,7 +61,7 @@ def checks(session: Session, study: Study, settings: Settings, *, secure: bool) 
 
 
 def _may_open(study: Study) -> Check:
-    reasons = [reason for reason in lifecycle.may_not_open(study) if not reason.startswith("state:")]
+    reasons = [reason for reason in lifecycle.may_not_open(study) if not reason.startswith(("state:", "consent:"))]
     if reasons:
         return Check("Settings and pool", "bad", "The study cannot be opened:", reasons)
     return Check("Settings and pool", "good", "Pool, settings and practice cases fit together.")

@@ -126,7 +126,9 @@ def preview(study: Study, *, actor: str = "") -> str:
     What is answered there counts nowhere, and the next preview replaces it. Raises Faulty with what keeps a sitting
     from being laid down.
     """
-    if wanting := [reason for reason in lifecycle.may_not_open(study) if not reason.startswith(("state:", "closes:"))]:
+    if wanting := [
+        reason for reason in lifecycle.may_not_open(study) if not reason.startswith(("state:", "closes:", "consent:"))
+    ]:
         raise Faulty(wanting)
     for earlier in [reader for reader in study.readers if reader.is_preview]:
         study.readers.remove(earlier)

@@ -104,7 +104,11 @@ def test_impossible_times_are_flagged(owned, invite, row, time):
     taker.onset()
     time.forward(3)
     taker.answer(client_ms=60_000)
-    assert row().unusual == {"faster than can be": 1, "answered unseen": 1, "clocks apart": 1}
+    taker.onset()
+    time.forward(301)
+    taker.answer(client_ms=301_000)
+    expected = {"faster than can be": 1, "over 5 minutes": 1, "answered unseen": 1, "clocks apart": 1}
+    assert row().unusual == expected
 
 
 def test_after_a_reset_the_latest_sitting_is_watched(owned, invite, row):

@@ -10,6 +10,7 @@ import pytest
 from quiz_app.database import db
 from quiz_app.models import Event, Member, Reader, Study
 from quiz_app.study import export, lifecycle, readers, researchers
+from quiz_app.study.settings import TOOLS
 
 PASSWORD = "correct horse battery"  # as in conftest
 NEW = "a new and long password"
@@ -302,6 +303,24 @@ def test_settings_are_changed_by_their_form_and_what_it_does_not_hold_stays(owne
     assert rules.break_s == 30
     page = owner.get("/researcher/studies/mine/settings").text
     assert 'value="2099-01-01T10:00"' in page
+
+
+@pytest.mark.parametrize(("ticked", "kept"), [(["", "zoom", "invert"], ("zoom", "invert")), ([""], ())])
+def test_the_viewers_tools_are_ticked(owner, owned, ticked, kept):
+    owned()
+    assert owner.post("/researcher/studies/mine/settings", data={"tools": ticked}).status_code == 303
+    assert lifecycle.find("mine").rules.tools == kept
+    page = owner.get("/researcher/studies/mine/settings").text
+    assert {tool: f'value="{tool}" checked' in page for tool in TOOLS} == {tool: tool in kept for tool in TOOLS}
+
+
+def test_a_tool_that_is_none_is_refused(owner, owned):
+    owned()
+    page = owner.post("/researcher/studies/mine/settings", data={"tools": ["", "zoom", "x-ray"], "limit_s": "5"})
+    assert page.status_code == 422
+    assert "x-ray: none of zoom" in page.text
+    assert 'value="zoom" checked' in page.text
+    assert 'value="window" checked' not in page.text
 
 
 def test_bad_settings_are_refused_with_every_fault_and_keep_what_was_typed(owner, owned):
