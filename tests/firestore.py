@@ -133,23 +133,27 @@ def line(monkeypatch, emulator):
         line.shutdown()
 
 
-@pytest.fixture(scope="session")
-def private_key():
-    """A key that no one knows."""
+def new_key():
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     kinds = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     return key.private_bytes(*kinds).decode()
+
+
+@pytest.fixture(scope="session")
+def private_key():
+    """A key that no one knows."""
+    return new_key()
 
 
 @pytest.fixture
 def credentials(tmp_path, private_key):
     """Makes the credentials of a project: the path of their file."""
 
-    def make(project="demo-study"):
+    def make(project="demo-study", key=private_key, token_uri="https://oauth2.googleapis.com/token"):
         path = tmp_path / f"{project}.json"
-        account = {"type": "service_account", "project_id": project, "private_key": private_key}
+        account = {"type": "service_account", "project_id": project, "private_key": key}
         account |= {"client_email": f"discern@{project}.iam.gserviceaccount.com"}
-        path.write_text(json.dumps(account | {"token_uri": "https://oauth2.googleapis.com/token"}))
+        path.write_text(json.dumps(account | {"token_uri": token_uri}))
         return str(path)
 
     return make

@@ -1,6 +1,5 @@
 """The server of docs/deployment.md: PostgreSQL, two workers, nginx with https in front. Its blocks come from there."""
 
-import datetime
 import os
 import re
 import shutil
@@ -12,9 +11,6 @@ from pathlib import Path
 import flask_migrate
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from quiz_app import create_app, simulation
 from quiz_app.database import db
@@ -24,7 +20,7 @@ from quiz_app.study import pools
 from tests.browser.conftest import House, Sitter
 from tests.conftest import missing
 from tests.databases import let_go
-from tests.server import free_port
+from tests.server import certify, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "deployment.md").read_text("utf-8")
@@ -34,26 +30,6 @@ pytestmark = pytest.mark.browser
 
 def block(language):
     return re.search(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL).group(1)
-
-
-def certify(folder):
-    """A certificate for localhost, signed by itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (folder / "fullchain.pem").write_bytes(certificate.public_bytes(pem))
-    (folder / "privkey.pem").write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
 
 
 def wait_for(url, process):
