@@ -15,7 +15,7 @@ from quiz_app.models import Answer, Outgoing
 from quiz_app.study import lifecycle
 from quiz_app.study.faults import Faulty
 from tests.databases import let_go, new_database
-from tests.firestore import answer_all, outside, start_sender, status, until
+from tests.firestore import answer_all, let_the_lease_lapse, outside, start_sender, status, until
 
 
 def test_every_answer_is_copied_under_its_own_id_and_names_only_the_pseudonym(mirrored, worker, make_study):
@@ -54,24 +54,24 @@ def test_1200_answers_survive_outages_killed_workers_and_duplicates_exactly_once
     db.session.remove()
     sender = start_sender(mirrored)
     until(lambda: status()["waiting"] < 1200)
+    emulator.stop()  # in the middle of it, and it forgets
+    until(lambda: "cannot be reached" in status()["last_error"])
+    assert status()["waiting"] > 0
+    db.session.query(Outgoing).update({"sent_at": None})
+    db.session.commit()
+    emulator.start()
+    until(lambda: status()["waiting"] < 1200, 90)
     sender.kill()  # perhaps between sending and remembering it
     sender.wait()
     assert status()["waiting"] > 0
-    emulator.stop()  # and it forgets
-    db.session.query(Outgoing).update({"sent_at": None})
-    db.session.commit()
-    db.session.execute(mirror.sa.update(mirror.Mirror).values(holder=None))
-    db.session.commit()
+    let_the_lease_lapse()
     sender = start_sender(mirrored)
-    until(lambda: "cannot be reached" in status()["last_error"])
-    emulator.start()
     until(lambda: status()["waiting"] == 0, 90)
     sender.kill()
     sender.wait()
     db.session.query(Outgoing).filter(Outgoing.id % 3 == 0).update({"sent_at": None})  # sent twice
     db.session.commit()
-    db.session.execute(mirror.sa.update(mirror.Mirror).values(holder=None))
-    db.session.commit()
+    let_the_lease_lapse()
     worker = mirror.Worker(mirrored)
     worker.begin()
     assert sum(iter(worker.send, 0)) == 400
