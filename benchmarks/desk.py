@@ -3,8 +3,9 @@
     python benchmarks/desk.py [--readers 500] [--cases 200] [--rows 1000000]
 
 The live page's rows for all readers come from two queries; beside it, in the same run, one query a reader through the
-models, both in processor time. The export streams through `export.responses`; beside it, the same rows fetched at
-once and written by the csv module. Memory is the peak of a process of its own (VmHWM; Linux).
+models, both in processor time; then a look at the page where it is made, and where it is kept from a look before. The
+export streams through `export.responses`; beside it, the same rows fetched at once and written by the csv module.
+Memory is the peak of a process of its own (VmHWM; Linux).
 """
 
 from __future__ import annotations
@@ -13,18 +14,23 @@ import argparse
 import csv
 import io
 import multiprocessing
+import secrets
 import tempfile
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import flask_migrate
 import sqlalchemy as sa
+from flask import Flask
+from werkzeug.security import generate_password_hash
 
 from quiz_app import create_app
+from quiz_app.caching import FRESH_S
 from quiz_app.database import db, reading
-from quiz_app.models import Answer, Case, Event, Pool, Reader, Sitting, Study, Trial, TrialCase
+from quiz_app.models import Answer, Case, Event, Pool, Reader, Researcher, Sitting, Study, Trial, TrialCase
 from quiz_app.settings import Settings
 from quiz_app.study import clock, export, lifecycle, monitor
 
@@ -89,6 +95,27 @@ def best(call: Any, times: int) -> float:
     return min(taken)
 
 
+def looks(app: Flask) -> tuple[float, float]:
+    """Seconds of processor time of a look at the live page: where it is made, and where it is kept."""
+    password = secrets.token_urlsafe()
+    with app.app_context():
+        db.session.add(Researcher(name="a", password_hash=generate_password_hash(password), is_admin=True,
+                                  created_at=clock.now()))  # fmt: skip
+        db.session.commit()
+        db.session.remove()
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = app.test_client()
+    client.post("/researcher/login", data={"name": "a", "password": password})
+    look = partial(client.get, "/researcher/studies/big/live?part")
+    assert look().status_code == 200
+    made = []
+    for _ in range(3):
+        time.sleep(1.5 * FRESH_S)
+        made.append(best(look, 1))
+    look()
+    return min(made), best(look, 3)
+
+
 def streamed() -> int:
     with reading() as session:
         return sum(1 for _ in export.responses(session, "big")) - 1
@@ -132,9 +159,13 @@ def main() -> None:
                 study = session.scalars(sa.select(Study)).one()
                 ours = best(lambda: monitor.progress(session, study), 5)
                 theirs = best(lambda: (session.expire_all(), one_by_one(session, study)), 1)
+            db.session.remove()
+        made, kept = looks(app)
+        with app.app_context():
             db.engine.dispose()
         print(f"live page, {arguments.readers} readers x {arguments.cases}: {1000 * ours:.0f} ms in two queries,")
         print(f"  {1000 * theirs:.0f} ms one reader after the other: {theirs / ours:.0f} times")
+        print(f"a look at it: {1000 * made:.0f} ms made, {1000 * kept:.1f} ms kept: {made / kept:.0f} times")
         app = create_app(Settings.load({}, instance=Path(folder) / "export"))
         with app.app_context():
             flask_migrate.upgrade()

@@ -33,10 +33,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
 
-    from quiz_app import commands, database, health, languages, models, reader, researcher, security  # noqa: F401
+    from quiz_app import caching, commands, database, health, languages, models, reader, researcher, security  # noqa: F401
 
     database.init_app(app, settings.database_url)
     security.init_app(app)
+    caching.init_app(app)
     languages.init_app(app)
     commands.init_app(app)
     app.register_blueprint(health.blueprint)

@@ -8,6 +8,7 @@ from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 from limits.errors import ConfigurationError
 
+from quiz_app import caching
 from quiz_app.settings import SettingsError
 
 csrf = CSRFProtect()
@@ -39,8 +40,9 @@ def init_app(app: Flask) -> None:
     redis_url = app.config["SETTINGS"].redis_url
     app.config["RATELIMIT_STORAGE_URI"] = redis_url or "memory://"
     try:
+        app.config["RATELIMIT_STORAGE_OPTIONS"] = caching.redis_options() if redis_url else {}
         limiter.init_app(app)
-    except (ConfigurationError, ValueError) as error:
+    except (ConfigurationError, ImportError, ValueError) as error:
         raise SettingsError(
             f"redis_url: {redis_url!r} cannot be used, redis://HOST:PORT is expected: {error}"
         ) from error

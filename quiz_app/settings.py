@@ -43,7 +43,7 @@ class Settings:
     public_url: str = setting("", "Address under which readers reach this server; empty = the address of the request.")
     trusted_proxies: int = setting(0, "Number of reverse proxies in front whose X-Forwarded headers are believed.")
     redis_url: str = setting(
-        "", "redis:// address where several processes count log-ins together; empty = each counts its own."
+        "", "redis:// address where processes count log-ins together and share live pages; empty = each by itself."
     )
     firestore_credentials: str = setting(
         "", "JSON file of a Firebase service account: every answer is copied to its Firestore; empty = no copy."

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from quiz_app import mirror
+from quiz_app.caching import FRESH_S, cache
 from quiz_app.database import db
 from quiz_app.models import Pool
 from quiz_app.researcher import blueprint, by_field, forms, looking, me, owner_only, saved
@@ -124,11 +125,17 @@ def show_study() -> ResponseReturnValue:
 @blueprint.get("/studies/<study>/live")
 def watch_study() -> ResponseReturnValue:
     """Who is on, where, how fast, and what is unusual; `?part` asks for the moving part alone."""
+    part = _moving_part()
+    return part if "part" in request.args else render_template("researcher/live.html", part=part)
+
+
+# The same for whoever may look at this study. No truth is in it; what was made while it could be seen is kept apart.
+@cache.cached(timeout=FRESH_S, make_cache_key=lambda: f"live-{g.study.id}-{'blinded' if g.study.blinded else 'open'}")
+def _moving_part() -> str:
     rows = monitor.progress(looking(), g.study)
-    template = "live_part" if "part" in request.args else "live"
     mirrored = mirror.status(looking()) if current_app.config["SETTINGS"].firestore_credentials else None
     return render_template(
-        f"researcher/{template}.html", rows=rows, summary=monitor.summary(rows), mirrored=mirrored, now=clock.now()
+        "researcher/live_part.html", rows=rows, summary=monitor.summary(rows), mirrored=mirrored, now=clock.now()
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,12 +17,14 @@ from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
 
 from quiz_app import create_app
+from quiz_app.caching import cache
 from quiz_app.database import db
 from quiz_app.models import Pool, Reader, Researcher, Study
 from quiz_app.settings import Settings
 from quiz_app.study import clock, lifecycle, readers
+from tests.conftest import missing
 from tests.databases import copied, let_go
-from tests.server import Server
+from tests.server import Server, free_port
 
 
 @pytest.fixture
@@ -29,6 +33,8 @@ def app(prepared: Settings, tmp_path: Path) -> Iterator[Flask]:
     with copied(prepared, tmp_path / "instance") as settings:
         app = create_app(settings)
         app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+        # A test looks twice within a second, and means it.
+        cache.init_app(app, {"CACHE_TYPE": "NullCache", "CACHE_NO_NULL_WARNING": True})
         # The context of the test outlives its requests, and Flask-Login would keep the first one's researcher in it.
         app.teardown_request(lambda _error: g.pop("_login_user", None))
         with app.app_context():
@@ -194,6 +200,21 @@ def owned(owner: FlaskClient, make_study: Callable[..., Study]) -> Callable[...,
         return study
 
     return make
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """A Redis of its own: its address, and the process."""
+    port = free_port()
+    program = shutil.which("redis-server") or missing("redis-server")
+    command = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if "Ready to accept connections" in line:
+            break
+    yield f"redis://127.0.0.1:{port}", process
+    process.kill()
+    process.communicate()
 
 
 @pytest.fixture

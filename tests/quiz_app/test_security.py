@@ -1,8 +1,7 @@
 """Who may try to log in how often, counted by every process together where a Redis is set."""
 
 import re
-import shutil
-import subprocess
+import signal
 import time
 
 import httpx
@@ -10,23 +9,6 @@ import pytest
 
 from quiz_app import create_app
 from quiz_app.settings import Settings, SettingsError
-from tests.conftest import missing
-from tests.server import free_port
-
-
-@pytest.fixture
-def redis(tmp_path):
-    """A Redis of its own: its address, and the process."""
-    port = free_port()
-    program = shutil.which("redis-server") or missing("redis-server")
-    command = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    for line in process.stdout:
-        if "Ready to accept connections" in line:
-            break
-    yield f"redis://127.0.0.1:{port}", process
-    process.kill()
-    process.communicate()
 
 
 class Guesser:
@@ -79,6 +61,15 @@ def test_with_redis_all_processes_count_together_and_go_on_when_it_dies(guessers
     process.wait()
     assert one.guess() == 403  # counted by itself from here
     assert [one.guess() for _ in range(11)][-1] == 429
+
+
+def test_a_redis_that_is_stuck_keeps_nobody_from_logging_in(guessers, redis):
+    url, process = redis
+    one, _ = guessers(redis_url=url)
+    assert one.guess() == 403
+    process.send_signal(signal.SIGSTOP)
+    assert one.guess() == 403
+    process.send_signal(signal.SIGCONT)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "redis://127.0.0.1:port"])
