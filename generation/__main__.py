@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from generation.errors import InputError
+from generation.files import REFUSALS
 
 COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
     "phantom": ("generation.phantom.command", "draw a pool of procedural phantoms, for demonstrations and tests"),
@@ -43,6 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command.run(args) or 0
     except InputError as error:
         print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        print(f"{error.filename or args.command}: {error.strerror}; what is finished is kept", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; what is finished is kept", file=sys.stderr)

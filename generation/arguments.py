@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 
@@ -17,6 +18,13 @@ def whole(least: int) -> Callable[[str], int]:
         return number
 
     return parse
+
+
+def left_out(faults: Sequence[str]) -> int:
+    """Name the files that could not be used on standard error; the exit code that says whether there were any."""
+    for fault in faults:
+        print(f"left out: {fault}", file=sys.stderr)
+    return 1 if faults else 0
 
 
 @contextmanager

@@ -24,9 +24,10 @@ import numpy as np
 from joblib import Parallel, delayed
 from PIL import Image
 
-from generation import duplicates, radiographs
-from generation.arguments import bar, whole
+from generation import duplicates, pool, radiographs
+from generation.arguments import bar, left_out, whole
 from generation.errors import InputError
+from generation.files import atomic, save_text, sha256
 from generation.pool import Progress
 
 COLUMNS = (
@@ -118,7 +119,7 @@ def prepare(
     rows = [done[task.image] for task in tasks if task.image in done]
     if not rows:
         raise InputError(f"{source}: no radiograph could be used", sorted(unusable))
-    groups = duplicates.groups(_signatures(out, rows))
+    groups = duplicates.groups(_signatures(out, rows), workers)
     splits = split(groups, parts, seed)
     _write_manifest(out, rows, groups, splits)
     summary = {
@@ -127,7 +128,7 @@ def prepare(
         "splits": {name: int((splits == name).sum()) for name in SPLITS},
         "remarks": remarks, "unusable": sorted(unusable),
     }  # fmt: skip
-    (out / "corpus.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    save_text(out / "corpus.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     return summary
 
 
@@ -165,25 +166,24 @@ def _prepare(task: Task, out: Path, size: tuple[int, int]) -> tuple[str, dict | 
     try:
         original = radiographs.read(task.path)
         sharp = radiographs.high(radiographs.crop(original, task.margins), size)
-        sums = {}
-        for name, image in (("hr", sharp), ("lr", radiographs.low(sharp))):
-            target = out / name / f"{task.image}.png"
-            image.save(target, format="PNG")
-            sums[name] = hashlib.sha256(target.read_bytes()).hexdigest()
     except InputError as error:
         return task.image, str(error)
     except ValueError as error:
         return task.image, f"{task.path}: {error}"
-    data = task.path.read_bytes()
+    sums = {}
+    for name, image in (("hr", sharp), ("lr", radiographs.low(sharp))):
+        data = pool.encode(np.asarray(image))
+        sums[f"{name}_sha256"] = hashlib.sha256(data).hexdigest()
+        with atomic(out / name / f"{task.image}.png") as part:
+            part.write_bytes(data)
     return task.image, {
         "image": task.image,
         "set": task.set,
         "original": task.original,
-        "original_sha256": hashlib.sha256(data).hexdigest(),
+        "original_sha256": sha256(task.path),
         "original_width": original.width,
         "original_height": original.height,
-        "hr_sha256": sums["hr"],
-        "lr_sha256": sums["lr"],
+        **sums,
         "modified": task.path.stat().st_mtime_ns,
     }
 
@@ -195,7 +195,7 @@ def _resume(out: Path, settings: dict) -> dict[str, dict]:
         if begun.exists():
             text = begun.read_text(encoding="utf-8")
             if not text.endswith("\n"):  # cut off in the middle of a line: the next one must not join it
-                begun.write_text(text + "\n", encoding="utf-8")
+                save_text(begun, text + "\n")
             first, *lines = text.splitlines()
             if json.loads(first) != settings:
                 raise InputError(f"{out}: was begun with other settings: {first}; choose a new folder")
@@ -204,7 +204,7 @@ def _resume(out: Path, settings: dict) -> dict[str, dict]:
             raise InputError(f"{out}: already there and not empty; a corpus is prepared into a new folder")
         for name in ("hr", "lr"):
             (out / name).mkdir(parents=True)
-        begun.write_text(json.dumps(settings) + "\n", encoding="utf-8")
+        save_text(begun, json.dumps(settings) + "\n")
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror})") from error
     return {}
@@ -235,7 +235,7 @@ def _signatures(out: Path, rows: list[dict]) -> list[duplicates.Signature]:
 
 
 def _write_manifest(out: Path, rows: list[dict], groups: np.ndarray, splits: np.ndarray) -> None:
-    with (out / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
+    with atomic(out / "manifest.csv") as part, part.open("w", newline="", encoding="utf-8") as stream:
         table = csv.DictWriter(stream, COLUMNS, extrasaction="ignore", lineterminator="\n")
         table.writeheader()
         for row, group, part in zip(rows, groups, splits, strict=True):
@@ -265,13 +265,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=whole(1), default=-1, metavar="N", help="processes (default one a core)")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     if any(side % 4 for side in args.size) or not any(args.split):
         raise InputError("--size needs multiples of 4, --split three shares that are not all 0")
     with bar("radiographs prepared") as progress:
         summary = prepare(
             args.source, args.out, args.margins, tuple(args.size), args.split, args.seed, args.workers, progress
         )
-    for remark in [*summary["remarks"], *summary["unusable"]]:
+    for remark in summary["remarks"]:
         print(f"note: {remark}")
     print(f"{args.out}: {summary['images']} images of {summary['distinct']} distinct radiographs; {summary['splits']}")
+    return left_out(summary["unusable"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal, TypeVar
 
 import torch
@@ -52,6 +53,23 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
     """A context in which convolutions, products and attention run in the (resolved) precision."""
     dtypes = {"bf16": torch.bfloat16, "fp16": torch.float16}
     return torch.autocast(device.type, dtypes[precision]) if precision in dtypes else nullcontext()
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Around the work of a network that may be compiled: a compiler that fails is told in a sentence (InputError)."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Dynamo detected a call to a `functools.lru_cache`")
+        try:
+            yield
+        except RuntimeError as error:
+            if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                raise
+            reason = str(error).strip().splitlines()[0]
+            raise InputError(
+                f"the network cannot be compiled ({reason}); compiling needs a C++ compiler (g++, clang++, or what CXX"
+                " names) and Python's header files: leave it out, or install them"
+            ) from None
 
 
 def fill(work: Callable[[int], None], batch: int | None, device: torch.device, cpu: int, gpu: int) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from PIL import Image
+
 from generation.errors import InputError
 
 REFUSALS = (
@@ -36,6 +38,18 @@ def atomic(path: str | Path) -> Iterator[Path]:
     finally:
         if part.is_file():
             part.unlink()
+
+
+def save_text(path: str | Path, text: str) -> None:
+    """A text file (UTF-8), whole or not at all. Raises InputError as `atomic` does."""
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def save_picture(path: str | Path, image: Image.Image) -> None:
+    """A picture, whole or not at all, in the format of its suffix. Raises InputError as `atomic` does."""
+    with atomic(path) as part:
+        image.save(part)
 
 
 def sha256(path: str | Path) -> str:

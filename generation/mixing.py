@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from generation import corpus, duplicates, pool, radiographs
-from generation.arguments import bar, whole
+from generation.arguments import bar, left_out, whole
 from generation.errors import InputError
 
 
@@ -40,10 +40,15 @@ class Drawn:
     images: list[Image.Image] = field(default_factory=list)
     signatures: list[duplicates.Signature] = field(default_factory=list)
     duplicates: int = 0
+    unreadable: list[str] = field(default_factory=list)
 
     def take(self, candidate: Candidate, group: str, alike: bool = False) -> bool:
-        """Add an image unless it is a version of one already chosen (`alike`: that is meant). Raises InputError."""
-        image = radiographs.read(candidate.path)
+        """Add an image unless it cannot be read, or is a version of one already chosen (`alike`: that is meant)."""
+        try:
+            image = radiographs.read(candidate.path)
+        except InputError as error:
+            self.unreadable.append(str(error))
+            return False
         signature = duplicates.signature(image)
         if not alike and duplicates.pairs([signature], self.signatures):
             self.duplicates += 1
@@ -79,6 +84,12 @@ def candidates(folders: Sequence[Path], truth: str, with_training: bool = False)
     return found
 
 
+def sound(found: Sequence[Candidate], faults: list[str]) -> list[Candidate]:
+    """The candidates whose files can be read; what is wrong with the others is added to `faults`."""
+    kept = set(radiographs.readable([one.path for one in found], faults))
+    return [one for one in found if one.path in kept]
+
+
 def by_lot(found: Sequence[Candidate], rng: np.random.Generator) -> Iterator[Candidate]:
     """The candidates in a random order that takes from every source in turn."""
     queues = []
@@ -100,7 +111,8 @@ def single(real, synthetic, counts: tuple[int, int], practice: int, rng: np.rand
             if not any(drawn.take(candidate, group) for candidate in lot):
                 raise InputError(
                     f"{len(wanted)} {truth} images wanted, {taken} can be had: {len(found)} found, "
-                    f"{drawn.duplicates} left out as near-duplicates"
+                    f"{drawn.duplicates} left out as near-duplicates, {len(drawn.unreadable)} as unreadable",
+                    drawn.unreadable,
                 )
     return drawn
 
@@ -115,7 +127,7 @@ def quartets(real, synthetic: Sequence[Path], count: int, rng: np.random.Generat
     for number in range(1, count + 1):
         for lot in lots:
             if not any(drawn.take(candidate, f"q{number:03d}") for candidate in lot):
-                raise InputError(f"{count} quartets wanted, images are there for {number - 1}")
+                raise InputError(f"{count} quartets wanted, images are there for {number - 1}", drawn.unreadable)
     return drawn
 
 
@@ -129,7 +141,8 @@ def comparisons(real, synthetic: Sequence[Path], count: int, rng: np.random.Gene
     drawn = Drawn()
     for number, place in enumerate(rng.permutation(len(shared))[:count], start=1):
         for model in [*models, *([originals] if originals else [])]:
-            drawn.take(model[shared[place]], f"c{number:03d}", alike=True)
+            if not drawn.take(model[shared[place]], f"c{number:03d}", alike=True):
+                raise InputError("a comparison needs all of its images:", drawn.unreadable)
     return drawn
 
 
@@ -217,7 +230,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     rng = np.random.Generator(np.random.PCG64(args.seed))
     real = candidates(args.real, "real", args.with_training)
     if args.quartets:
@@ -239,3 +252,4 @@ def run(args: argparse.Namespace) -> None:
     print(f"{made.folder}: {made.manifest['counts']}; {drawn.duplicates} near-duplicates left out")
     for truth in pool.TRUTHS:
         print(f"  {truth}: {made.manifest['how'][truth]}")
+    return left_out(drawn.unreadable)

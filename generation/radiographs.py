@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from generation.arguments import bar
 from generation.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom")
@@ -87,6 +90,27 @@ def read(path: str | Path) -> Image.Image:
         raise InputError(f"{path}: not readable as a radiograph ({error})") from error
 
 
+def readable(paths: Sequence[Path], faults: list[str]) -> list[Path]:
+    """The files that can be read; what is wrong with each of the others is added to `faults`."""
+
+    def fault(path: Path) -> str | None:
+        try:
+            read(path)
+        except InputError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor() as threads, bar("images checked") as progress:
+        kept = []
+        for done, (path, wrong) in enumerate(zip(paths, threads.map(fault, paths), strict=True), start=1):
+            if wrong:
+                faults.append(wrong)
+            else:
+                kept.append(path)
+            progress(done, len(paths))
+    return kept
+
+
 def _dicom(path: Path) -> np.ndarray:
     import pydicom
     from pydicom.errors import InvalidDicomError
@@ -127,6 +151,8 @@ def _stretched(pixels: np.ndarray) -> Image.Image:
 
 def crop(image: Image.Image, margins: Margins) -> Image.Image:
     """The image without its margins. Raises ValueError when less than half of a side would be left."""
+    if margins == Margins():
+        return image
     width, height = image.width - margins.left - margins.right, image.height - margins.top - margins.bottom
     if width < image.width / 2 or height < image.height / 2:
         raise ValueError(f"margins {margins} leave {width} x {height} of {image.width} x {image.height}")

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from generation.errors import InputError
-from generation.files import atomic
+from generation.files import save_picture, save_text
 
 
 def begin(sheet_path: Path, sheet: Mapping[str, Any]) -> None:
@@ -32,13 +32,15 @@ def begin(sheet_path: Path, sheet: Mapping[str, Any]) -> None:
         if faults:
             raise InputError(f"{sheet_path.parent} holds another run; give another --out, or the same settings", faults)
         return
-    with atomic(sheet_path) as part:
-        part.write_text(json.dumps(sheet, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    save_text(sheet_path, json.dumps(sheet, indent=2, ensure_ascii=False) + "\n")
 
 
 def save_image(path: Path, picture: np.ndarray) -> None:
-    """Write a picture in [0, 1], grey (H, W) or colour (3, H, W), as a lossless 8-bit PNG."""
+    """Write a picture in [0, 1], grey (H, W) or colour (3, H, W), as a lossless 8-bit PNG.
+
+    Raises InputError where a network gave anything but numbers: such a picture would come out black.
+    """
+    if not np.isfinite(picture).all():
+        raise InputError(f"{path}: the network's picture has pixels that are not numbers; try --precision fp32")
     pixels = np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
-    image = Image.fromarray(pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0))
-    with atomic(path) as part:
-        image.save(part)
+    save_picture(path, Image.fromarray(pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0)))

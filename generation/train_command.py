@@ -19,7 +19,7 @@ from generation import corpus, devices, phantom, runs, settings
 from generation.arguments import bar, whole
 from generation.errors import InputError
 from generation.examples import Pictures, read_pictures
-from generation.files import atomic, sha256
+from generation.files import save_picture, save_text, sha256
 from generation.training import Trainer, saved_states
 
 STAGES = {"diffusion": "generation.diffusion.task", "superresolution": "generation.superresolution.task"}
@@ -62,7 +62,8 @@ def run(args: argparse.Namespace) -> None:
         runs.begin(args.out / "training.json", _sheet(args, chosen, data))
     if args.resume:
         trainer.resume()
-    seconds = trainer.run()
+    with devices.compiling():
+        seconds = trainer.run()
     if state.is_main_process:
         _write_card(args.out, chosen, data, pictures, args, seconds, state.num_processes)
         print(f"{args.out / 'model.safetensors'}: trained for {trainer.step} steps, {seconds / 60:.1f} minutes here")
@@ -122,8 +123,7 @@ def _phantoms(folder: Path, count: int) -> Path:
 
 def _draw(path: Path, seed: int) -> None:
     if not path.is_file():
-        with atomic(path) as part:
-            Image.fromarray(phantom.draw(seed, "real")).save(part)
+        save_picture(path, Image.fromarray(phantom.draw(seed, "real")))
 
 
 def _write_card(
@@ -157,5 +157,4 @@ def _write_card(
         "```",
         "",
     ]
-    with atomic(out / "README.md") as part:
-        part.write_text("\n".join(lines), encoding="utf-8")
+    save_text(out / "README.md", "\n".join(lines))

@@ -90,6 +90,8 @@ def adopt(network: nn.Module, state: Mapping[str, Any], path: Path) -> None:
         found = tuple(state[name].shape) if isinstance(state[name], Tensor) else type(state[name]).__name__
         if found != tuple(own[name].shape):
             faults.append(f"{name}: expected {tuple(own[name].shape)}, found {found}")
+        elif not state[name].isfinite().all():
+            faults.append(f"{name}: has values that are not numbers (a training that diverged?)")
     if faults:
         faults = faults[:NAMED] + [f"and {len(faults) - NAMED} more"] * (len(faults) > NAMED)
         raise InputError(f"{path} does not fit {type(network).__name__}", faults)

@@ -22,7 +22,7 @@ from scipy.stats import mannwhitneyu, norm, rankdata
 from generation.arguments import bar, whole
 from generation.audit import cues
 from generation.errors import InputError
-from generation.files import output_folder
+from generation.files import output_folder, save_text
 from generation.pool import Case, Pool, Progress, counts, read_table
 
 LEVEL = 0.05
@@ -222,8 +222,8 @@ def run(args: argparse.Namespace) -> int:
         verdict = audit(args.pool, args.permutations, args.seed, progress)
     out = output_folder(args.out)
     figures = json.dumps(verdict.as_dict(), indent=2, ensure_ascii=False)
-    (out / "audit.json").write_text(figures + "\n", encoding="utf-8")
-    (out / "audit.html").write_text(page(verdict), encoding="utf-8")
+    save_text(out / "audit.json", figures + "\n")
+    save_text(out / "audit.html", page(verdict))
     for cue in verdict.cues:
         if cue.flagged:
             who = "a viewer could see it" if cue.visible else "only a machine sees it"

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--eta", type=float, help="noise added again by ddim, 0 to 1 (default: 1 for the authors' files)"
     )
     parser.add_argument("--noise", choices=NOISES, default="image", help="authors: the noise of their batches of 32")
-    parser.add_argument("--source", help="data set to imitate, for a network trained with --settings data.conditional")
+    parser.add_argument("--source", help="data set to imitate, for a network trained with network.conditional")
     parser.add_argument("--device", choices=devices.DEVICES, default="auto")
     parser.add_argument("--precision", choices=devices.PRECISIONS, default="auto", help="default: what the device does")
     parser.add_argument("--batch", type=whole(1), help="images at a time (default: 4 on a CPU, what fits on a GPU)")
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
                 runs.save_image(_file(args.out, number), picture.squeeze(0).numpy())
             del missing[: len(batch)]
 
-    with bar:
+    with bar, devices.compiling():
         devices.fill(make, args.batch, state.device, CPU_BATCH, GPU_BATCH)
     print(f"{len(numbers)} of {args.count} images made by process {state.process_index + 1}, in {args.out}")
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from generation.arguments import bar, whole
+from generation.arguments import bar, left_out, whole
 from generation.errors import InputError
 from generation.evaluation import distances, features
-from generation.files import output_folder
-from generation.mixing import Candidate, candidates
+from generation.files import atomic, output_folder, save_text
+from generation.mixing import Candidate, candidates, sound
 
 LEAST = 10  # images a set; below, every measure is noise
 PARTIAL = 0.05  # the interval is at 95 %
@@ -104,11 +104,13 @@ def compare(real: Set, synthetic: Set, repeats: int, seed: int) -> dict:
     }
 
 
-def _sets(folders: Sequence[Path], truth: str) -> list[tuple[str, list[Candidate]]]:
-    found = [(folder.resolve().name, candidates([folder], truth, with_training=True)) for folder in folders]
+def _sets(folders: Sequence[Path], truth: str, faults: list[str]) -> list[tuple[str, list[Candidate]]]:
+    found = [
+        (folder.resolve().name, sound(candidates([folder], truth, with_training=True), faults)) for folder in folders
+    ]
     small = [f"{name}: {len(images)} images" for name, images in found if len(images) < LEAST]
     if small:
-        raise InputError(f"each set needs {LEAST} images at least:", small)
+        raise InputError(f"each set needs {LEAST} images at least:", small + faults)
     if len({name for name, _ in found}) < len(found):
         raise InputError(f"the {truth} folders need names that differ, got {', '.join(name for name, _ in found)}")
     return found
@@ -136,8 +138,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N")
 
 
-def run(args: argparse.Namespace) -> None:
-    real, synthetic = _sets(args.real, "real"), _sets(args.synthetic, "synthetic")
+def run(args: argparse.Namespace) -> int:
+    faults: list[str] = []
+    real, synthetic = _sets(args.real, "real", faults), _sets(args.synthetic, "synthetic", faults)
     output_folder(args.out)
     spaces = [features.radiomic()]
     spaces += [features.inception(args.inception)] if args.inception else []
@@ -161,14 +164,13 @@ def run(args: argparse.Namespace) -> None:
         "format": 1,
         "images": {role: {one.name: len(one.images) for one in found} for role, found in sets.items()},
         "spaces": {space.name: {"weights": space.weights, "seconds": round(space.seconds, 2)} for space in spaces},
+        "unreadable": faults,
         "repeats": args.repeats,
         "seed": args.seed,
         "measures": pairs[0]["measures"],
         "pairs": pairs,
     }
-    (args.out / "evaluation.json").write_text(
-        json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    save_text(args.out / "evaluation.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     _write_table(args.out / "evaluation.csv", pairs)
     if len(synthetic) > 1:
         _draw_curves(args.out / "curves.svg", pairs)
@@ -177,10 +179,11 @@ def run(args: argparse.Namespace) -> None:
         for name, found in pair["measures"].items():
             ci = "" if found["ci"] is None else f" [{found['ci'][0]:.4g}, {found['ci'][1]:.4g}]"
             print(f"  {name}: {found['value']:.4g}{ci}; floor {found['floor']['value']:.4g}")
+    return left_out(faults)
 
 
 def _write_table(path: Path, pairs: list[dict]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(["real", "synthetic", "measure", "value", "low", "high", "floor"])
         for pair in pairs:
@@ -208,4 +211,5 @@ def _draw_curves(path: Path, pairs: list[dict]) -> None:
         axes.set_xticks(range(len(own)), [pair["synthetic"] for pair in own], rotation=20, ha="right")
         axes.set_ylabel(name)
     axes.legend(title="real set (dotted: its floor)", fontsize="small")
-    figure.savefig(path)
+    with atomic(path) as part:
+        figure.savefig(part)

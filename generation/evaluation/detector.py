@@ -22,12 +22,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from generation import corpus, duplicates, pool
-from generation.arguments import bar, whole
+from generation.arguments import bar, left_out, whole
 from generation.audit import interval
 from generation.errors import InputError
 from generation.evaluation import features
-from generation.files import output_folder
-from generation.mixing import Candidate, candidates
+from generation.files import atomic, output_folder, save_picture, save_text
+from generation.mixing import Candidate, candidates, sound
 
 LEAST = 10
 READER = "machine"
@@ -156,10 +156,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
+    faults: list[str] = []
     small = {"width": 128, "height": 64, "patch": 8, "dimensions": 48, "depth": 3, "heads": 3} if args.small else {}
     recipe = Recipe(epochs=args.epochs, **small)
     found = [one for truth in pool.TRUTHS for one in candidates(getattr(args, truth), truth, with_training=True)]
+    found = sound(found, faults)
     cases = pool.read(args.pool) if args.pool else None
     pixels, signatures = load([one.path for one in found], recipe)
     asked, known = load([cases.path(case) for case in cases.scored], recipe) if cases else (pixels[:0], [])
@@ -183,6 +185,7 @@ def run(args: argparse.Namespace) -> None:
             "training": len(seen),
             "test": len(unseen),
             "left out as versions of pool images": int((~free).sum()),
+            "left out as unreadable": len(faults),
         },
         "test": _score(tested, truth[unseen]),
     }
@@ -190,18 +193,19 @@ def run(args: argparse.Namespace) -> None:
     answers, shown = [], asked if cases else pixels[unseen]
     for (name, *_), image, (probability, attention) in zip(judged, shown, judge(network, shown, recipe), strict=True):
         answers.append(probability)
-        overlay(image, attention).save(maps / f"{name}.png")
+        save_picture(maps / f"{name}.png", overlay(image, attention))
     if cases:
         summary["pool"] = _score(
             np.array(answers), np.array([is_synthetic == "synthetic" for _, is_synthetic, _ in judged])
         )
-    (args.out / "detector.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    save_text(args.out / "detector.json", json.dumps(summary, indent=2) + "\n")
     _write_responses(args.out / "responses.csv", cases.name if cases else "held-out images", judged, answers)
     for name in ("test", "pool"):
         if name in summary:
             score = summary[name]
             low, high = score["auc"]["ci"]  # type: ignore[index]
             print(f"{name}: accuracy {score['accuracy']:.3f}, AUC {score['auc']['value']:.3f} [{low:.3f}, {high:.3f}]")  # type: ignore[index]
+    return left_out(faults)
 
 
 def _enough(truth: np.ndarray, seen: np.ndarray, unseen: np.ndarray) -> None:
@@ -240,7 +244,7 @@ def overlay(image: np.ndarray, attention: np.ndarray) -> Image.Image:
 
 def _write_responses(path: Path, study: str, judged: list[tuple[str, str, str]], probabilities: list[float]) -> None:
     """Answers with the columns of a study's export; `value` is the probability of synthetic itself."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as stream:
         table = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
         table.writeheader()
         for position, ((case, truth, source), probability) in enumerate(

@@ -10,9 +10,10 @@ clip        a folder of a CLIP model, as CMMD has it
 from __future__ import annotations
 
 import argparse
+import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ def embedding(paths: Sequence[Path], steps: int, seed: int, save: Path, progress
     """A space trained on images, whose weights are written to `save`."""
     from generation.evaluation import embedding as trained
 
-    images = np.stack([trained.prepared(image) for image in read_all(paths)])
+    images = np.stack([trained.prepared(image) for image in in_turn(paths)])
     network = trained.train(images, steps, seed, progress)
     trained.save(network, save)
     return Space(
@@ -128,6 +129,12 @@ def transformer(name: str, folder: Path) -> Space:
     return Space(name, folder.name, features)
 
 
+def in_turn(paths: Sequence[Path]) -> Iterator[Image.Image]:
+    """Images (mode L), a few at a time in memory. Raises InputError naming every unreadable file of such a batch."""
+    for start in range(0, len(paths), BATCH):
+        yield from read_all(paths[start : start + BATCH])
+
+
 def read_all(paths: Sequence[Path]) -> list[Image.Image]:
     """Images (mode L), read by several threads. Raises InputError naming every file that is none."""
     with ThreadPoolExecutor() as threads:
@@ -166,6 +173,15 @@ def chosen(args: argparse.Namespace, paths: Sequence[Path], save: Path) -> list[
     return spaces
 
 
+def _on_disk(path: Path, shape: tuple[int, int]) -> np.memmap:
+    """An array on disk whose room is taken at once: a disk that fills later would kill the process without a word."""
+    array = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
+
+
 def extract(
     spaces: Sequence[Space],
     paths: Sequence[Path],
@@ -190,7 +206,7 @@ def extract(
                 found = compute(images)
                 if name not in arrays:
                     shape = (len(paths), found.shape[1])
-                    arrays[name] = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32, shape)
+                    arrays[name] = _on_disk(folder / f"{name}.npy", shape)
                 arrays[name][start : start + len(images)] = found
             space.seconds += time.perf_counter() - begun
         if progress is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,32 +14,36 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from generation import radiographs
-from generation.arguments import bar, whole
+from generation.arguments import bar, left_out, whole
 from generation.errors import InputError
 from generation.evaluation import features
 from generation.evaluation.radiomics import radial_spectrum
-from generation.files import output_folder
-from generation.mixing import Candidate, by_lot, candidates
+from generation.files import atomic, output_folder, save_picture
+from generation.mixing import Candidate, by_lot, candidates, sound
 
 LEAST = 4
 TILE = (256, 128)
 RINGS = 64
 
 
-def by_source(folders: Sequence[Path], most: int, seed: int) -> dict[str, list[Path]]:
-    """At most so many images of every source, by lot. A folder's own name is the source unless it holds several."""
+def by_source(folders: Sequence[Path], most: int, seed: int, faults: list[str]) -> dict[str, list[Path]]:
+    """At most so many images of every source, by lot. A folder's own name is the source unless it holds several.
+
+    What is wrong with files that cannot be read is added to `faults`.
+    """
     rng = np.random.Generator(np.random.PCG64(seed))
     found: dict[str, list[Candidate]] = {}
     for folder in folders:
         for one in candidates([folder], "synthetic", with_training=True):
             found.setdefault(one.source, []).append(one)
-    small = [f"{source}: {len(own)} images" for source, own in found.items() if len(own) < LEAST]
-    if small or not found:
-        raise InputError(f"each source needs {LEAST} images at least:", small or ["no images found"])
-    return {
-        source: [one.path for _, one in zip(range(most), by_lot(own, rng), strict=False)]
+    drawn = {
+        source: [one.path for one in sound(list(islice(by_lot(own, rng), most)), faults)]
         for source, own in found.items()
     }
+    small = [f"{source}: {len(own)} images" for source, own in drawn.items() if len(own) < LEAST]
+    if small or not found:
+        raise InputError(f"each source needs {LEAST} images at least:", (small or ["no images found"]) + faults)
+    return drawn
 
 
 def layouts(values: np.ndarray, seed: int) -> dict[str, np.ndarray]:
@@ -57,12 +62,11 @@ def layouts(values: np.ndarray, seed: int) -> dict[str, np.ndarray]:
 def statistics(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean image, standard deviation image (128, 256), and mean radial spectrum (64,), in one pass over the files."""
     total, squares, spectrum = np.zeros(TILE[::-1]), np.zeros(TILE[::-1]), np.zeros(RINGS)
-    for start in range(0, len(paths), features.BATCH):
-        for image in features.read_all(paths[start : start + features.BATCH]):
-            pixels = np.asarray(image.resize(TILE, Image.Resampling.BOX), dtype=np.float64)
-            total += pixels
-            squares += pixels**2
-            spectrum += radial_spectrum(np.asarray(image, dtype=np.float64), RINGS)
+    for image in features.in_turn(paths):
+        pixels = np.asarray(image.resize(TILE, Image.Resampling.BOX), dtype=np.float64)
+        total += pixels
+        squares += pixels**2
+        spectrum += radial_spectrum(np.asarray(image, dtype=np.float64), RINGS)
     mean = total / len(paths)
     return mean, np.sqrt(np.clip(squares / len(paths) - mean**2, 0, None)), spectrum / len(paths)
 
@@ -93,8 +97,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     features.add_arguments(parser)
 
 
-def run(args: argparse.Namespace) -> None:
-    sets = by_source(args.sets, args.most, args.seed)
+def run(args: argparse.Namespace) -> int:
+    faults: list[str] = []
+    sets = by_source(args.sets, args.most, args.seed, faults)
     output_folder(args.out)
     paths = [path for own in sets.values() for path in own]
     labels = np.array([source for source, own in sets.items() for _ in own])
@@ -106,12 +111,18 @@ def run(args: argparse.Namespace) -> None:
     measured = {source: statistics(own) for source, own in sets.items()}
     _draw_means(args.out / "means.png", measured)
     _draw_spectra(args.out / "spectra.svg", measured)
-    sheet(sets, args.columns).save(args.out / "sheet.png")
+    save_picture(args.out / "sheet.png", sheet(sets, args.columns))
     print(f"{args.out}: maps.svg, means.png, spectra.svg and sheet.png of {', '.join(sets)}")
+    return left_out(faults)
 
 
 def _axes(figure: Figure, rows: int, columns: int) -> list[Axes]:
     return list(np.atleast_1d(figure.subplots(rows, columns)).ravel())
+
+
+def _save(path: Path, figure: Figure) -> None:
+    with atomic(path) as part:
+        figure.savefig(part, dpi=150)
 
 
 def _draw_maps(path: Path, maps: dict[str, np.ndarray], labels: np.ndarray, space: str) -> None:
@@ -122,7 +133,7 @@ def _draw_maps(path: Path, maps: dict[str, np.ndarray], labels: np.ndarray, spac
             axes.scatter(across, up, s=8, alpha=0.7, label=source)
         axes.set(title=f"{name} of the {space} features", xticks=[], yticks=[])
     axes.legend(fontsize="small")
-    figure.savefig(path)
+    _save(path, figure)
 
 
 def _draw_means(path: Path, measured: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
@@ -133,7 +144,7 @@ def _draw_means(path: Path, measured: dict[str, tuple[np.ndarray, np.ndarray, np
         shown = axes.imshow(image, cmap="gray", vmin=0, vmax=(255, 90)[number % 2])
         axes.set(title=f"{source}: {('mean', 'standard deviation')[number % 2]}", xticks=[], yticks=[])
         figure.colorbar(shown, ax=axes, label="grey level")
-    figure.savefig(path, dpi=150)
+    _save(path, figure)
 
 
 def _draw_spectra(path: Path, measured: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
@@ -143,4 +154,4 @@ def _draw_spectra(path: Path, measured: dict[str, tuple[np.ndarray, np.ndarray, 
         axes.semilogy((np.arange(RINGS) + 0.5) / (2 * RINGS), spectrum, label=source)
     axes.set(xlabel="spatial frequency (cycles per px)", ylabel="mean power")
     axes.legend(fontsize="small")
-    figure.savefig(path)
+    _save(path, figure)

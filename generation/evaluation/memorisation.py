@@ -21,11 +21,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from generation import corpus, duplicates, radiographs
-from generation.arguments import bar, whole
+from generation.arguments import bar, left_out, whole
 from generation.errors import InputError
 from generation.evaluation import features
 from generation.evaluation.distances import nearest
-from generation.files import output_folder
+from generation.files import atomic, output_folder, save_picture, save_text
 from generation.mixing import candidates
 
 PERCENTILE = 0.05
@@ -76,10 +76,10 @@ def share_beyond(synthetic: np.ndarray, reference: np.ndarray, seed: int = 0) ->
 
 def distinct(paths: Sequence[Path], others: Sequence[Path] = ()) -> tuple[list[int], list[duplicates.Signature]]:
     """Which of `paths` to keep so that no two, nor any of `others`, are near-duplicates; and their signatures."""
-    signatures = [duplicates.signature(image) for image in features.read_all([*paths, *others])]
+    signatures = [duplicates.signature(image) for image in features.in_turn([*paths, *others])]
     own = duplicates.groups([*signatures[len(paths) :], *signatures[: len(paths)]])[len(others) :]
     taken = set(duplicates.groups(signatures[len(paths) :])) if others else set()
-    first = [n for n, group in enumerate(own) if group not in taken and group not in set(own[:n])]
+    first = [int(n) for n in np.sort(np.unique(own, return_index=True)[1]) if own[n] not in taken]
     return first, [signatures[n] for n in first]
 
 
@@ -108,9 +108,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     features.add_arguments(parser)
 
 
-def run(args: argparse.Namespace) -> None:
-    synthetic = [one.path for one in candidates(args.synthetic, "synthetic")]
-    training, held_out = _real(args.training, args.held_out)
+def run(args: argparse.Namespace) -> int:
+    faults: list[str] = []
+    synthetic = radiographs.readable([one.path for one in candidates(args.synthetic, "synthetic")], faults)
+    training, held_out = (radiographs.readable(paths, faults) for paths in _real(args.training, args.held_out))
     kept, known = distinct(training)
     training = [training[n] for n in kept]
     unseen, _ = distinct(held_out, training)
@@ -118,17 +119,18 @@ def run(args: argparse.Namespace) -> None:
     sets = {"synthetic": synthetic, "training": training, **({"held-out": held_out} if held_out else {})}
     small = [f"{name}: {len(paths)} distinct images" for name, paths in sets.items() if len(paths) < LEAST]
     if small:
-        raise InputError(f"each set needs {LEAST} images at least:", small)
+        raise InputError(f"each set needs {LEAST} images at least:", small + faults)
     output_folder(args.out)
     spaces = features.chosen(args, training, args.out / "embedding.safetensors")
     found = _found(spaces, sets, args.out)
     leading = spaces[-1].name
-    signatures = [duplicates.signature(image) for image in features.read_all(synthetic)]
+    signatures = [duplicates.signature(image) for image in features.in_turn(synthetic)]
     copies = {i: (j, alike) for i, j, alike in sorted(duplicates.pairs(signatures, known), key=lambda pair: pair[2])}
     summary = {
         "format": 1,
         "images": {name: len(paths) for name, paths in sets.items()},
         "reference": "held-out to training" if held_out else "training to other training images",
+        "unreadable": faults,
         "leading": leading,
         "spaces": {name: share_beyond(own.distance, reference, args.seed) for name, (own, reference) in found.items()},
         "copies": [
@@ -136,22 +138,20 @@ def run(args: argparse.Namespace) -> None:
             for i, (j, alike) in sorted(copies.items())
         ],
     }
-    (args.out / "neighbours.json").write_text(
-        json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    save_text(args.out / "neighbours.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     own, reference = found[leading]
     threshold = float(np.quantile(reference, PERCENTILE))
     _write_table(args.out / "neighbours.csv", synthetic, training, own, threshold, copies)
     order = sorted(range(len(synthetic)), key=lambda n: (n not in copies, own.distance[n]))[: args.plate]
-    _plate(
-        [(synthetic[n], training[copies[n][0] if n in copies else own.number[n]], own.distance[n]) for n in order]
-    ).save(args.out / "plate.png")
+    pairs = [(synthetic[n], training[copies[n][0] if n in copies else own.number[n]], own.distance[n]) for n in order]
+    save_picture(args.out / "plate.png", _plate(pairs))
     for name, share in summary["spaces"].items():  # type: ignore[attr-defined]
         low, high = share["ci"]
         print(
             f"{name}: {share['share']:.1%} [{low:.1%}, {high:.1%}] below the reference's 5th percentile; expected 5 %"
         )
     print(f"{len(copies)} of {len(synthetic)} synthetic images copy a training image; see {args.out / 'plate.png'}")
+    return left_out(faults)
 
 
 def _real(training: Path, held_out: Path | None) -> tuple[list[Path], list[Path]]:
@@ -195,7 +195,7 @@ def _found(spaces, sets: dict[str, list[Path]], out: Path) -> dict[str, tuple[Ne
 
 
 def _write_table(path: Path, synthetic, training, own: Neighbours, threshold: float, copies: dict) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(["synthetic", "nearest_training", "distance", "mirrored", "beyond", "copy_of", "correlation"])
         for n, file in enumerate(synthetic):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from accelerate import PartialState
 from tqdm import tqdm
 
 from generation import devices, radiographs, runs
-from generation.arguments import whole
+from generation.arguments import left_out, whole
 from generation.errors import InputError
 from generation.files import sha256
 from generation.superresolution import checkpoints
@@ -69,10 +68,8 @@ def run(args: argparse.Namespace) -> int:
 
     mine = list(zip(files, targets, strict=True))[state.process_index :: state.num_processes]
     faults = _fill([pair for pair in mine if not pair[1].is_file()], upscaled, args.batch, state)
-    for fault in faults:
-        print(f"left out: {fault}", file=sys.stderr)
     print(f"{len(mine) - len(faults)} of {len(mine)} images in {args.out}, {len(faults)} left out")
-    return 1 if faults else 0
+    return left_out(faults)
 
 
 def _targets(files: list[Path], folder: Path) -> list[Path]:

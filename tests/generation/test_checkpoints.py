@@ -150,3 +150,14 @@ def test_a_network_answers_for_its_source_and_for_any():
 def test_a_network_that_cannot_be_built_is_refused(change, complaint):
     with pytest.raises(ValueError, match=complaint):
         RecommendedUNet(**SMALL | change)
+
+
+def test_weights_that_are_not_numbers_are_refused_by_name(tmp_path):
+    network = RecommendedUNet(**SMALL)
+    with torch.no_grad():
+        network.unet.conv_in.bias[1] = torch.nan
+    write_safetensors(
+        tmp_path / "model.safetensors", network, {"stage": "diffusion", "design": "recommended", "config": SMALL}
+    )
+    with pytest.raises(InputError, match=r"unet\.conv_in\.bias: has values that are not numbers"):
+        diffusion.load(tmp_path)

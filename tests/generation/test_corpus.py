@@ -1,5 +1,7 @@
 import hashlib
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -80,11 +82,11 @@ def test_other_settings_do_not_mix_into_a_begun_corpus(source, tmp_path):
 def test_files_that_cannot_be_used_are_listed_and_the_rest_is_prepared(source, tmp_path, capsys):
     (source / "ADLD/broken.png").write_bytes(b"\x89PNG nothing")
     Image.fromarray(np.zeros((40, 300), np.uint8)).save(source / "ADLD/narrow.png")
-    assert main(["corpus", "--source", str(source), "--out", str(tmp_path / "out"), "--margins", "0,200,0,0"]) == 0
+    assert main(["corpus", "--source", str(source), "--out", str(tmp_path / "out"), "--margins", "0,200,0,0"]) == 1
     summary = json.loads((tmp_path / "out/corpus.json").read_text())
     assert summary["images"] == 5
     assert len(summary["unusable"]) == 2
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert "broken.png: not readable as a radiograph" in said
     assert "narrow.png: margins" in said
 
@@ -108,3 +110,18 @@ def test_no_group_is_ever_split_and_the_shares_come_near(labels, seed):
     for group in np.unique(groups):
         assert len(set(splits[groups == group])) == 1
     assert abs((splits == "train").sum() - 0.8 * len(groups)) <= np.bincount(groups).max()
+
+
+def test_a_full_disk_stops_it_in_words_and_it_goes_on_when_there_is_room(source, tmp_path):
+    script = (
+        "import resource, sys; from generation.__main__ import main;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, -1)); sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ["corpus", "--source", str(source), "--out", str(tmp_path / "out"), "--workers", "1"]
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"{tmp_path}/out/hr/ADLD-00001.png cannot be written: File too large\n",
+    )
+    assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["done.jsonl"]
+    assert main(arguments) == 0

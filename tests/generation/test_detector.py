@@ -75,8 +75,10 @@ def detect(folder, *options) -> int:
     return main(["detect", *sets, "--small", "--epochs", "2", *options])
 
 
-def test_it_answers_a_pool_as_one_more_reader_without_having_seen_it(folder):
-    assert detect(folder, "--pool", str(folder / "pool")) == 0
+def test_it_answers_a_pool_as_one_more_reader_without_having_seen_it(folder, capsys):
+    (folder / "real/broken.png").write_bytes(b"no picture")
+    assert detect(folder, "--pool", str(folder / "pool")) == 1
+    assert "broken.png: not readable as a radiograph" in capsys.readouterr().err
     summary = json.loads((folder / "out/detector.json").read_text())
     assert summary["images"]["left out as versions of pool images"] == 1
     assert summary["images"]["training"] + summary["images"]["test"] == 35

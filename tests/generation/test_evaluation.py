@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -58,7 +60,7 @@ def test_published_synthetic_images_are_told_from_phantoms_in_words(folder, shar
     assert "radiomic.coverage: 0 " in said
 
 
-def test_small_missing_and_corrupt_sets_are_refused(folder, capsys):
+def test_small_and_missing_sets_are_refused(folder, capsys):
     (folder / "few").mkdir()
     for number in range(3):
         Image.new("L", (64, 32)).save(folder / f"few/{number}.png")
@@ -66,12 +68,6 @@ def test_small_missing_and_corrupt_sets_are_refused(folder, capsys):
     assert "few: 3 images" in capsys.readouterr().err
     assert evaluate(folder, synthetic=("nowhere",)) == 2
     assert "nowhere: no such folder" in capsys.readouterr().err
-    (folder / "sound/1.png").write_bytes(b"x")
-    (folder / "sound/7.png").write_bytes(b"y")
-    assert evaluate(folder, "--steps", "0", synthetic=("sound",)) == 2
-    said = capsys.readouterr().err
-    assert "1.png: not readable" in said
-    assert "7.png: not readable" in said
 
 
 def test_the_interval_is_as_wide_as_the_measures_standard_error():
@@ -176,3 +172,34 @@ def test_features_keep_their_order_whatever_their_batch(tmp_path, sound_phantoms
     parts = features.extract([features.radiomic()], paths, tmp_path / "parts")["radiomic"]
     assert isinstance(parts, np.memmap)
     assert np.array_equal(whole, parts)
+
+
+def test_a_corrupt_image_among_many_is_named_and_left_out(folder, capsys):
+    whole = (folder / "real/3.png").read_bytes()
+    (folder / "real/cut.png").write_bytes(whole[: len(whole) // 2])
+    assert evaluate(folder, "--steps", "0", synthetic=("sound",)) == 1
+    assert "left out: " in (said := capsys.readouterr().err)
+    assert "cut.png: not readable as a radiograph" in said
+    summary = json.loads((folder / "out/evaluation.json").read_text())
+    assert summary["images"]["real"] == {"real": 24}
+    assert len(summary["unreadable"]) == 1
+
+
+def test_training_the_embedding_holds_few_images_at_a_time(folder, monkeypatch):
+    held = []
+    read = features.read_all
+    monkeypatch.setattr(features, "read_all", lambda paths: held.append(len(paths)) or read(paths))
+    monkeypatch.setattr(features, "BATCH", 5)
+    features.embedding(sorted((folder / "real").iterdir()), 1, 0, folder / "embedding.safetensors")
+    assert held == [5, 5, 5, 5, 4]
+
+
+def test_a_disk_without_room_for_the_features_is_told_in_words(folder):
+    script = (
+        "import resource, sys; from generation.__main__ import main;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); sys.exit(main(sys.argv[1:]))"
+    )
+    sets = ["--real", folder / "real", "--synthetic", folder / "sound", "--out", folder / "out", "--steps", "0"]
+    done = subprocess.run([sys.executable, "-c", script, "evaluate", *sets], capture_output=True, text=True)
+    assert (done.returncode, "File too large" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+    assert list((folder / "out").iterdir()) == []

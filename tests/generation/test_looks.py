@@ -45,10 +45,18 @@ def test_a_wave_is_in_its_own_ring():
 
 
 def test_sources_are_drawn_by_lot_and_small_ones_refused(sets, capsys):
-    some = looks.by_source([sets / "epoch1"], most=5, seed=1)["epoch1"]
+    some = looks.by_source([sets / "epoch1"], most=5, seed=1, faults=[])["epoch1"]
     assert len(set(some)) == 5
-    assert some != looks.by_source([sets / "epoch1"], most=5, seed=2)["epoch1"]
+    assert some != looks.by_source([sets / "epoch1"], most=5, seed=2, faults=[])["epoch1"]
     for path in sorted((sets / "epoch2").iterdir())[2:]:
         path.unlink()
     assert main(["looks", str(sets / "epoch2"), "--out", str(sets / "out")]) == 2
     assert "epoch2: 2 images" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_others_are_shown(sets):
+    (sets / "epoch1/broken.png").write_bytes(b"no picture")
+    faults: list[str] = []
+    assert len(looks.by_source([sets / "epoch1"], most=20, seed=1, faults=faults)["epoch1"]) == 8
+    assert len(faults) == 1
+    assert "broken.png: not readable as a radiograph" in faults[0]

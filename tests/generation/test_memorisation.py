@@ -99,3 +99,13 @@ def test_small_and_missing_sets_are_refused(folder, capsys):
     assert "training: 3 distinct images" in capsys.readouterr().err
     assert run(folder, "--held-out", str(folder / "nowhere")) == 2
     assert "nowhere: no such folder" in capsys.readouterr().err
+
+
+def test_files_that_cannot_be_read_are_named_and_left_out(folder, capsys):
+    for name in ("synthetic", "training", "held-out"):
+        (folder / name / "broken.png").write_bytes(b"no picture")
+    assert run(folder, "--held-out", str(folder / "held-out")) == 1
+    assert capsys.readouterr().err.count("broken.png: not readable as a radiograph") == 3
+    summary = json.loads((folder / "out/neighbours.json").read_text())
+    assert summary["images"] == {"synthetic": 14, "training": 20, "held-out": 14}
+    assert len(summary["unreadable"]) == 3

@@ -129,3 +129,25 @@ def test_a_corrupt_image_and_a_missing_folder_are_named_and_nothing_is_written(f
     assert build(folders, "--count", "4", "4", real=("nowhere",)) == 2
     assert "nowhere: no such folder" in capsys.readouterr().err
     assert not (folders / "pool").exists()
+
+
+def test_an_image_that_cannot_be_read_is_named_and_another_is_drawn(folders, capsys):
+    for path in ("real/large/0.png", "synthetic/10.jpg"):
+        (folders / path).write_bytes(b"no picture")
+    assert build(folders, "--count", "9", "9") == 1
+    said = capsys.readouterr().err
+    assert "left out: " in said
+    assert "0.png: not readable as a radiograph" in said
+    assert "10.jpg: not readable as a radiograph" in said
+    assert pool.read(folders / "pool").manifest["counts"] == {"real": 9, "synthetic": 9, "practice": 0}
+    assert build(folders, "--count", "10", "10", out="more") == 2
+    assert "1 as unreadable" in capsys.readouterr().err
+
+
+def test_a_comparison_without_one_of_its_images_is_refused(folders, capsys):
+    for name in ("ours", "theirs"):
+        shutil.copytree(folders / "synthetic", folders / name)
+    (folders / "ours/12.jpg").write_bytes(b"no picture")
+    assert build(folders, "--comparisons", "10", real=(), synthetic=("ours", "theirs")) == 2
+    assert "12.jpg: not readable" in capsys.readouterr().err
+    assert not (folders / "pool").exists()

@@ -169,3 +169,31 @@ def test_a_folder_that_cannot_be_written_is_named(checkpoint, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert sample("--checkpoint", checkpoint, "--out", tmp_path / "file" / "out") == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch to itself
+def test_a_missing_compiler_is_told_in_one_sentence(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    config = {"widths": [8, 8], "size": [8, 16]}
+    about = {"stage": "diffusion", "design": "published", "config": config}
+    write_safetensors(tmp_path / "run" / "model.safetensors", PanoDiffUNet(**config), about)
+    arguments = ("--checkpoint", tmp_path / "run", "--steps", 1, "--count", 1, "--out", tmp_path / "out")
+    with torch._inductor.config.patch({"cpp.cxx": (None, "no-such-compiler")}):
+        assert sample(*arguments, "--compile") == 2
+    *_, said = capsys.readouterr().err.strip().splitlines()
+    assert "cannot be compiled (InvalidCxxCompiler: No working C++ compiler found" in said
+    assert "compiling needs a C++ compiler (g++, clang++, or what CXX names)" in said
+    assert not images(tmp_path / "out")
+
+
+def test_a_network_that_gives_no_numbers_makes_no_black_images(tmp_path, capsys, checkpoint):
+    network = RecommendedUNet(**CONFIG)
+    with torch.no_grad():
+        network.unet.conv_out.bias.fill_(3e38)
+        network.unet.conv_out.weight.fill_(3e38)
+    about = {"stage": "diffusion", "design": "recommended", "config": CONFIG}
+    write_safetensors(tmp_path / "wild" / "model.safetensors", network, about)
+    arguments = ("--checkpoint", tmp_path / "wild", "--steps", 2, "--count", 1, "--out", tmp_path / "out")
+    assert sample(*arguments, "--precision", "fp32") == 2
+    assert "00000.png: the network's picture has pixels that are not numbers" in capsys.readouterr().err
+    assert not images(tmp_path / "out")
