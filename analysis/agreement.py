@@ -100,7 +100,8 @@ def fleiss_kappa(ratings: ArrayLike, categories: Sequence[float] | None = None) 
     se_null = _fleiss_null_se(table.counts)
     ac1 = _chance_corrected(table, np.eye(table.categories.size), "gwet", "Gwet's AC1").value
     extra = estimate.extra | {"se_null": se_null, "by_category": _by_category(table)}
-    return _named_paradox(_tested(estimate, se_null, extra), ac1)
+    shares = (table.counts / table.counts.sum(axis=1, keepdims=True)).mean(axis=0)
+    return _named_paradox(_tested(estimate, se_null, extra), ac1, shares)
 
 
 def gwet_ac1(ratings: ArrayLike, categories: Sequence[float] | None = None) -> Estimate:
@@ -235,7 +236,7 @@ def cohen_kappa(
         estimate = _tested(estimate, se_null, extra)
     if weights != "identity":
         return estimate
-    return _named_paradox(estimate, _chance_corrected(table, credit, "gwet", "").value)
+    return _named_paradox(estimate, _chance_corrected(table, credit, "gwet", "").value, (rows + columns) / 2)
 
 
 def _chance_corrected(table: Table, weights: Floats, chance: str, name: str) -> Estimate:
@@ -338,15 +339,15 @@ def _tested(estimate: Estimate, se_null: float, extra: dict) -> Estimate:
     return replace(estimate, p=tails.normal_p(z), method=method, extra=extra | {"z": z})
 
 
-def _named_paradox(estimate: Estimate, ac1: float | None) -> Estimate:
-    """Add `paradox` in words where readings agree, kappa is low and AC1 is not: one category is rare."""
+def _named_paradox(estimate: Estimate, ac1: float | None, shares: Floats) -> Estimate:
+    """Add `paradox` in words where readings agree, kappa is low and AC1 is not: one category has the most `shares`."""
     agreed, kappa = estimate.extra["agreement"], estimate.value
     if ac1 is None or kappa is None:
         return estimate
     if agreed < PARADOX_AGREEMENT or kappa >= PARADOX_KAPPA or ac1 - kappa < PARADOX_GAP:
         return estimate
     words = (
-        f"prevalence paradox: {agreed:.0%} of paired readings agree, yet kappa is {kappa:.2f} because nearly all "
-        f"readings fall in one category; Gwet's AC1 is {ac1:.2f}"
+        f"prevalence paradox: {agreed:.0%} of paired readings agree, yet kappa is {kappa:.2f}, because "
+        f"{shares.max():.0%} of readings fall in one category; Gwet's AC1 is {ac1:.2f}"
     )
     return replace(estimate, extra=estimate.extra | {"paradox": words})

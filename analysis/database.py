@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from analysis.responses import COLUMNS, BadResponses, Responses, as_responses, checked, refuse
+from analysis.responses import COLUMNS, BadResponses, Responses, as_responses, checked
+from analysis.tabular import refuse
 
 
 def load_database(url: str, study: str) -> Responses:

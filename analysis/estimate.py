@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -23,6 +24,11 @@ class Estimate:
     df: float | None = None
     reason: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # No data has the probability 0: what is less than a float can hold is written as the least it can.
+        if self.p == 0:
+            object.__setattr__(self, "p", sys.float_info.min)
 
     def __getattr__(self, name: str) -> Any:
         # Figures of one method (se_null, variance, ...) read like attributes.

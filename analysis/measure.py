@@ -88,9 +88,16 @@ def measure(responses: Responses, settings: Settings, progress: Progress = silen
     results["groups"] = panel.groups(levels, truth, labels, settings.unsure, settings.bootstrap, settings.seed)
     years = responses.study.get("years", {})
     results["experience"] = panel.experience(results["readers"], years, settings.unsure, settings.seed)
-    results["tests"] = panel.tests(results["readers"], settings.unsure, settings.margin, settings.seed)
+    results["tests"] = panel.tests(
+        results["readers"],
+        results["overall"]["accuracy"][settings.unsure],
+        settings.unsure,
+        settings.margin,
+        settings.seed,
+    )
     progress(0.8, "cases, order and time")
     results |= course.cases(responses, levels, truth)
+    results["detector"] = course.detector(responses, levels, truth)
     results["order"] = course.order(responses, settings.unsure)
     results["timing"] = course.times(responses, settings.unsure)
     results["repeats"] = course.repeats(responses)
@@ -175,7 +182,7 @@ def limitations(responses: Responses, results: dict[str, Any]) -> dict[str, Any]
         "unanswered": max(0, about["expected"] - about["answers"]),
         "unfinished_readers": sum(r["n"] < responses.asked for r in results["readers"].values()),
         "late": int(answered["late"].sum()),
-        "late_share": float(answered["late"].mean()) if len(answered) else None,
+        "late_share": float(answered["late"].mean()) if answered["late"].notna().any() else None,
         "one_order": readers > 1 and len(orders) > 0 and int(orders.max()) == 1,
         "constant_readers": sum(
             max(map(sum, zip(*r["levels"].values(), strict=True))) == r["n"] for r in results["readers"].values()

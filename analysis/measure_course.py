@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,11 +115,12 @@ def _effect(name: str, base: str) -> str:
 def cases(responses: Responses, levels: Levels, truth: Truth) -> dict[str, Any]:
     """Every case: what was said of it, by whom, its majority, its difficulty on the Rasch scale; which were hardest.
 
-    `hardest` are places in `cases`; `plates` names the cases that show each category best.
+    `abilities` are the readers', on the same scale; `hardest` are places in `cases`; `plates` names the cases that
+    show each category best.
     """
     sources = dict(zip(responses.table["case"], responses.table["source"], strict=True))
     right = np.array([scoring.credits(row, truth, "excluded") for row in levels])
-    difficulties = rasch.fit(right).difficulties
+    fitted = rasch.fit(right)
     summaries = case_room.summarise(levels, truth, responses.case_names)
     place = {name: i for i, name in enumerate(responses.case_names)}
     said = (
@@ -127,7 +129,7 @@ def cases(responses: Responses, levels: Levels, truth: Truth) -> dict[str, Any]:
     )
     listed = [
         summary.as_dict() | {"source": sources[summary.case] or None, "difficulty": difficulty, "levels": of_case}
-        for summary, difficulty, of_case in zip(summaries, difficulties, said, strict=True)
+        for summary, difficulty, of_case in zip(summaries, fitted.difficulties, said, strict=True)
     ]
     synthetic = sorted(
         (one for one in summaries if one.truth == "synthetic" and one.read), key=lambda one: (one.mean_level, one.case)
@@ -135,6 +137,7 @@ def cases(responses: Responses, levels: Levels, truth: Truth) -> dict[str, Any]:
     categories = case_room.by_category(summaries)
     return {
         "cases": listed,
+        "abilities": dict(zip(responses.readers, fitted.abilities, strict=True)),
         "hardest": [place[one.case] for one in case_room.hardest(summaries)],
         "plates": {
             "by_category": categories,
@@ -144,6 +147,14 @@ def cases(responses: Responses, levels: Levels, truth: Truth) -> dict[str, Any]:
             "least_convincing": [one.case for one in synthetic[::-1][:SHOWN]],
         },
     }
+
+
+def detector(responses: Responses, levels: Levels, truth: Truth) -> dict[str, Any]:
+    """How the readers' levels go with a detector's scores, within each class; empty without a detector."""
+    if not responses.detector:
+        return {}
+    scores = [responses.detector.get(case, math.nan) for case in responses.case_names]
+    return dict(case_room.link_to_detector(levels, truth, scores))
 
 
 def _scored(responses: Responses) -> tuple[pd.DataFrame, int]:

@@ -41,10 +41,11 @@ def overall(levels: Levels, truth: Truth, lead: str, bootstrap: int, seed: int) 
     auc = _cut(mrmc.obuchowski_rockette(levels, truth))
     methods: list[dict[str, Any]] = []
     for name, scores, first in (("auc", levels, auc), ("accuracy", credits[lead], accuracy[lead])):
+        # The covariances of means of credits are the same by all three.
+        others = ("delong", "unbiased") if name == "auc" else ()
         found = [
             (first, BOTH),
-            (mrmc.obuchowski_rockette(scores, truth, "delong", endpoint=name), BOTH),
-            (mrmc.obuchowski_rockette(scores, truth, "unbiased", endpoint=name), BOTH),
+            *((mrmc.obuchowski_rockette(scores, truth, other), BOTH) for other in others),
             (mrmc.ustatistics(scores, truth, endpoint=name), BOTH),
             (resampling.crossed_limit(scores, truth, endpoint=name), BOTH),
             (resampling.crossed_bootstrap(levels, truth, name, bootstrap, seed, rule=lead), BOTH),
@@ -132,8 +133,11 @@ def experience(readers: Mapping[str, Any], years: Mapping[str, float], lead: str
     ]
 
 
-def tests(readers: Mapping[str, Any], lead: str, margin: float, seed: int) -> list[dict[str, Any]]:
-    """Tests against chance, each with its question; those of every single reader are corrected for their number."""
+def tests(readers: Mapping[str, Any], mean: Estimate, lead: str, margin: float, seed: int) -> list[dict[str, Any]]:
+    """Tests against chance, each with its question; those of every single reader are corrected for their number.
+
+    `mean` is the mean accuracy over readers and cases.
+    """
     accuracy = _column(reader["accuracy"][lead] for reader in readers.values())
     auc = _column(reader["auc"] for reader in readers.values())
     hits, false_alarms = (
@@ -144,18 +148,23 @@ def tests(readers: Mapping[str, Any], lead: str, margin: float, seed: int) -> li
         "would other readers be better than chance, on these cases?",
         "call synthetic cases synthetic more often",
     )
-    equal = f"would other readers be within {margin:g} of chance, on these cases?"
+    equal = f"would other readers be within {margin:g} of chance, on"
     found = [
         _test(f"mean {name}", question, estimate)
         for name, question, estimates in (
             ("accuracy", chance, _over_readers(accuracy, 0.5, seed)),
             ("AUC", chance, _over_readers(auc, 0.5, seed)),
             (
-                "sensitivity less false-positive rate, unsure left out",
+                "sensitivity less 1 − specificity, unsure left out",
                 f"would other readers {more} than real ones?",
                 _over_readers(hits - false_alarms, 0, seed),
             ),
-            ("accuracy, equivalence", equal, [proportions.mean_equivalence(accuracy, 0.5, margin)]),
+            (
+                "accuracy, equivalence",
+                f"{equal} these cases?",
+                [proportions.mean_equivalence(accuracy, 0.5, margin)],
+            ),
+            ("accuracy, equivalence", f"{equal} other cases?", [mrmc.equivalence(mean, 0.5, margin)]),
         )
         for estimate in estimates
     ]
@@ -166,11 +175,18 @@ def tests(readers: Mapping[str, Any], lead: str, margin: float, seed: int) -> li
         for name, reader in readers.items()
     }
     corrected = multiplicity.adjust({"each reader's AUC": {name: test["p"] for name, test in each.items()}})
-    return found + [each[row.name] | {"family": row.family, "holm": row.holm} for row in corrected]
+    return found + [
+        each[row.name] | {"family": row.family, "holm": row.holm, "benjamini_hochberg": row.benjamini_hochberg}
+        for row in corrected
+    ]
 
 
 def _over_readers(values: Levels, null: float, seed: int) -> list[Estimate]:
-    return [reader_tests.t_test(values, null), reader_tests.signed_rank(values, null, seed)]
+    return [
+        reader_tests.t_test(values, null),
+        reader_tests.signed_rank(values, null, seed),
+        reader_tests.sign_flip(values, null, seed),
+    ]
 
 
 def _column(estimates: Iterable[Estimate]) -> Levels:
@@ -181,6 +197,7 @@ def _test(name: str, question: str, estimate: Estimate) -> dict[str, Any]:
     """One line of the list of tests, every field of it there."""
     kept = {field: estimate.extra.get(field) for field in ("statistic", "smallest_p")}
     line = {"name": name, "question": question, "p": None, "df": None, "holm": None}
+    line["benjamini_hochberg"] = None
     return line | {key: value for key, value in estimate.as_dict().items() if key not in estimate.extra} | kept
 
 

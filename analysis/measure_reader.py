@@ -61,7 +61,7 @@ def reader(levels: Levels, truth: Truth, late: Levels, group: str, lead: str, ma
         "roc": curve(levels, truth),
         "dprime": found.dprime,
         "criterion": found.criterion,
-        "detection": found.as_dict(),
+        "detection": {"value": found.dprime} | found.as_dict(),
         "calibration": calibration.brier(calibration.probabilities(levels), truth),
         "certainty": calibration.certainty_test(levels, truth),
     }

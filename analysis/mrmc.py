@@ -91,6 +91,34 @@ def obuchowski_rockette(
     return _several(value, _unbiased(table) if table else _gram(influence), readers, cases, name, extra)
 
 
+def equivalence(found: Estimate, target: float, margin: float) -> Estimate:
+    """Two one-sided t tests (TOST) that a mean figure lies within `margin` of `target`.
+
+    `found` is from `obuchowski_rockette` or `ustatistics`, and the test generalises as it does: with se and df of
+    `found` t = (value - target +- margin) / se (normal where `found` has no df); p is the larger of both, `ci` the 90 %
+    interval of the value, inside the margin when p < .05 (Schuirmann 1987, J Pharmacokinet Biopharm 15:657; Chen,
+    Petrick and Sahiner 2012, Acad Radiol 19:1158). Undefined without a standard error. Raises ValueError unless the
+    margin is above 0.
+
+    >>> scores = [[1, 0, 1, 1, 0, 1, 0, 1], [0, 1, 1, 0, 1, 1, 0, 0], [1, 1, 0, 0, 1, 0, 1, 1]]
+    >>> found = obuchowski_rockette(scores, [0, 0, 0, 0, 1, 1, 1, 1], endpoint="accuracy")
+    >>> round(equivalence(found, target=0.5, margin=0.3).p, 3)
+    0.018
+    """
+    if margin <= 0:
+        raise ValueError(f"margin: expected a number above 0, got {margin:g}")
+    name = f"TOST of {target - margin:g} to {target + margin:g}, {found.method.split(', against')[0]}, 90% interval"
+    if found.value is None or not found.se:
+        return undefined(found.reason or "there is no standard error", name, margin=margin)
+    df = math.inf if found.df is None else found.df
+    t_low, t_high = ((found.value - target + side) / found.se for side in (margin, -margin))
+    normal = math.isinf(df)
+    p = max(tails.normal_upper(t) if normal else tails.t_upper(t, df) for t in (t_low, -t_high))
+    half = (tails.normal_quantile(0.90) if normal else tails.t_quantile(0.90, df)) * found.se
+    extra = {"margin": margin, "t_low": t_low, "t_high": t_high}
+    return Estimate(found.value, found.se, (found.value - half, found.value + half), p, name, found.df, extra=extra)
+
+
 def compare_groups(
     scores: ArrayLike,
     truth: ArrayLike,

@@ -96,7 +96,8 @@ def load(arguments: argparse.Namespace) -> Responses:
         responses = load_panodiff(arguments.responses, arguments.labels)
     else:
         responses = load_csv(arguments.responses)
-    return responses.with_groups(arguments.groups) if arguments.groups else responses
+    responses = responses.with_groups(arguments.groups) if arguments.groups else responses
+    return responses.with_detector(arguments.detector) if arguments.detector else responses
 
 
 def parser() -> argparse.ArgumentParser:
@@ -113,8 +114,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--study", metavar="SLUG", help="which study of the database")
     made.add_argument("--labels", metavar="FILE", type=Path, help="the PanoDiff export's image labels")
     made.add_argument(
-        "--groups", metavar="FILE", type=Path, help="a CSV reader,group in place of the responses' groups"
+        "--groups", metavar="FILE", type=Path, help="a CSV reader,group[,years] in place of the responses' groups"
     )
+    made.add_argument("--detector", metavar="FILE", type=Path, help="a CSV case,value: a detector's scores")
     made.add_argument("--pool", metavar="DIR", type=Path, help="the pool folder, for plates of its pictures")
     made.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder to write")
     made.add_argument("--unsure", choices=list(RULES), default="fractional", help="the rule that leads (%(default)s)")

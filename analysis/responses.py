@@ -5,19 +5,20 @@ Every loader hands over `Responses` or raises `BadResponses` with all faults at 
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
+import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.tabular import BadResponses, checksum, finite, read, refuse
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+__all__ = ["BadResponses", "Responses", "load_csv", "load_panodiff", "load_ratings"]
 
 COLUMNS = (
     *("study", "design", "reader", "reader_group", "sitting", "trial", "position", "block", "is_training", "is_repeat"),
@@ -41,14 +42,6 @@ PANODIFF_LEVELS = {
 PANODIFF_TRUTHS = {"real": "real", "fake": "synthetic", "synthetic": "synthetic"}
 
 
-class BadResponses(ValueError):
-    """The responses cannot be used; `faults` says every reason, each with its file and row."""
-
-    def __init__(self, faults: Iterable[str]):
-        self.faults = list(faults)
-        super().__init__("\n".join(self.faults))
-
-
 @dataclass(frozen=True)
 class Responses:
     """One study's answers.
@@ -56,13 +49,14 @@ class Responses:
     `table` has the columns of COLUMNS, one row per trial and case, practice and repeated cases included and marked;
     `truth` is 0 (real) or 1 (synthetic), `level` 1 to 5 or NaN where nothing was answered. `study` says what is
     known of the study, `origin` where the rows came from, with checksums. `cases` maps every case of the pool that
-    is known, answered or not, to its truth.
+    is known, answered or not, to its truth; `detector` cases to a detector's scores, where there is one.
     """
 
     table: pd.DataFrame
     study: dict[str, Any]
     origin: dict[str, Any]
     cases: dict[str, int] = field(default_factory=dict)
+    detector: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def design(self) -> str:
@@ -113,11 +107,12 @@ class Responses:
         return np.array([truth[case] for case in self.case_names], dtype=int)
 
     def with_groups(self, path: str | Path) -> Responses:
-        """The same responses with the groups of a `reader,group` file in place of their own."""
+        """The same responses with the groups of a `reader,group` file in place of their own; `years` too, if given."""
         name = Path(path).name
-        header, rows = _read(path)
+        header, rows = read(path)
         refuse([f"{name}: column {c!r} is missing" for c in ("reader", "group") if c not in header])
         groups: dict[str, str] = {}
+        years: dict[str, float] = {}
         faults = []
         for number, row in rows:
             reader, group = row["reader"].strip(), row["group"].strip()
@@ -126,11 +121,41 @@ class Responses:
             elif reader not in self.readers:
                 faults.append(f"{name}, row {number}: reader {reader!r} is not in the responses")
             groups[reader] = group
+            stated = row.get("years", "").strip()
+            years |= {reader: finite(stated)} if stated else {}
+            if reader in years and not years[reader] >= 0:
+                faults.append(f"{name}, row {number}: years {stated!r}; expected a number of 0 or more, or nothing")
         faults += [f"{name}: reader {r!r} has no row" for r in self.readers if r not in groups]
         refuse(faults)
-        origin = {**self.origin, "files": {**self.origin["files"], name: _checksum(path)}}
         table = self.table.assign(reader_group=self.table["reader"].map(groups))
-        return replace(self, table=table, origin=origin)
+        study = {**self.study, "years": years} if years else self.study
+        return replace(self, table=table, study=study, origin=self._from(path))
+
+    def with_detector(self, path: str | Path) -> Responses:
+        """The same responses with a detector's scores: a CSV `case,value`, higher = more synthetic.
+
+        The `responses.csv` that `python -m generation detect` writes is one. Cases that were not put to readers are
+        passed over; those without a score are counted where the scores are used.
+        """
+        name = Path(path).name
+        header, rows = read(path)
+        refuse([f"{name}: column {c!r} is missing" for c in ("case", "value") if c not in header])
+        scores: dict[str, float] = {}
+        faults = []
+        for number, row in rows:
+            case, value = row["case"].strip(), row["value"].strip()
+            if case in scores:
+                faults.append(f"{name}, row {number}: case {case!r} is listed twice")
+            scores[case] = finite(value)
+            if math.isnan(scores[case]):
+                faults.append(f"{name}, row {number}: value {value!r}; expected a number")
+        refuse(faults)
+        refuse([f"{name}: none of the study's cases is in it"] if not scores.keys() & set(self.case_names) else [])
+        return replace(self, detector=scores, origin=self._from(path))
+
+    def _from(self, path: str | Path) -> dict[str, Any]:
+        """The origin with one more file."""
+        return {**self.origin, "files": {**self.origin["files"], Path(path).name: checksum(path)}}
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
@@ -147,7 +172,7 @@ def load_csv(path: str | Path) -> Responses:
     import pandas as pd
 
     name = Path(path).name
-    header, rows = _read(path)
+    header, rows = read(path)
     if "RealFakeValueSlider" in header:
         raise BadResponses(
             [f"{name}: this is an export of the PanoDiff quiz, which needs its image labels too (--labels)"]
@@ -159,7 +184,7 @@ def load_csv(path: str | Path) -> Responses:
     table = pd.DataFrame([row for _, row in rows]).reindex(columns=COLUMNS, fill_value="")
     places = [f"{name}, row {number}" for number, _ in rows]
     table = checked(table.fillna(""), places, name)
-    return as_responses(table, {"kind": "csv", "files": {name: _checksum(path)}}, title=Path(path).stem)
+    return as_responses(table, {"kind": "csv", "files": {name: checksum(path)}}, title=Path(path).stem)
 
 
 def load_panodiff(responses: str | Path, labels: str | Path) -> Responses:
@@ -174,8 +199,8 @@ def load_panodiff(responses: str | Path, labels: str | Path) -> Responses:
     import pandas as pd
 
     answers, truths = Path(responses).name, Path(labels).name
-    header, rows = _read(responses)
-    label_header, label_rows = _read(labels)
+    header, rows = read(responses)
+    label_header, label_rows = read(labels)
     refuse(
         [f"{answers}: column {c!r} is missing" for c in ("User Name", "File", "RealFakeValueSlider") if c not in header]
         + [f"{truths}: column {c!r} is missing" for c in ("Filename", "Label") if c not in label_header]
@@ -214,7 +239,7 @@ def load_panodiff(responses: str | Path, labels: str | Path) -> Responses:
     except BadResponses as bad:
         faults += bad.faults
     refuse(faults)
-    files = {answers: _checksum(responses), truths: _checksum(labels)}
+    files = {answers: checksum(responses), truths: checksum(labels)}
     loaded = as_responses(table, {"kind": "panodiff", "files": files}, title="PanoDiff export")
     return replace(loaded, cases={case: int(t == "synthetic") for case, t in truth.items()})
 
@@ -228,7 +253,7 @@ def load_ratings(path: str | Path, title: str = "") -> Responses:
     import pandas as pd
 
     name = Path(path).name
-    header, rows = _read(path)
+    header, rows = read(path)
     refuse([f"{name}: column {c!r} is missing" for c in ("case", "truth") if c not in header])
     readers = [column for column in header if column not in ("case", "truth")]
     records = [
@@ -240,38 +265,12 @@ def load_ratings(path: str | Path, title: str = "") -> Responses:
     places = [f"{name}, row {number}, column {reader}" for reader in readers for number, _ in rows]
     refuse([f"{name}: there is not one rating in it"] if not records else [])
     table = checked(pd.DataFrame(records).reindex(columns=COLUMNS, fill_value=""), places, name)
-    return as_responses(table, {"kind": "ratings", "files": {name: _checksum(path)}}, title or Path(path).stem)
-
-
-def _read(path: str | Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Header and rows of a CSV, each with its row number as a spreadsheet shows it; comma, semicolon or tab."""
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadResponses([f"{path.name}: not UTF-8 text (byte {error.start}); save it as CSV UTF-8"]) from None
-    except OSError as error:
-        raise BadResponses([f"{path}: cannot be read: {error.strerror}"]) from None
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    table = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    if not table:
-        raise BadResponses([f"{path.name}: the file is empty"])
-    header = [column.strip() for column in table[0]]
-    numbered = [(number, row) for number, row in enumerate(table[1:], start=2) if any(row)]
-    refuse(
-        [f"{path.name}: column {c!r} is there twice" for c in dict.fromkeys(header) if header.count(c) > 1]
-        + [
-            f"{path.name}, row {number}: {len(row)} fields where the header has {len(header)}"
-            for number, row in numbered
-            if len(row) != len(header)
-        ]
-    )
-    return header, [(number, dict(zip(header, row, strict=True))) for number, row in numbered]
+    return as_responses(table, {"kind": "ratings", "files": {name: checksum(path)}}, title or Path(path).stem)
 
 
 def checked(table: pd.DataFrame, places: list[str], name: str) -> pd.DataFrame:
     """The table with typed columns, or every fault of it."""
+    import numpy as np
     import pandas as pd
 
     faults: list[tuple[int, str]] = []
@@ -300,6 +299,9 @@ def checked(table: pd.DataFrame, places: list[str], name: str) -> pd.DataFrame:
 
     typed = table.assign(**numbers, level=pd.to_numeric(table["level"], errors="coerce"))
     typed = typed.assign(**{c: table[c].str.lower().map(FLAGS).fillna(False).astype(bool) for c in FLAG_COLUMNS})
+    # What nobody recorded is not known; it is not "no".
+    unknown = {c: np.full(len(table), np.nan) for c in ("late", "windowed") if (table[c] == "").all()}
+    typed = typed.assign(**unknown)
     typed["truth"] = (table["truth"] == "synthetic").astype(int)
     typed["superseded"] = typed["sitting"] < typed.groupby("reader")["sitting"].transform("max")
     faults += _contradictions(typed[table["truth"].isin(["real", "synthetic"])], places)
@@ -347,12 +349,3 @@ def _progress(text: str, total: int) -> str:
     """The position that a text such as `Progress: 89.055%` stands for, counted from 1; empty where it has none."""
     match = re.search(r"([\d.]+)\s*%", text)
     return str(round(float(match[1]) / 100 * total)) if match else ""
-
-
-def _checksum(path: str | Path) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def refuse(faults: list[str]) -> None:
-    if faults:
-        raise BadResponses(faults)

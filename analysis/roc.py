@@ -84,9 +84,9 @@ def auc(scores: ArrayLike, truth: ArrayLike) -> Estimate:
     se = math.sqrt(parts.synthetic.var(ddof=1) / parts.synthetic.size + parts.real.var(ddof=1) / parts.real.size)
     if se < 1e-12:
         return _without_spread(value, parts, extra)
-    half = tails.normal_quantile(0.95) * se
+    half, z = tails.normal_quantile(0.95) * se, (value - 0.5) / se
     ci = max(0.0, value - half), min(1.0, value + half)
-    return Estimate(value, se, ci, tails.normal_p((value - 0.5) / se), DELONG, extra=extra)
+    return Estimate(value, se, ci, tails.normal_p(z), DELONG, extra=extra | {"statistic": z})
 
 
 def compare(scores_a: ArrayLike, scores_b: ArrayLike, truth: ArrayLike) -> Estimate:

@@ -95,6 +95,9 @@ def late_shares(responses: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
     0.25
     """
     t = trials(responses)
+    if "late" not in responses.columns or responses["late"].isna().all():
+        nobody = undefined("it is not known which answers were late")
+        return {"all": {"all": nobody}, "truth": {"real": nobody, "synthetic": nobody}, "reader": {}}
 
     def share(late: NDArray[np.bool_]) -> Estimate:
         return proportions.interval(int(late.sum()), late.size)

@@ -148,6 +148,7 @@ def test_the_prevalence_paradox_is_named():
     kappa = agreement.cohen_kappa(a, b)
     assert kappa.value == pytest.approx(-0.02339181286549608, abs=1e-9)
     assert kappa.paradox.startswith("prevalence paradox: 94%")
+    assert "97% of readings fall in one category" in kappa.paradox
     ratings = list(zip(a, b, strict=True))
     assert agreement.fleiss_kappa(ratings).paradox.startswith("prevalence paradox")
     assert agreement.gwet_ac1(ratings).value == pytest.approx(0.9407763376087177, abs=1e-9)

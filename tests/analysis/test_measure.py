@@ -77,6 +77,28 @@ def test_the_contract_of_the_results_holds(results: dict[str, Any]) -> None:
     assert {"sensitivity", "specificity", "precision", "auc", "dprime", "criterion"} <= set(reader)
 
 
+def test_tests_over_readers_come_with_their_smallest_p_and_those_of_each_reader_with_both_corrections(
+    results: dict[str, Any],
+) -> None:
+    mean = [test for test in results["tests"] if test["name"] == "mean accuracy"]
+    assert [test["smallest_p"] for test in mean] == [None, 0.03125, 0.03125]
+    assert "sign-flip" in mean[2]["method"]
+    each = [test for test in results["tests"] if test.get("family")]
+    assert len(each) == 6
+    for test in each:
+        assert test["p"] / 1.001 < test["benjamini_hochberg"] < test["holm"] * 1.001
+        assert test["statistic"] == pytest.approx(
+            (results["readers"][test["name"][7:]]["auc"]["value"] - 0.5)
+            / results["readers"][test["name"][7:]]["auc"]["se"]
+        )
+
+
+def test_equivalence_to_chance_is_tested_over_readers_and_over_readers_and_cases(results: dict[str, Any]) -> None:
+    found = [test for test in results["tests"] if "equivalence" in test["name"]]
+    assert [test["question"].split(", on ")[1] for test in found] == ["these cases?", "other cases?"]
+    assert all(test["p"] > 0.9 for test in found)
+
+
 def test_agreement_is_told_by_class_group_and_certainty(results: dict[str, Any]) -> None:
     agreement = results["agreement"]
     assert set(agreement["by_class"]) == {"real", "synthetic"}
@@ -91,6 +113,24 @@ def test_a_reader_has_a_smooth_area_and_predictive_values_at_stated_prevalences(
     positive = [row["positive"]["value"] for row in reader["predictive_values"]]
     assert [row["prevalence"] for row in reader["predictive_values"]] == [0.5, 0.1, 0.01]
     assert positive == sorted(positive, reverse=True)
+
+
+def test_readers_are_linked_to_a_detector_within_each_class_where_there_is_one(tmp_path: Path) -> None:
+    example = load_ratings(EXAMPLE)
+    assert measure(example, QUICK)["detector"] == {}
+    levels = example.matrix("level").mean(axis=0)
+    lines = [f"{case},{level}" for case, level in zip(example.case_names, levels, strict=True)]
+    (tmp_path / "d.csv").write_text("\n".join(["case,value", *lines[1:]]))
+    found = measure(example.with_detector(tmp_path / "d.csv"), QUICK)["detector"]
+    assert [found[name]["value"] for name in ("real", "synthetic")] == pytest.approx([1, 1])
+    assert sum(found[name]["left_out"] for name in found) == 1
+
+
+def test_abilities_order_the_published_readers_as_their_accuracy_without_unsure_does(results: dict[str, Any]) -> None:
+    names = list(results["readers"])
+    ability = [results["abilities"][name]["value"] for name in names]
+    accuracy = [results["readers"][name]["accuracy"]["excluded"]["value"] for name in names]
+    assert np.argsort(ability)[-2:].tolist() == np.argsort(accuracy)[-2:].tolist()
 
 
 def test_late_answers_counted_wrong_stand_beside_those_kept(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm, t
 
 from analysis import roc
-from analysis.mrmc import compare_groups, obuchowski_rockette, ustatistics
+from analysis.estimate import Estimate
+from analysis.mrmc import compare_groups, equivalence, obuchowski_rockette, ustatistics
 from tests.analysis.rated import imrmc, mrmcaov
 
 NAMES = {"Error": "error", "Cov1": "cov1", "Cov2": "cov2", "Cov3": "cov3"} | {
@@ -64,6 +66,16 @@ def test_published_output_is_reproduced_with_readers_or_cases_fixed(shared, orac
         for ours, theirs in zip(found.modalities, expected[kind]["single"], strict=True):
             assert ours["se"] == pytest.approx(theirs["se"], abs=1e-8)
             assert ours["ci"] == pytest.approx(theirs["ci95"], abs=1e-8)
+
+
+def test_a_figure_near_its_target_is_equivalent_and_one_whose_90_percent_interval_leaves_the_margin_is_not():
+    near = Estimate(0.52, 0.03, df=8.0)
+    found = equivalence(near, 0.5, 0.1)
+    assert found.ci == pytest.approx((0.52 - t.ppf(0.95, 8) * 0.03, 0.52 + t.ppf(0.95, 8) * 0.03))
+    assert found.p == pytest.approx(t.sf(0.08 / 0.03, 8))
+    assert equivalence(near, 0.5, 0.07).p > 0.05  # .52 + 1.86 x .03 = .576
+    assert equivalence(Estimate(0.52, 0.03), 0.5, 0.1).p == pytest.approx(norm.sf(0.08 / 0.03))
+    assert "standard error" in equivalence(Estimate(0.52), 0.5, 0.1).reason
 
 
 def test_the_f_test_and_the_t_of_the_difference_are_one(shared):

@@ -240,3 +240,41 @@ def test_the_plain_table_of_ratings_takes_groups_from_the_names(tmp_path: Path) 
 
 def test_names_sort_by_their_numbers() -> None:
     assert sorted(["R10", "R2", "R1", "A9"], key=natural) == ["A9", "R1", "R2", "R10"]
+
+
+def test_years_of_experience_come_with_the_groups(tmp_path: Path) -> None:
+    loaded = load_csv(write(tmp_path / "responses.csv", study()))
+    path = tmp_path / "groups.csv"
+    path.write_text("reader,group,years\nEC1,EC,4.5\nEP1,EP,\n")
+    assert loaded.with_groups(path).study["years"] == {"EC1": 4.5}
+    path.write_text("reader,group,years\nEC1,EC,-1\nEP1,EP,many\n")
+    assert faults(loaded.with_groups, path) == [
+        "groups.csv, row 2: years '-1'; expected a number of 0 or more, or nothing",
+        "groups.csv, row 3: years 'many'; expected a number of 0 or more, or nothing",
+    ]
+
+
+def test_a_detectors_scores_are_found_by_case_and_bad_ones_refused(tmp_path: Path) -> None:
+    loaded = load_csv(write(tmp_path / "responses.csv", study()))
+    path = tmp_path / "detector.csv"
+    path.write_text("case,truth,value\nc1,real,0.25\nc2,synthetic,0.75\nelsewhere,real,0.5\n")
+    with_scores = loaded.with_detector(path)
+    assert (with_scores.detector["c1"], with_scores.detector["c2"]) == (0.25, 0.75)
+    assert "detector.csv" in with_scores.origin["files"]
+    path.write_text("case,value\nc1,high\nc2,1\nc2,1\n")
+    assert faults(loaded.with_detector, path) == [
+        "detector.csv, row 2: value 'high'; expected a number",
+        "detector.csv, row 4: case 'c2' is listed twice",
+    ]
+    path.write_text("case,value\nelsewhere,1\n")
+    assert faults(loaded.with_detector, path) == ["detector.csv: none of the study's cases is in it"]
+
+
+def test_what_was_not_recorded_is_not_taken_for_no(tmp_path: Path) -> None:
+    rows = [row | {"late": "", "windowed": ""} for row in study()]
+    unknown = load_csv(write(tmp_path / "responses.csv", rows)).table
+    assert unknown["late"].isna().all()
+    assert unknown["windowed"].isna().all()
+    rows[0]["windowed"] = "0"
+    known = load_csv(write(tmp_path / "responses.csv", rows)).table
+    assert not known["windowed"].any()

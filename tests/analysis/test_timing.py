@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binom
 
 from analysis import timing
-from analysis.trials import trials
+from analysis.trials import NEEDED, trials
 
 
 def study(seed=1, readers=6, cases=200, **effects):
@@ -243,3 +243,9 @@ def test_little_or_uniform_data_give_numbers_or_reasons_and_no_warning(rows):
 def test_impossible_input_is_refused(known, change, words):
     with pytest.raises(ValueError, match=words):
         timing.medians(change(known))
+
+
+def test_late_shares_are_unknown_where_nobody_recorded_them():
+    rows = pd.DataFrame([("A", c, c % 2, 1 + c % 5, 900.0, None) for c in range(8)], columns=[*NEEDED, "late"])
+    assert timing.late_shares(rows)["all"]["all"].reason == "it is not known which answers were late"
+    assert timing.late_shares(rows.drop(columns="late"))["truth"]["real"].value is None
