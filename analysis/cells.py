@@ -16,7 +16,7 @@ RULES = {
 }
 LONGEST = 1e9  # a number is written out up to here
 NOTHING = "–"
-PERCENT = "\u202f%"
+PERCENT, SECONDS = "\u202f%", "\u202fs"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def show(entry: Any, style: str) -> str:
     if style == "df":
         return _rounded(entry, 1)
     if style == "seconds":
-        return _rounded(entry / 1000, 1) + "\u202fs"
+        return _rounded(entry / 1000, 1) + SECONDS
     return str(entry)
 
 
@@ -91,7 +91,7 @@ def _with_interval(estimate: Any, style: str) -> str:
     shown = show(estimate["value"], style)
     if estimate.get("ci") is None:
         return shown
-    low, high = (show(limit, style).removesuffix(PERCENT) for limit in estimate["ci"])
+    low, high = (show(limit, style).removesuffix(PERCENT).removesuffix(SECONDS) for limit in estimate["ci"])
     return f"{shown} ({low} to {high})"
 
 

@@ -12,24 +12,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.cells import Cell, Table, find, plain, show
+from analysis.cells import Table, plain
 from analysis.document import BIBLIOGRAPHY
 from analysis.responses import RATED, Responses
+from analysis.tex import tex
 
 MODALITY = "study"
 SCHEMA = Path(__file__).parent / "results.schema.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: the same workbook has the same bytes
-TEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}"}
-TEX |= {
-    "^": r"\textasciicircum{}",
-    "\\": r"\textbackslash{}",
-    "−": "$-$",
-    "–": "--",
-    "\u202f": r"\,",
-    "“": "``",
-    "”": "''",
-}
-TEX |= {"<": "$<$", ">": "$>$", "±": r"$\pm$", "≥": r"$\geq$", "≤": r"$\leq$"}
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -39,27 +29,6 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     writer.writerow(header)
     writer.writerows(rows)
     return out.getvalue()
-
-
-def tex(results: dict[str, Any], table: Table) -> str:
-    r"""A table for \input, in the style of booktabs: \usepackage{booktabs}."""
-    lines = [
-        r"\begin{table}",
-        rf"\caption{{\textbf{{{_tex(table.title)}.}} {_tex(table.caption)}}}",
-        rf"\label{{tab:{re.sub('[^A-Za-z0-9-]', '-', table.name)}}}",
-        rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
-        r"\toprule",
-        " & ".join(map(_tex, table.columns)) + r" \\",
-        r"\midrule",
-    ]
-    for row in table.rows:
-        shown = [show(find(results, c.pointer), c.style) if isinstance(c, Cell) else c for c in row]
-        lines.append(" & ".join(map(_tex, shown)) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"
-
-
-def _tex(text: str) -> str:
-    return "".join(TEX.get(letter, letter) for letter in text)
 
 
 def workbook(results: dict[str, Any], tables: Sequence[Table], responses: Responses) -> bytes:
@@ -106,7 +75,7 @@ def _answer(row: Any) -> tuple[Any, ...]:
     answer = "unsure" if level == 3 else "synthetic" if level > 3 else "real"
     certainty = "" if level == 3 else "full" if level in (1, 5) else "partial"
     category = answer if level == 3 else ("T" if answer == truth else "F") + ("P" if level > 3 else "N")
-    late = "late" if row.late else ""
+    late = "late" if row.late == 1 else ""
     return (row.case, truth, level, answer, certainty, category, _number(row.position), _number(row.response_ms), late)
 
 
