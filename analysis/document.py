@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from analysis.cells import NOTHING, RULES, Cell, Table, find, show
+from analysis.cells import NOTHING, PERCENT, RULES, Cell, Table, find, show
 from analysis.figures import Drawn
 from analysis.responses import RATED
 
@@ -91,7 +91,7 @@ def page(results: dict[str, Any], tables: Sequence[Table], figures: Sequence[Dra
     css, js = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     digest = base64.b64encode(hashlib.sha256(js.encode()).digest()).decode()
     writer, rated = PageWriter(results), results["design"] in RATED
-    return (
+    written = (
         _environment(writer, html=True)
         .get_template("report.html" if rated else "other.html")
         .render(
@@ -106,6 +106,7 @@ def page(results: dict[str, Any], tables: Sequence[Table], figures: Sequence[Dra
             policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
         )
     )
+    return re.sub(r"(?<=\d) %", PERCENT, written)  # no line ends between 95 and its %
 
 
 def text(results: dict[str, Any], template: str) -> str:

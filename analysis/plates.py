@@ -135,14 +135,18 @@ def _numbers(name: str, cases: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 def _draw(rows: Rows, cases: Mapping[str, dict[str, Any]], pictures: Pictures) -> Figure:
     columns = max(len(names) for _, names in rows)
-    figure = style.figure(style.DOUBLE, len(rows) * (style.DOUBLE / columns / 2 + 0.42))
+    figure = style.figure(style.DOUBLE, len(rows) * (style.DOUBLE / columns / 2 + 0.4))
     for part, (words, names) in zip(figure.subfigures(len(rows), 1, squeeze=False).ravel(), rows, strict=True):
-        part.suptitle(words, fontsize=7.5, fontweight="bold", x=0.01, ha="left")
+        # A line of its own above the pictures: what the row is, how certain the pairs, and that they are phantoms.
+        part.suptitle(" ", fontsize=7.5)
+        told = [(0.006, "left", words, {"fontweight": "bold", "fontsize": 7.5})]
         if columns == 2 * EACH and words in CATEGORIES.values():
-            part.text(0.49, 0.98, "fully certain", fontsize=6.5, ha="right", va="top", color=style.QUIET)
-            part.text(0.51, 0.98, "partially certain", fontsize=6.5, ha="left", va="top", color=style.QUIET)
+            quiet = {"color": style.QUIET, "fontsize": 6.5}
+            told += [(0.494, "right", "fully certain", quiet), (0.506, "left", "partially certain", quiet)]
         if pictures.phantom:
-            part.text(0.99, 0.98, "PHANTOMS", fontsize=6.5, ha="right", va="top", color=style.VERMILION)
+            told.append((0.994, "right", "PHANTOMS", {"color": style.VERMILION, "fontsize": 6.5}))
+        for x, side, text, look in told:
+            part.text(x, 0.92, text, ha=side, va="baseline", **look)
         for axes, name in zip(part.subplots(1, columns), [*names, *[None] * (columns - len(names))], strict=True):
             axes.set_axis_off()
             if name is None:

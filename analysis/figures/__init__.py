@@ -54,7 +54,8 @@ def make(name: str, results: dict[str, Any], folder: Path) -> Drawn:
     from analysis.figures import style
 
     module = import_module(f"analysis.figures.{name}")
-    reason = module.lacking(results)
+    answered = any(reader["n"] for reader in results["readers"].values())
+    reason = module.lacking(results) if answered else "no reader has answered"
     if reason:
         return Drawn(name, module.TITLE, "", reason=reason)
     import matplotlib

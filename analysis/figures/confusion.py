@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis.figures import style
+from analysis.figures import shares, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ MOST = 12  # readers with a panel of their own
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
     """One row per panel, truth and level: its count and its share of that truth's answers."""
-    panels = _panels(results)
+    panels = shares.panels(results, MOST)
     return [
         {"readers": name, "truth": truth, "level": level, "count": count, "share": count / max(sum(counts[truth]), 1)}
         for name, counts in panels.items()
@@ -32,42 +32,26 @@ def lacking(results: dict[str, Any]) -> str | None:
 
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
-    shown = "each reader" if len(results["readers"]) <= MOST else "each group of readers and all readers together"
     return (
-        f"Number of answers at each level on synthetic and on real cases, for {shown}; the shade is the share of the "
-        "row. A reader who could tell the classes apart has dark cells at the right above and at the left below."
+        "Number of answers at each level on synthetic and on real cases, for "
+        f"{shares.shown(results, MOST)}; the shade is the share of the row. A reader who could tell the classes apart "
+        "has dark cells at the right above and at the left below."
     )
-
-
-def _panels(results: dict[str, Any]) -> dict[str, dict[str, list[int]]]:
-    readers = {name: r for name, r in results["readers"].items() if r["n"]}
-    if len(readers) <= MOST:
-        return {name: reader["levels"] for name, reader in readers.items()}
-    names = sorted({reader["group"] for reader in readers.values() if reader["group"]})
-    panels = {f"group {g}": [r for r in readers.values() if r["group"] == g] for g in names}
-    panels["all readers"] = list(readers.values())
-    return {
-        name: {
-            t: [sum(column) for column in zip(*(r["levels"][t] for r in those), strict=True)]
-            for t in ("synthetic", "real")
-        }
-        for name, those in panels.items()
-    }
 
 
 def draw(results: dict[str, Any]) -> Figure:
     """The figure."""
-    panels = _panels(results)
+    panels = shares.panels(results, MOST)
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
     figure = style.figure(style.DOUBLE, 0.95 * lines + 0.3)
     places = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, (name, counts) in zip(places, panels.items(), strict=False):
-        shares = [[count / max(sum(counts[truth]), 1) for count in counts[truth]] for truth in ("synthetic", "real")]
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        shaded = [[count / max(sum(counts[truth]), 1) for count in counts[truth]] for truth in ("synthetic", "real")]
+        axes.imshow(shaded, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         for y, truth in enumerate(("synthetic", "real")):
             for x, count in enumerate(counts[truth]):
-                colour = "white" if shares[y][x] > 0.55 else style.INK
+                colour = "white" if shaded[y][x] > 0.55 else style.INK
                 axes.text(x, y, str(count), ha="center", va="center", fontsize=7, color=colour)
         axes.set_title(name)
         axes.set_xticks(range(5), LEVELS, fontsize=5.5)

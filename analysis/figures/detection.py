@@ -78,14 +78,16 @@ def draw(results: dict[str, Any]) -> Figure:
 
 
 def _label(axes: Any, table: list[dict[str, Any]], colours: list[str]) -> None:
-    """Names below and beside their points, from the lowest point up, each clear of those before it."""
+    """Names below and beside their points, from the lowest point up, each clear of other names and points."""
+    points = [(row["false_positive"], row["sensitivity"]) for row in table]
     placed: list[tuple[float, float]] = []
     order = sorted(range(len(table)), key=lambda i: table[i]["sensitivity"])
     for i in order:
-        point = (table[i]["false_positive"], table[i]["sensitivity"])
+        point = points[i]
         choices = [(0.015, -0.04), (0.015, 0.025), (-0.095, -0.04), (-0.095, 0.025), (0.015, -0.09), (-0.095, -0.09)]
         spots = [(point[0] + across, point[1] + up) for across, up in choices]
         clear = [s for s in spots if all(abs(s[0] - x) > 0.1 or abs(s[1] - y) > 0.045 for x, y in placed)]
-        spot = (clear or spots)[0]
+        free = [s for s in clear if not any(-0.02 < x - s[0] < 0.1 and -0.02 < y - s[1] < 0.045 for x, y in points)]
+        spot = (free or clear or spots)[0]
         placed.append(spot)
         axes.text(*spot, table[i]["reader"], fontsize=6.5, color=colours[i])

@@ -41,6 +41,7 @@ def draw(results: dict[str, Any]) -> Figure:
     from scipy.special import comb
 
     table = numbers(results)
+    highest = max((row["cases"] for row in table), default=0)
     figure = style.figure(style.DOUBLE, 2.0)
     for axes, truth, colour in zip(
         figure.subplots(1, 2, sharey=True), ("synthetic", "real"), (style.SYNTHETIC, style.REAL), strict=True
@@ -50,15 +51,17 @@ def draw(results: dict[str, Any]) -> Figure:
         cases = np.array([row["cases"] for row in rows])
         axes.bar(k, cases, color=colour, width=0.78)
         most, total = int(k.max(initial=0)), int(cases.sum())
-        top = cases.astype(float)
         if total and most <= 60:
             p = (k * cases).sum() / (total * max(most, 1))
             expected = total * comb(most, k) * p**k * (1 - p) ** (most - k)
             axes.hlines(expected, k - 0.39, k + 0.39, color=style.INK, linewidth=1.1)
-            top = np.maximum(top, expected)
         if most <= 15:
-            for x, y, count in zip(k, top, cases, strict=True):
-                axes.annotate(str(count), (x, y), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=6)
+            for x, count in zip(k, cases, strict=True):
+                # In the bar where it is tall enough: above it the number would seem to belong to the mark.
+                inside = count > 0.12 * highest
+                place = {"xytext": (0, -3 if inside else 2), "va": "top" if inside else "bottom"}
+                look = {"color": "white" if inside else style.INK, "fontsize": 6, "ha": "center", "zorder": 4}
+                axes.annotate(str(count), (x, count), textcoords="offset points", **place, **look)
             axes.set_xticks(k)
         wrong = "real" if truth == "synthetic" else "synthetic"
         axes.set(title=f"{truth} cases", xlabel=f"readers who called it {wrong}")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Accuracy and AUC of readers, groups and all together"
+MOST = 120  # readers whose lines can still be told apart
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
@@ -33,15 +34,20 @@ def lacking(results: dict[str, Any]) -> str | None:
 
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
+    drawn = any(kind == "reader" for kind, *_ in _lines(results))
+    readers = (
+        "Squares: single readers, whose intervals generalise over cases." if drawn else "Readers are too many to draw."
+    )
     return (
         f"Accuracy (unsure answers: {results['settings']['unsure']}) and area under the ROC curve with 95 % intervals. "
-        "Squares: single readers, whose intervals generalise over cases. Diamonds: groups and all readers, whose "
-        "intervals generalise over readers and cases. Dashed: chance."
+        f"{readers} Diamonds: groups and all readers, whose intervals generalise over readers and cases. Dashed: "
+        "chance."
     )
 
 
 def _lines(results: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
     lines = [("reader", name, r) for name, r in results["readers"].items() if r["n"]]
+    lines = lines if len(lines) <= MOST else []
     lines.sort(key=lambda line: line[2]["group"] or "")
     lines += [("group", f"group {name}", g) for name, g in results["groups"].get("members", {}).items()]
     return [*lines, ("overall", "all readers", results["overall"])]
@@ -79,4 +85,6 @@ def draw(results: dict[str, Any]) -> Figure:
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         style.grid(axes, "x")
+        if measure == "accuracy":
+            style.percent_axis(axes)
     return figure

@@ -26,9 +26,10 @@ numbers = shares.rows
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Share of each reader's answers that were true positive (TP: synthetic called synthetic), true negative (TN: "
-        "real called real), false positive (FP: real called synthetic) and false negative (FN: synthetic called real), "
-        "each fully certain (FC, dark) or partially certain (PC, light), and unsure. Shares under 5 % carry no figure."
+        "Share, in percent, of each reader's answers that were true positive (TP: synthetic called synthetic), true "
+        "negative (TN: real called real), false positive (FP: real called synthetic) and false negative (FN: synthetic "
+        "called real), each fully (FC, strong) or partially certain (PC, muted), and unsure. Shares under 5 % carry no "
+        "figure."
     )
 
 
@@ -57,10 +58,7 @@ def draw(results: dict[str, Any]) -> Figure:
                 _label(place, wedge, share)
     for place in axes[len(readers) :]:
         place.set_axis_off()
-    names = [
-        f"{category} {certainty and certainty[0].upper() + 'C'}".strip()
-        for category, certainty, *_ in shares.CATEGORIES
-    ]
+    names = [shares.short(category, certainty) for category, certainty, *_ in shares.CATEGORIES]
     figure.legend(wedges, names, loc="outside lower center", ncols=9, handlelength=1, columnspacing=1.2)
     return figure
 

@@ -13,6 +13,8 @@ TITLE = "Every answer"
 LEVELS = ("real, full", "real, partial", "unsure", "synthetic, partial", "synthetic, full")
 COLOURS = (style.BLUE, style.light(style.BLUE), "#f2f2f2", style.light(style.VERMILION), style.VERMILION)
 
+MOST = 120  # readers whose names can still be read
+
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
     """One row per case in the order drawn, a column a reader; empty where a reader gave no answer."""
@@ -67,7 +69,10 @@ def draw(results: dict[str, Any]) -> Figure:
         axes.imshow(levels, cmap=colours, norm=norm, aspect="auto", interpolation="nearest")
         axes.set(title=f"{truth} cases", xlabel=f"{len(cases)} cases, sorted")
         axes.set_xticks([])
-        axes.set_yticks(range(len(readers)), readers, fontsize=6.5 if len(readers) <= 40 else 3.5)
+        if len(readers) <= MOST:
+            axes.set_yticks(range(len(readers)), readers, fontsize=6.5 if len(readers) <= 40 else 3.5)
+        else:
+            axes.set_yticks([])
         axes.tick_params(length=0)
     handles = [
         Patch(facecolor=colour, edgecolor=style.FAINT, label=level)

@@ -19,6 +19,11 @@ CATEGORIES = (
 )
 
 
+def short(category: str, certainty: str) -> str:
+    """`TP FC`, `FN PC` or `unsure`, as legends say it."""
+    return f"{category} {certainty[0].upper()}C" if certainty else category
+
+
 def rows(results: dict[str, Any]) -> list[dict[str, Any]]:
     """One row per reader and category: its count and its share of the reader's answers."""
     found = []
@@ -32,3 +37,26 @@ def rows(results: dict[str, Any]) -> list[dict[str, Any]]:
                 | {"count": count, "share": share}
             )
     return found
+
+
+def panels(results: dict[str, Any], most: int) -> dict[str, dict[str, list[int]]]:
+    """The counts of the levels by class for each reader; of more than `most` for each group, and for all together."""
+    readers = {name: r for name, r in results["readers"].items() if r["n"]}
+    if len(readers) <= most:
+        return {name: reader["levels"] for name, reader in readers.items()}
+    names = sorted({reader["group"] for reader in readers.values() if reader["group"]})
+    those = {f"group {name}": [r for r in readers.values() if r["group"] == name] for name in names}
+    those["all readers"] = list(readers.values())
+    return {
+        name: {
+            truth: [sum(column) for column in zip(*(reader["levels"][truth] for reader in own), strict=True)]
+            for truth in ("synthetic", "real")
+        }
+        for name, own in those.items()
+    }
+
+
+def shown(results: dict[str, Any], most: int) -> str:
+    """Whom `panels` shows, in words."""
+    answered = sum(1 for reader in results["readers"].values() if reader["n"])
+    return "each reader" if answered <= most else "each group of readers and all readers together"

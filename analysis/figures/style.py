@@ -18,7 +18,8 @@ DPI = 300
 BLUE, SKY, GREEN, ORANGE, VERMILION, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
 INK, QUIET, FAINT, UNSURE = "#1a1a1a", "#6b6b6b", "#d9d9d9", "#c4c4c4"
 REAL, SYNTHETIC = BLUE, VERMILION
-GROUPS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+# Of groups of readers, after Paul Tol's muted scheme: none that means an answer or a class.
+GROUPS = ("#882255", "#2d8a7c", "#332288", "#8a8a2e", "#cc6677", "#88ccee")
 
 RC: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same glyphs on every machine
@@ -85,7 +86,7 @@ def percent_axis(axes: Axes, which: str = "x") -> None:
     """Write the ticks of an axis of shares as percent."""
     from matplotlib.ticker import PercentFormatter
 
-    getattr(axes, f"{which}axis").set_major_formatter(PercentFormatter(1.0, decimals=0))
+    getattr(axes, f"{which}axis").set_major_formatter(PercentFormatter(1.0, decimals=0, symbol="\u202f%"))
 
 
 def save(drawn: Figure, stem: Path) -> None:
