@@ -33,14 +33,15 @@ def invite(slug: str, reader_group: str | None, pseudonyms: tuple[str, ...]) -> 
 
 @group.command()
 @click.option("--study", "slug", required=True, help="Slug of the study.")
+@click.option("--reason", default="at the command line", show_default=True, help="Why; it stays on record.")
 @click.argument("pseudonym")
 @plainly
-def revoke(slug: str, pseudonym: str) -> None:
+def revoke(slug: str, reason: str, pseudonym: str) -> None:
     """Withdraw the link of reader PSEUDONYM; the answers stay."""
     study = lifecycle.find(slug)
     reader = db.session.scalar(sa.select(Reader).filter_by(study_id=study.id, pseudonym=pseudonym))
     if reader is None:
         raise Faulty([f"reader: {slug} has none called {pseudonym!r}"])
-    readers.revoke(reader, actor="command line")
+    readers.revoke(reader, reason, actor="command line")
     db.session.commit()
     click.echo(f"{pseudonym}: link withdrawn")

@@ -8,15 +8,24 @@ from pathlib import Path
 
 from flask import abort, current_app, g, request, send_file, stream_with_context
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
-from quiz_app.database import reading
+from quiz_app.database import db, reading
 from quiz_app.researcher import blueprint, looking, me, owner_only, saved, uploads
-from quiz_app.study import archive, export, handover
+from quiz_app.study import archive, export, handover, log
 
 
 def _csv(lines: Iterator[str], name: str) -> ResponseReturnValue:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return current_app.response_class(stream_with_context(lines), mimetype="text/csv", headers=headers)
+
+
+def _named(name: str) -> str:
+    """`name`, for a file of this study; that it was handed over, and to whom, is on record."""
+    name = f"{g.study.slug}{name}"
+    log.record("handed-over", study=g.study, actor=current_user.name, file=name)
+    db.session.commit()
+    return name
 
 
 @blueprint.get("/studies/<study>/responses.csv")
@@ -28,7 +37,7 @@ def responses() -> ResponseReturnValue:
         with reading() as session:
             yield from export.responses(session, slug, blinded=blinded)
 
-    return _csv(lines(), f"{slug}-responses{'-blinded' if blinded else ''}.csv")
+    return _csv(lines(), _named(f"-responses{'-blinded' if blinded else ''}.csv"))
 
 
 @blueprint.get("/studies/<study>/responses.dictionary.csv")
@@ -43,7 +52,7 @@ def everything() -> ResponseReturnValue:
     file = tempfile.TemporaryFile()  # noqa: SIM115  (send_file closes it)
     handover.write(looking(), g.study, file)
     file.seek(0)
-    name = f"{g.study.slug}{'-blinded' if g.study.blinded else ''}.zip"
+    name = _named(f"{'-blinded' if g.study.blinded else ''}.zip")
     return send_file(file, mimetype="application/zip", as_attachment=True, download_name=name)
 
 
@@ -56,7 +65,7 @@ def download_archive() -> ResponseReturnValue:
     file = tempfile.TemporaryFile()  # noqa: SIM115  (send_file closes it)
     archive.write(looking(), g.study, current_app.config["SETTINGS"].images, file)
     file.seek(0)
-    name = f"{g.study.slug}-archive.zip"
+    name = _named("-archive.zip")
     return send_file(file, mimetype="application/zip", as_attachment=True, download_name=name)
 
 

@@ -55,7 +55,7 @@ def invite_readers() -> ResponseReturnValue:
 def _uploaded(name: str) -> str:
     """The text of an uploaded list, as spreadsheets write it. Raises Faulty."""
     file = request.files.get(name)
-    data = file.read(1_000_000) if file else b""
+    data = file.read() if file else b""
     if b"\0" in data:
         raise Faulty([f"{name}: is not a text file; save the list as CSV"])
     try:
@@ -100,7 +100,7 @@ def show_reader(reader: int) -> ResponseReturnValue:
 def revoke_reader(reader: int) -> ResponseReturnValue:
     """Withdraw a link; the answers stay."""
     found = _reader(reader)
-    readers.revoke(found, actor=current_user.name)
+    readers.revoke(found, request.form.get("reason", ""), actor=current_user.name)
     return saved("list_readers", f"The link of {found.pseudonym} opens nothing from now on; the answers stay.")
 
 

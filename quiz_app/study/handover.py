@@ -13,7 +13,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,6 +53,11 @@ TRIALS = {
     "lens_ms": "How long the magnifier was on, in ms.",
     "inverted": "How often the image was inverted.",
     "full_screen": "1 = answered in full screen.",
+}
+SETTINGS = {
+    "setting": "Name of the setting; study.toml holds the same in a form that makes the study again.",
+    "value": "As JSON.",
+    "meaning": "What it does, and what it may be.",
 }
 CASES = {
     "case": "Name in the pool.",
@@ -126,6 +131,7 @@ def _parts(session: Session, study: Study) -> list[Part]:
         Part("trials.csv", TRIALS, _trials(session, study), _count_trials(session, study)),
         Part("readers.csv", READERS, _readers(session, study), _count(session, Reader, *invited)),
         Part("cases.csv", CASES, _cases(session, study), _count(session, Case, Case.pool_id == study.pool_id)),
+        Part("settings.csv", SETTINGS, _settings(study), len(study.rules.as_dict())),
         Part("events.csv", EVENTS, events(session, study), _count(session, Event, Event.study_id == study.id)),
     ]
 
@@ -191,6 +197,12 @@ def _cases(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
     for case in session.scalars(sa.select(Case).where(Case.pool_id == study.pool_id).order_by(Case.id)):
         telling = (None, None) if study.blinded else (case.truth, case.source)
         yield (case.name, *telling, case.group, case.sha256, case.width, case.height, case.excluded)
+
+
+def _settings(study: Study) -> Iterator[tuple[Any, ...]]:
+    values = study.rules.as_dict()
+    for entry in fields(study.rules):
+        yield entry.name, json.dumps(values[entry.name], ensure_ascii=False), plan.meaning(entry)
 
 
 def events(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:

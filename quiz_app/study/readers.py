@@ -138,10 +138,12 @@ def preview(study: Study, *, actor: str = "") -> str:
     return token
 
 
-def revoke(reader: Reader, *, actor: str = "") -> None:
-    """The link opens nothing from now on; the answers stay."""
+def revoke(reader: Reader, reason: str, *, actor: str = "") -> None:
+    """The link opens nothing from now on; the answers stay. Raises Faulty without a reason."""
+    if faults := _no_reason(reason):
+        raise Faulty(faults)
     reader.revoked_at = clock.now()
-    log.record("reader-revoked", study=reader.study, actor=actor, reader=reader.pseudonym)
+    log.record("reader-revoked", study=reader.study, actor=actor, reader=reader.pseudonym, reason=reason.strip()[:500])
 
 
 def renew(reader: Reader, *, actor: str = "") -> str:

@@ -79,6 +79,7 @@ def test_a_study_restored_into_an_empty_instance_has_equal_exports(app, archived
             "trials.csv",
             "readers.csv",
             "cases.csv",
+            "settings.csv",
             "dictionary.csv",
             "study.toml",
             "imrmc.csv",

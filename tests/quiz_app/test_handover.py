@@ -59,6 +59,7 @@ def test_everything_is_in_and_every_column_is_explained(owned, invite, handed):
         "trials.csv": 26,
         "readers.csv": 2,
         "cases.csv": 15,
+        "settings.csv": len(study.rules.as_dict()),
         "events.csv": events,
     }
     for name, count in rows.items():
@@ -66,6 +67,8 @@ def test_everything_is_in_and_every_column_is_explained(owned, invite, handed):
     explained = {(row["file"], row["column"]) for row in table(files["dictionary.csv"]) if row["meaning"]}
     assert explained == {(name, column) for name in rows for column in table(files[name])[0]}
     assert files["study.toml"] == plan.dump(study)
+    settings = {row["setting"]: json.loads(row["value"]) for row in table(files["settings.csv"])}
+    assert settings == study.rules.as_dict()
     with reading() as session:
         assert files["responses.csv"] == "".join(export.responses(session, "mine"))
 

@@ -41,7 +41,7 @@ def test_the_state_follows_the_reader_through_the_door(owned, invite, row, time)
     taker.finish()
     states.append(row().state)
     assert states == ["invited", "consented", "instructions", "practice", "practice", "reading", "paused", "finished"]
-    readers.revoke(readers.by_token(invite(study, "R2").token))
+    readers.revoke(readers.by_token(invite(study, "R2").token), "left")
     db.session.commit()
     assert row("R2").state == "revoked"
 

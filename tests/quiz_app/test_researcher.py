@@ -283,6 +283,20 @@ def test_responses_come_as_csv_and_tell_no_truth_before_the_close(owner, owned, 
     assert {row["truth"] for row in rows} == {"real", "synthetic"}
 
 
+def test_who_was_handed_the_answers_is_on_record(owner, owned):
+    owned()
+    for path in ("responses.csv", "everything.zip", "archive.zip", "responses.dictionary.csv"):
+        owner.get(f"/researcher/studies/mine/{path}", buffered=True).close()
+    owner.post("/researcher/studies/mine/close")
+    owner.get("/researcher/studies/mine/archive.zip", buffered=True).close()
+    found = db.session.query(Event).filter_by(kind="handed-over").order_by(Event.id)
+    assert [(event.actor, event.details["file"]) for event in found] == [
+        ("ada", "mine-responses-blinded.csv"),
+        ("ada", "mine-blinded.zip"),
+        ("ada", "mine-archive.zip"),
+    ]
+
+
 def test_the_dictionary_explains_every_column_of_the_responses(owner, owned):
     owned()
     columns = owner.get("/researcher/studies/mine/responses.csv").text.splitlines()[0].split(",")

@@ -49,7 +49,8 @@ def test_a_bad_invitation_is_refused_with_every_fault_and_nobody_is_invited(owne
 def test_a_revoked_link_opens_nothing(owner, owned, invite):
     taker = invite(owned())
     reader = db.session.query(Reader).one()
-    assert owner.post(f"{READERS}/{reader.id}/revoke").status_code == 303
+    assert owner.post(f"{READERS}/{reader.id}/revoke", data={"reason": "lost"}).status_code == 303
+    assert db.session.query(Event).filter_by(kind="reader-revoked").one().details["reason"] == "lost"
     assert taker.client.get(taker.url("")).status_code == 410
 
 
@@ -122,6 +123,7 @@ def test_a_reader_is_extended_beyond_the_closing_date(owner, owned, invite, time
         ("extend", {"until": "2001-01-01T00:00", "reason": "x"}, ["2001-01-01T00:00 is over"]),
         ("reset", {}, ["has not begun", "reason: is empty"]),
         ("delete", {"reason": " "}, ["reason: is empty"]),
+        ("revoke", {}, ["reason: is empty"]),
     ],
 )
 def test_a_deed_out_of_form_is_refused_with_every_fault(owner, owned, invite, deed, form, said):
@@ -131,7 +133,7 @@ def test_a_deed_out_of_form_is_refused_with_every_fault(owner, owned, invite, de
     assert page.status_code == 422
     for words in said:
         assert words in page.text
-    assert db.session.query(Reader).one().closes_at is None
+    assert (db.session.query(Reader).one().closes_at, db.session.query(Reader).one().revoked_at) == (None, None)
 
 
 def test_a_reset_reader_begins_anew_in_another_order_and_the_answers_stay(owner, owned, invite, reader_called):
