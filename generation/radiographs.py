@@ -21,6 +21,9 @@ from generation.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom")
 HIGH, LOW = (1024, 512), (256, 128)  # width x height
+MOST_PIXELS = (
+    89_478_485  # where Pillow begins to warn: ten times the largest radiograph, and a gigabyte while it is read
+)
 SIXTEEN_BIT = ("I", "F", "I;16", "I;16B", "I;16L")
 
 
@@ -78,6 +81,7 @@ def read(path: str | Path) -> Image.Image:
         with Image.open(path) as image:
             if getattr(image, "n_frames", 1) > 1:
                 raise InputError(f"{path}: holds {image.n_frames} images, expected one")  # type: ignore[attr-defined]
+            _assert_readable(path, *image.size)
             upright = ImageOps.exif_transpose(image)
             if upright.mode in SIXTEEN_BIT:
                 return _stretched(np.asarray(upright))
@@ -86,7 +90,10 @@ def read(path: str | Path) -> Image.Image:
         raise
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (
+        *(OSError, ValueError, SyntaxError, UnidentifiedImageError),
+        *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+    ) as error:
         raise InputError(f"{path}: not readable as a radiograph ({error})") from error
 
 
@@ -111,23 +118,34 @@ def readable(paths: Sequence[Path], faults: list[str]) -> list[Path]:
     return kept
 
 
-def _dicom(path: Path) -> np.ndarray:
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+def _assert_readable(path: Path, width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise InputError(f"{path}: has {width} x {height} pixels, at most {MOST_PIXELS:,} are read")
 
+
+def _dicom(path: Path) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # files from the field break the letter of the standard in harmless ways
-            data = pydicom.dcmread(path)
-            frames = int(data.get("NumberOfFrames") or 1)
-            if frames > 1:
-                raise InputError(f"{path}: holds {frames} images, expected one")
-            if data.get("SamplesPerPixel", 1) != 1:
-                raise InputError(f"{path}: is in colour ({data.PhotometricInterpretation}), expected a grey radiograph")
-            pixels = apply_voi_lut(apply_modality_lut(data.pixel_array, data), data).astype(np.float64)
-    except (InvalidDicomError, AttributeError, KeyError, RuntimeError, NotImplementedError) as error:
+            return _dicom_pixels(path)
+    except (InputError, FileNotFoundError):
+        raise
+    except Exception as error:  # a spoilt file can make pydicom raise anything
         raise InputError(f"{path}: not readable as a DICOM radiograph ({error})") from error
+
+
+def _dicom_pixels(path: Path) -> np.ndarray:
+    import pydicom
+    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+
+    data = pydicom.dcmread(path)
+    frames = int(data.get("NumberOfFrames") or 1)
+    if frames > 1:
+        raise InputError(f"{path}: holds {frames} images, expected one")
+    _assert_readable(path, int(data.get("Columns") or 0), int(data.get("Rows") or 0))
+    if data.get("SamplesPerPixel", 1) != 1:
+        raise InputError(f"{path}: is in colour ({data.PhotometricInterpretation}), expected a grey radiograph")
+    pixels = apply_voi_lut(apply_modality_lut(data.pixel_array, data), data).astype(np.float64)
     if data.get("PhotometricInterpretation") == "MONOCHROME1":
         pixels = pixels.max() - pixels + pixels.min()
     across, down = (*(data.get("PatientOrientation") or ()), "", "")[:2]

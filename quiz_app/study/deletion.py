@@ -32,11 +32,15 @@ def delete_reader(reader: Reader, reason: str, instance: Path, *, actor: str = "
         if event.actor == pseudonym:
             event.actor = alias
         if event.details.get("reader") == pseudonym:
-            event.details = event.details | {"reader": alias}
+            told = {"reason": event.details["reason"].replace(pseudonym, alias)} if "reason" in event.details else {}
+            event.details = event.details | {"reader": alias} | told
     study.readers.remove(reader)
     db.session.flush()
     kept = reports.forget(instance, study)
-    log.record("reader-deleted", study=study, actor=actor, reader=alias, sittings=sittings, answers=answers)
+    said = reason.strip().replace(pseudonym, alias)[:500]
+    log.record(
+        "reader-deleted", study=study, actor=actor, reader=alias, sittings=sittings, answers=answers, reason=said
+    )
     return "\n".join(
         [
             "CERTIFICATE OF DELETION",

@@ -207,12 +207,11 @@ def _patient_data(path: Path) -> list[str]:
     if path.suffix.lower() not in (".dcm", ".dicom"):
         return []
     import pydicom
+    from pydicom.datadict import keyword_for_tag
 
-    data = pydicom.dcmread(path, stop_before_pixels=True)
+    keywords = map(keyword_for_tag, pydicom.dcmread(path, stop_before_pixels=True).keys())
     telling = ("Patient", "Study", "Institution", "Physician", "Operator", "Accession", "DeviceSerial")
-    return [
-        element.keyword for element in data if element.keyword.startswith(telling) or "Physician" in element.keyword
-    ]
+    return [keyword for keyword in keywords if keyword.startswith(telling) or "Physician" in keyword]
 
 
 def _work(folder: Path) -> None:

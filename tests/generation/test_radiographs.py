@@ -95,6 +95,34 @@ def test_what_cannot_be_read_is_named(tmp_path):
         assert str(path) in str(caught.value)
 
 
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(radiographs, "MOST_PIXELS", RAMP.size - 1)
+    Image.fromarray(RAMP).save(tmp_path / "a.png")
+    dicom(tmp_path / "a.dcm", RAMP)
+    for name in ("a.png", "a.dcm"):
+        with pytest.raises(InputError, match=rf"{name}: has 64 x 32 pixels, at most 2,047 are read"):
+            radiographs.read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [(b"\x28\x00\x10\x00US\x02\x00", b"\x28\x00\x10\x00OB\x02\x00"), (b"MONOCHROME2", b"MON\xff\xfe\x00")],
+)
+def test_a_spoilt_dicom_is_named_whatever_it_makes_the_library_raise(tmp_path, tag, value):
+    data = dicom(tmp_path / "a.dcm", RAMP).read_bytes()
+    assert tag in data
+    (tmp_path / "a.dcm").write_bytes(data.replace(tag, value))
+    with pytest.raises(InputError, match=r"a\.dcm: not readable as a DICOM radiograph"):
+        radiographs.read(tmp_path / "a.dcm")
+
+
+def test_what_pillow_warns_of_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", RAMP.size - 1)
+    Image.fromarray(RAMP).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a\.png: not readable"):
+        radiographs.read(tmp_path / "a.png")
+
+
 def test_margins_are_cut_before_resizing_and_never_more_than_half():
     image = radiographs.crop(Image.fromarray(RAMP), Margins(top=2, left=4, bottom=6, right=8))
     assert image.size == (52, 24)

@@ -160,7 +160,8 @@ def test_a_deleted_reader_is_gone_everywhere_and_the_certificate_says_so(app, ow
     folder.mkdir(parents=True)
     background.tell(folder, "done", 1.0)
     number = db.session.query(Reader).filter_by(pseudonym="R1").one().id
-    page = owner.post(f"{READERS}/{number}/delete", data={"reason": "asked for it"})
+    owner.post(f"{READERS}/{number}/extend", data={"until": "2099-01-01T00:00", "reason": "R1 was ill"})
+    page = owner.post(f"{READERS}/{number}/delete", data={"reason": "R1 asked for it"})
     for words in ("CERTIFICATE", "R1", "12 answer(s)", "1 kept report(s)", "asked for it"):
         assert words in page.text
     db.session.expire_all()
@@ -169,6 +170,9 @@ def test_a_deleted_reader_is_gone_everywhere_and_the_certificate_says_so(app, ow
     events = db.session.query(Event).all()
     assert all(event.actor != "R1" and "R1" not in str(event.details) for event in events)
     assert {event.actor for event in events if event.kind == "consented"} == {f"deleted-{number}", "R2"}
+    reasons = {event.kind: event.details.get("reason") for event in events}
+    assert reasons["reader-extended"] == f"deleted-{number} was ill"
+    assert reasons["reader-deleted"] == f"deleted-{number} asked for it"
     assert not folder.exists()
 
 
