@@ -33,8 +33,9 @@ class Candidate:
 
 @dataclass
 class Drawn:
-    """What has been chosen so far, to compare the next one with."""
+    """What has been chosen so far, to compare the next one with. Images are kept at `size` where it is given."""
 
+    size: tuple[int, int] | None = None
     candidates: list[Candidate] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     images: list[Image.Image] = field(default_factory=list)
@@ -55,7 +56,7 @@ class Drawn:
             return False
         self.candidates.append(candidate)
         self.groups.append(group)
-        self.images.append(image)
+        self.images.append(radiographs.high(image, self.size) if self.size else image)
         self.signatures.append(signature)
         return True
 
@@ -101,9 +102,19 @@ def by_lot(found: Sequence[Candidate], rng: np.random.Generator) -> Iterator[Can
         yield from (queue[turn] for queue in queues if turn < len(queue))
 
 
-def single(real, synthetic, counts: tuple[int, int], practice: int, rng: np.random.Generator) -> Drawn:
-    """So many real and synthetic cases that stand alone, and practice cases of both by turns."""
-    drawn = Drawn()
+def single(
+    real,
+    synthetic,
+    counts: tuple[int, int],
+    practice: int,
+    rng: np.random.Generator,
+    size: tuple[int, int] | None = None,
+) -> Drawn:
+    """So many real and synthetic cases that stand alone, and practice cases of both by turns.
+
+    size: of the pool, where nothing but resizing is done to the images: thousands at full size would fill the memory.
+    """
+    drawn = Drawn(size)
     for number, (truth, found) in enumerate((("real", real), ("synthetic", synthetic))):
         lot = by_lot(found, rng)
         wanted = [""] * counts[number] + [pool.PRACTICE] * ((practice + 1 - number) // 2)
@@ -238,7 +249,8 @@ def run(args: argparse.Namespace) -> int:
     elif args.comparisons:
         drawn = comparisons(real, args.synthetic, args.comparisons, rng)
     else:
-        drawn = single(real, candidates(args.synthetic, "synthetic"), tuple(args.count), args.practice, rng)
+        size = None if args.harmonise else tuple(args.size)
+        drawn = single(real, candidates(args.synthetic, "synthetic"), tuple(args.count), args.practice, rng, size)
     with bar("images written") as progress:
         made = build(
             args.out,

@@ -170,12 +170,13 @@ def _mixed(real: Path, synthetic: Path, out: Path, wishes: Wishes, progress: bac
     shares = {"real": (wishes.practice + 1) // 2, "synthetic": wishes.practice // 2}
     each = wishes.each or min(len(found[truth]) - shares[truth] for truth in found)
     rng = np.random.Generator(np.random.PCG64(wishes.seed))
-    drawn = mixing.single(found["real"], found["synthetic"], (each, each), wishes.practice, rng)
+    size = (wishes.width, wishes.height)
+    kept = None if wishes.harmonise else size
+    drawn = mixing.single(found["real"], found["synthetic"], (each, each), wishes.practice, rng, kept)
 
     def writing(done: int, total: int) -> None:
         progress(0.4 + 0.4 * done / total, "writing the pool")
 
-    size = (wishes.width, wishes.height)
     made = mixing.build(
         out, drawn, name=wishes.name, seed=wishes.seed, size=size, harmonised=wishes.harmonise, progress=writing
     )

@@ -48,6 +48,16 @@ def test_sources_are_balanced_and_both_classes_encoded_alike(folders):
     assert read.manifest["how"]["real"]["brightness"]["mean"] > 0
 
 
+def test_images_kept_small_as_they_are_drawn_make_the_same_pool(folders):
+    found = [mixing.candidates([folders / truth], truth) for truth in ("real", "synthetic")]
+    made = []
+    for size in (None, (256, 128)):
+        drawn = mixing.single(*found, (5, 5), 2, np.random.default_rng(3), size)
+        assert ({image.size for image in drawn.images} == {(256, 128)}) is bool(size)
+        made.append(mixing.build(folders / f"of-{size}", drawn, name="one", seed=1, size=(256, 128)))
+    assert made[0].cases == made[1].cases  # the sums of the images are in them
+
+
 def test_no_radiograph_is_in_a_pool_twice(folders, capsys):
     assert build(folders, "--count", "10", "10") == 0
     taken = [path.rsplit("/", 1)[1] for path in origins(folders / "pool").values()]
