@@ -27,7 +27,7 @@ def load_database(url: str, study: str) -> Responses:
         where = parsed.render_as_string(hide_password=True)
         if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).is_file():
             raise BadResponses([f"{where}: there is no such file"])
-        engine = sa.create_engine(parsed)
+        engine = sa.create_engine(parsed, poolclass=sa.NullPool)  # nothing stays open, whatever is raised
         with engine.connect() as connection:
             inspector = sa.inspect(connection)
             if not inspector.has_table("responses"):
@@ -38,7 +38,6 @@ def load_database(url: str, study: str) -> Responses:
             rows = connection.execute(sa.select(view).where(view.c.study == study)).all()
             about = _study_table(connection, inspector, study)
             known = connection.execute(sa.select(view.c.study).distinct()).scalars().all()
-        engine.dispose()
     except sa.exc.SQLAlchemyError as error:
         raise BadResponses([f"{url.split('://')[0]} database: {_first_line(error)}"]) from None
     if not rows and not about:

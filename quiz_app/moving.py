@@ -28,10 +28,11 @@ def move(app: Flask, url: str) -> dict[str, tuple[int, str]]:
     Returns, by table, the number of rows and their SHA-256. Raises Faulty, with the target as it was but for its
     tables and the source unsealed, when the target cannot be used or does not hold what was copied.
     """
+    with app.app_context():
+        if db.engine.dialect.name != "sqlite":
+            raise Faulty([f"database: {db.engine.url.render_as_string()} is no SQLite database"])
     target = _target(app, url)
     with app.app_context(), db.engine.connect() as source, source.begin():  # SQLite: as the one writer from here on
-        if source.dialect.name != "sqlite":
-            raise Faulty([f"database: {db.engine.url.render_as_string()} is no SQLite database"])
         with target.app_context():
             try:
                 _assert_same_version(source)

@@ -29,6 +29,7 @@ from quiz_app.settings import Settings
 from quiz_app.storage import Store
 from quiz_app.study import background, clock, lifecycle
 from quiz_app.study.faults import Faulty
+from quiz_app.tunnel import SKIP_WARNING
 
 FOUND = "found.json"
 LITTLE_DISK, TOO_LITTLE_DISK = 5 * 2**30, 2**29
@@ -101,12 +102,12 @@ def _own_result(study: Study) -> Check:
 
 
 def _address(settings: Settings, secure: bool) -> Check:
-    url = settings.public_url
+    url = settings.reached_at
     if not url:
         how = "by https" if secure else "without https"
         return Check("Address", "warn", f"No public_url is set; links lead to the address you use now, {how}.")
     try:
-        answer = httpx.get(f"{url.rstrip('/')}/healthz", timeout=3, follow_redirects=True)
+        answer = httpx.get(f"{url.rstrip('/')}/healthz", headers=SKIP_WARNING, timeout=3, follow_redirects=True)
         sound = answer.status_code == 200 and answer.json().get("status") == "ok"
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         sound = False

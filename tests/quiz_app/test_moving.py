@@ -13,6 +13,7 @@ from quiz_app.models import Answer, Event, Reader, Removal, Sitting, Study
 from quiz_app.settings import Settings
 from quiz_app.study import clock, pools
 from quiz_app.study.faults import Faulty
+from tests.databases import let_go
 
 
 @pytest.fixture
@@ -25,8 +26,7 @@ def app(tmp_path, pool_folder):
         pools.import_folder(pool_folder, app.config["SETTINGS"].images, "noise")
         db.session.commit()
         yield app
-        db.session.remove()
-        db.engine.dispose()
+        let_go(app)
 
 
 @pytest.fixture
@@ -35,9 +35,7 @@ def moved(app, empty_postgres):
     app = create_app(replace(app.config["SETTINGS"], database_url=empty_postgres))
     yield app
     with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
-        app.extensions["discern.looking"].dispose()
+        let_go(app)
 
 
 def counts():
@@ -153,6 +151,11 @@ def test_an_address_that_leads_nowhere_is_a_clear_error(app, url, reason):
     result = app.test_cli_runner().invoke(args=["db", "move", "--to", url])
     assert result.exit_code == 1
     assert reason in result.output
+
+
+def test_a_source_that_is_no_sqlite_is_named(moved, empty_postgres):
+    with pytest.raises(Faulty, match="is no SQLite database"):
+        moving.move(moved, empty_postgres)
 
 
 def test_a_database_of_an_older_version_is_named(app, empty_postgres):

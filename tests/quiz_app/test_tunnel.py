@@ -17,10 +17,12 @@ import pytest
 from flask import request
 
 from quiz_app import create_app, simulation
-from quiz_app.database import db
-from quiz_app.models import Sitting
+from quiz_app.database import db, reading
+from quiz_app.models import Sitting, Study
 from quiz_app.settings import Settings, SettingsError
+from quiz_app.study import preflight
 from quiz_app.tunnel import OnlyHere, Tunnel
+from tests.databases import let_go
 from tests.server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +61,7 @@ def dig(app, serve, ngrok):
     server = serve(trusted_proxies="1")
 
     def dig(token="good", **more):
-        settings = replace(app.config["SETTINGS"], ngrok_path=str(ngrok.path), ngrok_token=token, **more)
+        settings = replace(app.config["SETTINGS"], **{"ngrok_path": str(ngrok.path), "ngrok_token": token} | more)
         said = []
         tunnel = Tunnel(settings, int(server.url.rsplit(":", 1)[1]), {"Reader": "/r/abc/"}, said.append, watch_s=0.2)
         opened.append(tunnel)
@@ -94,6 +96,22 @@ def test_readers_take_a_study_through_the_tunnel(app, dig, make_study):
     assert app.config["SETTINGS"].reached_at == ""
 
 
+def test_the_preflight_looks_whether_readers_can_come_in_by_the_tunnel(app, ngrok, dig, make_study):
+    make_study()
+    db.session.remove()
+
+    def address():
+        with reading() as session:
+            checks = preflight.checks(session, session.query(Study).one(), app.config["SETTINGS"], secure=False)
+        return next(check for check in checks if check.name == "Address")
+
+    tunnel, said = dig()
+    wait_for(said, "The tunnel is open:")
+    assert f"{tunnel.address} answers" in address().says
+    ngrok.behave(gone=True)
+    assert address().says == f"{tunnel.address} does not answer: readers cannot come in."
+
+
 def test_the_server_believes_the_tunnel_and_nobody_before_it(app):
     behind = create_app(replace(app.config["SETTINGS"], trusted_proxies=1))
     seen = []
@@ -102,7 +120,7 @@ def test_the_server_believes_the_tunnel_and_nobody_before_it(app):
     behind.test_client().get("/healthz", headers={f"X-Forwarded-{name}": value for name, value in headers.items()})
     assert seen == [("203.0.113.7", "https", "abc.ngrok.app")]
     with behind.app_context():
-        db.engine.dispose()
+        let_go(behind)
 
 
 def test_a_tunnel_whose_program_dies_comes_back_at_a_new_address_and_says_so(ngrok, dig):
@@ -184,6 +202,23 @@ def test_a_program_that_is_not_there_is_named(ngrok, dig):
     shutil.rmtree(ngrok.folder)
     _, said = dig()
     wait_for(said, "there is no program at")
+
+
+def test_a_program_that_may_not_be_run_is_named(ngrok, dig):
+    ngrok.path.chmod(0o644)
+    _, said = dig()
+    wait_for(said, f"{ngrok.path} may not be run: make it executable.")
+
+
+def test_a_program_that_cannot_be_fetched_for_want_of_a_line_is_named(dig, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYNGROK_NGROK_PATH", str(tmp_path / "fetched" / "ngrok"))
+    for scheme in ("http", "https"):
+        monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    _, said = dig(ngrok_path="")
+    wait_for(said, "ngrok is not here and could not be fetched: install it from https://ngrok.com and set ngrok_path.")
+    assert httpx.get(f"{dig.server.url}/healthz").status_code == 200
 
 
 def test_the_reserved_domain_is_asked_for(ngrok, dig):
