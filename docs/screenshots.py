@@ -13,12 +13,15 @@ import threading
 from pathlib import Path
 
 import waitress
+from flask import Flask
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from quiz_app.database import db  # noqa: E402
+from quiz_app.study import lifecycle, readers  # noqa: E402
 from tests.phantoms import furnish, invite  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
@@ -110,6 +113,35 @@ def walk(browser: Browser, link: str, width: int) -> None:
     photograph(page, "end")
 
 
+def walk_aside(browser: Browser, app: Flask, url: str, width: int) -> None:
+    """The open link, a study that is closed in the middle, and leaving."""
+    slug = f"open-at-{width}"
+    invite(app, slug, TITLE, {"practice": 0, "groups": [], "ask_years": False, "cases": 2})
+    with app.app_context():
+        study = lifecycle.find(slug)
+        token = readers.offer_open_link(study, "1")
+        db.session.commit()
+        page = browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB").new_page()
+        page.goto(f"{url}/join/{token}/")
+        photograph(page, "open-link")
+        page.locator("main button.primary").click()
+        page.locator("input[name=consent]").check()
+        for _ in range(2):
+            page.locator("main button.primary").click()
+        page.wait_for_selector("#room[data-phase=begin]")
+        lifecycle.close(study)
+        db.session.commit()
+        db.session.remove()
+    page.wait_for_timeout(200)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#room[data-phase=refused]")
+    photograph(page, "closed")
+    page.goto(page.url.replace("/room", "/leave"))
+    page.locator("input[value=keep]").check()
+    page.get_by_role("button", name="Leave").click()
+    photograph(page, "left")
+
+
 def main() -> None:
     """Take all photographs."""
     with tempfile.TemporaryDirectory() as folder:
@@ -122,6 +154,7 @@ def main() -> None:
                 token = invite(app, f"at-{width}", TITLE, SETTINGS)
                 link = f"http://127.0.0.1:{server.effective_port}/r/{token}/"
                 walk(browser, link, width)
+                walk_aside(browser, app, f"http://127.0.0.1:{server.effective_port}", width)
             browser.close()
         server.close()
 

@@ -4,6 +4,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from quiz_app.database import db
+from quiz_app.study import lifecycle, readers
+
 pytestmark = pytest.mark.browser
 
 axe = Axe()
@@ -84,6 +87,37 @@ def test_axe_finds_nothing_on_any_page_of_a_reader(sit, house, width):
     page.wait_for_timeout(160)
     sitter.press("5").ended()
     expect(page.get_by_role("heading", name="Your result")).to_be_visible()
+    sound(page)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_axe_finds_nothing_by_the_open_link_in_a_closed_study_and_after_leaving(sit, house, width):
+    invitation = house.invite(cases=2)
+    sitter = sit(invitation, viewport={"width": width, "height": 844})
+    page = sitter.page
+    with house.app.app_context():
+        study = lifecycle.find(invitation.slug)
+        path = f"/join/{readers.offer_open_link(study, '1')}/"
+        db.session.commit()
+        page.goto(house.server.url + path)
+        sound(page)
+        page.get_by_role("button", name="Take part").click()
+        expect(page.get_by_role("heading", name="Consent")).to_be_visible()
+        page.goto(house.server.url + path)
+        expect(page.get_by_text("has all the readers it can take")).to_be_visible()
+        sound(page)
+        sitter.enter().phase("begin")
+        lifecycle.close(study)
+        db.session.commit()
+        db.session.remove()
+    page.wait_for_timeout(160)
+    sitter.press("Enter").phase("refused")
+    expect(page.get_by_text("This study is closed; no more answers are taken.")).to_be_visible()
+    sound(page)
+    page.goto(invitation.link + "leave")
+    page.get_by_label("Delete all my answers").check()
+    page.get_by_role("button", name="Leave for good").click()
+    expect(page.get_by_role("heading", name="You have left the study")).to_be_visible()
     sound(page)
 
 
