@@ -87,10 +87,12 @@ def measure(responses: Responses, settings: Settings, progress: Progress = silen
     progress(0.7, "groups")
     results["groups"] = panel.groups(levels, truth, labels, settings.unsure, settings.bootstrap, settings.seed)
     years = responses.study.get("years", {})
-    results["experience"] = panel.experience(results["readers"], years, settings.unsure, settings.seed)
+    results["experience"] = panel.experience(
+        results["readers"], results["overall"], years, settings.unsure, settings.seed
+    )
     results["tests"] = panel.tests(
         results["readers"],
-        results["overall"]["accuracy"][settings.unsure],
+        results["overall"],
         settings.unsure,
         settings.margin,
         settings.seed,
@@ -184,6 +186,7 @@ def limitations(responses: Responses, results: dict[str, Any]) -> dict[str, Any]
         "late": int(answered["late"].sum()),
         "late_share": float(answered["late"].mean()) if answered["late"].notna().any() else None,
         "one_order": readers > 1 and len(orders) > 0 and int(orders.max()) == 1,
+        "readers_without_figure": len(results["overall"]["auc"].extra["left_out"]),
         "constant_readers": sum(
             max(map(sum, zip(*r["levels"].values(), strict=True))) == r["n"] for r in results["readers"].values()
         ),

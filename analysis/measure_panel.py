@@ -117,14 +117,16 @@ def groups(levels: Levels, truth: Truth, labels: list[str], lead: str, bootstrap
     return {"members": members, "difference": difference, "comparisons": comparisons}
 
 
-def experience(readers: Mapping[str, Any], years: Mapping[str, float], lead: str, seed: int) -> list[dict[str, Any]]:
+def experience(
+    readers: Mapping[str, Any], means: Mapping[str, Any], years: Mapping[str, float], lead: str, seed: int
+) -> list[dict[str, Any]]:
     """Correlation of accuracy and AUC with the readers' years of experience; empty where nobody's are known."""
     if not years:
         return []
     known = [years.get(name, math.nan) for name in readers]
     figures = {
-        "accuracy": _column(reader["accuracy"][lead] for reader in readers.values()),
-        "auc": _column(reader["auc"] for reader in readers.values()),
+        "accuracy": _kept((reader["accuracy"][lead] for reader in readers.values()), means["accuracy"][lead]),
+        "auc": _kept((reader["auc"] for reader in readers.values()), means["auc"]),
     }
     return [
         {"figure": figure, **estimate.as_dict()}
@@ -133,15 +135,18 @@ def experience(readers: Mapping[str, Any], years: Mapping[str, float], lead: str
     ]
 
 
-def tests(readers: Mapping[str, Any], mean: Estimate, lead: str, margin: float, seed: int) -> list[dict[str, Any]]:
+def tests(
+    readers: Mapping[str, Any], means: Mapping[str, Any], lead: str, margin: float, seed: int
+) -> list[dict[str, Any]]:
     """Tests against chance, each with its question; those of every single reader are corrected for their number.
 
-    `mean` is the mean accuracy over readers and cases.
+    `means` is what `overall` gives; readers whom its means leave out are left out here too.
     """
-    accuracy = _column(reader["accuracy"][lead] for reader in readers.values())
-    auc = _column(reader["auc"] for reader in readers.values())
+    mean = means["accuracy"][lead]
+    accuracy = _kept((reader["accuracy"][lead] for reader in readers.values()), mean)
+    auc = _kept((reader["auc"] for reader in readers.values()), means["auc"])
     hits, false_alarms = (
-        _column(reader[rate]["excluded"] for reader in readers.values())
+        _kept((reader[rate]["excluded"] for reader in readers.values()), means["auc"])
         for rate in ("sensitivity", "false_positive_rate")
     )
     chance, more = (
@@ -151,20 +156,23 @@ def tests(readers: Mapping[str, Any], mean: Estimate, lead: str, margin: float, 
     equal = f"would other readers be within {margin:g} of chance, on"
     found = [
         _test(f"mean {name}", question, estimate)
-        for name, question, estimates in (
-            ("accuracy", chance, _over_readers(accuracy, 0.5, seed)),
-            ("AUC", chance, _over_readers(auc, 0.5, seed)),
+        | {"readers": int(np.isfinite(values).sum()), "readers_left_out": int(np.isnan(values).sum())}
+        for name, question, values, estimates in (
+            ("accuracy", chance, accuracy, _over_readers(accuracy, 0.5, seed)),
+            ("AUC", chance, auc, _over_readers(auc, 0.5, seed)),
             (
                 "sensitivity less 1 − specificity, unsure left out",
                 f"would other readers {more} than real ones?",
+                hits - false_alarms,
                 _over_readers(hits - false_alarms, 0, seed),
             ),
             (
                 "accuracy, equivalence",
                 f"{equal} these cases?",
+                accuracy,
                 [proportions.mean_equivalence(accuracy, 0.5, margin)],
             ),
-            ("accuracy, equivalence", f"{equal} other cases?", [mrmc.equivalence(mean, 0.5, margin)]),
+            ("accuracy, equivalence", f"{equal} other cases?", accuracy, [mrmc.equivalence(mean, 0.5, margin)]),
         )
         for estimate in estimates
     ]
@@ -189,8 +197,11 @@ def _over_readers(values: Levels, null: float, seed: int) -> list[Estimate]:
     ]
 
 
-def _column(estimates: Iterable[Estimate]) -> Levels:
-    return np.array([math.nan if one.value is None else one.value for one in estimates])
+def _kept(estimates: Iterable[Estimate], mean: Estimate) -> Levels:
+    """The readers' figures, NaN for those whom `mean` leaves out: they judged too few cases."""
+    values = np.array([math.nan if one.value is None else one.value for one in estimates])
+    values[[left["reader"] for left in mean.extra.get("left_out", [])]] = math.nan
+    return values
 
 
 def _test(name: str, question: str, estimate: Estimate) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike
 from analysis import tails
 from analysis.arrays import Floats, one_of
 from analysis.estimate import Estimate, undefined
-from analysis.readings import COVARIANCES, Readings, as_readings, bare, check_groups, figures
+from analysis.readings import COVARIANCES, ONE_READER, Readings, as_readings, bare, check_groups, figures
 from analysis.ustat import Moments, moments, ustatistics
 
-__all__ = ["compare_groups", "obuchowski_rockette", "ustatistics"]
+__all__ = ["compare_groups", "equivalence", "obuchowski_rockette", "ustatistics"]
 
 NO_SPREAD = 1e-14
 
@@ -253,8 +253,7 @@ def _one(
     if readers == "fixed":
         variance, df = (part.error + (count - 1) * cov2) / count, math.inf
     elif ms is None:
-        reason = "one reader: how readers vary cannot be known (readers='fixed' speaks of this reader alone)"
-        return Estimate(mean, method=name, reason=reason, extra=extra)
+        return Estimate(mean, method=name, reason=ONE_READER, extra=extra)
     else:
         with_cases = count * max(cov2, 0.0) if cases == "random" else 0.0
         variance, df = (ms + with_cases) / count, _satterthwaite(ms, with_cases, count - 1)
@@ -278,8 +277,8 @@ def _several(value: Floats, part: Components, readers: str, cases: str, name: st
     if readers == "fixed":
         denominator, df2 = part.error - cov1 + (count - 1) * (cov2 - cov3), math.inf
     elif ms_tr is None:
-        reason = "one reader: how readers vary cannot be known (readers='fixed' speaks of this reader alone)"
-        return Estimate(float(rows[0] - rows[1]) if modalities == 2 else None, method=name, reason=reason, extra=extra)
+        value_alone = float(rows[0] - rows[1]) if modalities == 2 else None
+        return Estimate(value_alone, method=name, reason=ONE_READER, extra=extra)
     else:
         with_cases = count * max(cov2 - cov3, 0.0) if cases == "random" else 0.0
         denominator, df2 = ms_tr + with_cases, _satterthwaite(ms_tr, with_cases, freedom)

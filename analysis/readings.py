@@ -20,6 +20,7 @@ from analysis.roc import placements
 ENDPOINTS = ("auc", "accuracy", "sensitivity", "specificity")
 COVARIANCES = ("jackknife", "delong", "unbiased")
 TOO_FEW = "fewer than two cases of a class with a score that counts"
+ONE_READER = "one reader: how readers vary cannot be known"
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,22 @@ def class_weights(readings: Readings, endpoint: str) -> tuple[float, float]:
     return {"sensitivity": (1.0, 0.0), "specificity": (0.0, 1.0)}.get(endpoint, (share, 1 - share))
 
 
+def judged_enough(readings: Readings, endpoint: str = "auc") -> NDArray[np.bool_]:
+    """Who has a figure that varies with the cases (modalities x readers): two scores of each class that counts.
+
+    Of means of credits a class may be missing altogether, but one case of it alone has no variance.
+
+    >>> judged_enough(as_readings([[1, 3, 2, 5], [2, None, 4, 3]], [0, 0, 1, 1])).tolist()
+    [[True, False]]
+    """
+    classes = {"sensitivity": (True,), "specificity": (False,)}.get(endpoint, (True, False))
+    read = ~np.isnan(readings.scores)
+    sizes = np.stack([(read & (readings.synthetic == side)).sum(axis=2) for side in classes])
+    if endpoint == "auc":
+        return np.asarray(sizes.min(axis=0) >= 2)
+    return np.asarray(sizes.any(axis=0) & ~(sizes == 1).any(axis=0))
+
+
 def figures(readings: Readings, endpoint: str = "auc", covariance: str = "delong") -> Figures:
     """Every reader's figure with its influence function.
 
@@ -106,13 +123,13 @@ def figures(readings: Readings, endpoint: str = "auc", covariance: str = "delong
     reasons: dict[int, str] = {}
     classes = {"sensitivity": (True,), "specificity": (False,)}.get(endpoint, (True, False))
     counted = read & np.isin(readings.synthetic, classes)
+    enough = judged_enough(readings, endpoint)
     for place in np.ndindex(value.shape):
-        members = [counted[place] & (readings.synthetic == side) for side in classes]
-        sizes = [int(member.sum()) for member in members]
-        enough = min(sizes) >= 2 if endpoint == "auc" else any(sizes) and 1 not in sizes
-        if not enough:
+        if not enough[place]:
             reasons[place[1]] = TOO_FEW
             continue
+        members = [counted[place] & (readings.synthetic == side) for side in classes]
+        sizes = [int(member.sum()) for member in members]
         scores = readings.scores[place]
         if endpoint == "auc":
             mask = counted[place]

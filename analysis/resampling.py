@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from analysis.arrays import Floats, as_floats, one_of
 from analysis.estimate import Estimate, undefined
-from analysis.readings import ENDPOINTS, Readings, as_readings, check_groups
+from analysis.readings import ENDPOINTS, ONE_READER, Readings, as_readings, check_groups, judged_enough
 from analysis.scoring import credits
 from analysis.ustat import ustatistics
 
@@ -44,9 +44,10 @@ def crossed_bootstrap(
     themselves. One draw of cases serves all readers of a replicate (crossed). With `groups`
     (one label a reader) readers are drawn within their group, and the figure is the first named group's mean less
     the other's. p is twice the smaller tail of the replicates beyond `null` (.5; 0 between groups), never below
-    `smallest_p`. A reader without a class in a replicate is left out of its mean; replicates without any such
-    reader are counted in `undefined_replicates`. Efron and Tibshirani 1993, chapter 13; Gallas et al. 2009 for its
-    limit, see `crossed_limit`.
+    `smallest_p`. Readers with fewer than two cases of a class are left out and counted; one without a class in a
+    replicate is left out of its mean, and replicates without any reader are counted in `undefined_replicates`.
+    With one reader (in a group) there is a value and a reason. Efron and Tibshirani 1993, chapter 13; Gallas et al.
+    2009 for its limit, see `crossed_limit`.
 
     The draws are multinomial case weights. Weights times one-hot levels count each reader's levels in all replicates
     with one matrix product, and as one-hot levels times a tie kernel what each level beats with another.
@@ -67,7 +68,7 @@ def crossed_bootstrap(
     name = "crossed bootstrap, readers and cases resampled, percentile interval"
     statistics = _area(readings) if statistic == "auc" else _mean_credit(readings, statistic)
     sizes = [int(side.sum()) for side in (readings.synthetic, ~readings.synthetic)]
-    usable = np.isfinite(_figures(statistics, [np.ones((1, size)) for size in sizes])[0])
+    usable = judged_enough(readings, statistic)[0]
     members, named = _members(groups, usable)
     extra: dict[str, Any] = {
         "replicates": replicates,
@@ -83,10 +84,13 @@ def crossed_bootstrap(
         if len(members) != 2:
             return undefined(f"expected two groups of readers with a figure, got {len(members)}", name, **extra)
     if not extra["readers"]:
-        return undefined("no reader has a figure: a class was not read at all", name, **extra)
+        return undefined("no reader has a figure: a class was read too little, or not at all", name, **extra)
     if null is None:
         null = 0.5 if groups is None else 0.0
     value = float(_replicate(statistics, [np.ones((1, size)) for size in sizes], members, None)[0])
+    if min(own.size for own in members) < 2:
+        reason = ONE_READER if groups is None else "a group has one reader: how readers vary cannot be known"
+        return Estimate(value, method=name, reason=reason, extra=extra)
     rng = np.random.default_rng(seed)
     draws = np.empty(replicates)
     for start in range(0, replicates, CHUNK):
@@ -97,6 +101,8 @@ def crossed_bootstrap(
     extra["undefined_replicates"] = int(replicates - defined.size)
     if defined.size < 2:
         return undefined("the figure is not defined in these replicates", name, **extra)
+    if np.ptp(defined) < SLACK:
+        return Estimate(value, 0.0, method=name, reason="all replicates are alike: nothing varies", extra=extra)
     beyond = min((defined <= null + SLACK).sum(), (defined >= null - SLACK).sum())
     smallest = 2 / (defined.size + 1)
     low, high = np.quantile(defined, (0.025, 0.975))
@@ -125,9 +131,10 @@ def crossed_limit(scores: ArrayLike, truth: ArrayLike, *, endpoint: str = "auc",
     if np.ndim(scores) != 2:
         raise ValueError(f"scores: expected readers x cases, got {np.ndim(scores)} dimension(s)")
     found = ustatistics(scores, truth, endpoint=endpoint, estimator="mle", null=null)
-    return replace(
-        found, method=f"limit of the crossed bootstrap, readers and cases random, t interval, against {null:g}"
-    )
+    name = f"limit of the crossed bootstrap, readers and cases random, t interval, against {null:g}"
+    if found.value is not None and found.extra["readers"] < 2:
+        return Estimate(found.value, method=name, reason=ONE_READER, extra=found.extra)
+    return replace(found, method=name)
 
 
 def _members(

@@ -93,6 +93,22 @@ def test_tests_over_readers_come_with_their_smallest_p_and_those_of_each_reader_
         )
 
 
+def test_every_mean_leaves_out_the_same_readers_and_the_limitations_say_how_many(tmp_path: Path) -> None:
+    levels = {f"A{i}": [1 + (i + k) % 3 + 2 * (k % 2) for k in range(12)] for i in range(3)}
+    levels["B1"] = [1, 5, 2] + [None] * 9
+    results = measure(ratings(tmp_path / "r.csv", levels, "rs" * 6), QUICK)
+    without = {name: said for name, said in levels.items() if name != "B1"}
+    rest = measure(ratings(tmp_path / "s.csv", without, "rs" * 6), QUICK)
+    over_readers = [[test for test in found["tests"] if "readers" in test] for found in (results, rest)]
+    assert len(over_readers[0]) > 10
+    for one, other in zip(*over_readers, strict=True):
+        assert one["p"] == pytest.approx(other["p"]), one["name"]
+        assert (one["readers"], one["readers_left_out"]) == (3, 1)
+    assert results["limitations"]["readers_without_figure"] == 1
+    means = {m["method"]: m["value"] for m in results["overall"]["methods"] if "Obuchowski" in m["method"]}
+    assert len(set(means.values())) == 2
+
+
 def test_equivalence_to_chance_is_tested_over_readers_and_over_readers_and_cases(results: dict[str, Any]) -> None:
     found = [test for test in results["tests"] if "equivalence" in test["name"]]
     assert [test["question"].split(", on ")[1] for test in found] == ["these cases?", "other cases?"]

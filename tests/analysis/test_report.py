@@ -294,6 +294,16 @@ def test_the_prevalence_paradox_is_named_on_the_page(tmp_path: Path) -> None:
     assert "prevalence paradox: 91% of paired readings agree" in path.read_text("utf-8")
 
 
+def test_findings_of_one_reader_speak_of_that_reader_and_of_no_other(tmp_path: Path) -> None:
+    rows = [f"c{i},{('real', 'synthetic')[i % 2]},{1 + (3 * i) % 4 + i % 2}" for i in range(30)]
+    (tmp_path / "r.csv").write_text("\n".join(["case,truth,A1", *rows]))
+    told = passage(measure(load_ratings(tmp_path / "r.csv"), Settings(bootstrap=50)), "findings")
+    assert "The only reader" in told
+    assert "95 % CI" in told
+    assert "nothing can be said of other readers" in told
+    assert "readers=" not in told
+
+
 def test_progress_reaches_its_end_without_going_back(report: Path) -> None:
     assert sorted(SHARES) == SHARES
     assert SHARES[-1] == 1
