@@ -6,9 +6,9 @@ import json
 import pickle
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from generation.errors import InputError
 from generation.files import atomic
 
+N = TypeVar("N", bound=nn.Module)
 NAMED = 12  # how many differing tensors an error names before it only counts
 
 
@@ -66,6 +67,22 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(about, dict):
         raise InputError(f"{path} was not written by `generation train`: it has no `discern` entry in its metadata")
     return tensors, about
+
+
+def read_ours(path: Path, stage: str, build: Callable[[dict[str, Any]], N]) -> N:
+    """The network that `generation train` wrote for a stage, ready to use. Raises InputError as `adopt` does.
+
+    build: makes it from what the file says about it.
+    """
+    state, about = read_safetensors(path)
+    if about.get("stage") != stage:
+        raise InputError(f"{path} is of stage {about.get('stage')!r}, expected {stage!r}")
+    try:
+        network = build(about)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} describes no network of ours: {error}") from None
+    adopt(network, state, path)
+    return network.eval().requires_grad_(False)
 
 
 def write_safetensors(path: Path, network: nn.Module, about: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from generation.diffusion.recommended import RecommendedUNet
 from generation.diffusion.unet import PanoDiffUNet
 from generation.errors import InputError
-from generation.weights import adopt, file_of, read_pickle, read_safetensors, weights_under
+from generation.weights import adopt, file_of, read_ours, read_pickle, weights_under
 
 Network = PanoDiffUNet | RecommendedUNet
 FLASH = "down_blocks.0.2.to_qkv.weight"
@@ -21,8 +21,9 @@ def load(path: str | Path) -> Network:
     network, trained with the authors' flash-attention flag.
     """
     path = file_of(Path(path))
-    network = _ours(path) if path.suffix == ".safetensors" else _authors(path)
-    return network.eval().requires_grad_(False)
+    if path.suffix == ".safetensors":
+        return read_ours(path, "diffusion", lambda about: build(about["design"], about["config"]))
+    return _authors(path).eval().requires_grad_(False)
 
 
 def build(design: str, config: dict) -> Network:
@@ -39,17 +40,5 @@ def _authors(path: Path) -> PanoDiffUNet:
     if FLASH in state:
         raise InputError(f"{path} was trained with the flash-attention flag, which is another network: it has {FLASH}")
     network = PanoDiffUNet()
-    adopt(network, state, path)
-    return network
-
-
-def _ours(path: Path) -> Network:
-    state, about = read_safetensors(path)
-    if about.get("stage") != "diffusion":
-        raise InputError(f"{path} is of stage {about.get('stage')!r}, expected 'diffusion'")
-    try:
-        network = build(about["design"], about["config"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} describes no network of ours: {error}") from None
     adopt(network, state, path)
     return network

@@ -12,26 +12,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-# Crown width, crown height, root length, thickness, roots; central incisor to third molar.
-UPPER = (
-    (36, 40, 62, 0.80, 1),
-    (29, 37, 60, 0.70, 1),
-    (33, 40, 82, 0.90, 1),
-    (30, 34, 64, 0.95, 1),
-    (29, 33, 64, 0.95, 1),
-    (45, 32, 60, 1.10, 3),
-    (43, 31, 56, 1.10, 3),
-    (37, 29, 46, 1.00, 1),
-)
-LOWER = (
-    (22, 36, 56, 0.60, 1),
-    (24, 37, 62, 0.65, 1),
-    (29, 42, 76, 0.85, 1),
-    (30, 36, 66, 0.95, 1),
-    (31, 35, 66, 1.00, 1),
-    (49, 33, 62, 1.15, 2),
-    (47, 32, 58, 1.10, 2),
-    (44, 31, 46, 1.00, 2),
+# Crown width, crown height, root length, thickness, roots: of upper and lower tooth; central incisor to third molar.
+UPPER, LOWER = zip(
+    ((36, 40, 62, 0.80, 1), (22, 36, 56, 0.60, 1)),
+    ((29, 37, 60, 0.70, 1), (24, 37, 62, 0.65, 1)),
+    ((33, 40, 82, 0.90, 1), (29, 42, 76, 0.85, 1)),
+    ((30, 34, 64, 0.95, 1), (30, 36, 66, 0.95, 1)),
+    ((29, 33, 64, 0.95, 1), (31, 35, 66, 1.00, 1)),
+    ((45, 32, 60, 1.10, 3), (49, 33, 62, 1.15, 2)),
+    ((43, 31, 56, 1.10, 3), (47, 32, 58, 1.10, 2)),
+    ((37, 29, 46, 1.00, 1), (44, 31, 46, 1.00, 2)),
+    strict=True,
 )
 RESTORATIONS = ("amalgam", "composite", "crown", "root filling", "implant", "caries")
 

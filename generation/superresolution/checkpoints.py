@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from generation.errors import InputError
 from generation.superresolution.hat import HAT
-from generation.weights import adopt, file_of, read_pickle, read_safetensors, weights_under
+from generation.weights import adopt, file_of, read_ours, read_pickle, weights_under
 
 
 def load(path: str | Path) -> HAT:
@@ -16,23 +15,12 @@ def load(path: str | Path) -> HAT:
     of the published size. Raises InputError that names what is wrong: missing, cut short, would run code, not HAT.
     """
     path = file_of(Path(path))
-    network = _ours(path) if path.suffix == ".safetensors" else _authors(path)
-    return network.eval().requires_grad_(False)
+    if path.suffix == ".safetensors":
+        return read_ours(path, "superresolution", lambda about: HAT(**about["config"]))
+    return _authors(path).eval().requires_grad_(False)
 
 
 def _authors(path: Path) -> HAT:
     network = HAT()
     adopt(network, weights_under(read_pickle(path), "params_ema", path), path)
-    return network
-
-
-def _ours(path: Path) -> HAT:
-    state, about = read_safetensors(path)
-    if about.get("stage") != "superresolution":
-        raise InputError(f"{path} is of stage {about.get('stage')!r}, expected 'superresolution'")
-    try:
-        network = HAT(**about["config"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} describes no HAT: {error}") from None
-    adopt(network, state, path)
     return network
