@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     _check_out(args)
     state = devices.start(args.device)
     with state.main_process_first():
-        data = args.data or _phantoms(args.out / "phantoms", args.phantoms)
+        data = args.data or _phantoms(args.out / "phantoms", args.phantoms, args.resume)
     pictures = {split: read_pictures(data, stage.PICTURES, split) for split in ("train", "validation")}
     set_seed(args.seed)
     task = stage.make_task(chosen, pictures["train"])
@@ -92,8 +92,10 @@ def _check_out(args: argparse.Namespace) -> None:
         raise InputError("--out is needed: the folder for the network")
     if args.resume and not saved_states(args.out):
         raise InputError(f"{args.out} has no saved state to resume; leave --resume away to start")
-    if not args.resume and (args.out / "log.csv").exists():
+    if not args.resume and saved_states(args.out):
         raise InputError(f"{args.out} holds a training; go on with --resume, or give another --out")
+    if not args.resume:  # one that was stopped before its first save is begun again, with other settings if wanted
+        (args.out / "training.json").unlink(missing_ok=True)
 
 
 def _sheet(args: argparse.Namespace, chosen: Any, data: Path) -> dict[str, Any]:
@@ -105,11 +107,14 @@ def _sheet(args: argparse.Namespace, chosen: Any, data: Path) -> dict[str, Any]:
     return {"stage": args.stage, "seed": args.seed, "manifest_sha256": sha256(data / "manifest.csv"), **values}
 
 
-def _phantoms(folder: Path, count: int) -> Path:
-    """A corpus of so many phantoms, drawn where it is not there yet."""
+def _phantoms(folder: Path, count: int, resume: bool) -> Path:
+    """A corpus of so many phantoms, drawn where it is not there yet; to resume, that which is there."""
     source, prepared = folder / "drawn", folder / "corpus"
-    if (prepared / "manifest.csv").is_file():
+    there = len(list(source.glob("*.png")))
+    if (prepared / "manifest.csv").is_file() and (resume or there == count):
         return prepared
+    if there > count:
+        raise InputError(f"{source} holds {there} phantoms, and {count} are wanted; give another --out")
     with bar("phantoms drawn") as progress:
         drawn = Parallel(n_jobs=-1, return_as="generator")(
             delayed(_draw)(source / f"{number:05d}.png", number) for number in range(count)

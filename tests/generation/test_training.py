@@ -239,6 +239,31 @@ def test_a_finished_training_is_not_overwritten(small_corpus, trained, capsys):
     assert "holds a training" in capsys.readouterr().err
 
 
+def test_a_training_stopped_before_its_first_save_is_begun_again(small_corpus, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patched:
+        patched.setattr("generation.training.Log.write", interrupt)
+        assert main(command(small_corpus, tmp_path / "run", "training.epochs=1")) == 130
+    assert main(command(small_corpus, tmp_path / "run", "training.epochs=1", resume=True)) == 2
+    assert "leave --resume away to start" in capsys.readouterr().err
+    assert main(command(small_corpus, tmp_path / "run", "training.epochs=2")) == 0
+    assert len(measures(tmp_path / "run")) == 2 * 4
+
+
+def test_phantoms_are_as_many_as_asked_for(tmp_path, capsys):
+    def train(count, *more):
+        arguments = ["train", "--preset", "phantom", "--out", tmp_path, "--phantoms", count, "--device", "cpu", *more]
+        return main([str(argument) for argument in [*arguments, "--set", "network.widths=[1]"]])  # refused once drawn
+
+    rows = tmp_path / "phantoms" / "corpus" / "manifest.csv"
+    assert train(10) == 2
+    assert len(rows.read_text().splitlines()) == 1 + 10
+    assert train(12) == 2
+    assert len(rows.read_text().splitlines()) == 1 + 12
+    capsys.readouterr()
+    assert train(11) == 2
+    assert "holds 12 phantoms, and 11 are wanted" in capsys.readouterr().err
+
+
 def test_settings_are_printed_and_read_back(capsys, tmp_path):
     assert main(["train", "--preset", "phantom", "--print-settings"]) == 0
     (tmp_path / "settings.toml").write_text(capsys.readouterr().out)
