@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,25 @@ def begin(sheet_path: Path, sheet: Mapping[str, Any]) -> None:
             raise InputError(f"{sheet_path.parent} holds another run; give another --out, or the same settings", faults)
         return
     save_text(sheet_path, json.dumps(sheet, indent=2, ensure_ascii=False) + "\n")
+
+
+def note_cost(folder: Path, images: int, seconds: float, device: str) -> None:
+    """A row of cost.csv: what one process took for so many images of the folder."""
+    path = folder / "cost.csv"
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerows([["images", "seconds", "device"]] * new + [[images, f"{seconds:.2f}", device]])
+
+
+def cost(folder: Path) -> float | None:
+    """Seconds of one process an image, where `note_cost` has told."""
+    try:
+        with (folder / "cost.csv").open(newline="", encoding="utf-8") as stream:
+            rows = [row for row in csv.DictReader(stream) if row["images"] != "images"]  # two processes began it
+        return sum(float(row["seconds"]) for row in rows) / sum(int(row["images"]) for row in rows)
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return None
 
 
 def save_image(path: Path, picture: np.ndarray) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,11 @@ def run(args: argparse.Namespace) -> None:
                 runs.save_image(_file(args.out, number), picture.squeeze(0).numpy())
             del missing[: len(batch)]
 
+    wanted, begun = len(missing), time.monotonic()
     with bar, devices.compiling():
         devices.fill(make, args.batch, state.device, CPU_BATCH, GPU_BATCH)
+    if wanted:
+        runs.note_cost(args.out, wanted, time.monotonic() - begun, str(state.device))
     print(f"{len(numbers)} of {args.count} images made by process {state.process_index + 1}, in {args.out}")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from generation import runs
 from generation.arguments import bar, left_out, whole
 from generation.errors import InputError
 from generation.evaluation import distances, features
@@ -151,6 +152,7 @@ def run(args: argparse.Namespace) -> int:
             spaces.append(
                 features.embedding(paths, args.steps, args.seed, args.out / "embedding.safetensors", progress)
             )
+    cost = {name: runs.cost(folder) for (name, _), folder in zip(synthetic, args.synthetic, strict=True)}
     with tempfile.TemporaryDirectory(dir=args.out) as scratch:
         sets: dict[str, list[Set]] = {"real": [], "synthetic": []}
         for role, found in (("real", real), ("synthetic", synthetic)):
@@ -165,6 +167,7 @@ def run(args: argparse.Namespace) -> int:
         "images": {role: {one.name: len(one.images) for one in found} for role, found in sets.items()},
         "spaces": {space.name: {"weights": space.weights, "seconds": round(space.seconds, 2)} for space in spaces},
         "unreadable": faults,
+        "seconds_per_image": cost,
         "repeats": args.repeats,
         "seed": args.seed,
         "measures": pairs[0]["measures"],
@@ -173,9 +176,12 @@ def run(args: argparse.Namespace) -> int:
     save_text(args.out / "evaluation.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     _write_table(args.out / "evaluation.csv", pairs)
     if len(synthetic) > 1:
-        _draw_curves(args.out / "curves.svg", pairs)
+        _draw_curves(args.out / "curves.svg", pairs, cost)
     for pair in pairs:
-        print(f"{pair['real']} against {pair['synthetic']} (in brackets 95 %; real against real at the same numbers)")
+        took = cost[pair["synthetic"]]
+        made = "" if took is None else f", made in {took:.3g} s an image"
+        heading = f"{pair['real']} against {pair['synthetic']}{made}"
+        print(f"{heading} (in brackets 95 %; real against real at the same numbers)")
         for name, found in pair["measures"].items():
             ci = "" if found["ci"] is None else f" [{found['ci'][0]:.4g}, {found['ci'][1]:.4g}]"
             print(f"  {name}: {found['value']:.4g}{ci}; floor {found['floor']['value']:.4g}")
@@ -194,8 +200,11 @@ def _write_table(path: Path, pairs: list[dict]) -> None:
                 )
 
 
-def _draw_curves(path: Path, pairs: list[dict]) -> None:
-    """Each space's Frechet distance over the synthetic sets in the order given: checkpoints, or sampling steps."""
+def _draw_curves(path: Path, pairs: list[dict], cost: dict[str, float | None]) -> None:
+    """Each space's Frechet distance over the synthetic sets in the order given: checkpoints, or sampling steps.
+
+    cost: seconds an image, where `generation sample` has noted them.
+    """
     from matplotlib.figure import Figure
 
     names = [name for name in pairs[0]["measures"] if name.endswith(".frechet")]
@@ -208,7 +217,8 @@ def _draw_curves(path: Path, pairs: list[dict]) -> None:
             reach = np.abs(np.array([entry["ci"] for entry in found]).T - values)
             line = axes.errorbar(range(len(own)), values, yerr=reach, marker="o", capsize=3, label=real)
             axes.axhline(found[0]["floor"]["value"], color=line[0].get_color(), linestyle=":", linewidth=1)
-        axes.set_xticks(range(len(own)), [pair["synthetic"] for pair in own], rotation=20, ha="right")
+        labels = [name if (took := cost.get(name)) is None else f"{name}\n{took:.3g} s an image" for name in cost]
+        axes.set_xticks(range(len(own)), labels, rotation=20, ha="right")
         axes.set_ylabel(name)
     axes.legend(title="real set (dotted: its floor)", fontsize="small")
     with atomic(path) as part:

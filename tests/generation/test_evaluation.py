@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageFilter
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, Dinov2Config, Dinov2Model
 
+from generation import runs
 from generation.__main__ import main
 from generation.errors import InputError
 from generation.evaluation import command, embedding, features, radiomics
@@ -51,6 +52,18 @@ def test_a_worse_generator_is_further_away_and_a_perfect_one_at_the_floor(folder
     assert {path.name for path in (folder / "out").iterdir()} == {
         "evaluation.json", "evaluation.csv", "curves.svg", "embedding.safetensors",
     }  # fmt: skip
+
+
+def test_what_sampling_cost_stands_beside_the_distances(folder, capsys):
+    runs.note_cost(folder / "sound", 20, 30.0, "cpu")
+    runs.note_cost(folder / "sound", 4, 6.0, "cpu")
+    assert evaluate(folder, "--steps", "0") == 0
+    assert "real against sound, made in 1.5 s an image (" in capsys.readouterr().out
+    assert json.loads((folder / "out/evaluation.json").read_text())["seconds_per_image"] == {
+        "sound": 1.5,
+        "blurred": None,
+    }
+    assert "1.5 s an image" in (folder / "out/curves.svg").read_text()
 
 
 def test_published_synthetic_images_are_told_from_phantoms_in_words(folder, shared, capsys):

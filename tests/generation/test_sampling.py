@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from generation import runs
 from generation.__main__ import main
 from generation.diffusion.recommended import RecommendedUNet
 from generation.diffusion.sampling import NOISES, AuthorsNoise, ImageNoise, Sampling, denoise
@@ -94,6 +95,10 @@ def test_the_command_writes_the_images_and_how_they_came_about(checkpoint, tmp_p
     assert all(image.shape == (8, 16) and image.dtype == np.uint8 for image in made.values())
     sheet = json.loads((tmp_path / "out" / "samples.json").read_text())
     assert (sheet["sampler"], sheet["steps"], sheet["seed"], sheet["checkpoint"]) == ("dpm++", 3, 0, "run")
+    header, row = (tmp_path / "out" / "cost.csv").read_text().splitlines()
+    assert header == "images,seconds,device"
+    assert row.startswith("3,")
+    assert runs.cost(tmp_path / "out") > 0
 
 
 def test_the_authors_file_is_sampled_through_the_command(tmp_path, monkeypatch):
