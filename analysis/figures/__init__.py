@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
+import pickle
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
@@ -72,7 +75,10 @@ def make(name: str, results: dict[str, Any], folder: Path) -> Drawn:
 def make_all(
     results: dict[str, Any], folder: Path, workers: int = 2, done: Callable[[], object] = lambda: None
 ) -> list[Drawn]:
-    """Draw every figure, `workers` at a time in processes of their own; `done` is called after each."""
+    """Draw every figure, `workers` at a time in processes of their own; `done` is called after each.
+
+    Raises OSError where such a process is lost.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     if workers < 2:
@@ -80,19 +86,26 @@ def make_all(
             drawn.append(make(name, results, folder))
             done()
         return drawn
-    # Fresh processes: forking a process that has threads (a server's) may lock up. Each is handed the results once.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _take, (results,)) as pool:
-        for figure in pool.map(_make, NAMES, [folder] * len(NAMES)):
-            drawn.append(figure)
-            done()
+    # Fresh processes: forking a process that has threads (a server's) may lock up. They find the results in a file: one
+    # that dies while it starts would have us wait without end to hand over what does not fit into a pipe.
+    with tempfile.TemporaryDirectory(prefix="discern-") as name:
+        handed = Path(name) / "results.pickle"
+        handed.write_bytes(pickle.dumps(results))
+        try:
+            with ProcessPoolExecutor(workers, get_context("spawn"), _take, (handed,)) as pool:
+                for figure in pool.map(_make, NAMES, [folder] * len(NAMES)):
+                    drawn.append(figure)
+                    done()
+        except BrokenProcessPool:
+            raise OSError("a drawing process ended before its time, perhaps for want of memory") from None
     return drawn
 
 
 _RESULTS: dict[str, Any] = {}  # of a drawing process
 
 
-def _take(results: dict[str, Any]) -> None:
-    _RESULTS.update(results)
+def _take(handed: Path) -> None:
+    _RESULTS.update(pickle.loads(handed.read_bytes()))
 
 
 def _make(name: str, folder: Path) -> Drawn:
