@@ -28,6 +28,7 @@ from quiz_app.storage import Store
 from quiz_app.study import log
 from quiz_app.study.faults import Faulty
 from quiz_app.study.pools import free_slug
+from quiz_app.study.settings import StudySettings
 
 FORMAT = 1
 # In the order in which rows can be put back.
@@ -102,6 +103,11 @@ def restore(path: Path, store: Store, *, owner: Researcher | None = None, actor:
             _unpack(archive, store, [row["stored"] for row in rows[Case] if row["stored"] in here])
     except (zipfile.BadZipFile, OSError) as error:
         raise Faulty([f"archive: cannot be read: {error}"]) from error
+    except (Faulty, sa.exc.OperationalError):
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, sa.exc.SQLAlchemyError) as error:
+        what = str(error).splitlines()[0] if str(error) else ""
+        raise Faulty([f"archive: its rows are not those of a study ({type(error).__name__}: {what})"]) from error
     log.record("study-restored", study=study, actor=actor or (owner.name if owner else ""))
     return study
 
@@ -111,7 +117,8 @@ def _assert_sound(archive: zipfile.ZipFile) -> None:
     try:
         about = json.loads(archive.read("archive.json"))
         told: dict[str, dict[str, Any]] = about["members"]
-    except (KeyError, TypeError, ValueError):
+        sums = {name: (member["bytes"], member["sha256"]) for name, member in told.items()}
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise Faulty(
             ["archive: has no readable archive.json; an archive made by `study archive` is expected"]
         ) from None
@@ -121,11 +128,12 @@ def _assert_sound(archive: zipfile.ZipFile) -> None:
     found = {info.filename: info for info in archive.infolist() if info.filename != "archive.json"}
     if sum(info.file_size for info in found.values()) > LARGEST:
         raise Faulty([f"archive: unpacks to more than {LARGEST // 2**30} GiB"])
-    faults = [f"{name}: missing" for name in told.keys() - found.keys()]
+    tables = {f"tables/{_table(model).name}.jsonl" for model in MODELS}
+    faults = [f"{name}: missing" for name in (tables | told.keys()) - found.keys()]
     faults += [f"{name}: does not belong to an archive" for name in found.keys() - told.keys()]
     faults += [f"{name}: is no name of a member" for name in found if not MEMBER.fullmatch(name)]
     for name in found.keys() & told.keys():
-        if found[name].file_size != told[name]["bytes"] or _sum(archive, name) != told[name]["sha256"]:
+        if (found[name].file_size, _sum(archive, name)) != sums[name]:
             faults.append(f"{name}: is not what was archived")
     if faults:
         raise Faulty(sorted(faults))
@@ -155,6 +163,7 @@ def _assert_new(rows: dict[type[Base], list[dict[str, Any]]]) -> None:
         faults.append(f"study: there is one called {slug!r} already")
     if tokens and db.session.scalar(sa.select(sa.func.count()).where(Reader.token_hash.in_(tokens[:500]))):
         faults.append("study: its readers are here already")
+    StudySettings.from_dict(rows[Study][0]["settings"])
     if faults:
         raise Faulty(faults)
 

@@ -132,9 +132,41 @@ def headless(members):
     members["archive.json"] = b"[]"
 
 
+def empty(members):
+    members.clear()
+    members["archive.json"] = json.dumps({"format": 1, "tables": head(), "members": {}}).encode()
+
+
+def head():
+    return archive.db.session.scalar(archive.VERSION)
+
+
+def rewritten(table, **values):
+    """An archive whose sums are right, but for one table's rows that were changed."""
+
+    def change(members):
+        name = f"tables/{table}.jsonl"
+        rows = [json.loads(line) | values for line in members[name].splitlines()]
+        members[name] = "".join(f"{json.dumps(row if values else [row])}\n" for row in rows).encode()
+        about = json.loads(members["archive.json"])
+        about["members"][name] = {"bytes": len(members[name]), "sha256": hashlib.sha256(members[name]).hexdigest()}
+        members["archive.json"] = json.dumps(about).encode()
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
+        (empty, "tables/answer.jsonl: missing"),
+        (rewritten("trial"), "archive: its rows are not those of a study"),
+        (rewritten("study", settings={"limit_s": "soon"}), "limit_s: 'soon' is not a number"),
+        (rewritten("study", settings=7), "archive: its rows are not those of a study"),
+        (rewritten("study", state="half open"), "archive: its rows are not those of a study"),
+        (rewritten("reader", created_at="soon"), "archive: its rows are not those of a study"),
+        (rewritten("reader", study_id=99), "archive: its rows are not those of a study"),
+        (rewritten("case", stored="../../discern.sqlite"), "archive: its rows are not those of a study"),
+        (rewritten("pool", name={"a": 1}), "archive: its rows are not those of a study"),
         (broken, "tables/answer.jsonl: is not what was archived"),
         (lacking, "tables/trial.jsonl: missing"),
         (climbing, "../../evil.png: is no name of a member"),
