@@ -85,3 +85,8 @@ class Reader(Base):
     def sitting(self) -> Sitting | None:
         """The sitting that counts: the latest."""
         return self.sittings[-1] if self.sittings else None
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether that sitting has every answer."""
+        return self.sitting is not None and self.sitting.finished_at is not None

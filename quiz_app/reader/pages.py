@@ -17,7 +17,7 @@ def _where() -> str:
     reader, sitting = g.reader, g.reader.sitting
     if reader.withdrawn_at is not None:
         return "left"
-    if sitting is not None and sitting.finished_at is not None:
+    if reader.has_finished:
         return "end"
     if reader.study_state == "draft":
         raise Refused("not-open", "This study is not open yet. Please come back with the same link later.", 403)
@@ -130,6 +130,8 @@ def leave() -> ResponseReturnValue:
     if request.method == "GET" or choice not in ("keep", "delete"):
         fault = gettext("Please choose one.") if request.method == "POST" else ""
         return render_template("reader/leave.html", fault=fault, answered=leaving.answered(g.reader))
+    if choice == "keep" and g.reader.has_finished:
+        return redirect(url_for("reader.start"), code=303)  # there is nothing left to leave
     leaving.withdraw(g.reader, current_app.config["SETTINGS"].instance, delete=choice == "delete")
     db.session.commit()
     return redirect(url_for("reader.left"), code=303)

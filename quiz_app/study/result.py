@@ -41,8 +41,7 @@ def visible(reader: Reader) -> bool:
     if reader.is_preview and reader.study.blinded:
         return False
     when = reader.study.rules.result
-    finished = reader.sitting is not None and reader.sitting.finished_at is not None
-    return finished and (when == "at once" or (when == "closed" and reader.study.state == "closed"))
+    return reader.has_finished and (when == "at once" or (when == "closed" and reader.study.state == "closed"))
 
 
 def own(reader: Reader) -> Result:

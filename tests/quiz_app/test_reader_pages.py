@@ -137,6 +137,23 @@ def test_who_leaves_keeps_answers_or_has_them_deleted(make_study, invite, reader
     assert "Nothing that you answered is kept" in deleting.client.get(deleting.url("left")).text
 
 
+def test_who_has_finished_may_still_have_the_answers_deleted_and_loses_nothing_by_keeping_them(
+    make_study, invite, reader_called
+):
+    study = make_study(practice=0, result="at once")
+    taker = invite(study).enter()
+    taker.finish()
+    lifecycle.close(study)
+    db.session.commit()
+    assert "Delete my answers" in taker.client.get(taker.url("end")).text
+    kept = taker.client.post(taker.url("leave"), data={"answers": "keep"}, follow_redirects=True)
+    assert "Your result" in kept.text
+    assert reader_called("R1").withdrawn_at is None
+    taker.client.post(taker.url("leave"), data={"answers": "delete"})
+    assert db.session.query(Answer).count() == 0
+    assert "Nothing that you answered is kept" in taker.client.get(taker.url("left")).text
+
+
 def test_no_kept_report_outlives_the_answers_that_are_deleted(app, make_study, invite):
     study = make_study()
     keeping, deleting = invite(study).enter(), invite(study, "R2").enter()
