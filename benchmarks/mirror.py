@@ -19,6 +19,7 @@ import uuid
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from queue import Queue
 
 import flask_migrate
 from cryptography.hazmat.primitives import serialization
@@ -43,19 +44,35 @@ def free_port() -> int:
 
 
 def relay(port: int, target: int) -> None:
-    """Carry connections from `port` to `target`; what goes there arrives AWAY_S later."""
+    """Carry connections from `port` to `target`; what goes there arrives AWAY_S later, in order."""
 
-    def carry(source: socket.socket, to: socket.socket, delay: float) -> None:
+    def receive(source: socket.socket, under_way: Queue[tuple[float, bytes]]) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                threading.Timer(delay, lambda data=data: to.sendall(data)).start() if delay else to.sendall(data)
+                under_way.put((time.monotonic() + AWAY_S, data))
+        under_way.put((0.0, b""))
+
+    def carry(source: socket.socket, to: socket.socket) -> None:
+        under_way: Queue[tuple[float, bytes]] = Queue()
+        threading.Thread(target=receive, args=(source, under_way), daemon=True).start()
+        with suppress(OSError):
+            while (told := under_way.get())[1]:
+                time.sleep(max(0.0, told[0] - time.monotonic()))
+                to.sendall(told[1])
+            to.shutdown(socket.SHUT_WR)
+
+    def hand_back(source: socket.socket, to: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
 
     listener = socket.create_server(("127.0.0.1", port))
     while True:
         near, _ = listener.accept()
         far = socket.create_connection(("127.0.0.1", target))
-        threading.Thread(target=carry, args=(near, far, AWAY_S), daemon=True).start()
-        threading.Thread(target=carry, args=(far, near, 0.0), daemon=True).start()
+        threading.Thread(target=carry, args=(near, far), daemon=True).start()
+        threading.Thread(target=hand_back, args=(far, near), daemon=True).start()
 
 
 def account(path: Path) -> str:

@@ -102,6 +102,16 @@ def project_of(settings: Settings) -> str:
         ) from error
 
 
+def assert_same_project(session: Session, settings: Settings) -> None:
+    """Raises MirrorError for credentials of another project than the one this database is mirrored to."""
+    project, known = project_of(settings), session.scalar(sa.select(Mirror.project))
+    if known and known != project:
+        raise MirrorError(
+            f"The credentials are of project {project}, but this database is mirrored to {known}: use credentials of "
+            "that project."
+        )
+
+
 def certificate(settings: Settings) -> Any:
     """The credentials, read but not tried. Raises MirrorError."""
     if not settings.firestore_credentials:
@@ -227,12 +237,8 @@ class Worker:
         with reading() as session:
             queued = sa.select(Outgoing.answer_id)
             missing = session.scalars(sa.select(Answer.id).where(Answer.id.not_in(queued)).order_by(Answer.id)).all()
+            assert_same_project(session, settings)
         mirror = _row()
-        if mirror.project not in ("", project):
-            raise MirrorError(
-                f"The credentials are of project {project}, but this database is mirrored to {mirror.project}: use "
-                "credentials of that project."
-            )
         mirror.project, mirror.last_error = project, ""
         db.session.add_all(Outgoing(answer_id=answer_id, queued_at=clock.now()) for answer_id in missing)
         db.session.commit()

@@ -75,6 +75,8 @@ def verify() -> None:
     """Compare the mirror with the database, by count and by the checksum of every answer."""
     from quiz_app import archive
 
+    with reading() as session:
+        mirror.assert_same_project(session, _settings())
     outside = list(mirror.stored(mirror.connect(_settings())))
     with reading() as session:
         found = archive.compare(session, outside)

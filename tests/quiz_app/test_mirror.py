@@ -109,6 +109,9 @@ def test_credentials_of_another_project_are_named_and_send_nothing(mirrored, cre
     mirrored.config["SETTINGS"] = replace(mirrored.config["SETTINGS"], firestore_credentials=credentials("demo-other"))
     with pytest.raises(mirror.MirrorError, match=r"of project demo-other, .* mirrored to demo-study"):
         mirror.Worker(mirrored).begin()
+    told = mirrored.test_cli_runner().invoke(args=["mirror", "verify"])
+    assert told.exit_code == 1
+    assert "this database is mirrored to demo-study" in told.output
     assert outside(mirrored) == {}
 
 
