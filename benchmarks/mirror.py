@@ -34,7 +34,7 @@ from quiz_app.settings import Settings
 from quiz_app.study import lifecycle, pools
 
 ROOT = Path(__file__).resolve().parents[1]
-AWAY_S, READERS, CASES, RUNS, WAITING = 2.0, 6, 10, 4, 1200
+AWAY_S, READERS, CASES, RUNS, WAITING = 2.0, 6, 30, 4, 1200
 
 
 def free_port() -> int:
