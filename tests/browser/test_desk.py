@@ -183,3 +183,43 @@ def test_folders_chosen_in_the_browser_become_a_pool(own_house, new_context, tmp
     expect(page.get_by_text("left behind of 1 DICOM file(s): PatientName")).to_be_visible()
     expect(page.get_by_text("left aside")).to_have_count(0)  # what a system hides did not even travel
     assert_accessible(page)
+
+
+def test_axe_finds_nothing_on_the_pages_beside_the_way_of_a_study(own_house, new_context):
+    slug = own_house.invite().slug
+    page = new_context().new_page()
+    page.on("dialog", lambda dialog: dialog.accept())
+    url = f"{own_house.server.url}/researcher"
+    password = first_password(own_house.app)
+    page.goto(f"{url}/login")
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill("a guess")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert_accessible(page)
+    log_in(page, own_house.server.url, password)
+    for path in ("", "?away=1", "password", "people", "pools/noise/", "pools/nowhere/", f"studies/{slug}/results"):
+        page.goto(f"{url}/{path}")
+        assert_accessible(page)
+    page.goto(f"{url}/people")
+    page.get_by_label("Name").fill("a/b")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert_accessible(page)
+    page.goto(f"{url}/studies/{slug}/settings")
+    page.get_by_label("Time limit (s)").fill("-1")
+    page.get_by_label("fullscreen").uncheck()
+    page.locator("main form").evaluate("form => (form.noValidate = true)")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("limit_s: -1.0 is not between 0 and 3600")
+    expect(page.get_by_label("fullscreen")).not_to_be_checked()
+    assert_accessible(page)
+    in_tab(page, "Readers")
+    page.get_by_role("link", name="R1").click()
+    expect(page.get_by_role("link", name="Readers")).to_have_attribute("aria-current", "page")
+    assert_accessible(page)
+    delete = page.locator("form", has=page.get_by_role("heading", name="Delete"))
+    delete.get_by_label("Reason").fill("asked for")
+    delete.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("CERTIFICATE OF DELETION")).to_be_visible()
+    assert_accessible(page)
