@@ -15,7 +15,7 @@ from PIL import Image
 
 from quiz_app import images, storage
 from quiz_app.database import db
-from quiz_app.models import Case, Pool
+from quiz_app.models import Case, Pool, Study
 from quiz_app.researcher import blueprint, by_field, looking, saved, uploads
 from quiz_app.settings import Settings
 from quiz_app.study import background, intake, pools, specimens
@@ -78,7 +78,14 @@ def show_intake(name: str) -> ResponseReturnValue:
     work = _work(name)
     notes = intake.home(_settings().instance) / name / intake.NOTES
     made = json.loads(notes.read_text("utf-8")) if work.state == "done" else None
-    return render_template("researcher/intake.html", name=name, work=work, made=made)
+    hidden = made is not None and _is_read_blindly(made["pool"])
+    return render_template("researcher/intake.html", name=name, work=work, made=made, hidden=hidden)
+
+
+def _is_read_blindly(slug: str) -> bool:
+    """Whether a study on this pool has been opened whose truth must not be seen yet."""
+    opened = sa.select(Study).where(Study.pool.has(slug=slug), Study.opened_at.isnot(None))
+    return any(study.blinded for study in looking().scalars(opened))
 
 
 @blueprint.get("/pools/coming/<name>.json")
@@ -90,8 +97,10 @@ def intake_status(name: str) -> ResponseReturnValue:
 @blueprint.get("/pools/coming/<name>/<int:number>-<side>.png")
 def specimen(name: str, number: int, side: str) -> ResponseReturnValue:
     """A small picture of an uploaded image: as it came, or as readers get it."""
-    _work(name)
-    folder = intake.home(_settings().instance) / name / intake.SPECIMENS
+    folder = intake.home(_settings().instance) / name
+    if _work(name).state == "done" and _is_read_blindly(json.loads((folder / intake.NOTES).read_text("utf-8"))["pool"]):
+        abort(403)
+    folder /= intake.SPECIMENS
     return send_from_directory(folder, specimens.name(number, side))
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from quiz_app.database import db
 from quiz_app.models import Case, Pool
-from quiz_app.study import intake, pools
+from quiz_app.study import intake, lifecycle, pools
 from quiz_app.study.faults import Faulty
 from tests.uploads import MIXED, dicom, encoded, zipped
 
@@ -69,6 +69,22 @@ def test_a_few_images_of_each_class_are_shown_as_they_came_beside_what_readers_g
     way = re.search(r'<a href="([^"]*)">A few of each class as they came', of_the_pool)[1]
     assert owner.get(way).text.count("<figure>") == 8
     assert "as they came" not in owner.get(f"{POOLS}noise/").text
+
+
+def test_while_a_study_is_read_blindly_no_picture_tells_its_class(owner, make_study):
+    page = brought(owner, MIXED)
+    picture = re.search(r'src="([^"]*1-came.png)"', page)[1]
+    way = re.search(r'<a href="([^"]*)">A few', owner.get(f"{POOLS}mixed/").text)[1]
+    study = make_study(opened=False, practice=2)
+    study.pool = db.session.query(Pool).filter_by(slug="mixed").one()
+    db.session.commit()
+    assert owner.get(way).text.count("<figure>") == 8
+    for deed, seen in ((lifecycle.open_study, False), (lifecycle.close, True)):
+        deed(study)
+        db.session.commit()
+        assert ("Real, as it came" in owner.get(way).text) is seen
+        with owner.get(picture) as response:
+            assert (response.status_code == 200) is seen
 
 
 def test_a_pool_folder_in_a_zip_is_taken_as_it_is(owner, pool_folder):
