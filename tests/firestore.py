@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives import serialization
@@ -189,6 +190,42 @@ def worker(mirrored):
         each.stop()
 
 
+@pytest.fixture
+def start(mirrored):
+    """Starts processes that send: `start.sender()`, and `start.server(port)` by `run.py`, which answers by then."""
+    started, settings = [], mirrored.config["SETTINGS"]
+    environment = os.environ | {
+        "DISCERN_INSTANCE": str(settings.instance), "DISCERN_DATABASE_URL": settings.database_url,
+        "DISCERN_FIRESTORE_CREDENTIALS": settings.firestore_credentials,
+    }  # fmt: skip
+
+    class Start:
+        def sender(self):
+            return self.run("-m", "flask", "--app", "quiz_app", "mirror", "run")
+
+        def server(self, port):
+            process = self.run("run.py", "--no-demo", "--port", str(port))
+            until(lambda: process.poll() is not None or answers(f"http://127.0.0.1:{port}/healthz"))
+            return process
+
+        def run(self, *arguments):
+            command, quiet = [sys.executable, *arguments], subprocess.DEVNULL
+            started.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet))
+            return started[-1]
+
+    yield Start()
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def answers(address):
+    try:
+        return httpx.get(address).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 def answer_all(app, make_study, count, **settings):
     slug = make_study(**settings).slug
     db.session.remove()
@@ -211,17 +248,6 @@ def until(condition, seconds=60):
 
 def outside(app):
     return {document["id"]: document for document in mirror.stored(mirror.connect(app.config["SETTINGS"]))}
-
-
-def start_sender(app):
-    """A process that does nothing but send."""
-    settings = app.config["SETTINGS"]
-    environment = os.environ | {
-        "DISCERN_INSTANCE": str(settings.instance), "DISCERN_DATABASE_URL": settings.database_url,
-        "DISCERN_FIRESTORE_CREDENTIALS": settings.firestore_credentials,
-    }  # fmt: skip
-    command = [sys.executable, "-m", "flask", "--app", "quiz_app", "mirror", "run"]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def let_the_lease_lapse():

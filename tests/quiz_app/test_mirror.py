@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -9,13 +10,14 @@ import sqlalchemy as sa
 from google.api_core import exceptions
 from google.auth.exceptions import RefreshError
 
-from quiz_app import archive, create_app, mirror
+from quiz_app import archive, create_app, mirror, simulation
 from quiz_app.database import db, reading
 from quiz_app.models import Answer, Outgoing
 from quiz_app.study import lifecycle
 from quiz_app.study.faults import Faulty
 from tests.databases import let_go, new_database
-from tests.firestore import answer_all, let_the_lease_lapse, outside, start_sender, status, until
+from tests.firestore import answer_all, let_the_lease_lapse, outside, status, until
+from tests.server import free_port
 
 
 def test_every_answer_is_copied_under_its_own_id_and_names_only_the_pseudonym(mirrored, worker, make_study):
@@ -48,11 +50,11 @@ def test_without_credentials_nothing_is_queued_and_later_everything_is(app, emul
     assert len(outside(app)) == 15
 
 
-def test_1200_answers_survive_outages_killed_workers_and_duplicates_exactly_once(mirrored, emulator, make_study):
+def test_1200_answers_survive_outages_killed_workers_and_duplicates_exactly_once(mirrored, emulator, start, make_study):
     ids = answer_all(mirrored, make_study, 1)
     add_answers(1200 - len(ids))
     db.session.remove()
-    sender = start_sender(mirrored)
+    sender = start.sender()
     until(lambda: status()["waiting"] < 1200)
     emulator.stop()  # in the middle of it, and it forgets
     until(lambda: "cannot be reached" in status()["last_error"])
@@ -65,7 +67,7 @@ def test_1200_answers_survive_outages_killed_workers_and_duplicates_exactly_once
     sender.wait()
     assert status()["waiting"] > 0
     let_the_lease_lapse()
-    sender = start_sender(mirrored)
+    sender = start.sender()
     until(lambda: status()["waiting"] == 0, 90)
     sender.kill()
     sender.wait()
@@ -78,6 +80,26 @@ def test_1200_answers_survive_outages_killed_workers_and_duplicates_exactly_once
     with reading() as session:
         found = archive.compare(session, outside(mirrored).values())
     assert (found.same, found.unsent, found.unknown, found.different) == (1200, [], [], [])
+
+
+def test_the_server_sends_by_itself_and_when_it_is_killed_sends_the_rest_later(mirrored, start, make_study):
+    slug, port = make_study().slug, free_port()
+    db.session.remove()
+    with ThreadPoolExecutor(1) as thread:
+        server = start.server(port)
+        running = thread.submit(simulation.run, mirrored, slug, 6, url=f"http://127.0.0.1:{port}")
+        until(lambda: status()["sent"] > 0)
+        server.kill()
+        server.wait()
+        let_the_lease_lapse()
+        server = start.server(port)
+        outcomes = running.result()
+    until(lambda: status()["waiting"] == 0)
+    server.kill()
+    server.wait()
+    acknowledged = {saved["id"] for outcome in outcomes for saved in outcome.saved}
+    assert len(acknowledged) == 90
+    assert outside(mirrored).keys() == acknowledged
 
 
 def add_answers(count):

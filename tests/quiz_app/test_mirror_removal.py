@@ -8,7 +8,7 @@ from quiz_app import mirror
 from quiz_app.database import db
 from quiz_app.models import Outgoing, Reader, Removal
 from quiz_app.study import deletion, leaving
-from tests.firestore import answer_all, let_the_lease_lapse, outside, start_sender, status, until
+from tests.firestore import answer_all, let_the_lease_lapse, outside, status, until
 
 
 @pytest.fixture
@@ -114,11 +114,11 @@ def test_removals_outlive_an_outage(mirrored, line, worker, make_study):
     assert status()["last_error"] == ""
 
 
-def test_removals_outlive_a_worker_that_is_killed_at_it(mirrored, line, two_readers):
+def test_removals_outlive_a_worker_that_is_killed_at_it(mirrored, line, start, two_readers):
     two_readers._let_go()
     line.hold()
     delete(mirrored)
-    sender = start_sender(mirrored)
+    sender = start.sender()
     assert line.caught.wait(60)
     sender.kill()
     sender.wait()

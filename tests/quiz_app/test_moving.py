@@ -125,6 +125,10 @@ def test_a_copy_that_is_not_the_same_is_not_kept(app, moved, empty_postgres, mak
     assert taker.answer().status_code == 200
     with moved.app_context():
         assert db.session.query(Reader).count() == 0
+        db.session.remove()
+    db.session.remove()
+    monkeypatch.undo()
+    assert moving.move(app, empty_postgres)["answer"][0] == 1  # begun again, it goes through
 
 
 def test_a_checksum_sees_a_single_changed_value(app, make_study):
