@@ -22,7 +22,7 @@ from analysis.arrays import Floats, as_floats, one_of
 from analysis.estimate import Estimate, undefined
 from analysis.mrmc import compare_groups, ustatistics
 from analysis.reader_tests import DRAWN, SLACK, permutation, tail, welch
-from analysis.readings import ENDPOINTS, as_readings, check_groups, figures
+from analysis.readings import ENDPOINTS, as_readings, figures, two_groups
 from analysis.resampling import crossed_bootstrap
 
 QUESTIONS = {
@@ -100,11 +100,8 @@ def by_cases(scores: ArrayLike, truth: ArrayLike, groups: Sequence[str | None], 
     """
     one_of(endpoint, ENDPOINTS, "endpoint")
     readings = as_readings(scores, truth, endpoint)
-    labels = check_groups(groups, readings.scores.shape[1])
-    named = list(dict.fromkeys(label for label in labels if label is not None))
+    labels, named = two_groups(groups, readings.scores.shape[1])
     name = "paired DeLong on group means" if endpoint == "auc" else "paired credits of group means, normal test"
-    if len(named) > 2:
-        raise ValueError(f"groups: expected two groups, got {len(named)}: {', '.join(named)}")
     if len(named) < 2:
         return undefined("two groups of readers are needed", name, groups=named)
     first, second = (_mean(readings.scores[0, [own == label for own in labels]]) for label in named)
@@ -154,10 +151,7 @@ def by_both(
     [0.109, 0.109, 0.109]
     """
     readings = as_readings(scores, truth, endpoint)
-    labels = check_groups(groups, readings.scores.shape[1])
-    named = list(dict.fromkeys(label for label in labels if label is not None))
-    if len(named) > 2:
-        raise ValueError(f"groups: expected two groups, got {len(named)}: {', '.join(named)}")
+    labels, named = two_groups(groups, readings.scores.shape[1])
     name = "U-statistics (unbiased), readers of each group and cases random"
     if len(named) < 2:
         split_plot = undefined("two groups of readers are needed", name)

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis import tails
+from analysis import readings, tails
 from analysis.arrays import Floats, as_floats, one_of
 from analysis.estimate import Estimate, undefined
-from analysis.readings import check_groups
 from analysis.roc import midranks
 
 ENUMERABLE = 2**18  # sign patterns or splits counted one by one; beyond,
@@ -171,10 +170,7 @@ def two_groups(values: ArrayLike, groups: Sequence[str | None]) -> tuple[Floats,
     ([0.6], [0.7, 0.8], 3)
     """
     array = as_floats(values, "values")
-    labels = check_groups(groups, array.size)
-    named = list(dict.fromkeys(label for label in labels if label is not None))
-    if len(named) > 2:
-        raise ValueError(f"groups: expected two groups, got {len(named)}: {', '.join(named)}")
+    labels, named = readings.two_groups(groups, array.size)
     figures = [
         array[[own == label and not math.isnan(value) for own, value in zip(labels, array, strict=True)]]
         for label in named

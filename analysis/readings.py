@@ -79,6 +79,19 @@ def check_groups(groups: Sequence[str | None], readers: int) -> list[str | None]
     return labels
 
 
+def two_groups(groups: Sequence[str | None], readers: int) -> tuple[list[str | None], list[str]]:
+    """The labels as `check_groups` gives them, and the names of the groups in order; ValueError for more than two.
+
+    >>> two_groups(["EP", "EC", "", "EP"], readers=4)
+    (['EP', 'EC', None, 'EP'], ['EP', 'EC'])
+    """
+    labels = check_groups(groups, readers)
+    named = list(dict.fromkeys(label for label in labels if label is not None))
+    if len(named) > 2:
+        raise ValueError(f"groups: expected two groups, got {len(named)}: {', '.join(named)}")
+    return labels, named
+
+
 def class_weights(readings: Readings, endpoint: str) -> tuple[float, float]:
     """The weights of the synthetic and the real cases in a mean of credits.
 
