@@ -68,7 +68,7 @@ def _draw(results: dict[str, Any], folder: Path, workers: int, progress: Progres
     def done() -> None:
         nonlocal count
         count += 1
-        progress(0.5 + 0.45 * count / len(figures.NAMES), "figures")
+        progress(0.5 + 0.44 * count / len(figures.NAMES), "figures")
 
     return figures.make_all(results, folder, workers, done)
 

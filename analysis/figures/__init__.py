@@ -32,6 +32,7 @@ NAMES = (
     "times",
     "difficulty",
     "readings",
+    "flow",
 )
 
 

@@ -171,6 +171,19 @@ def test_every_figure_is_there_as_vector_picture_and_numbers(report: Path) -> No
             assert (report / "figures" / f"{name}.{ending}").stat().st_size > 0
 
 
+def test_the_flow_tells_what_was_lost_between_the_pool_and_the_analysis(
+    results: dict[str, Any], tmp_path: Path
+) -> None:
+    about = {"flow": {"invited": 9, "finished": 6}, "excluded": {"training": 12, "repeats": 3, "superseded": 0}}
+    changed = results | {"study": results["study"] | about, "limitations": results["limitations"] | {"excluded": 15}}
+    drawn = figures.make("flow", changed, tmp_path)
+    told = {(row["what"], row["stage"]): int(row["number"]) for row in csv.DictReader(drawn.numbers.splitlines())}
+    assert [told["readers", stage] for stage in ("invited", "finished", "in the analysis")] == [9, 6, 6]
+    assert ("readers", "consented") not in told
+    assert told["cases", "in the analysis: synthetic"] == 100
+    assert told["answers", "left out beside them: practice"] == 12
+
+
 def test_tables_carry_the_numbers_at_full_precision(report: Path, results: dict[str, Any]) -> None:
     with (report / "tables" / "readers.csv").open(newline="") as file:
         row = next(row for row in csv.DictReader(file) if row["reader"] == "EP1")
