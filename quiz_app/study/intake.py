@@ -28,6 +28,7 @@ MOST_FILES = 50_000
 MOST_BYTES = 64 * 2**30
 # Deflate cannot do better than about 1000:1, and images hardly 10:1.
 MOST_RATIO = 200
+MOST_STRETCH = 0.02  # more can be seen, and tells the classes apart where only one is stretched
 NOTES = "notes.json"
 SPECIMENS = "specimens"
 
@@ -157,11 +158,13 @@ def _mixed(real: Path, synthetic: Path, out: Path, wishes: Wishes, progress: bac
     aside = _left_aside(real) + _left_aside(synthetic)
     found = {truth: mixing.candidates([folder], truth) for truth, folder in (("real", real), ("synthetic", synthetic))}
     every = [*found["real"], *found["synthetic"]]
-    faults, left_behind = [], Counter[str]()
+    faults, left_behind, stretched = [], Counter[str](), Counter[str]()
     for number, candidate in enumerate(every):
         progress(0.4 * number / len(every), "reading images")
         try:
-            radiographs.read(candidate.path)
+            image = radiographs.read(candidate.path)
+            stretch = image.width / image.height * wishes.height / wishes.width
+            stretched[candidate.truth] += abs(stretch - 1) > MOST_STRETCH
             left_behind.update(_patient_data(candidate.path))
         except InputError as error:
             faults.append(str(error).replace(f"{real.parent}/", ""))
@@ -182,6 +185,12 @@ def _mixed(real: Path, synthetic: Path, out: Path, wishes: Wishes, progress: bac
     )
     notes = [f"both classes alike: {made.manifest['how']['preparation']}"]
     notes += [f"{each} cases of each class and {wishes.practice} for practice, by lot with seed {wishes.seed}"]
+    notes += [
+        f"stretched by over {MOST_STRETCH:.0%} to fit {size[0]} x {size[1]}: "
+        f"{count} of {len(found[truth])} {truth} images"
+        for truth, count in stretched.items()
+        if count
+    ]
     notes += [f"{drawn.duplicates} near-duplicates left out"] if drawn.duplicates else []
     notes += [f"left behind of {count} DICOM file(s): {keyword}" for keyword, count in sorted(left_behind.items())]
     notes += [f"left aside, no image by its name: {count} x {suffix}" for suffix, count in sorted(aside.items())]

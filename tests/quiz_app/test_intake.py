@@ -87,6 +87,14 @@ def test_while_a_study_is_read_blindly_no_picture_tells_its_class(owner, make_st
             assert (response.status_code == 200) is seen
 
 
+def test_it_is_told_how_many_images_of_each_class_were_stretched(owner):
+    file = io.BytesIO()
+    Image.open(io.BytesIO(MIXED["set/Real/b.png"])).resize((256, 160)).save(file, "PNG")
+    page = brought(owner, MIXED | {"set/Real/b.png": file.getvalue()})
+    assert "stretched by over 2% to fit 128 x 64: 1 of 4 real images" in page
+    assert "synthetic images" not in page
+
+
 def test_a_pool_folder_in_a_zip_is_taken_as_it_is(owner, pool_folder):
     members = {f"noise/{p.relative_to(pool_folder).as_posix()}": p.read_bytes() for p in pool_folder.rglob("*.*")}
     members["noise/origins.csv"] = (
