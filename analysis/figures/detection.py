@@ -84,10 +84,11 @@ def _label(axes: Any, table: list[dict[str, Any]], colours: list[str]) -> None:
     order = sorted(range(len(table)), key=lambda i: table[i]["sensitivity"])
     for i in order:
         point = points[i]
-        choices = [(0.015, -0.04), (0.015, 0.025), (-0.095, -0.04), (-0.095, 0.025), (0.015, -0.09), (-0.095, -0.09)]
+        choices = [(0.015, -0.04), (0.015, 0.015), (-0.08, 0.015), (-0.08, -0.04), (-0.03, 0.025), (-0.03, -0.055)]
         spots = [(point[0] + across, point[1] + up) for across, up in choices]
-        clear = [s for s in spots if all(abs(s[0] - x) > 0.1 or abs(s[1] - y) > 0.045 for x, y in placed)]
-        free = [s for s in clear if not any(-0.02 < x - s[0] < 0.1 and -0.02 < y - s[1] < 0.045 for x, y in points)]
+        clear = [s for s in spots if all(abs(s[0] - x) > 0.08 or abs(s[1] - y) > 0.04 for x, y in placed)]
+        others = points[:i] + points[i + 1 :]
+        free = [s for s in clear if not any(-0.015 < x - s[0] < 0.08 and -0.015 < y - s[1] < 0.045 for x, y in others)]
         spot = (free or clear or spots)[0]
         placed.append(spot)
         axes.text(*spot, table[i]["reader"], fontsize=6.5, color=colours[i])
