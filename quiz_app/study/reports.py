@@ -11,7 +11,7 @@ import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -22,6 +22,9 @@ from quiz_app.models import Study
 from quiz_app.settings import Settings
 from quiz_app.study import background
 from quiz_app.study.faults import Faulty
+
+if TYPE_CHECKING:
+    from analysis.responses import Responses
 
 
 @dataclass(frozen=True)
@@ -94,23 +97,33 @@ def compare(settings: Settings, study: Study, other: Study, answers: int | None 
     Answers are only ever added, so the first so many are what there was then. Raises Faulty where there is none yet.
     """
     from analysis.compare import compare
-    from analysis.database import load_database
     from analysis.responses import BadResponses
 
+    now = then = _load(settings, study.slug)
+    if answers is None:
+        then = _load(settings, other.slug)
+    else:
+        then = replace(now, table=now.table.sort_values("answered_at", kind="stable").head(answers))
     try:
-        now = then = load_database(settings.database_url, study.slug)
-        if answers is None:
-            then = load_database(settings.database_url, other.slug)
-        else:
-            then = replace(now, table=now.table.sort_values("answered_at", kind="stable").head(answers))
         return compare(now, then, same_cases=study.pool_id == other.pool_id)
     except BadResponses as bad:
         raise Faulty(bad.faults) from bad
 
 
+def _load(settings: Settings, slug: str) -> Responses:
+    """The answers of a study. Raises Faulty; where the database lies is nothing for a page to show."""
+    from analysis.database import load_database
+    from analysis.responses import BadResponses
+
+    where = sa.make_url(settings.database_url).render_as_string(hide_password=True)
+    try:
+        return load_database(settings.database_url, slug)
+    except BadResponses as bad:
+        raise Faulty([fault.removeprefix(f"{where}: ") for fault in bad.faults]) from bad
+
+
 def _work(folder: Path, slug: str) -> None:
     """Make the report of study `slug` in `folder`: what the process does."""
-    from analysis.database import load_database
     from analysis.measure import Settings as Measuring
     from analysis.plates import Pictures
     from analysis.report import write
@@ -121,7 +134,7 @@ def _work(folder: Path, slug: str) -> None:
     settings = app.config["SETTINGS"]
     with app.app_context(), reading() as session, background.working(folder, BadResponses, Faulty) as progress:
         pool = session.scalars(sa.select(Study).filter_by(slug=slug)).one().pool
-        responses = load_database(settings.database_url, slug)
+        responses = _load(settings, slug)
         with storage.on_disk(settings.images, [case.stored for case in pool.cases]) as images:
             files = {case.name: images / case.stored for case in pool.cases}
             pictures = Pictures(files, phantom=bool(pool.manifest.get("phantom")))

@@ -128,7 +128,7 @@ def test_a_study_without_answers_gets_no_report_but_a_reason(owner, owned, insta
     while (report := reports.find(reports.home(instance, study) / name)).work.state == "making":
         clock_of_the_machine.sleep(0.1)
     assert report.work.state == "failed"
-    assert "has no responses yet" in report.work.faults[0]
+    assert report.work.faults == ["study 'mine' has no responses yet"]  # and not where the database lies
 
 
 def test_a_report_made_here_shows_the_pictures_of_the_pool(owner, owned, invite, instance):
@@ -157,6 +157,23 @@ def test_two_studies_are_compared_over_the_readers_they_share(owner, owned, invi
     assert "Only the 2 readers of both" in page
     assert "12 cases are common to both" in page
     assert "+0.000" in page  # everybody answered alike in both
+
+
+def test_what_has_nothing_to_compare_says_so_and_not_where_the_database_lies(app, owner, owned, invite):
+    for slug, readers in (("mine", ("A",)), ("apart", ("B",)), ("empty", ())):
+        study = owned(slug, practice=0)
+        for name in readers:
+            invite(study, name).enter().finish()
+        lifecycle.close(study)
+        db.session.commit()
+    page = compared(owner, "apart")
+    assert page.status_code == 200
+    assert "Only the 0 readers of both" in page.text
+    refused = compared(owner, "empty")
+    assert refused.status_code == 422
+    assert "study &#39;empty&#39; has no responses yet" in refused.text
+    assert app.config["SETTINGS"].database_url.split("://")[1] not in refused.text
+    assert "://" not in refused.text
 
 
 def test_a_study_is_compared_with_itself_at_an_earlier_moment(owner, owned, invite, instance):
