@@ -56,9 +56,9 @@ PRESETS = {
         Sampling("ddim", 250, 1.0),
     ),
     "phantom": DiffusionSettings(
-        DiffusionNetwork(widths=(48, 64, 96), attention=(8,), patch=4),
-        Optimiser(learning_rate=1e-3, warmup=50, ema=0.995),
-        Training(epochs=90, batch=8, precision="fp32", save_every=200, look_every=10),
+        DiffusionNetwork(widths=(32, 64, 96), attention=(8,), patch=2),
+        Optimiser(learning_rate=1e-3, warmup=100, ema=0.998),
+        Training(epochs=36, batch=8, precision="fp32", save_every=200, look_every=6),
     ),
 }
 

@@ -33,6 +33,7 @@ def test_train_sample_upscale_pool(tmp_path):
         "optimiser.warmup=4",
         "network.widths=[32, 48]",
         "network.attention=[8]",
+        "network.patch=4",
         "training.samples=2",
     ]
     sets = [word for change in changes for word in ("--set", change)]
