@@ -150,6 +150,7 @@ class Trainer:
                     bar.set_postfix({name: f"{value:.4g}" for name, value in measures.items()})
                     if log:
                         log.write(self.step, epoch, measures)
+                    self._assert_finite(measures)
                     if self.step % self.order.steps:  # at the end of an epoch the sheet comes first
                         self._save_when_due()
                 if (epoch + 1) % self.training.look_every == 0 or epoch + 1 == self.training.epochs:
@@ -160,6 +161,13 @@ class Trainer:
         self._save()
         self.accelerator.end_training()
         return time.monotonic() - begun
+
+    def _assert_finite(self, measures: Mapping[str, float]) -> None:
+        if lost := [name for name, value in measures.items() if not math.isfinite(value)]:
+            raise InputError(
+                f"step {self.step}: {', '.join(lost)} is no longer a number, the training has diverged; what was saved"
+                " before stays. Try a smaller optimiser.learning_rate, or an optimiser.clip above 0"
+            )
 
     def _save_when_due(self) -> None:
         if self.step % self.training.save_every == 0 and self.step < self.total:

@@ -234,6 +234,13 @@ def test_a_training_that_cannot_be_is_refused(small_corpus, tmp_path, capsys, ar
     assert not out.exists()
 
 
+def test_a_training_that_diverges_stops_and_says_so(small_corpus, tmp_path, capsys):
+    changes = ("training.epochs=5", "optimiser.learning_rate=1e30", "optimiser.clip=0")
+    assert main(command(small_corpus, tmp_path, *changes)) == 2
+    assert "loss is no longer a number" in capsys.readouterr().err
+    assert not (tmp_path / "model.safetensors").exists()
+
+
 def test_a_finished_training_is_not_overwritten(small_corpus, trained, capsys):
     assert main(command(small_corpus, trained)) == 2
     assert "holds a training" in capsys.readouterr().err
