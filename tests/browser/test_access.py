@@ -82,6 +82,7 @@ def test_axe_finds_nothing_on_any_page_of_a_reader(sit, house, width):
     sitter.phase("elsewhere")
     sound(page)
     other.close()
+    page.wait_for_timeout(160)
     page.keyboard.press("Enter")
     page.wait_for_selector("#room[data-phase=image], #room[data-phase=late]")
     page.wait_for_timeout(160)
