@@ -162,6 +162,7 @@ def test_folders_chosen_in_the_browser_become_a_pool(own_house, new_context, tmp
     log_in(page, own_house.server.url, first_password(own_house.app))
     page.get_by_role("link", name="Pools").click()
     bring = page.get_by_role("button", name="Bring them in")
+    expect(page.get_by_label("Or a folder of real images")).to_be_visible()  # the page's script is there
     bring.click()
     expect(page.get_by_role("alert")).to_have_text("Choose either a zip or folders.")
     page.get_by_label("Or a folder of real images").set_input_files(tmp_path / "set" / "Röntgen")
