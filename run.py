@@ -17,7 +17,8 @@ from typing import Any
 
 from flask import Flask
 
-from quiz_app import create_app, storage
+from quiz_app import create_app
+from quiz_app.pools import storage
 from quiz_app.settings import Settings, SettingsError
 
 THREADS = 8
@@ -70,7 +71,8 @@ def demonstration(app: Flask) -> str | None:
     from generation.arguments import bar
     from quiz_app.database import db
     from quiz_app.models import Study
-    from quiz_app.study import lifecycle, pools, readers
+    from quiz_app.pools import pools
+    from quiz_app.study import lifecycle, readers
 
     settings = app.config["SETTINGS"]
     kept = settings.instance / "demo_token"
@@ -122,7 +124,7 @@ def assert_port_is_free(host: str, port: int) -> None:
 def mirrored(app: Flask) -> Flask:
     """`app`, with answers on their way to Firestore where that is set."""
     if app.config["SETTINGS"].firestore_credentials:
-        from quiz_app.mirror import Worker
+        from quiz_app.exchange.mirror import Worker
 
         Worker(app).start()
     return app

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from analysis import mrmc, reader_tests, scoring
-from analysis.cells import RULES
-from analysis.estimate import undefined
-from analysis.measure import plain
-from analysis.measure_reader import Levels
+from analysis.designs.measure import plain
+from analysis.designs.measure_reader import Levels
+from analysis.report.cells import RULES
 from analysis.responses import RATED, BadResponses, Responses, load_csv, natural
+from analysis.statistics import mrmc, reader_tests, scoring
+from analysis.statistics.estimate import undefined
 
 PREFIXES = ("first", "second")
 

@@ -1,6 +1,6 @@
 """Do 95 % intervals hold the truth, and do tests against chance reject one time in twenty?
 
-Studies of 6 readers x 200 cases are drawn from the Roe-Metz model (`analysis.roe_metz`) and analysed with readers and
+Studies of 6 readers x 200 cases are drawn from the Roe-Metz model (`planning.roe_metz`) and analysed with readers and
 cases random. An interval should hold the true mean figure in 93 to 97 % of studies; where the truth is chance, a test
 at 5 % should reject in 4 to 6 %. The crossed bootstrap's percentile interval is shown beside, to say what it is worth
 with six readers.
@@ -11,9 +11,9 @@ import argparse
 import numpy as np
 from joblib import Parallel, delayed
 
-from analysis.mrmc import obuchowski_rockette, ustatistics
-from analysis.resampling import crossed_bootstrap
-from analysis.roe_metz import RoeMetz, to_levels
+from analysis.planning.roe_metz import RoeMetz, to_levels
+from analysis.statistics.mrmc import obuchowski_rockette, ustatistics
+from analysis.statistics.resampling import crossed_bootstrap
 
 BLOCK = 100
 SETTINGS = [("auc", 0.5), ("auc", 0.65), ("auc", 0.8), ("accuracy", 0.5), ("accuracy", 0.65), ("accuracy", 0.8)]

@@ -12,7 +12,7 @@ from timeit import repeat
 
 import numpy as np
 
-from analysis.resampling import crossed_bootstrap
+from analysis.statistics.resampling import crossed_bootstrap
 
 
 def loop(levels: np.ndarray, truth: np.ndarray, statistic: str, replicates: int) -> np.ndarray:

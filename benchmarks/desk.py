@@ -27,12 +27,13 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.security import generate_password_hash
 
-from quiz_app import create_app
+from quiz_app import clock, create_app
 from quiz_app.caching import FRESH_S
 from quiz_app.database import db, reading
+from quiz_app.exchange import export
 from quiz_app.models import Answer, Case, Event, Pool, Reader, Researcher, Sitting, Study, Trial, TrialCase
 from quiz_app.settings import Settings
-from quiz_app.study import clock, export, lifecycle, monitor
+from quiz_app.study import lifecycle, monitor
 
 
 def fill(readers: int, cases: int) -> None:

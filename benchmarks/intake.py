@@ -23,8 +23,8 @@ from scipy.ndimage import gaussian_filter
 import generation.pool
 from quiz_app import create_app
 from quiz_app.database import db
+from quiz_app.pools import pools
 from quiz_app.settings import Settings
-from quiz_app.study import pools
 
 
 def alone(paths: list[Path]) -> None:

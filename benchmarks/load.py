@@ -19,8 +19,9 @@ from generation import phantom
 from quiz_app import create_app, simulation
 from quiz_app.database import db
 from quiz_app.models import Pool
+from quiz_app.pools import pools
 from quiz_app.settings import Settings
-from quiz_app.study import lifecycle, pools
+from quiz_app.study import lifecycle
 
 SECONDS_A_CASE = 6  # what a person takes
 

@@ -27,11 +27,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from flask import Flask
 
 from generation import phantom
-from quiz_app import create_app, mirror, simulation
+from quiz_app import create_app, simulation
 from quiz_app.database import db, reading
+from quiz_app.exchange import mirror
 from quiz_app.models import Answer, Pool
+from quiz_app.pools import pools
 from quiz_app.settings import Settings
-from quiz_app.study import lifecycle, pools
+from quiz_app.study import lifecycle
 
 ROOT = Path(__file__).resolve().parents[1]
 AWAY_S, READERS, CASES, RUNS, WAITING = 2.0, 6, 30, 4, 1200

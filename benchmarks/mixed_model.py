@@ -16,7 +16,7 @@ from shutil import which
 import numpy as np
 import pandas as pd
 
-from analysis.mixed import logistic
+from analysis.statistics.mixed import logistic
 
 RUNS = 5
 LME4 = """

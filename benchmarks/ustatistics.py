@@ -11,7 +11,7 @@ from timeit import repeat
 
 import numpy as np
 
-from analysis.ustat import ustatistics
+from analysis.statistics.ustat import ustatistics
 
 
 def pairwise(scores: np.ndarray, truth: np.ndarray) -> float:

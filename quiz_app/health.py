@@ -7,8 +7,8 @@ from flask import Blueprint, current_app
 from flask.typing import ResponseReturnValue
 
 import quiz_app
-from quiz_app import mirror
 from quiz_app.database import reading
+from quiz_app.exchange import mirror
 
 blueprint = Blueprint("health", __name__)
 

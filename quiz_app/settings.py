@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from quiz_app.storage import Store
+    from quiz_app.pools.storage import Store
 
 
 class SettingsError(ValueError):
@@ -94,7 +94,7 @@ class Settings:
         """Where the blinded images lie. Raises SettingsError for an `images_url` that cannot be used."""
         if not self.images_url:
             return self.instance / "images"
-        from quiz_app import storage  # which needs this module
+        from quiz_app.pools import storage  # which needs this module
 
         return storage.at(self.images_url)
 

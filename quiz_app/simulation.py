@@ -32,9 +32,9 @@ from flask import Flask
 from PIL import Image
 
 from quiz_app.database import db, reading
+from quiz_app.faults import Faulty
 from quiz_app.models import Case, Reader, Sitting, Trial, TrialCase
 from quiz_app.study import lifecycle, readers
-from quiz_app.study.faults import Faulty
 from quiz_app.tunnel import SKIP_WARNING
 
 PATIENCE_S = 60.0  # how long a request is tried again before the reader gives up

@@ -17,8 +17,8 @@ from flask import Flask
 
 from quiz_app import create_app
 from quiz_app.database import db
+from quiz_app.pools import pools
 from quiz_app.settings import Settings
-from quiz_app.study import pools
 from tests.conftest import missing
 
 SERVER = os.environ.get("DISCERN_TEST_DATABASE_URL")

@@ -19,10 +19,10 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from quiz_app import mirror, simulation
+from quiz_app import clock, simulation
 from quiz_app.database import db, reading
+from quiz_app.exchange import mirror
 from quiz_app.models import Mirror
-from quiz_app.study import clock
 from tests.conftest import missing
 from tests.server import free_port
 

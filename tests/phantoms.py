@@ -12,8 +12,9 @@ from flask import Flask
 
 from quiz_app import create_app
 from quiz_app.database import db
+from quiz_app.pools import pools
 from quiz_app.settings import Settings
-from quiz_app.study import lifecycle, pools, readers
+from quiz_app.study import lifecycle, readers
 
 ROOT = Path(__file__).resolve().parent.parent
 

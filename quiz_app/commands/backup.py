@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
+from quiz_app import log
 from quiz_app.commands.saying import plainly
 from quiz_app.database import db, reading
-from quiz_app.study import log
-from quiz_app.study.faults import Faulty
+from quiz_app.faults import Faulty
 
 
 @click.command()

@@ -12,10 +12,10 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from quiz_app import mirror
 from quiz_app.commands.saying import plainly
 from quiz_app.database import another_version, db, reading, versions
-from quiz_app.study.faults import Faulty
+from quiz_app.exchange import mirror
+from quiz_app.faults import Faulty
 
 group = AppGroup("mirror", help="The copy of every answer in Firestore.")
 
@@ -73,7 +73,7 @@ def status() -> None:
 @current
 def verify() -> None:
     """Compare the mirror with the database, by count and by the checksum of every answer."""
-    from quiz_app import archive
+    from quiz_app.exchange import recovery as archive
 
     with reading() as session:
         mirror.assert_same_project(session, _settings())
@@ -100,7 +100,7 @@ def verify() -> None:
 @current
 def restore() -> None:
     """Rebuild the answers from the mirror in an empty database, as closed studies without images."""
-    from quiz_app import archive
+    from quiz_app.exchange import recovery as archive
 
     studies = archive.restore(mirror.stored(mirror.connect(_settings())))
     db.session.commit()
@@ -119,7 +119,7 @@ def import_(slug: str, labels: Path, submissions: Path | None) -> None:
 
     Readers become P01, P02, ...; their names are not kept.
     """
-    from quiz_app import archive
+    from quiz_app.exchange import recovery as archive
 
     rows = list(_submissions(submissions) if submissions else mirror.stored(mirror.connect(_settings()), "submissions"))
     study = archive.import_submissions(slug, rows, labels)

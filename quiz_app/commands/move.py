@@ -6,8 +6,8 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from quiz_app import moving
 from quiz_app.commands.saying import plainly
+from quiz_app.exchange import moving
 
 
 @click.command()

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from quiz_app.commands.saying import plainly
 from quiz_app.database import db
 from quiz_app.models import Pool
-from quiz_app.study import pools
+from quiz_app.pools import pools
 
 group = AppGroup("pool", help="Import and list pools.")
 

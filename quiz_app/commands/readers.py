@@ -9,9 +9,9 @@ from flask.cli import AppGroup
 
 from quiz_app.commands.saying import plainly
 from quiz_app.database import db
+from quiz_app.faults import Faulty
 from quiz_app.models import Reader
 from quiz_app.study import lifecycle, readers
-from quiz_app.study.faults import Faulty
 
 group = AppGroup("reader", help="Invite readers and withdraw their links.")
 

@@ -7,8 +7,8 @@ from flask.cli import AppGroup
 
 from quiz_app.commands.saying import plainly
 from quiz_app.database import db
+from quiz_app.faults import Faulty
 from quiz_app.study import researchers
-from quiz_app.study.faults import Faulty
 
 group = AppGroup("researcher", help="Let researchers in.")
 

@@ -9,7 +9,8 @@ from flask.cli import AppGroup
 
 from quiz_app.commands.saying import plainly
 from quiz_app.database import reading
-from quiz_app.study import export, lifecycle
+from quiz_app.exchange import export
+from quiz_app.study import lifecycle
 
 group = AppGroup("responses", help="Hand over the answers.")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from quiz_app.study.faults import Faulty
+from quiz_app.faults import Faulty
 
 
 def plainly(command: Callable[..., Any]) -> Callable[..., Any]:

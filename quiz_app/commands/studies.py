@@ -11,9 +11,10 @@ from flask.cli import AppGroup
 
 from quiz_app.commands.saying import plainly
 from quiz_app.database import db, reading
+from quiz_app.exchange import archive
+from quiz_app.faults import Faulty
 from quiz_app.models import Pool, Study
-from quiz_app.study import archive, lifecycle, plan
-from quiz_app.study.faults import Faulty
+from quiz_app.study import lifecycle, plan
 from quiz_app.study.settings import PRESETS
 
 group = AppGroup("study", help="Make, open, close and copy studies.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from quiz_app.study.faults import Refused
+from quiz_app.faults import Refused
 from quiz_app.study.settings import StudySettings
 
 LEVELS: dict[tuple[str, str | None], int] = {

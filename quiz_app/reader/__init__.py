@@ -11,11 +11,12 @@ from flask import Blueprint, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
+from quiz_app import log
 from quiz_app.database import db
+from quiz_app.faults import Faulty, Refused
 from quiz_app.models import Sitting
 from quiz_app.security import csrf
-from quiz_app.study import log, readers
-from quiz_app.study.faults import Faulty, Refused
+from quiz_app.study import readers
 
 blueprint = Blueprint("reader", __name__, url_prefix="/r/<token>")
 csrf.exempt(blueprint)

@@ -12,12 +12,13 @@ from typing import Any
 from flask import current_app, g, request
 from flask.typing import ResponseReturnValue
 
-from quiz_app import images
+from quiz_app import clock, log
 from quiz_app.database import db
+from quiz_app.faults import Refused
 from quiz_app.models import Sitting, Trial, TrialCase
+from quiz_app.pools import images
 from quiz_app.reader import blueprint, wire
-from quiz_app.study import answering, clock, log, steps
-from quiz_app.study.faults import Refused
+from quiz_app.sittings import answering, steps
 
 
 def _body() -> dict[str, Any]:

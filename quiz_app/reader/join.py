@@ -7,9 +7,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from quiz_app.database import db
+from quiz_app.faults import Refused
 from quiz_app.security import csrf, limiter
 from quiz_app.study import readers
-from quiz_app.study.faults import Refused
 
 blueprint = Blueprint("join", __name__, url_prefix="/join/<token>")
 csrf.exempt(blueprint)  # as a reader's pages: there is no cookie to ride on

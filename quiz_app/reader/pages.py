@@ -7,9 +7,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from quiz_app.database import db
+from quiz_app.faults import Faulty, Refused
 from quiz_app.reader import blueprint, wire, words
-from quiz_app.study import entry, leaving, readers, result
-from quiz_app.study.faults import Faulty, Refused
+from quiz_app.sittings import entry, leaving, result
+from quiz_app.study import readers
 
 
 def _where() -> str:

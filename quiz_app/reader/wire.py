@@ -7,12 +7,13 @@ from typing import Any
 
 from flask import current_app, url_for
 
-from quiz_app import images, storage
+from quiz_app import clock
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.models import Trial, TrialCase
-from quiz_app.study import clock, steps
-from quiz_app.study.steps import Step
+from quiz_app.pools import images, storage
+from quiz_app.sittings import steps
+from quiz_app.sittings.steps import Step
 
 
 def step(step: Step) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from flask_login import LoginManager, current_user
 from sqlalchemy.orm import Session
 
 from quiz_app.database import db, reading
+from quiz_app.faults import Faulty
 from quiz_app.models import Researcher, Study
 from quiz_app.study import researchers
-from quiz_app.study.faults import Faulty
 
 blueprint = Blueprint("researcher", __name__, url_prefix="/researcher")
 login = LoginManager()

@@ -8,11 +8,12 @@ from flask import redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_user, logout_user
 
+from quiz_app import log
 from quiz_app.database import db
+from quiz_app.faults import Faulty
 from quiz_app.researcher import blueprint, by_field, me, saved
 from quiz_app.security import limiter
-from quiz_app.study import log, researchers
-from quiz_app.study.faults import Faulty
+from quiz_app.study import researchers
 
 
 @blueprint.route("/login", methods=["GET", "POST"])

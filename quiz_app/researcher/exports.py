@@ -10,9 +10,10 @@ from flask import abort, current_app, g, request, send_file, stream_with_context
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from quiz_app import log
 from quiz_app.database import db, reading
+from quiz_app.exchange import archive, export, handover
 from quiz_app.researcher import blueprint, looking, me, owner_only, saved, uploads
-from quiz_app.study import archive, export, handover, log
 
 
 def _csv(lines: Iterator[str], name: str) -> ResponseReturnValue:

@@ -10,10 +10,11 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from quiz_app.database import db, reading
+from quiz_app.exchange import export, handover
+from quiz_app.faults import Faulty
 from quiz_app.models import Event, Member, Researcher, Study
 from quiz_app.researcher import blueprint, by_field, looking, owner_only, saved
-from quiz_app.study import export, handover, researchers
-from quiz_app.study.faults import Faulty
+from quiz_app.study import researchers
 
 SHOWN = 500
 

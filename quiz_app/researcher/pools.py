@@ -13,13 +13,13 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from PIL import Image
 
-from quiz_app import images, storage
+from quiz_app import background
 from quiz_app.database import db
+from quiz_app.faults import Faulty
 from quiz_app.models import Case, Pool, Study
+from quiz_app.pools import images, intake, pools, specimens, storage
 from quiz_app.researcher import blueprint, by_field, looking, saved, uploads
 from quiz_app.settings import Settings
-from quiz_app.study import background, intake, pools, specimens
-from quiz_app.study.faults import Faulty
 
 THUMBNAIL = (320, 320)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 
+from quiz_app import background
 from quiz_app.researcher import blueprint, looking, saved
-from quiz_app.study import background, preflight
+from quiz_app.study import preflight
 
 
 @blueprint.get("/studies/<study>/preflight")

@@ -13,10 +13,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from quiz_app.database import db
+from quiz_app.faults import Faulty
 from quiz_app.models import Reader
 from quiz_app.researcher import blueprint, by_field, looking, saved
 from quiz_app.study import deletion, monitor, readers
-from quiz_app.study.faults import Faulty
 
 
 @blueprint.get("/studies/<study>/readers")

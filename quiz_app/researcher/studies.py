@@ -7,13 +7,14 @@ from flask import current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from quiz_app import mirror
+from quiz_app import clock
 from quiz_app.caching import FRESH_S, cache
 from quiz_app.database import db
+from quiz_app.exchange import mirror
+from quiz_app.faults import Faulty
 from quiz_app.models import Pool
 from quiz_app.researcher import blueprint, by_field, forms, looking, me, owner_only, saved
-from quiz_app.study import clock, lifecycle, monitor, plan, readers, researchers
-from quiz_app.study.faults import Faulty
+from quiz_app.study import lifecycle, monitor, plan, readers, researchers
 from quiz_app.study.settings import PRESETS
 
 

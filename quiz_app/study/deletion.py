@@ -6,10 +6,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from quiz_app import clock, log
 from quiz_app.database import db
+from quiz_app.faults import Faulty
 from quiz_app.models import Answer, Event, Outgoing, Reader, Sitting, Trial, TrialCase
-from quiz_app.study import clock, log, reports
-from quiz_app.study.faults import Faulty
+from quiz_app.study import reports
 
 
 def delete_reader(reader: Reader, reason: str, instance: Path, *, actor: str = "") -> str:

@@ -8,14 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from quiz_app import clock, log
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
+from quiz_app.faults import Faulty
 from quiz_app.models import Answer, Pool, Reader, Researcher, Sitting, Study, Trial, TrialCase
-from quiz_app.study import clock, log
-from quiz_app.study.faults import Faulty
-from quiz_app.study.pools import free_slug, slugified
+from quiz_app.pools.pools import free_slug, slugified
+from quiz_app.sittings.sittings import practice_cases, scored_cases
 from quiz_app.study.settings import PRESETS, StudySettings
-from quiz_app.study.sittings import practice_cases, scored_cases
 
 # What no reader's answer depends on.
 CHANGEABLE_ANY_TIME = {"closes", "thanks"}

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from quiz_app import clock
 from quiz_app.models import Event, Reader, Sitting, Study, Trial
-from quiz_app.study import clock
 
 # Somebody of whom nothing was heard for so long has left the room.
 AWAY_AFTER = timedelta(seconds=90)

@@ -12,10 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from quiz_app.database import db
+from quiz_app.faults import Faulty
 from quiz_app.models import Pool, Researcher, Study
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle
-from quiz_app.study.faults import Faulty
 from quiz_app.study.settings import PRESETS, SECTIONS, StudySettings
 
 FORMAT = 1

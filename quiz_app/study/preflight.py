@@ -23,12 +23,13 @@ from sqlalchemy.orm import Session
 
 import generation.pool
 from generation.errors import InputError
-from quiz_app import storage
+from quiz_app import background, clock
+from quiz_app.faults import Faulty
 from quiz_app.models import Case, Event, Pool, Study
+from quiz_app.pools import storage
+from quiz_app.pools.storage import Store
 from quiz_app.settings import Settings
-from quiz_app.storage import Store
-from quiz_app.study import background, clock, lifecycle
-from quiz_app.study.faults import Faulty
+from quiz_app.study import lifecycle
 from quiz_app.tunnel import SKIP_WARNING
 
 FOUND = "found.json"

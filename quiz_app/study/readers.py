@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from quiz_app import clock, log
 from quiz_app.database import db
+from quiz_app.faults import Faulty, Refused
 from quiz_app.models import Reader, Study
-from quiz_app.study import clock, lifecycle, log, sittings
-from quiz_app.study.faults import Faulty, Refused
+from quiz_app.sittings import sittings
+from quiz_app.study import lifecycle
 
 PREVIEW = "(preview)"  # no invited reader can be called so
 OPEN = "open-"  # how the pseudonyms of those begin who came by the open link

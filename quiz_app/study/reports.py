@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from quiz_app import storage
+from quiz_app import background
 from quiz_app.database import reading
+from quiz_app.faults import Faulty
 from quiz_app.models import Study
+from quiz_app.pools import storage
 from quiz_app.settings import Settings
-from quiz_app.study import background
-from quiz_app.study.faults import Faulty
 
 if TYPE_CHECKING:
     from analysis.responses import Responses
@@ -112,8 +112,8 @@ def compare(settings: Settings, study: Study, other: Study, answers: int | None 
 
 def _load(settings: Settings, slug: str) -> Responses:
     """The answers of a study. Raises Faulty; where the database lies is nothing for a page to show."""
-    from analysis.database import load_database
     from analysis.responses import BadResponses
+    from analysis.responses.database import load_database
 
     where = sa.make_url(settings.database_url).render_as_string(hide_password=True)
     try:
@@ -124,9 +124,9 @@ def _load(settings: Settings, slug: str) -> Responses:
 
 def _work(folder: Path, slug: str) -> None:
     """Make the report of study `slug` in `folder`: what the process does."""
-    from analysis.measure import Settings as Measuring
-    from analysis.plates import Pictures
+    from analysis.designs.measure import Settings as Measuring
     from analysis.report import write
+    from analysis.report.plates import Pictures
     from analysis.responses import BadResponses
     from quiz_app import create_app
 

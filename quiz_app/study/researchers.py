@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
 
+from quiz_app import clock, log
 from quiz_app.database import db
+from quiz_app.faults import Faulty
 from quiz_app.models import Member, Researcher, Study
-from quiz_app.study import clock, log
-from quiz_app.study.faults import Faulty
 
 FIRST = "admin"
 SHORTEST_PASSWORD = 12

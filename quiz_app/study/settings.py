@@ -7,8 +7,8 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+from quiz_app.faults import Faulty
 from quiz_app.languages import sections
-from quiz_app.study.faults import Faulty
 
 # The sections of the form, of the file's comments and of docs/settings.md, in order.
 SECTIONS = ("Time", "Cases", "Breaks", "Answers", "Viewer", "Questions", "Afterwards", "Texts")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import mrmc
 from analysis.compare import compare, main
 from analysis.report import EXAMPLE
 from analysis.responses import BadResponses, Responses, load_csv, load_ratings
+from analysis.statistics import mrmc
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,19 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from analysis import agreement, binormal, calibration, cases, consistency, detection, proportions, rasch, roc, scoring
-from analysis.estimate import Estimate
+from analysis.statistics import (
+    agreement,
+    binormal,
+    calibration,
+    cases,
+    consistency,
+    detection,
+    proportions,
+    rasch,
+    roc,
+    scoring,
+)
+from analysis.statistics.estimate import Estimate
 
 TRUTH = np.tile([0, 1], 50)
 RANDOM = np.random.Generator(np.random.PCG64(1))

@@ -18,9 +18,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from quiz_app import create_app
 from quiz_app.database import db, reading
+from quiz_app.exchange import export
 from quiz_app.models import Event, Pool, Reader
 from quiz_app.settings import Settings
-from quiz_app.study import export, lifecycle, readers
+from quiz_app.study import lifecycle, readers
 from tests.conftest import missing
 from tests.databases import copied, let_go
 from tests.server import Server

@@ -15,8 +15,8 @@ import pytest
 from quiz_app import create_app, simulation
 from quiz_app.database import db
 from quiz_app.models import Sitting
+from quiz_app.pools import pools
 from quiz_app.settings import Settings
-from quiz_app.study import pools
 from tests.browser.conftest import House, Sitter
 from tests.conftest import missing
 from tests.databases import let_go

@@ -16,12 +16,12 @@ from flask import Flask, g
 from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
 
-from quiz_app import create_app
+from quiz_app import clock, create_app
 from quiz_app.caching import cache
 from quiz_app.database import db
 from quiz_app.models import Pool, Reader, Researcher, Study
 from quiz_app.settings import Settings
-from quiz_app.study import clock, lifecycle, readers
+from quiz_app.study import lifecycle, readers
 from tests.conftest import missing
 from tests.databases import copied, let_go
 from tests.server import Server, free_port

@@ -9,9 +9,9 @@ import click
 import pytest
 
 from quiz_app.database import db
+from quiz_app.exchange.export import DICTIONARY
 from quiz_app.models import Event
 from quiz_app.study import researchers
-from quiz_app.study.export import DICTIONARY
 
 
 def ran(app, *words, code=0):

@@ -7,10 +7,11 @@ from scipy.stats import norm
 
 from quiz_app import simulation
 from quiz_app.database import db, reading
+from quiz_app.faults import Faulty
 from quiz_app.models import Sitting
-from quiz_app.study import answering, lifecycle
-from quiz_app.study.faults import Faulty
-from quiz_app.study.order import reader_seed
+from quiz_app.sittings import answering
+from quiz_app.sittings.order import reader_seed
+from quiz_app.study import lifecycle
 
 
 def answers(slug):

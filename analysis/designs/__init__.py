@@ -1,0 +1,1 @@
+"""Which numbers a study asks for, one module a design."""

@@ -1,0 +1,154 @@
+"""How many readers and cases a study needs: a table, a curve, the smallest numbers.
+
+`power` and `simulate` are in rooms of their own and offered here; `python -m analysis.planning --help` is the command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from analysis.planning.power import ENDPOINTS, power, power_of_difference, smallest_cases, smallest_readers
+from analysis.planning.roe_metz import RoeMetz
+from analysis.planning.simulation import simulate
+
+__all__ = ["power", "power_of_difference", "simulate", "smallest_cases", "smallest_readers", "table"]
+
+
+def table(
+    endpoint: str, value: float, readers: Iterable[int], cases: Iterable[int], **settings: Any
+) -> list[dict[str, Any]]:
+    """Power and precision for every number of readers and cases; `settings` as for `power`.
+
+    >>> [row["readers"] for row in table("accuracy", 0.6, [3, 6], [100])]
+    [3, 6]
+    """
+    cases = list(cases)
+    rows = []
+    for count in readers:
+        for size in cases:
+            plan = power(endpoint, value, count, size, **settings)
+            row = {"readers": count, "cases": size, "power": plan.value or 0.0, "half_width": plan.half_width}
+            rows.append(row)
+    return rows
+
+
+def draw_curve(rows: list[dict[str, Any]], file: Path | BinaryIO, *, target: float, title: str) -> None:
+    """Power against the number of cases, a line for each number of readers.
+
+    `file`: a path, whose ending says the format, or an open binary file for PNG.
+
+    >>> from io import BytesIO
+    >>> file = BytesIO()
+    >>> draw_curve(table("auc", 0.6, [6], [100, 200]), file, target=0.8, title="Power")
+    >>> file.getvalue()[1:4]
+    b'PNG'
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for count in dict.fromkeys(row["readers"] for row in rows):
+        own = [row for row in rows if row["readers"] == count]
+        axes.plot([row["cases"] for row in own], [row["power"] for row in own], marker="o", label=f"{count:g} readers")
+    axes.axhline(target, color="0.5", linestyle="--", linewidth=1)
+    axes.set(xlabel="cases, half of them synthetic", ylabel="power", ylim=(0, 1.02), title=title)
+    axes.legend(frameon=False)
+    figure.savefig(file)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; with --out also write it and the curve. Exits 2 with a sentence for what cannot be.
+
+    >>> main(["kappa", "0.1", "--readers", "6", "--cases", "100"])
+    power of the normal test of Fleiss' kappa against 0, readers fixed, alpha 0.05
+            readers            cases            power       half_width
+                  6              100            0.923            0.068
+    power 0.8 with 6 readers: 64 cases
+    power 0.8 with 100 cases: 5 readers
+    0
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        _run(options)
+    except (ValueError, OSError) as fault:
+        parser.exit(2, f"{parser.prog}: {fault}\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.planning",
+        description="Power and precision of a reader study, readers and cases random.",
+        epilog="Example: python -m analysis.planning auc 0.6 --readers 4 6 10 --cases 100 200 400 --out plan",
+    )
+    add = parser.add_argument
+    add("endpoint", choices=ENDPOINTS, help="what is measured: the readers' mean AUC or accuracy, or Fleiss' kappa")
+    add("value", type=float, help="what it truly is, as far as one can guess")
+    add("--readers", type=int, nargs="+", default=[3, 6, 10], metavar="N", help="numbers of readers (3 6 10)")
+    add("--cases", type=int, nargs="+", default=[50, 100, 200, 400, 800], metavar="N", help="numbers of cases")
+    add("--null", type=float, help="value it is tested against (.5; 0 for kappa)")
+    add("--margin", type=float, help="plan to show equivalence to the null value within this margin")
+    add("--alpha", type=float, default=0.05, help="level of the test (.05)")
+    add("--target", type=float, default=0.8, help="wanted power (.8)")
+    add("--reader-sd", type=float, help="how much skill varies between readers (see analysis.planning.roe_metz)")
+    add("--leaning-sd", type=float, help="how much readers lean to one answer")
+    add("--case-share", type=float, help="part of the variance of a case that readers share")
+    add("--simulate", type=int, default=0, metavar="STUDIES", help="check every row by so many simulated studies")
+    add("--seed", type=int, default=0, help="of the simulation (0)")
+    add("--jobs", type=int, default=1, help="cores for the simulation; -1 = all (1)")
+    add("--cluster", metavar="ADDRESS", help="Dask scheduler that spreads the simulation over machines")
+    add("--out", type=Path, metavar="DIR", help="write planning.csv, planning.svg and planning.png there")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    given = {name: getattr(options, name) for name in ("reader_sd", "leaning_sd", "case_share")}
+    model = RoeMetz(**{name: value for name, value in given.items() if value is not None})
+    settings: dict[str, Any] = {"margin": options.margin, "alpha": options.alpha, "model": model}
+    if options.null is not None:
+        settings["null"] = options.null
+    rows = table(options.endpoint, options.value, options.readers, options.cases, **settings)
+    if options.simulate:
+        if options.endpoint == "kappa":
+            raise ValueError("--simulate: expected endpoint auc or accuracy")
+        spread: dict[str, Any] = {
+            "studies": options.simulate,
+            "seed": options.seed,
+            "jobs": options.jobs,
+            "cluster": options.cluster,
+        }
+        for row in rows:
+            readers, cases = int(row["readers"]), int(row["cases"])
+            found = simulate(options.endpoint, options.value, readers, cases, **settings, **spread)
+            row |= {"simulated_power": found.value, "coverage": found.coverage}
+    print(power(options.endpoint, options.value, options.readers[0], options.cases[0], **settings).method)
+    print("  ".join(f"{name:>15}" for name in rows[0]))
+    for row in rows:
+        print("  ".join(f"{entry:>15.3f}" if isinstance(entry, float) else f"{entry!s:>15}" for entry in row.values()))
+    for search, held, sizes, wanted in (
+        (smallest_cases, "readers", options.readers, "cases"),
+        (smallest_readers, "cases", options.cases, "readers"),
+    ):
+        for size in sizes:
+            least = search(options.endpoint, options.value, size, target=options.target, **settings)
+            needed = least.reason or f"{least.value:g} {wanted}"
+            print(f"power {options.target:g} with {size} {held}: {needed}")
+    if options.out:
+        _write(rows, options)
+
+
+def _write(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    options.out.mkdir(parents=True, exist_ok=True)
+    with (options.out / "planning.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    aim = f" within {options.margin:g}" if options.margin else ""
+    title = f"Power, true {options.endpoint.replace('auc', 'AUC')} {options.value:g}{aim}"
+    for ending in ("svg", "png"):
+        draw_curve(rows, options.out / f"planning.{ending}", target=options.target, title=title)

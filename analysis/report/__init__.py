@@ -1,0 +1,169 @@
+"""The report of a study: load, measure, draw, write. `python -m analysis.report --help`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from analysis.designs.measure import Progress, Settings, measure, silent
+from analysis.report import document, figures, files, tables
+from analysis.report.cells import RULES
+from analysis.report.plates import Pictures, make_plates, open_pool
+from analysis.responses import RATED, BadResponses, Responses, load_csv, load_panodiff, load_ratings
+from analysis.responses.database import load_database
+
+EXAMPLE = Path(__file__).parents[1] / "data" / "panodiff_ratings.csv"
+
+
+def write(
+    responses: Responses,
+    out: str | Path,
+    settings: Settings,
+    progress: Progress = silent,
+    workers: int | None = None,
+    pictures: Pictures | None = None,
+) -> Path:
+    """Measure, draw and write the whole report of a study into the folder `out`; returns report.html's path.
+
+    Everything is written beside `out` first and moved there when it is whole, so that a failure leaves nothing behind.
+
+    Args:
+        responses: from one of the loaders of `analysis.responses`.
+        out: the folder; made if need be.
+        settings: the rules, seeds and sizes.
+        progress: called with the share done (0 to 1) and what comes next.
+        workers: processes that draw; by default as many as there are processors, two at most.
+        pictures: the images of the cases, for the plates; without them the report says that these are left out.
+    """
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as name:
+        folder = Path(name)
+        results = measure(responses, settings, lambda share, what: progress(0.5 * share, what))
+        (folder / "results.json").write_text(document.dump(results), encoding="utf-8")
+        every, drawn, texts = tables.all_tables(results), [], {}
+        if responses.design in RATED:
+            drawn = _draw(results, folder / "figures", workers or min(2, os.cpu_count() or 1), progress)
+            drawn += make_plates(results, pictures, folder / "figures") if pictures else []
+            texts = {name: document.text(results, name) for name in ("findings", "methods", "limitations")}
+        progress(0.95, "page and tables")
+        (folder / "report.html").write_text(document.page(results, every, drawn), encoding="utf-8")
+        files.write_all(folder, results, every, responses, texts)
+        (folder / "manifest.json").write_text(files.manifest(folder), encoding="utf-8")
+        _replace(folder, out)
+    progress(1.0, "done")
+    return out / "report.html"
+
+
+def _draw(results: dict[str, Any], folder: Path, workers: int, progress: Progress) -> list[figures.Drawn]:
+    count = 0
+
+    def done() -> None:
+        nonlocal count
+        count += 1
+        progress(0.5 + 0.44 * count / len(figures.NAMES), "figures")
+
+    return figures.make_all(results, folder, workers, done)
+
+
+def _replace(folder: Path, out: Path) -> None:
+    """Move every file of `folder` into `out`; what an earlier report left there and this one has not goes."""
+    earlier = out / "manifest.json"
+    listed = json.loads(earlier.read_text("utf-8"))["files"] if earlier.is_file() else {}
+    new = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    for path in sorted(new):
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder / path, out / path)
+    for name in listed:
+        if Path(name) not in new:
+            (out / name).unlink(missing_ok=True)
+
+
+def load(arguments: argparse.Namespace) -> Responses:
+    """The responses that the command line names."""
+    if arguments.example:
+        responses = load_ratings(EXAMPLE, title="The published PanoDiff-SR observer study")
+    elif arguments.database:
+        responses = load_database(arguments.database, arguments.study)
+    elif arguments.labels:
+        responses = load_panodiff(arguments.responses, arguments.labels)
+    else:
+        responses = load_csv(arguments.responses)
+    responses = responses.with_groups(arguments.groups) if arguments.groups else responses
+    return responses.with_detector(arguments.detector) if arguments.detector else responses
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        "python -m analysis.report", description="The report of an observer study, as a folder."
+    )
+    source = made.add_mutually_exclusive_group(required=True)
+    source.add_argument("--database", metavar="URL", help="a study's database, e.g. sqlite:///instance/discern.sqlite")
+    source.add_argument(
+        "--responses", metavar="FILE", type=Path, help="our CSV, or (with --labels) the PanoDiff export"
+    )
+    source.add_argument("--example", action="store_true", help="the published ratings of the PanoDiff-SR study")
+    made.add_argument("--study", metavar="SLUG", help="which study of the database")
+    made.add_argument("--labels", metavar="FILE", type=Path, help="the PanoDiff export's image labels")
+    made.add_argument(
+        "--groups", metavar="FILE", type=Path, help="a CSV reader,group[,years] in place of the responses' groups"
+    )
+    made.add_argument("--detector", metavar="FILE", type=Path, help="a CSV case,value: a detector's scores")
+    made.add_argument("--pool", metavar="DIR", type=Path, help="the pool folder, for plates of its pictures")
+    made.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder to write")
+    made.add_argument("--unsure", choices=list(RULES), default="fractional", help="the rule that leads (%(default)s)")
+    made.add_argument("--bootstrap", metavar="N", type=_from(2), default=10_000, help="replicates (%(default)s)")
+    made.add_argument("--seed", metavar="S", type=_from(0), default=0, help="of everything random (%(default)s)")
+    return made
+
+
+def _from(least: int) -> Callable[[str], int]:
+    """The type of an option that is a whole number from `least` on."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, got {text!r}")
+        return int(text)
+
+    return number
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; 0, or 2 with every fault on standard error."""
+    from tqdm import tqdm
+
+    command = parser()
+    arguments = command.parse_args(argv)
+    if bool(arguments.database) != bool(arguments.study):
+        command.error("--database and --study go together")
+    if arguments.labels and not arguments.responses:
+        command.error("--labels goes with --responses")
+    settings = Settings(arguments.unsure, arguments.bootstrap, arguments.seed)
+    try:
+        responses = load(arguments)
+        pictures = open_pool(arguments.pool, responses) if arguments.pool else None
+    except BadResponses as bad:
+        print(f"{len(bad.faults)} fault(s); nothing was written.", *bad.faults, sep="\n", file=sys.stderr)
+        return 2
+    try:
+        with tqdm(total=100, unit="%", delay=2, bar_format="{desc:24} {bar} {percentage:3.0f} %") as bar:
+
+            def progress(share: float, what: str) -> None:
+                bar.set_description(what, refresh=False)
+                bar.update(100 * share - bar.n)
+
+            print(write(responses, arguments.out, settings, progress, pictures=pictures))
+    except OSError as error:
+        print(
+            f"{error.filename or arguments.out}: {error.strerror or error}; the report was not written", file=sys.stderr
+        )
+        return 2
+    return 0

@@ -1,0 +1,124 @@
+"""The figures of the report, one module each.
+
+A module has TITLE; `lacking(results)`, a reason why the figure cannot be drawn, or None; `caption(results)`;
+`numbers(results)`, what is drawn, as rows; and `draw(results)`, a matplotlib Figure. All read results.json only.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import pickle
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+NAMES = (
+    "pies",
+    "bars",
+    "confusion",
+    "forest",
+    "roc",
+    "detection",
+    "agreement",
+    "certainty",
+    "order",
+    "times",
+    "difficulty",
+    "readings",
+    "flow",
+)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure as the report shows it; without `image` where it could not be drawn, and `reason` says why.
+
+    `numbers` is what is drawn, as CSV text; `kind` the media type of `image`; `wide` is two columns of a journal.
+    """
+
+    name: str
+    title: str
+    caption: str
+    numbers: str = ""
+    image: bytes = b""
+    kind: str = "image/svg+xml"
+    wide: bool = False
+    reason: str | None = None
+
+
+def make(name: str, results: dict[str, Any], folder: Path) -> Drawn:
+    """Draw one figure into `folder` as NAME.svg, NAME.png and NAME.csv (its numbers)."""
+    from analysis.report.figures import style
+
+    module = import_module(f"analysis.report.figures.{name}")
+    answered = any(reader["n"] for reader in results["readers"].values())
+    reason = module.lacking(results) if answered else "no reader has answered"
+    if reason:
+        return Drawn(name, module.TITLE, "", reason=reason)
+    import matplotlib
+
+    with matplotlib.rc_context(style.RC):
+        figure = module.draw(results)
+        style.save(figure, folder / name)
+    numbers = as_csv(module.numbers(results))
+    (folder / f"{name}.csv").write_text(numbers, encoding="utf-8", newline="")
+    wide = figure.get_figwidth() > style.SINGLE * 1.5
+    return Drawn(name, module.TITLE, module.caption(results), numbers, (folder / f"{name}.svg").read_bytes(), wide=wide)
+
+
+def make_all(
+    results: dict[str, Any], folder: Path, workers: int = 2, done: Callable[[], object] = lambda: None
+) -> list[Drawn]:
+    """Draw every figure, `workers` at a time in processes of their own; `done` is called after each.
+
+    Raises OSError where such a process is lost.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = []
+    if workers < 2:
+        for name in NAMES:
+            drawn.append(make(name, results, folder))
+            done()
+        return drawn
+    # Fresh processes: forking a process that has threads (a server's) may lock up. They find the results in a file: one
+    # that dies while it starts would have us wait without end to hand over what does not fit into a pipe.
+    with tempfile.TemporaryDirectory(prefix="discern-") as name:
+        handed = Path(name) / "results.pickle"
+        handed.write_bytes(pickle.dumps(results))
+        try:
+            with ProcessPoolExecutor(workers, get_context("spawn"), _take, (handed,)) as pool:
+                for figure in pool.map(_make, NAMES, [folder] * len(NAMES)):
+                    drawn.append(figure)
+                    done()
+        except BrokenProcessPool:
+            raise OSError("a drawing process ended before its time, perhaps for want of memory") from None
+    return drawn
+
+
+_RESULTS: dict[str, Any] = {}  # of a drawing process
+
+
+def _take(handed: Path) -> None:
+    _RESULTS.update(pickle.loads(handed.read_bytes()))
+
+
+def _make(name: str, folder: Path) -> Drawn:
+    return make(name, _RESULTS, folder)
+
+
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as CSV text, numbers at full precision."""
+    if not rows:
+        return ""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()

@@ -1,0 +1,119 @@
+"""Who and what entered the study and who and what is in the analysis, after the flow diagram of STARD."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from analysis.report.cells import Pointer, find
+from analysis.report.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TITLE = "Flow of readers, cases and answers"
+
+
+class Stage(NamedTuple):
+    """A box: its words and number, what was lost on the way to it, and what it consists of."""
+
+    words: str
+    at: Pointer
+    lost: Mapping[str, Pointer] = MappingProxyType({})
+    of: Mapping[str, Pointer] = MappingProxyType({})
+
+
+ASIDE = "left out beside them"  # not in the chain
+COLUMNS = {
+    "readers": (
+        Stage("invited", ("study", "flow", "invited")),
+        Stage("consented", ("study", "flow", "consented")),
+        Stage("began", ("study", "flow", "began")),
+        Stage("finished", ("study", "flow", "finished")),
+        Stage("in the analysis", ("study", "readers")),
+    ),
+    "cases": (
+        Stage("labelled or in the pool", ("flow", "known")),
+        Stage(
+            "in the analysis",
+            ("study", "cases"),
+            lost={"never put, or practice": ("flow", "not_asked")},
+            of={"synthetic": ("study", "synthetic"), "real": ("study", "real")},
+        ),
+        Stage("judged by every reader", ("flow", "judged_by_all")),
+    ),
+    "answers": (
+        Stage("asked for", ("study", "expected")),
+        Stage("in the analysis", ("study", "answers"), lost={"missing": ("limitations", "unanswered")}),
+        Stage(
+            ASIDE,
+            ("limitations", "excluded"),
+            of={
+                "practice": ("study", "excluded", "training"),
+                "repeated": ("study", "excluded", "repeats"),
+                "earlier sittings": ("study", "excluded", "superseded"),
+            },
+        ),
+    ),
+}
+
+
+def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row per box, and per part and loss of it, where the number is known."""
+    found = []
+    for column, stages in COLUMNS.items():
+        for stage in stages:
+            named = {f"{stage.words}: {why}": at for part in (stage.of, stage.lost) for why, at in part.items()}
+            for words, at in {stage.words: stage.at, **named}.items():
+                if (number := find(results, at)) is not None:
+                    found.append({"what": column, "stage": words, "number": number})
+    return found
+
+
+def lacking(results: dict[str, Any]) -> str | None:
+    """Why the figure cannot be drawn, or None."""
+    return None
+
+
+def caption(results: dict[str, Any]) -> str:
+    """The words below the figure."""
+    return (
+        "Readers, cases and answers from what was planned to what is in the analysis; beside an arrow, what was lost "
+        "on the way. Answers to practice cases, to repeated cases and of earlier sittings are no part of those asked "
+        "for."
+    )
+
+
+def draw(results: dict[str, Any]) -> Figure:
+    """The figure."""
+    chains = {
+        column: [stage for stage in stages if _shown(find(results, stage.at), stage)]
+        for column, stages in COLUMNS.items()
+    }
+    tallest = max(len(chain) for chain in chains.values())
+    figure = style.figure(style.DOUBLE, 0.5 * tallest + 0.25)
+    for axes, (column, chain) in zip(figure.subplots(1, len(chains)), chains.items(), strict=True):
+        axes.set(xlim=(0, 1), ylim=(-tallest + 0.45, 0.45), title=column)
+        axes.set_axis_off()
+        for place, stage in enumerate(chain):
+            _box(axes, results, stage, place)
+    return figure
+
+
+def _shown(number: int | None, stage: Stage) -> bool:
+    return number is not None and (number > 0 or stage.words != ASIDE)
+
+
+def _box(axes: Axes, results: dict[str, Any], stage: Stage, place: int) -> None:
+    def told(parts: Mapping[str, Pointer]) -> str:
+        return ", ".join(f"{find(results, at):,} {why}" for why, at in parts.items() if find(results, at))
+
+    words = "\n".join(filter(None, (f"{find(results, stage.at):,} {stage.words}", told(stage.of))))
+    box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": style.QUIET, "linewidth": 0.7}
+    axes.text(0.5, -place, words, ha="center", va="center", fontsize=6.5, bbox=box, zorder=3)
+    if place and stage.words != ASIDE:
+        look = {"arrowstyle": "-|>", "color": style.QUIET, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", (0.5, -place + 0.3), (0.5, -place + 0.72), arrowprops=look)
+        axes.text(0.54, -place + 0.5, told(stage.lost), va="center", fontsize=6, color=style.QUIET)

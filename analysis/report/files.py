@@ -1,0 +1,189 @@
+"""What lies beside the page: tables as CSV, TeX and a workbook, input for iMRMC and MRMCaov, and the manifest."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.report.cells import Table, plain
+from analysis.report.document import BIBLIOGRAPHY
+from analysis.report.tex import tex
+from analysis.responses import RATED, Responses
+
+MODALITY = "study"
+SCHEMA = Path(__file__).parent / "results.schema.json"
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: the same workbook has the same bytes
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as CSV text, numbers at full precision, nothing where there is none."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def workbook(results: dict[str, Any], tables: Sequence[Table], responses: Responses) -> bytes:
+    """results.xlsx: a sheet a table, and a sheet a reader with every answer, as the original study's spreadsheets."""
+    from openpyxl import Workbook
+    from openpyxl.styles import Font
+
+    book = Workbook()
+    book.remove(book.active)
+    taken: set[str] = set()
+
+    def sheet(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        page = book.create_sheet(_unique(re.sub(r"[\[\]:*?/\\]", "_", title), 31, taken))  # Excel's limits
+        for line in (header, *rows):
+            page.append(line)
+        for cell in (cell for line in page for cell in line if cell.data_type == "f"):
+            cell.data_type = "s"  # a name that begins with = is no formula
+        page.freeze_panes = "B2"
+        for cell in page[1]:
+            cell.font = Font(bold=True)
+        for column in page.columns:
+            width = max(len(str(cell.value if cell.value is not None else "")) for cell in column[:200])
+            page.column_dimensions[column[0].column_letter].width = min(max(width + 1, 8), 48)
+
+    for table in tables:
+        if table.rows and not table.name.startswith("reader-"):
+            sheet(table.name, *plain(results, table))
+    rows = responses.scored.sort_values(["reader", "position", "case"], kind="stable")
+    for reader in responses.readers:
+        own = rows[rows["reader"] == reader]
+        sheet(reader, SHEET, (_answer(row) for row in own.itertuples()))
+    return _timeless(book)
+
+
+SHEET = ("case", "truth", "level", "answer", "certainty", "category", "position", "response_ms", "late")
+
+
+def _answer(row: Any) -> tuple[Any, ...]:
+    """One answer of a reader as a line of the workbook; the category is TP, TN, FP, FN or unsure."""
+    level = None if row.level != row.level else int(row.level)
+    truth = "synthetic" if row.truth else "real"
+    if level is None:
+        return (row.case, truth, None, None, None, None, _number(row.position), _number(row.response_ms), None)
+    answer = "unsure" if level == 3 else "synthetic" if level > 3 else "real"
+    certainty = "" if level == 3 else "full" if level in (1, 5) else "partial"
+    category = answer if level == 3 else ("T" if answer == truth else "F") + ("P" if level > 3 else "N")
+    late = "late" if row.late == 1 else ""
+    return (row.case, truth, level, answer, certainty, category, _number(row.position), _number(row.response_ms), late)
+
+
+def _number(value: float) -> float | int | None:
+    """NaN is nothing, a whole number is an integer."""
+    if value != value:
+        return None
+    return int(value) if value == int(value) else value
+
+
+def _unique(name: str, longest: int, taken: set[str]) -> str:
+    """`name`, shortened and numbered if need be, unlike all in `taken` (whatever the case), to which it is added."""
+    unique, number = name[:longest] or "_", 1
+    while unique.lower() in taken:
+        number += 1
+        unique = f"{name[: longest - 1 - len(str(number))]}~{number}"
+    taken.add(unique.lower())
+    return unique
+
+
+def _timeless(book: Any) -> bytes:
+    """The workbook's bytes without the time of their making."""
+    from datetime import datetime
+
+    book.properties.created = book.properties.modified = datetime(*EPOCH)  # noqa: DTZ001  # xlsx has no time zone
+    raw, out = io.BytesIO(), io.BytesIO()
+    book.save(raw)
+    with zipfile.ZipFile(raw) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in sorted(source.namelist()):
+            content = source.read(name)
+            if name == "docProps/core.xml":
+                stamp = rb"\g<1>1980-01-01T00:00:00Z\g<2>"
+                content = re.sub(rb"(<dcterms:modified[^>]*>)[^<]*(</dcterms:modified>)", stamp, content)
+            target.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def exchange(responses: Responses) -> dict[str, str]:
+    """The readings as other software takes them, by file name.
+
+    `imrmc.csv` is the data frame of the R package iMRMC, `readings.imrmc` the input of its Java application,
+    `mrmcaov.csv` the data frame of the R package MRMCaov.
+    """
+    rows = responses.scored[responses.scored["level"].notna()].sort_values(["reader", "case"], kind="stable")
+    truths = list(zip(responses.case_names, responses.truth.tolist(), strict=True))
+    readings = [(row.reader, row.case, int(row.level), int(row.truth)) for row in rows.itertuples()]
+    synthetic = sum(truth for _, truth in truths)
+    java = [
+        f"NR: {len({reader for reader, *_ in readings})}",
+        f"N0: {len(truths) - synthetic}",
+        f"N1: {synthetic}",
+        "NM: 1",
+        "BEGIN DATA:",
+        *(f"-1,{_bare(case)},0,{truth}" for case, truth in truths),
+        *(f"{_bare(reader)},{_bare(case)},{MODALITY},{level}" for reader, case, level, _ in readings),
+    ]
+    return {
+        "imrmc.csv": csv_text(
+            ("readerID", "caseID", "modalityID", "score"),
+            [("truth", case, "truth", truth) for case, truth in truths]
+            + [(reader, case, MODALITY, level) for reader, case, level, _ in readings],
+        ),
+        "readings.imrmc": "\n".join(java) + "\n",
+        "mrmcaov.csv": csv_text(
+            ("reader", "treatment", "case", "truth", "rating"),
+            [(reader, MODALITY, case, truth, level) for reader, case, level, truth in readings],
+        ),
+    }
+
+
+def _bare(name: str) -> str:
+    """iMRMC's application splits at every comma, and knows no quotes."""
+    return name.replace(",", ";")
+
+
+def manifest(folder: Path) -> str:
+    """manifest.json: every file of the report with its size and SHA-256."""
+    found = {
+        str(path.relative_to(folder).as_posix()): {
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    return json.dumps({"format": 1, "files": found}, indent=1) + "\n"
+
+
+def write_all(
+    folder: Path, results: dict[str, Any], tables: Sequence[Table], responses: Responses, texts: dict[str, str]
+) -> None:
+    """Everything but the page and the figures, into `folder`; `texts` are passages of the report by name."""
+    taken: set[str] = set()
+    for table in tables:
+        if table.rows:
+            stem = folder / "tables" / _unique(re.sub(r"[^\w.-]", "_", table.name), 80, taken)
+            _write(stem.with_name(stem.name + ".csv"), csv_text(*plain(results, table)))
+            _write(stem.with_name(stem.name + ".tex"), tex(results, table))
+    if responses.design in RATED:
+        for name, text in exchange(responses).items():
+            _write(folder / "exchange" / name, text)
+        _write(folder / "references.bib", BIBLIOGRAPHY.read_text("utf-8"))
+    _write(folder / "results.schema.json", SCHEMA.read_text("utf-8"))
+    for name, text in texts.items():
+        _write(folder / f"{name}.txt", text)
+    (folder / "results.xlsx").write_bytes(workbook(results, tables, responses))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="")

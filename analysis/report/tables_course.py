@@ -1,0 +1,232 @@
+"""The tables of the course of a study: order, times, what a right answer depended on, cases, and the flow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.report.cells import RULES, Cell, Row, Table, cells, find
+
+ORDER = {
+    "per_100_trials": "each further hundred cases",
+    "after_break": "just after a break, against just before",
+    "zoomed": "with zoom, against without",
+    "windowed": "with changed brightness or contrast, against without",
+    "per_doubling_of_time": "each doubling of the response time",
+}
+
+
+def order(results: dict[str, Any]) -> Table:
+    effects = results["order"]["effects"]
+    return Table(
+        "order",
+        "What changed accuracy on the way",
+        f"Change of the accuracy ({RULES[results['settings']['unsure']]}), in percentage points, with order, breaks, "
+        "viewer and time: the mean of the readers' own slopes with real and synthetic cases weighing alike, and 95 % "
+        "intervals over readers.",
+        ("circumstance", "change of accuracy", "p"),
+        [
+            [words, *cells(("order", "effects", name), [("share_ci",), ("p", "p")])]
+            for name, words in ORDER.items()
+            if effects.get(name, {}).get("value") is not None
+        ],
+    )
+
+
+TIMES = {
+    "synthetic_to_real": "synthetic cases, against real",
+    "wrong_to_right": "wrong answers, against right",
+    "partial_to_full": "partially certain answers, against fully certain",
+    "unsure_to_decided": "unsure, against decided",
+    **{name: words for name, words in ORDER.items() if name != "per_doubling_of_time"},
+}
+
+
+MEDIANS = {
+    "all": {"all": "all answers"},
+    "truth": {"synthetic": "synthetic cases", "real": "real cases"},
+    "answer": {"synthetic": "called synthetic", "unsure": "unsure", "real": "called real"},
+    "correctness": {"right": "right", "wrong": "wrong"},
+    "certainty": {"full": "fully certain", "partial": "partially certain"},
+}
+
+
+def medians(results: dict[str, Any]) -> Table:
+    return Table(
+        "medians",
+        "Median response times",
+        "Median of the answers of all readers, with 95 % intervals from order statistics, which speak of these "
+        "readers.",
+        ("answers that were", "number", "median"),
+        [
+            [words, *cells(("timing", "medians", factor, name), [("count", "n"), ("seconds_ci",)])]
+            for factor, names in (MEDIANS.items() if results["timing"] else ())
+            for name, words in names.items()
+        ],
+    )
+
+
+USE = {
+    "late, of all": ("late", "all", "all"),
+    "late, of synthetic cases": ("late", "truth", "synthetic"),
+    "late, of real cases": ("late", "truth", "real"),
+    "with zoom": ("viewer", "zoomed", "all"),
+    "with changed brightness or contrast": ("viewer", "windowed", "all"),
+}
+
+
+def use(results: dict[str, Any]) -> Table:
+    return Table(
+        "use",
+        "Late answers and use of the viewer",
+        "Share of the answers, all readers pooled, with 95 % intervals (Wilson).",
+        ("answers", "of", "share"),
+        [
+            [words, *cells(("timing", *steps), [("count", "n"), ("share_ci",)])]
+            for words, steps in USE.items()
+            if find(results, ("timing", *steps, "value")) is not None
+        ],
+    )
+
+
+def times(results: dict[str, Any]) -> Table:
+    ratios = results["timing"].get("ratios", {})
+    return Table(
+        "times",
+        "How many times longer",
+        "Ratios of geometric mean response times, the mean over readers of their own ratios, with 95 % intervals over "
+        "readers; above one is slower.",
+        ("comparison", "ratio of times", "p"),
+        [
+            [words, *cells(("timing", "ratios", name), [("number_ci",), ("p", "p")])]
+            for name, words in TIMES.items()
+            if ratios.get(name, {}).get("value") is not None
+        ],
+    )
+
+
+TOGETHER = {
+    "synthetic": "synthetic cases",
+    "wrong": "wrong answers",
+    "partial": "partially certain answers",
+    "unsure": "unsure answers",
+    "per_100_trials": ORDER["per_100_trials"],
+}
+
+
+def times_model(results: dict[str, Any]) -> Table:
+    ratios = find(results, ("timing", "model", "ratios")) or {}
+    return Table(
+        "times_model",
+        "How many times longer, all at once",
+        "Ratios of geometric mean response times, with 95 % intervals, from one linear mixed model of log time, "
+        "readers and cases being random: each with the others held fixed, against right, fully certain answers "
+        "on real cases.",
+        ("effect", "ratio of times", "p"),
+        [
+            [words, *cells(("timing", "model", "ratios", name), [("number_ci",), ("p", "p")])]
+            for name, words in TOGETHER.items()
+            if name in ratios
+        ],
+    )
+
+
+def model(results: dict[str, Any]) -> Table:
+    ratios = results["model"]["odds_ratios"]
+    return Table(
+        "model",
+        "What the odds of a right answer depended on",
+        "Odds ratios with 95 % intervals from one logistic mixed model of all answers that decide (unsure left out), "
+        "readers and cases being random: above one, a right answer is likelier.",
+        ("effect", "odds ratio", "p"),
+        [[name, *cells(("model", "odds_ratios", name), [("number_ci",), ("p", "p")])] for name in ratios],
+    )
+
+
+def spread(results: dict[str, Any]) -> Table:
+    random = results["model"]["random"]
+    rows: list[Row] = [
+        [f"between {name}s", *cells(("model", "random", name), [("number",), ("share", "share")])] for name in random
+    ]
+    left: Row = ["between answers", "", Cell("share", ("model", "residual_share"))]
+    return Table(
+        "spread",
+        "What right answers varied with",
+        "Standard deviations of the log odds of a right answer between readers and between cases, from the same model, "
+        "and their shares of the variance on the latent scale.",
+        ("source", "standard deviation", "share of the variance"),
+        [*rows, left] if rows and results["model"]["residual_share"] is not None else [],
+    )
+
+
+CASE = [("text", "truth"), ("text", "source"), ("count", "read"), ("count", "wrong"), ("count", "unsure")]
+CASE += [("text", "category"), ("text", "certainty"), ("number", "difficulty")]
+CASE_COLUMNS = ("case", "truth", "source", "readers", "fooled", "unsure", "majority", "certainty", "difficulty")
+CASE_WORDS = (
+    "how many readers judged it, how many it fooled (a synthetic case called real, a real one called synthetic) and "
+    "how many were unsure; what the majority made of it (TP, TN, FP, FN) and with which certainty; and its "
+    "difficulty on the Rasch scale in logits, zero being the mean."
+)
+
+
+def hardest(results: dict[str, Any]) -> Table:
+    order = results["hardest"]
+    return Table(
+        "hardest",
+        "The cases that fooled most readers",
+        f"The cases that the largest share of their readers got wrong: {CASE_WORDS}",
+        CASE_COLUMNS,
+        [[Cell("text", ("cases", i, "case")), *cells(("cases", i), CASE)] for i in order],
+    )
+
+
+def cases(results: dict[str, Any]) -> Table:
+    return Table(
+        "cases",
+        "Every case",
+        f"Every case: {CASE_WORDS}",
+        CASE_COLUMNS,
+        [[Cell("text", ("cases", i, "case")), *cells(("cases", i), CASE)] for i in range(len(results["cases"]))],
+    )
+
+
+def detector(results: dict[str, Any]) -> Table:
+    return Table(
+        "detector",
+        "Readers and the detector",
+        "Spearman's correlation of the readers' mean level of a case with the detector's score, within each class, "
+        "with 95 % intervals: do they stumble over the same images?",
+        ("class", "cases", "correlation", "p"),
+        [
+            [f"{name} cases", *cells(("detector", name), [("count", "n"), ("number_ci",), ("p", "p")])]
+            for name in ("synthetic", "real")
+            if find(results, ("detector", name)) is not None
+        ],
+    )
+
+
+FLOW = {
+    "readers invited": ("study", "flow", "invited"),
+    "readers who consented": ("study", "flow", "consented"),
+    "readers who began": ("study", "flow", "began"),
+    "readers who finished": ("study", "flow", "finished"),
+    "readers in the analysis": ("study", "readers"),
+    "cases labelled or in the pool": ("flow", "known"),
+    "cases never put to a reader, or for practice only": ("flow", "not_asked"),
+    "cases in the analysis": ("study", "cases"),
+    "cases that every reader judged": ("flow", "judged_by_all"),
+    "answers asked for": ("study", "expected"),
+    "answers in the analysis": ("study", "answers"),
+    "answers left out: practice": ("study", "excluded", "training"),
+    "answers left out: repeated readings": ("study", "excluded", "repeats"),
+    "answers left out: earlier sittings of a reader who began anew": ("study", "excluded", "superseded"),
+}
+
+
+def flow(results: dict[str, Any]) -> Table:
+    return Table(
+        "flow",
+        "Flow of readers, cases and answers",
+        "Who and what entered the study and who and what is in the analysis, after the flow diagram of STARD.",
+        ("stage", "number"),
+        [[words, Cell("count", pointer)] for words, pointer in FLOW.items() if find(results, pointer) is not None],
+    )

@@ -1,0 +1,126 @@
+"""The responses of a study from a database: its `responses` view, and what its other tables say of the study."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from analysis.responses import COLUMNS, BadResponses, Responses, as_responses, checked
+from analysis.responses.tabular import refuse
+
+
+def load_database(url: str, study: str) -> Responses:
+    """The rows of `study` (its slug) in the `responses` view of a database, and what its `study` table says of it.
+
+    Raises:
+        BadResponses: no such database, view or study, or faulty rows.
+    """
+    import pandas as pd
+    import sqlalchemy as sa
+
+    try:
+        parsed = sa.make_url(url)
+        where = parsed.render_as_string(hide_password=True)
+        if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).is_file():
+            raise BadResponses([f"{where}: there is no such file"])
+        engine = sa.create_engine(parsed, poolclass=sa.NullPool)  # nothing stays open, whatever is raised
+        with engine.connect() as connection:
+            inspector = sa.inspect(connection)
+            if not inspector.has_table("responses"):
+                raise BadResponses([f"{where}: this database has no `responses` view"])
+            present = [column["name"] for column in inspector.get_columns("responses")]
+            refuse([f"{where}: the view `responses` has no column {c!r}" for c in COLUMNS if c not in present])
+            view = sa.table("responses", *(sa.column(name) for name in COLUMNS))
+            rows = connection.execute(sa.select(view).where(view.c.study == study)).all()
+            about = _study_table(connection, inspector, study)
+            known = connection.execute(sa.select(view.c.study).distinct()).scalars().all()
+    except sa.exc.SQLAlchemyError as error:
+        raise BadResponses([f"{url.split('://')[0]} database: {_first_line(error)}"]) from None
+    if not rows and not about:
+        listed = ", ".join(sorted(map(str, known))) or "none"
+        raise BadResponses([f"{where}: no study {study!r}; the studies with responses are: {listed}"])
+    refuse([] if rows else [f"{where}: study {study!r} has no responses yet"])
+    table = pd.DataFrame([[_text(entry) for entry in row] for row in rows], columns=pd.Index(COLUMNS))
+    table = table.sort_values(["reader", "trial", "case"], kind="stable", ignore_index=True)
+    checksum = hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
+    places = [f"study {study}, reader {r}, trial {t}" for r, t in zip(table["reader"], table["trial"], strict=True)]
+    table = checked(table, places, f"study {study}")
+    loaded = as_responses(table, {"kind": "database", "files": {"responses view": checksum}}, title=study)
+    return replace(loaded, study=loaded.study | about)
+
+
+def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
+    """What the database says of a study beside its responses, as far as its tables have it.
+
+    Title, state, version, settings and dates; `pool` (name, checksum, phantom); `flow`, how many readers were invited,
+    consented, began and finished; `years` of experience by reader.
+    """
+    import sqlalchemy as sa
+
+    wanted = {
+        "study": (
+            "id",
+            "slug",
+            "title",
+            "state",
+            "version",
+            "settings",
+            "opened_at",
+            "closed_at",
+            "unblinded_at",
+            "pool_id",
+        ),
+        "pool": ("id", "name", "sha256", "manifest"),
+        "reader": ("id", "study_id", "pseudonym", "years", "consented_at", "is_preview"),
+        "sitting": ("reader_id", "finished_at"),
+    }
+
+    def rows(table: str, column: str, values: Iterable[Any]) -> list[dict[str, Any]]:
+        if not inspector.has_table(table):
+            return []
+        present = {one["name"] for one in inspector.get_columns(table)}
+        columns: list[Any] = [sa.column(name) for name in wanted[table] if name in present]
+        query = sa.select(*columns).select_from(sa.table(table, *columns)).where(sa.column(column).in_(list(values)))
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+    study = next(iter(rows("study", "slug", [slug])), None)
+    if study is None:
+        return {}
+    about = {name: study.get(name) for name in ("title", "state", "version")}
+    about |= {name: _text(study.get(name)) or None for name in ("opened_at", "closed_at", "unblinded_at")}
+    about["settings"] = _mapping(study.get("settings"))
+    for pool in rows("pool", "id", [study.get("pool_id")]):
+        phantom = bool(_mapping(pool.get("manifest")).get("phantom"))
+        about["pool"] = {"name": pool.get("name"), "sha256": pool.get("sha256"), "phantom": phantom}
+    # A researcher's own preview is nobody who was invited.
+    readers = [reader for reader in rows("reader", "study_id", [study.get("id")]) if not reader.get("is_preview")]
+    if readers:
+        sittings = rows("sitting", "reader_id", [reader["id"] for reader in readers])
+        about["flow"] = {
+            "invited": len(readers),
+            "consented": sum(bool(reader.get("consented_at")) for reader in readers),
+            "began": len({sitting["reader_id"] for sitting in sittings}),
+            "finished": len({sitting["reader_id"] for sitting in sittings if sitting.get("finished_at")}),
+        }
+        about["years"] = {r["pseudonym"]: r["years"] for r in readers if r.get("years") is not None}
+    return {name: entry for name, entry in about.items() if entry is not None}
+
+
+def _mapping(entry: Any) -> dict[str, Any]:
+    """A JSON column: PostgreSQL hands it over parsed, SQLite as text."""
+    return json.loads(entry) if isinstance(entry, str) and entry else entry or {}
+
+
+def _text(entry: Any) -> str:
+    """A database value as the CSV writes it; times as ISO text."""
+    if entry is None:
+        return ""
+    return entry.isoformat() if hasattr(entry, "isoformat") else str(entry)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]

@@ -1,0 +1,1 @@
+"""The statistics: functions on plain arrays, which know nothing of a study."""

@@ -1,0 +1,109 @@
+"""Long work in a process of its own, told of in a file: `status.json` in a folder says how far it is.
+
+So neither a reader's answer nor the page that began it waits, several servers can look at it, and it outlives a
+restart of the page.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+STATUS = "status.json"
+SILENT_FOR_S = 300  # work that says nothing for so long has been stopped
+Tell = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Work as it stands: `state` is making, done, failed or stopped; `share` (0 to 1) is done."""
+
+    state: str
+    share: float = 0.0
+    what: str = ""
+    faults: list[str] = field(default_factory=list)
+    at: datetime | None = None
+
+    def told(self) -> dict[str, object]:
+        """What a page that waits for it is told."""
+        return {"state": self.state, "share": self.share, "what": self.what}
+
+
+def find(folder: Path) -> Work | None:
+    """The work in this folder, if there is any."""
+    try:
+        told = json.loads((folder / STATUS).read_text("utf-8"))
+        moment = (folder / STATUS).stat().st_mtime
+    except (OSError, ValueError):
+        return None
+    if told["state"] == "making" and time.time() - moment > SILENT_FOR_S:
+        told |= {"state": "stopped", "faults": ["The process that was at work has stopped."]}
+    return Work(**told, at=datetime.fromtimestamp(moment, UTC))
+
+
+def tell(folder: Path, state: str, share: float, what: str = "", faults: list[str] | None = None) -> None:
+    """Write down how far the work is, whole or not at all."""
+    part = folder / f"{STATUS}.part"
+    part.write_text(json.dumps({"state": state, "share": share, "what": what, "faults": faults or []}), "utf-8")
+    part.replace(folder / STATUS)
+
+
+def claim(folder: Path) -> bool:
+    """Whether this caller may begin the work in `folder`: it is new, or has failed. What was left there is removed."""
+    work = find(folder)
+    if work is not None and work.state in ("making", "done"):
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:  # somebody else has just begun it
+        return False
+    tell(folder, "making", 0.0, "starting")
+    return True
+
+
+def start(module: str, folder: Path, *arguments: str, instance: Path, database_url: str) -> None:
+    """Run `python -m module FOLDER ARGUMENTS` beside this process."""
+    root = str(Path(__file__).resolve().parents[1])
+    # The address may hold a password: a command line could be seen by others, the environment cannot.
+    environment = os.environ | {
+        "DISCERN_INSTANCE": str(instance),
+        "DISCERN_DATABASE_URL": database_url,
+        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
+    }
+    process = subprocess.Popen([sys.executable, "-m", module, str(folder), *arguments], env=environment)
+    threading.Thread(target=process.wait, daemon=True).start()
+
+
+@contextmanager
+def working(folder: Path, *refusals: type[Exception]) -> Iterator[Tell]:
+    """In the process at work: gives the function that tells of progress, and tells how it ended.
+
+    Exceptions of `refusals` are input that cannot be used: their `faults` are told, and the process ends quietly.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        os.nice(10)  # the readers come first
+
+    def progress(share: float, what: str) -> None:
+        tell(folder, "making", share, what)
+
+    try:
+        yield progress
+    except refusals as refusal:
+        tell(folder, "failed", 0.0, faults=list(getattr(refusal, "faults", [])) or [str(refusal)])
+    except Exception as error:
+        tell(folder, "failed", 0.0, faults=[f"{type(error).__name__}: {error}"])
+        raise
+    else:
+        tell(folder, "done", 1.0)

@@ -1,0 +1,1 @@
+"""What goes out and what comes back: exports, archives, the mirror, another database. No Flask in here."""

@@ -1,0 +1,212 @@
+"""The archive of a study: every row that belongs to it and its images, as one file that another installation restores.
+
+    archive.json      format, version of the tables, and of every member its length and SHA-256
+    tables/NAME.jsonl one row a line
+    images/NAME.png   the blinded images of the pool
+
+An archive holds truth, addresses and what readers said of themselves: it is for the owner's safe, not for handing on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from quiz_app import log
+from quiz_app.database import Base, Instant, db
+from quiz_app.faults import Faulty
+from quiz_app.models import Answer, Case, Event, Pool, Reader, Researcher, Sitting, Study, Trial, TrialCase
+from quiz_app.pools import storage
+from quiz_app.pools.pools import free_slug
+from quiz_app.pools.storage import Store
+from quiz_app.study.settings import StudySettings
+
+FORMAT = 1
+# In the order in which rows can be put back.
+MODELS: tuple[type[Base], ...] = (Pool, Case, Study, Reader, Sitting, Trial, TrialCase, Answer, Event)
+LARGEST = 8 * 2**30  # a pool of ten thousand images and as many readers; more is a bomb
+MEMBER = re.compile(r"tables/[a-z_]+\.jsonl|images/[0-9a-f]{32}\.png")
+VERSION = sa.text("SELECT version_num FROM alembic_version")
+
+
+def write(session: Session, study: Study, store: Store, file: IO[bytes]) -> None:
+    """Write the archive of `study`, whose images lie in `store`, into `file`."""
+    members = {}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for model in MODELS:
+            name = f"tables/{_table(model).name}.jsonl"
+            members[name] = _add(archive, name, _lines(session, model, study))
+        for stored in session.scalars(sa.select(Case.stored).filter_by(pool_id=study.pool_id).order_by(Case.id)):
+            members[f"images/{stored}"] = _add(archive, f"images/{stored}", iter([storage.read(store, stored)]))
+        about = {"format": FORMAT, "study": study.slug, "tables": session.scalar(VERSION), "members": members}
+        archive.writestr("archive.json", json.dumps(about, indent=1))
+
+
+def _table(model: type[Base]) -> sa.Table:
+    return model.__table__  # type: ignore[return-value]
+
+
+def _add(archive: zipfile.ZipFile, name: str, pieces: Iterator[bytes]) -> dict[str, Any]:
+    length, digest = 0, hashlib.sha256()
+    with archive.open(name, "w", force_zip64=True) as member:
+        for piece in pieces:
+            member.write(piece)
+            digest.update(piece)
+            length += len(piece)
+    return {"bytes": length, "sha256": digest.hexdigest()}
+
+
+def _lines(session: Session, model: type[Base], study: Study) -> Iterator[bytes]:
+    readers = sa.select(Reader.id).where(Reader.study_id == study.id)
+    sittings = sa.select(Sitting.id).where(Sitting.reader_id.in_(readers))
+    trials = sa.select(Trial.id).where(Trial.sitting_id.in_(sittings))
+    shown = sa.select(TrialCase.id).where(TrialCase.trial_id.in_(trials))
+    belongs: dict[type[Base], sa.ColumnElement[bool]] = {
+        Pool: Pool.id == study.pool_id,
+        Case: Case.pool_id == study.pool_id,
+        Study: Study.id == study.id,
+        Reader: Reader.study_id == study.id,
+        Sitting: Sitting.reader_id.in_(readers),
+        Trial: Trial.sitting_id.in_(sittings),
+        TrialCase: TrialCase.trial_id.in_(trials),
+        Answer: Answer.trial_case_id.in_(shown),
+        Event: Event.study_id == study.id,
+    }
+    table = _table(model)
+    query = sa.select(table).where(belongs[model]).order_by(*table.primary_key)
+    for row in session.execute(query, execution_options={"yield_per": 1000}).mappings():
+        yield json.dumps(dict(row), ensure_ascii=False, default=datetime.isoformat).encode() + b"\n"
+
+
+def restore(path: Path, store: Store, *, owner: Researcher | None = None, actor: str = "") -> Study:
+    """Put back the study in the archive at `path`; its images go into `store`. The caller commits or rolls back.
+
+    A pool that is here already is used as it is. Raises Faulty with every fault of the file, and for a study that is
+    here already; then nothing has been kept.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _assert_sound(archive)
+            rows = {model: _rows(archive, model) for model in MODELS}
+            _assert_new(rows)
+            study = _insert(rows, owner)
+            here = {case.stored for case in study.pool.cases}
+            _unpack(archive, store, [row["stored"] for row in rows[Case] if row["stored"] in here])
+    except (zipfile.BadZipFile, OSError) as error:
+        raise Faulty([f"archive: cannot be read: {error}"]) from error
+    except (Faulty, sa.exc.OperationalError):
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, sa.exc.SQLAlchemyError) as error:
+        what = str(error).splitlines()[0] if str(error) else ""
+        raise Faulty([f"archive: its rows are not those of a study ({type(error).__name__}: {what})"]) from error
+    log.record("study-restored", study=study, actor=actor or (owner.name if owner else ""))
+    return study
+
+
+def _assert_sound(archive: zipfile.ZipFile) -> None:
+    """Every member is there, of its length and with its checksum, and there are no others."""
+    try:
+        about = json.loads(archive.read("archive.json"))
+        told: dict[str, dict[str, Any]] = about["members"]
+        sums = {name: (member["bytes"], member["sha256"]) for name, member in told.items()}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise Faulty(
+            ["archive: has no readable archive.json; an archive made by `study archive` is expected"]
+        ) from None
+    here = db.session.scalar(VERSION)
+    if about.get("format") != FORMAT or about.get("tables") != here:
+        raise Faulty([f"archive: its tables are of version {about.get('tables')}, these of {here}"])
+    found = {info.filename: info for info in archive.infolist() if info.filename != "archive.json"}
+    if sum(info.file_size for info in found.values()) > LARGEST:
+        raise Faulty([f"archive: unpacks to more than {LARGEST // 2**30} GiB"])
+    tables = {f"tables/{_table(model).name}.jsonl" for model in MODELS}
+    faults = [f"{name}: missing" for name in (tables | told.keys()) - found.keys()]
+    faults += [f"{name}: does not belong to an archive" for name in found.keys() - told.keys()]
+    faults += [f"{name}: is no name of a member" for name in found if not MEMBER.fullmatch(name)]
+    for name in found.keys() & told.keys():
+        if (found[name].file_size, _sum(archive, name)) != sums[name]:
+            faults.append(f"{name}: is not what was archived")
+    if faults:
+        raise Faulty(sorted(faults))
+
+
+def _sum(archive: zipfile.ZipFile, name: str) -> str:
+    with archive.open(name) as member:
+        return hashlib.file_digest(member, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def _rows(archive: zipfile.ZipFile, model: type[Base]) -> list[dict[str, Any]]:
+    table = _table(model)
+    moments = [column.name for column in table.c if isinstance(column.type, Instant)]
+    rows = []
+    with archive.open(f"tables/{table.name}.jsonl") as lines:
+        for line in lines:
+            row = json.loads(line)
+            rows.append(row | {name: datetime.fromisoformat(row[name]) for name in moments if row[name]})
+    return rows
+
+
+def _assert_new(rows: dict[type[Base], list[dict[str, Any]]]) -> None:
+    slug = rows[Study][0]["slug"]
+    tokens = [row["token_hash"] for row in rows[Reader]]
+    faults = []
+    if db.session.scalar(sa.select(Study.id).filter_by(slug=slug)):
+        faults.append(f"study: there is one called {slug!r} already")
+    if tokens and db.session.scalar(sa.select(sa.func.count()).where(Reader.token_hash.in_(tokens[:500]))):
+        faults.append("study: its readers are here already")
+    StudySettings.from_dict(rows[Study][0]["settings"])
+    if faults:
+        raise Faulty(faults)
+
+
+def _insert(rows: dict[type[Base], list[dict[str, Any]]], owner: Researcher | None) -> Study:
+    """The rows under new numbers, those that point to others after them."""
+    numbers: dict[str, dict[Any, Any]] = {"researcher": {}}
+    pool = db.session.scalar(sa.select(Pool).filter_by(sha256=rows[Pool][0]["sha256"]))
+    if pool is not None:
+        here = {case.name: case.id for case in pool.cases}
+        numbers["pool"] = {rows[Pool][0]["id"]: pool.id}
+        numbers["case"] = {row["id"]: here[row["name"]] for row in rows[Case]}
+    else:
+        rows[Pool][0]["slug"] = free_slug(rows[Pool][0]["slug"], Pool)
+    for model in MODELS:
+        table = _table(model)
+        if table.name not in numbers:
+            numbers[table.name] = _insert_table(table, rows[model], numbers)
+    study = db.session.get_one(Study, numbers["study"][rows[Study][0]["id"]])
+    study.owner = owner
+    return study
+
+
+def _insert_table(table: sa.Table, rows: list[dict[str, Any]], numbers: dict[str, dict[Any, Any]]) -> dict[Any, Any]:
+    pointing = {
+        column.name: next(iter(column.foreign_keys)).column.table.name for column in table.c if column.foreign_keys
+    }
+    counted = table.autoincrement_column is not None
+    put = []
+    for row in rows:
+        moved = {name: numbers[pointing[name]].get(value) if name in pointing else value for name, value in row.items()}
+        put.append({name: value for name, value in moved.items() if not (counted and name == "id")})
+    if not put:
+        return {}
+    if not counted:
+        db.session.execute(sa.insert(table), put)
+        return {}
+    given = db.session.execute(sa.insert(table).returning(table.c.id, sort_by_parameter_order=True), put)
+    return dict(zip((row["id"] for row in rows), given.scalars(), strict=True))
+
+
+def _unpack(archive: zipfile.ZipFile, store: Store, names: list[str]) -> None:
+    """All images or none."""
+    with storage.putting(store) as staging:
+        for name in names:
+            (staging / name).write_bytes(archive.read(f"images/{name}"))

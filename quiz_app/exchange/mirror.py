@@ -1,0 +1,328 @@
+"""A copy of every answer in Firestore, behind the reader's back: an outbox, and a worker that empties it.
+
+An answer and its outbox row are stored in one transaction, so that what was acknowledged is sent, some time. The worker
+sends in order, at least once, each answer under its own id: sending twice does no harm. What is deleted here is queued
+in the same way, and deleted there. The worker holds no transaction while it talks to Firestore, so that a slow or
+absent Firestore delays nobody. Of several workers one at a time sends: the one that holds the lease.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask, current_app
+from sqlalchemy.orm import Session
+
+from quiz_app import clock
+from quiz_app.database import Instant, db, reading
+from quiz_app.exchange.export import DICTIONARY
+from quiz_app.models import Answer, Mirror, Outgoing, Removal
+from quiz_app.settings import Settings
+
+FORMAT = 1
+COLLECTION = "discern_answers"
+BATCH = 100
+TIMEOUT_S = 20.0
+HELD = timedelta(seconds=60)  # how long a worker that died keeps the others waiting
+IDLE_S, LONGEST_WAIT_S = 1.0, 60.0
+
+# The answers with these ids, or all, as the export tells them. A case is shown once in a trial.
+_DOCUMENTS = """
+SELECT answer.id AS id, {columns}
+FROM answer
+JOIN trial_case ON trial_case.id = answer.trial_case_id
+JOIN trial ON trial.id = trial_case.trial_id
+JOIN "case" ON "case".id = trial_case.case_id
+JOIN responses ON responses.trial = trial.token AND responses."case" = "case".name
+              AND COALESCE(responses.criterion, '') = answer.criterion
+{where}
+ORDER BY answer.id
+"""
+_UNSENT = sa.select(Outgoing.answer_id).where(Outgoing.sent_at.is_(None)).order_by(Outgoing.id).limit(BATCH)
+_UNREMOVED = sa.select(Removal.answer_id).order_by(Removal.queued_at, Removal.answer_id).limit(BATCH)
+
+
+class MirrorError(Exception):
+    """The mirror cannot go on; the message says why, and the next step."""
+
+
+@sa.event.listens_for(Answer, "after_insert")
+def _enqueue(_mapper: Any, connection: sa.Connection, answer: Answer) -> None:
+    """Whatever stores an answer also queues it, in the same transaction."""
+    if current_app.config["SETTINGS"].firestore_credentials:
+        connection.execute(sa.insert(Outgoing).values(answer_id=answer.id, queued_at=clock.now()))
+
+
+@sa.event.listens_for(Answer, "before_delete")
+def _withdraw(_mapper: Any, connection: sa.Connection, answer: Answer) -> None:
+    """Whatever deletes an answer also has its copy removed: one that was sent, or is on its way."""
+    sent = sa.select(Outgoing.answer_id, sa.literal(clock.now(), Instant)).where(Outgoing.answer_id == answer.id)
+    new = sent.where(Outgoing.answer_id.not_in(sa.select(Removal.answer_id)))
+    connection.execute(sa.insert(Removal).from_select(["answer_id", "queued_at"], new))
+
+
+def documents(session: Session, ids: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The answers with these ids, or all, as they stand in Firestore: the columns of the export, `id` and `format`.
+
+    Previews are no answers and are left out. Nothing here names a person.
+    """
+    columns = ", ".join(f'responses."{name}"' for name in DICTIONARY)
+    query = sa.text(_DOCUMENTS.format(columns=columns, where="" if ids is None else "WHERE answer.id IN :ids"))
+    if ids is not None:
+        query = query.bindparams(sa.bindparam("ids", list(ids), expanding=True))
+    for row in session.execute(query).mappings():
+        yield dict(row) | {"format": FORMAT}
+
+
+def digest(document: dict[str, Any]) -> str:
+    """SHA-256 of a document, the same before and after its journey."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def project_of(settings: Settings) -> str:
+    """The Firebase project that the credentials are for. Raises MirrorError."""
+    path = Path(settings.firestore_credentials)
+    try:
+        return str(json.loads(path.read_text("utf-8"))["project_id"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MirrorError(
+            f"firestore_credentials: {path} is not the JSON file of a service account ({type(error).__name__}); make "
+            "one in the Firebase console under Project settings, Service accounts."
+        ) from error
+
+
+def assert_same_project(session: Session, settings: Settings) -> None:
+    """Raises MirrorError for credentials of another project than the one this database is mirrored to."""
+    project, known = project_of(settings), session.scalar(sa.select(Mirror.project))
+    if known and known != project:
+        raise MirrorError(
+            f"The credentials are of project {project}, but this database is mirrored to {known}: use credentials of "
+            "that project."
+        )
+
+
+def certificate(settings: Settings) -> Any:
+    """The credentials, read but not tried. Raises MirrorError."""
+    if not settings.firestore_credentials:
+        raise MirrorError("There is no mirror: set firestore_credentials to the JSON file of a service account.")
+    project_of(settings)
+    try:
+        from firebase_admin import credentials, firestore  # noqa: F401  (an extra of its own)
+    except ImportError:
+        raise MirrorError("firebase-admin is not installed: run pip install 'discern[cloud]'.") from None
+    try:
+        return credentials.Certificate(settings.firestore_credentials)
+    except ValueError as error:
+        raise MirrorError(f"firestore_credentials: {settings.firestore_credentials}: {error}") from error
+
+
+def connect(settings: Settings) -> Any:
+    """A client of the Firestore of the credentials' project, which Google has let in. Raises MirrorError."""
+    found = certificate(settings)
+    import firebase_admin
+    from firebase_admin import firestore
+    from google.auth.exceptions import GoogleAuthError
+    from google.auth.transport.requests import Request
+
+    if not os.environ.get("FIRESTORE_EMULATOR_HOST"):
+        # Firestore's own client asks for a token while it sends, and then calls every refusal "unavailable".
+        try:
+            found.get_credential().refresh(partial(Request(), timeout=TIMEOUT_S))
+        except GoogleAuthError as error:
+            raise MirrorError(sentence(error)) from error
+    firebase = firebase_admin.initialize_app(found, name=secrets.token_hex(8))
+    try:
+        return firestore.client(firebase)
+    finally:
+        firebase_admin.delete_app(firebase)  # the client is whole without it, and after trouble a new one is made
+
+
+def stored(client: Any, collection: str = COLLECTION) -> Iterator[dict[str, Any]]:
+    """Every document of the collection. Raises MirrorError."""
+    try:
+        for document in client.collection(collection).stream(retry=None, timeout=10 * TIMEOUT_S):
+            yield document.to_dict()
+    except Exception as error:
+        raise MirrorError(sentence(error)) from error
+
+
+def sentence(error: Exception) -> str:
+    """What Firestore or its credentials did not like, and the next step."""
+    from google.api_core import exceptions
+    from google.auth.exceptions import RefreshError, TransportError
+
+    words = str(error)
+    if re.search(r"\biat\b.*\bexp\b", words, re.DOTALL):
+        return "Google refuses the time of this machine: set its clock."
+    if isinstance(error, RefreshError) and error.retryable:
+        return "Google cannot give out a token just now."
+    # A token that is refused while something is sent comes as ServiceUnavailable.
+    if isinstance(error, RefreshError | exceptions.Unauthenticated) or "invalid_grant" in words:
+        return "Google does not accept the key, it may have been revoked: make a new one in the Firebase console."
+    if isinstance(error, exceptions.PermissionDenied):
+        return "The service account may not write here: give it the role Cloud Datastore User in this project."
+    if isinstance(error, exceptions.NotFound):
+        return "The project has no Firestore database: create one in the Firebase console."
+    if isinstance(error, exceptions.ResourceExhausted):
+        return "The quota of the Firebase project is used up."
+    if isinstance(error, TransportError | exceptions.ServiceUnavailable | exceptions.DeadlineExceeded):
+        return "Firestore cannot be reached: is this machine connected to the internet?"
+    return f"Firestore: {type(error).__name__}: {words[:300]}"
+
+
+def status(session: Session) -> dict[str, Any]:
+    """How the mirror does: answers waiting, how long the oldest has waited, answers deleted here that may still be
+    there, the last trouble (empty = none)."""
+    waiting, oldest = session.execute(
+        sa.select(sa.func.count(), sa.func.min(Outgoing.queued_at)).where(Outgoing.sent_at.is_(None))
+    ).one()
+    sent = session.scalar(sa.select(sa.func.count()).where(Outgoing.sent_at.is_not(None)))
+    trouble = session.scalar(sa.select(Mirror.last_error))
+    return {
+        "sent": sent,
+        "waiting": waiting,
+        "removals": session.scalar(sa.select(sa.func.count()).select_from(Removal)),
+        "lag_s": round((clock.now() - oldest).total_seconds(), 1) if oldest else 0.0,
+        "last_error": trouble or "",
+    }
+
+
+class Worker:
+    """Empties the outbox of `app`'s database, until stopped."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app, self.name = app, secrets.token_hex(8)
+        self.client: Any = None
+
+    def start(self) -> None:
+        """Work in a thread beside the server."""
+        threading.Thread(target=self.run, name="mirror", daemon=True).start()
+
+    def run(self, stop: threading.Event | None = None) -> None:
+        """Send what waits, as it comes; after a failure begin anew, later each time."""
+        stop, failed, wait = stop or threading.Event(), 0, 0.0
+        while not stop.wait(wait):
+            with self.app.app_context():
+                try:
+                    if self.client is None:
+                        self.begin()
+                    full = BATCH in (self.send(), self.remove())  # and has more behind it
+                    wait, failed = 0.0 if full else IDLE_S, 0
+                except Exception as error:
+                    failed += 1
+                    wait = min(IDLE_S * 2**failed, LONGEST_WAIT_S)
+                    self.client = None  # the key may be another by then
+                    self._record(str(error) if isinstance(error, MirrorError) else sentence(error))
+                finally:
+                    db.session.remove()
+        with self.app.app_context():
+            self._let_go()
+
+    def begin(self) -> None:
+        """Take up the work: the credentials must be of the project known to the database, and answers that were given
+        while there was no mirror are queued. Raises MirrorError."""
+        settings = self.app.config["SETTINGS"]
+        project, client = project_of(settings), connect(settings)
+        with reading() as session:
+            queued = sa.select(Outgoing.answer_id)
+            missing = session.scalars(sa.select(Answer.id).where(Answer.id.not_in(queued)).order_by(Answer.id)).all()
+            assert_same_project(session, settings)
+        mirror = _row()
+        mirror.project, mirror.last_error = project, ""
+        db.session.add_all(Outgoing(answer_id=answer_id, queued_at=clock.now()) for answer_id in missing)
+        db.session.commit()
+        self.client = client
+
+    def send(self) -> int:
+        """Send the answers that have waited longest. Returns how many; 0 when none waits or another worker is at it."""
+        if not self._may_do(_UNSENT):
+            return 0
+        # Read under the lease: what another worker has removed in the meantime is not there any more.
+        with reading() as session:
+            waiting = session.scalars(_UNSENT).all()
+            found = list(documents(session, waiting))
+        batch = self.client.batch()
+        for document in found:
+            batch.set(self.client.collection(COLLECTION).document(document["id"]), document)
+        batch.commit(retry=None, timeout=TIMEOUT_S)
+        self._sent(waiting)
+        return len(waiting)
+
+    def remove(self) -> int:
+        """Delete there what is deleted here. Returns how many; 0 when none waits or another worker is at it."""
+        if not self._may_do(_UNREMOVED):
+            return 0
+        with reading() as session:
+            waiting = session.scalars(_UNREMOVED).all()
+        batch = self.client.batch()
+        for answer_id in waiting:
+            batch.delete(self.client.collection(COLLECTION).document(answer_id))
+        batch.commit(retry=None, timeout=TIMEOUT_S)
+        db.session.execute(sa.delete(Removal).where(Removal.answer_id.in_(waiting)))
+        self._went_well()
+        return len(waiting)
+
+    def _may_do(self, work: sa.Select[Any]) -> bool:
+        """Whether there is `work`, and this worker is the one to do it."""
+        with reading() as session:
+            if session.scalars(work).first() is None:
+                return False
+        return self._hold()
+
+    def _hold(self) -> bool:
+        """Whether this worker is the one that sends."""
+        now = clock.now()
+        free = sa.or_(Mirror.holder == self.name, Mirror.holder.is_(None), Mirror.held_until < now)
+        held = db.session.execute(sa.update(Mirror).where(free).values(holder=self.name, held_until=now + HELD))
+        db.session.commit()
+        return bool(held.rowcount)  # type: ignore[attr-defined]
+
+    def _let_go(self) -> None:
+        db.session.execute(sa.update(Mirror).where(Mirror.holder == self.name).values(holder=None))
+        db.session.commit()
+
+    def _sent(self, ids: Sequence[str]) -> None:
+        """Remember that these were sent. Those deleted on the way are queued for removal: they may have been removed
+        before they arrived, by a worker that took the lease over."""
+        # In the order in which a deletion takes them, so that neither waits for the other in a circle.
+        mine = sa.select(Outgoing.answer_id).where(Outgoing.answer_id.in_(ids)).order_by(Outgoing.answer_id)
+        here = db.session.scalars(mine.with_for_update()).all()
+        db.session.execute(sa.update(Outgoing).where(Outgoing.answer_id.in_(here)).values(sent_at=clock.now()))
+        queued = db.session.scalars(sa.select(Removal.answer_id).where(Removal.answer_id.in_(ids))).all()
+        gone = set(ids).difference(here, queued)
+        db.session.add_all(Removal(answer_id=answer_id, queued_at=clock.now()) for answer_id in gone)
+        self._went_well()
+
+    def _went_well(self) -> None:
+        db.session.execute(sa.update(Mirror).values(last_error=""))
+        db.session.commit()
+
+    def _record(self, trouble: str) -> None:
+        trouble = f"{trouble[:460]} It is tried again."
+        self.app.logger.warning("mirror: %s", trouble)
+        try:
+            db.session.rollback()
+            _row().last_error = trouble
+            db.session.commit()
+        except sa.exc.SQLAlchemyError:
+            db.session.rollback()  # the database itself is the trouble
+
+
+def _row() -> Mirror:
+    """The one row of this database's mirror."""
+    row = db.session.scalar(sa.select(Mirror))
+    if row is None:
+        row = Mirror(id=1, project="", last_error="")
+        db.session.add(row)
+    return row

@@ -1,0 +1,27 @@
+"""Writing to the log of a study."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quiz_app import clock
+from quiz_app.database import db
+from quiz_app.models import Event, Sitting, Study
+
+
+def record(
+    kind: str, *, study: Study | None = None, sitting: Sitting | None = None, actor: str = "", **details: Any
+) -> None:
+    """Add a line to the log, in the present transaction."""
+    if sitting is not None:
+        study, actor = sitting.reader.study, actor or sitting.reader.pseudonym
+    db.session.add(
+        Event(
+            at=clock.now(),
+            kind=kind,
+            study_id=study.id if study else None,
+            sitting_id=sitting.id if sitting else None,
+            actor=actor,
+            details=details,
+        )
+    )

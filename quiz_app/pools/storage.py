@@ -1,0 +1,114 @@
+"""Where the blinded images lie: a folder, or a bucket at any address that fsspec knows.
+
+Readers never get an address of the store: every image passes through the application, which blinds and seals it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from quiz_app.faults import Faulty
+from quiz_app.settings import SettingsError
+
+if TYPE_CHECKING:
+    from upath import UPath
+
+Store: TypeAlias = "Path | UPath"
+
+
+def at(address: str) -> UPath:
+    """The store at this address, such as s3://BUCKET/PREFIX.
+
+    Raises SettingsError where the package for such addresses is missing, or none is known.
+    """
+    try:
+        from upath import UPath  # only where an address is set
+
+        store = UPath(address)
+        if not store.protocol:
+            raise ValueError("an address such as s3://BUCKET/PREFIX is expected")
+        _ = store.fs
+    except (ImportError, ValueError) as error:
+        raise SettingsError(
+            f"images_url: {address} cannot be used: {error}; the packages for s3:// come with "
+            "pip install 'discern[cloud]', for gs:// with pip install gcsfs."
+        ) from error
+    return store
+
+
+def assert_usable(store: Store) -> None:
+    """Something can be put into `store` and removed. Raises SettingsError."""
+    try:
+        with putting(store) as staging:
+            (staging / ".writable").touch()
+        (store / ".writable").unlink(missing_ok=True)  # a process that starts beside this one uses the same
+    except Faulty as faulty:
+        raise SettingsError(str(faulty)) from faulty
+
+
+def read(store: Store, name: str) -> bytes:
+    """The file called `name`. Raises Faulty where a bucket does not give it."""
+    if isinstance(store, Path):
+        return (store / name).read_bytes()
+    try:
+        return store.fs.cat_file((store / name).path)
+    except Exception as error:  # each kind of store has errors of its own
+        raise Faulty([f"images_url: {store / name} cannot be read: {_said(error)}"]) from error
+
+
+@contextmanager
+def putting(store: Store) -> Iterator[Path]:
+    """A folder of this machine to fill: when the block ends well its files all come to lie in `store`, else none does.
+
+    Raises Faulty where a bucket does not take them.
+    """
+    if isinstance(store, Path):
+        store.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=store) as staging:
+            yield Path(staging)
+            for file in list(Path(staging).iterdir()):
+                file.rename(store / file.name)
+    else:
+        with tempfile.TemporaryDirectory() as staging:
+            yield Path(staging)
+            _upload(list(Path(staging).iterdir()), store)
+
+
+@contextmanager
+def on_disk(store: Store, names: list[str]) -> Iterator[Path]:
+    """A folder of this machine with the files of these names, while the block lasts. Raises Faulty, as `read`."""
+    if isinstance(store, Path):
+        yield store
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            with ThreadPoolExecutor() as threads:
+                for name, data in zip(names, threads.map(lambda name: read(store, name), names), strict=True):
+                    (Path(folder) / name).write_bytes(data)
+            yield Path(folder)
+
+
+def _upload(files: list[Path], store: UPath) -> None:
+    targets = [(store / file.name).path for file in files]
+    try:
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(store.fs.put_file, map(str, files), targets))
+    except BaseException as error:
+        with contextlib.suppress(Exception):  # what stopped the upload may stop this too
+            store.fs.invalidate_cache()
+            put = {path.strip("/") for path in store.fs.find(store.path)}
+            for target in targets:
+                if target.strip("/") in put:
+                    store.fs.rm_file(target)
+        if isinstance(error, Exception):
+            raise Faulty([f"images_url: {store} does not take images: {_said(error)}"]) from error
+        raise
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

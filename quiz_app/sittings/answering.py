@@ -1,0 +1,124 @@
+"""Taking an answer: once, whole, and never lost."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from quiz_app import clock, log
+from quiz_app.database import db
+from quiz_app.designs import DESIGNS
+from quiz_app.faults import Refused
+from quiz_app.models import Answer, Event, Sitting, Trial
+from quiz_app.sittings import steps
+
+LONGEST_MS = 24 * 3600 * 1000
+MOST_MS = 2**31 - 1  # a column holds no more: who answers after 24 days is late, and not lost
+# Why a browser could not show an image, and how often a trial may say so: a reload says it again.
+FAILURES = ("not-fetched", "not-decoded")
+MOST_FAILURES = 3
+# What the viewer reports of its use: its kinds, and for numbers the bounds. The first two are columns of the trial.
+VIEWER: dict[str, tuple[tuple[type, ...], float, float]] = {
+    "zoom_max": ((int, float), 1, 100),
+    "windowed": ((bool,), 0, 1),
+    "zoom_ms": ((int,), 0, LONGEST_MS),
+    "inverted": ((int,), 0, 10_000),
+    "lens_ms": ((int,), 0, LONGEST_MS),
+    "full_screen": ((bool,), 0, 1),
+}
+
+
+def find_trial(sitting: Sitting, token: str) -> Trial:
+    """The trial of this sitting with this token. Raises Refused: another reader's trial is as unknown as none."""
+    trial = db.session.scalar(sa.select(Trial).filter_by(sitting_id=sitting.id, token=token))
+    if trial is None:
+        raise Refused("unknown-trial", "This question is not one of yours.", 404)
+    return trial
+
+
+def note_failure(trial: Trial, reason: Any) -> None:
+    """Put on record that the image of `trial` could not be shown, as often as MOST_FAILURES. The caller commits.
+
+    Raises Refused for a `reason` that is none of FAILURES.
+    """
+    if reason not in FAILURES:
+        raise Refused("bad-reason", f"reason: one of {', '.join(FAILURES)} is expected", 422)
+    told = sa.select(sa.func.count()).where(
+        Event.sitting_id == trial.sitting_id,
+        Event.kind == "image-failed",
+        Event.details["trial"].as_string() == trial.token,
+    )
+    if db.session.scalars(told).one() < MOST_FAILURES:
+        log.record("image-failed", sitting=trial.sitting, trial=trial.token, reason=reason)
+
+
+def take(sitting: Sitting, trial: Trial, said: Mapping[str, Any]) -> bool:
+    """Store what the reader said in `trial`, of a sitting held by `lock`. The caller commits, then acknowledges.
+
+    Returns False, and changes nothing, when the trial has its answer already: the first one stands.
+    Raises Refused for a trial that is not due, a closed study or an answer out of form.
+    """
+    if trial.answered_at is not None:
+        return False
+    study, now = sitting.reader.study, clock.now()
+    steps.assert_open(sitting)
+    if steps.due(sitting) is not trial or not (trial.released_at or trial.keyed_at):
+        raise Refused("not-due", "This question is not due yet.")
+    answer_id, client_ms, viewer = _identity(said), _client_ms(said), _viewer(said)
+    values = DESIGNS[study.design].check(said, study.rules)
+    trial.answered_at = now
+    trial.response_ms = min(clock.milliseconds(trial.onset_at, now), MOST_MS) if trial.onset_at else None
+    trial.client_ms = client_ms
+    trial.late = (trial.deadline_at is not None and now > trial.deadline_at) or _overlong(trial, client_ms)
+    trial.zoom_max, trial.windowed = viewer.get("zoom_max"), viewer.get("windowed")
+    trial.viewer = viewer or None
+    db.session.add(Answer(id=answer_id, trial_case=trial.cases[0], **values))
+    if said.get("pause") is True:
+        sitting.paused_at = now
+        log.record("paused", sitting=sitting)
+    elif trial.is_training and study.rules.practice_feedback:
+        sitting.paused_at = now  # no clock runs while the reader takes in the truth
+    db.session.flush()
+    if steps.due(sitting) is None:
+        sitting.finished_at = now
+        log.record("sitting-finished", sitting=sitting)
+    return True
+
+
+def _overlong(trial: Trial, client_ms: int | None) -> bool:
+    """Of a trial answered through a dead line, with a key handed out ahead, only the browser knows the time."""
+    unseen = trial.keyed_at is not None and trial.onset_at is None
+    limit_s = trial.sitting.reader.study.rules.limit_s
+    return unseen and limit_s > 0 and (client_ms or 0) > limit_s * 1000
+
+
+def _identity(said: Mapping[str, Any]) -> str:
+    try:
+        answer_id = str(uuid.UUID(said["id"]))
+    except (KeyError, ValueError, AttributeError, TypeError):
+        raise Refused("no-id", "id: a UUID made by the browser is expected", 422) from None
+    if db.session.get(Answer, answer_id) is not None:
+        raise Refused("id-taken", "id: another answer has this one", 422)
+    return answer_id
+
+
+def _client_ms(said: Mapping[str, Any]) -> int | None:
+    client_ms = said.get("client_ms")
+    if client_ms is not None and (type(client_ms) is not int or not 0 <= client_ms <= LONGEST_MS):
+        raise Refused("bad-time", f"client_ms: a whole number from 0 to {LONGEST_MS} is expected", 422)
+    return client_ms
+
+
+def _viewer(said: Mapping[str, Any]) -> dict[str, Any]:
+    viewer = said.get("viewer", {})
+    if not isinstance(viewer, dict) or not all(_counted(name, value) for name, value in viewer.items()):
+        raise Refused("bad-viewer", f"viewer: an object of {', '.join(VIEWER)} is expected", 422)
+    return viewer
+
+
+def _counted(name: str, value: Any) -> bool:
+    kinds, low, high = VIEWER.get(name, ((), 0, 0))
+    return type(value) in kinds and low <= value <= high

@@ -1,0 +1,29 @@
+"""Leaving a study before its end, with or without one's answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quiz_app import clock, log
+from quiz_app.models import Reader
+from quiz_app.study import reports
+
+
+def withdraw(reader: Reader, instance: Path, *, delete: bool) -> None:
+    """The reader leaves the study and cannot go on.
+
+    `delete`: everything they answered and said of themselves goes, and the kept reports, which hold their figures.
+    """
+    if reader.withdrawn_at is None:
+        reader.withdrawn_at = clock.now()
+        log.record("withdrew", study=reader.study, actor=reader.pseudonym)
+    if delete and (reader.sittings or reader.profile or reader.years is not None):
+        log.record("deleted-at-wish", study=reader.study, actor=reader.pseudonym, answers=answered(reader))
+        reports.forget(instance, reader.study)
+        reader.sittings.clear()
+        reader.profile, reader.years, reader.email = {}, None, None
+
+
+def answered(reader: Reader) -> int:
+    """How many answers of the reader are kept."""
+    return sum(trial.answered_at is not None for sitting in reader.sittings for trial in sitting.trials)

@@ -1,0 +1,32 @@
+"""Drawing in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = """
+import os, sys
+from pathlib import Path
+from analysis.report import figures
+if __name__ == "__main__":
+    # What is started from here on ends at once, before it reads anything.
+    os.environ["PYTHONPATH"] += os.pathsep + sys.argv[1]
+    much = "x" * 10**6  # more than a pipe holds
+    figures.make_all({"readers": {}, "much": much}, Path(sys.argv[1]) / "figures", workers=2)
+"""
+
+
+def test_a_drawing_process_that_dies_at_its_start_ends_the_report_and_does_not_hang_it(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\nif 'spawn_main' in ' '.join(sys.orig_argv): os._exit(1)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+    assert done.returncode == 1
+    assert "OSError: a drawing process ended before its time" in done.stderr

@@ -1,0 +1,53 @@
+"""Blinded bytes look alike, decode to the same picture and open only with their key."""
+
+import io
+
+import numpy as np
+import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+
+from quiz_app.pools import images
+
+
+def noise(seed, size=(40, 20)):
+    return Image.fromarray(np.random.Generator(np.random.PCG64(seed)).integers(0, 256, size[::-1], dtype=np.uint8))
+
+
+@given(room=st.integers(12, 5000), seed=st.integers(0, 100))
+def test_filling_up_gives_the_length_and_keeps_the_picture(room, seed):
+    png = images.encoded(noise(seed))
+    filled = images.padded(png, len(png) + room)
+    assert len(filled) == len(png) + room
+    with Image.open(io.BytesIO(filled)) as image:
+        assert np.array_equal(np.asarray(image), np.asarray(noise(seed)))
+
+
+def test_what_has_no_room_is_refused():
+    png = images.encoded(noise(1))
+    with pytest.raises(ValueError, match="cannot be filled up"):
+        images.padded(png, len(png) + 11)
+
+
+def test_metadata_colour_and_format_do_not_survive():
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Software", "a diffusion model")
+    given_ = io.BytesIO()
+    noise(3).convert("RGB").save(given_, "PNG", pnginfo=info, dpi=(300, 300))
+    with Image.open(given_) as image:
+        png = images.encoded(image)
+    assert png == images.encoded(noise(3))
+    assert b"diffusion" not in png
+    assert b"pHYs" not in png
+
+
+def test_a_seal_opens_with_its_own_key_alone():
+    key, other = (images.seal_key("secret", token) for token in ("a", "b"))
+    closed = images.sealed(b"picture", key)
+    assert AESGCM(key).decrypt(bytes(12), closed, None) == b"picture"
+    assert b"picture" not in closed
+    with pytest.raises(InvalidTag):
+        AESGCM(other).decrypt(bytes(12), closed, None)

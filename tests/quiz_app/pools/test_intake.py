@@ -1,0 +1,227 @@
+"""Uploaded images become a pool, whatever they are written in; what cannot be used is named, file by file."""
+
+import io
+import re
+import time as clock_of_the_machine
+import zipfile
+
+import pytest
+from PIL import Image
+
+from quiz_app.database import db
+from quiz_app.faults import Faulty
+from quiz_app.models import Case, Pool
+from quiz_app.pools import intake, pools
+from quiz_app.study import lifecycle
+from tests.uploads import MIXED, dicom, encoded, zipped
+
+POOLS = "/researcher/pools/"
+FORM = {"name": "Mixed", "each": "0", "practice": "2", "width": "128", "height": "64"}
+
+
+def brought(client, members, **form):
+    """Upload, wait, and give the page that says what came of it."""
+    file = {"file": (io.BytesIO(members if isinstance(members, bytes) else zipped(members)), "x.zip")}
+    db.session.rollback()  # the context of the test outlives its requests, and would keep the database from the import
+    response = client.post(POOLS, data=FORM | form | file)
+    assert response.status_code == 303, response.text
+    address = response.headers["Location"]
+    while client.get(f"{address}.json").get_json()["state"] == "making":
+        clock_of_the_machine.sleep(0.2)
+    return client.get(address).text
+
+
+def test_a_mixed_folder_with_dicom_becomes_a_pool_and_what_stays_behind_is_listed(app, owner):
+    page = brought(owner, MIXED)
+    assert "The pool is here" in page
+    assert "left behind of 1 DICOM file(s): PatientName" in page
+    assert "ReferringPhysicianName" in page
+    db.session.expire_all()
+    pool = db.session.query(Pool).filter_by(slug="mixed").one()
+    counts = {(case.truth, case.is_practice) for case in pool.cases}
+    assert (len(pool.cases), pool.width, pool.height, len(counts)) == (8, 128, 64, 4)
+    store = app.config["SETTINGS"].images
+    assert all(b"Doe" not in (store / case.stored).read_bytes() for case in pool.cases)
+    assert not list((app.config["SETTINGS"].instance / "intake").glob("*/un*"))
+
+
+def test_a_few_images_of_each_class_are_shown_as_they_came_beside_what_readers_get(app, owner):
+    page = brought(owner, MIXED, width="200", height="160")
+    assert "both classes alike: grey, Lanczos to 200 x 160, PNG" in page
+    shown = re.findall(r"<figcaption>(.*?)</figcaption>", page)
+    came = [f"{truth}, as it came: 256 × 128" for truth in ("Real", "Real", "Synthetic", "Synthetic")]
+    assert shown == [words for one in came for words in (one, "As readers get it: 200 × 160")]
+    assert "a.dcm" not in page
+    pictures = []
+    for address in re.findall(r'<img[^>]* src="([^"]*)"', page):
+        with owner.get(address) as response:
+            pictures.append(Image.open(io.BytesIO(response.data)))
+    assert [picture.size for picture in pictures] == [(256, 128), (200, 160)] * 4
+    db.session.expire_all()
+    cases = db.session.query(Pool).filter_by(slug="mixed").one().cases
+    truths = {Image.open(app.config["SETTINGS"].images / case.stored).tobytes(): case.truth for case in cases}
+    for original, resized, words in zip(pictures[::2], pictures[1::2], came, strict=True):
+        assert truths[resized.tobytes()] == words.partition(",")[0].lower()
+        again = original.resize((200, 160), Image.Resampling.LANCZOS)
+        assert again.tobytes() == resized.tobytes()
+    assert owner.get(re.search(r'src="([^"]*)1-came.png"', page)[1] + "9-came.png").status_code == 404
+    of_the_pool = owner.get(f"{POOLS}mixed/").text
+    assert "Both classes alike: grey, Lanczos to 200 x 160, PNG" in of_the_pool
+    way = re.search(r'<a href="([^"]*)">A few of each class as they came', of_the_pool)[1]
+    assert owner.get(way).text.count("<figure>") == 8
+    assert "as they came" not in owner.get(f"{POOLS}noise/").text
+
+
+def test_while_a_study_is_read_blindly_no_picture_tells_its_class(owner, make_study):
+    page = brought(owner, MIXED)
+    picture = re.search(r'src="([^"]*1-came.png)"', page)[1]
+    way = re.search(r'<a href="([^"]*)">A few', owner.get(f"{POOLS}mixed/").text)[1]
+    study = make_study(opened=False, practice=2)
+    study.pool = db.session.query(Pool).filter_by(slug="mixed").one()
+    db.session.commit()
+    assert owner.get(way).text.count("<figure>") == 8
+    for deed, seen in ((lifecycle.open_study, False), (lifecycle.close, True)):
+        deed(study)
+        db.session.commit()
+        assert ("Real, as it came" in owner.get(way).text) is seen
+        with owner.get(picture) as response:
+            assert (response.status_code == 200) is seen
+
+
+def test_it_is_told_how_many_images_of_each_class_were_stretched(owner):
+    file = io.BytesIO()
+    Image.open(io.BytesIO(MIXED["set/Real/b.png"])).resize((256, 160)).save(file, "PNG")
+    page = brought(owner, MIXED | {"set/Real/b.png": file.getvalue()})
+    assert "stretched by over 2% to fit 128 x 64: 1 of 4 real images" in page
+    assert "synthetic images" not in page
+
+
+def test_a_pool_folder_in_a_zip_is_taken_as_it_is(owner, pool_folder):
+    members = {f"noise/{p.relative_to(pool_folder).as_posix()}": p.read_bytes() for p in pool_folder.rglob("*.*")}
+    members["noise/origins.csv"] = (
+        b"case,origin\ncase-0001,/etc/passwd\n"  # which file of ours to show, is not theirs to say
+    )
+    page = brought(owner, members)
+    assert "The pool is here" in page
+    assert "<figure>" not in page
+    db.session.expire_all()
+    first, second = db.session.query(Pool).order_by(Pool.id)
+    assert first.sha256 == second.sha256
+
+
+def test_every_image_that_cannot_be_read_is_named_and_nothing_is_imported(owner):
+    members = MIXED | {"set/Real/e.dcm": dicom(5, pixels=False), "set/Real/f.png": b"no image"}
+    page = brought(owner, members)
+    assert "Nothing was imported" in page
+    assert "e.dcm" in page
+    assert "f.png" in page
+    assert db.session.query(Pool).count() == 1
+
+
+def test_a_dicom_without_an_ending_is_known_by_its_content_and_what_is_no_image_is_counted(owner):
+    members = {name.replace("a.dcm", "IM0001"): data for name, data in MIXED.items()}
+    page = brought(owner, members | {"set/Real/IM0002": b"none", "set/Real/list.txt": b"Doe, Jane"})
+    assert "left behind of 1 DICOM file(s): PatientName" in page
+    assert "left aside, no image by its name: 1 x .txt" in page
+    assert "left aside, no image by its name: 1 x no ending" in page
+
+
+@pytest.mark.parametrize(
+    ("names", "fault"),
+    [
+        (["a/real/1", "b/real/1", "synthetic/1"], r"several folders 'real': a/real, b/real"),
+        (["real/1", "real/synthetic/1"], "one lies within the other"),
+        (["synthetic/real/1", "synthetic/1"], "one lies within the other"),
+    ],
+)
+def test_folders_that_could_mix_up_the_classes_are_refused(tmp_path, names, fault):
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.png").write_bytes(encoded(1, "PNG"))
+    with pytest.raises(Faulty, match=fault):
+        intake.pool_folder(tmp_path, tmp_path / "out", intake.Wishes("x"), lambda share, what: None)
+
+
+def test_of_folders_of_one_name_the_outermost_is_meant(tmp_path):
+    for name in ("set/real/real/1.png", "set/synthetic/1.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    assert intake._two_folders(tmp_path) == (tmp_path / "set" / "real", tmp_path / "set" / "synthetic")
+
+
+def test_a_zip_without_the_two_folders_says_what_is_wanted(owner):
+    page = brought(owner, {"real/a.png": encoded(1, "PNG")})
+    assert "neither pool.json nor a folder &#39;synthetic&#39;" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "fault"),
+    [
+        ("../../evil.png", b"x", "leads out of the zip"),
+        ("/etc/evil.png", b"x", "leads out of the zip"),
+        ("real\\..\\evil.png", b"x", "leads out of the zip"),
+        ("real/bomb.png", bytes(30 * 2**20), "swells from"),
+    ],
+)
+def test_a_zip_that_climbs_or_swells_is_refused_before_anything_is_unpacked(tmp_path, name, data, fault):
+    file = tmp_path / "x.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("real/good.png", b"x")
+        info = zipfile.ZipInfo("name")
+        info.filename, info.compress_type = name, zipfile.ZIP_DEFLATED
+        archive.writestr(info, data)
+    with pytest.raises(Faulty, match=fault):
+        intake.unpack(file, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_link_in_a_zip_and_what_is_no_zip_are_refused(tmp_path):
+    file = tmp_path / "x.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        info = zipfile.ZipInfo("real/link.png")
+        info.external_attr = 0o120777 << 16
+        archive.writestr(info, "/etc/passwd")
+    with pytest.raises(Faulty, match="is a link"):
+        intake.unpack(file, tmp_path / "out")
+    file.write_bytes(b"no zip")
+    with pytest.raises(Faulty, match="cannot be read"):
+        intake.unpack(file, tmp_path / "out")
+
+
+def test_a_bad_form_is_refused_with_every_fault_and_begins_nothing(app, owner):
+    page = owner.post(POOLS, data={"name": " ", "each": "-1", "practice": "51", "width": "x", "height": ""})
+    assert page.status_code == 422
+    for field in ("name", "each", "practice", "width", "height", "file"):
+        assert f"<li>{field}: " in page.text
+    assert not (app.config["SETTINGS"].instance / "intake").exists()
+
+
+def test_unknown_work_and_pools_are_not_found(owner):
+    for path in ("coming/abc", "coming/..", "coming/abc.json", "nowhere/", "noise/cases/999.png"):
+        assert owner.get(POOLS + path).status_code == 404
+    assert owner.post(f"{POOLS}noise/cases/999/exclude").status_code == 404
+
+
+def test_thumbnails_show_no_truth_and_are_small(owner):
+    page = owner.get(f"{POOLS}noise/").text
+    assert page.count("<img") == 15
+    assert "synthetic" not in page
+    image = Image.open(io.BytesIO(owner.get(f"{POOLS}noise/cases/1.png").data))
+    assert image.size == (64, 32)
+    assert owner.get(f"{POOLS}other/cases/1.png").status_code == 404
+
+
+def test_a_case_is_left_out_for_a_reason_and_taken_in_again(owner, make_study):
+    make_study(opened=False)
+    assert owner.post(f"{POOLS}noise/cases/1/exclude", data={"reason": " "}).status_code == 422
+    assert owner.post(f"{POOLS}noise/cases/1/exclude", data={"reason": "artefact"}).status_code == 303
+    db.session.expire_all()
+    assert db.session.get(Case, 1).excluded == "artefact"
+    assert owner.post(f"{POOLS}noise/cases/1/exclude").status_code == 303
+    db.session.expire_all()
+    assert db.session.get(Case, 1).excluded is None
+
+
+def test_the_cases_of_an_opened_study_are_frozen(make_study):
+    make_study()
+    with pytest.raises(Faulty, match="its cases are frozen"):
+        pools.exclude(db.session.get(Case, 1), "artefact")

@@ -1,0 +1,123 @@
+"""The pre-flight says whether a study may open, and looks at the pool as readers receive it."""
+
+import time as clock_of_the_machine
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+import generation.pool
+from quiz_app import background, log
+from quiz_app.database import db, reading
+from quiz_app.models import Pool, Study
+from quiz_app.pools import pools
+from quiz_app.study import lifecycle, preflight, readers
+
+PAGE = "/researcher/studies/mine/preflight"
+
+
+@pytest.fixture
+def checked(app):
+    """The checks of study `mine` by name."""
+
+    def check():
+        with reading() as session:
+            study = session.query(Study).filter_by(slug="mine").one()
+            found = preflight.checks(session, study, app.config["SETTINGS"], secure=False)
+        return {one.name: one for one in found}
+
+    return check
+
+
+def test_a_study_that_may_open_has_nothing_bad(owner, owned, checked):
+    owned(opened=False)
+    assert not [one for one in checked().values() if one.verdict == "bad"]
+    assert "may open" in owner.get(PAGE).text
+
+
+def test_what_keeps_a_study_from_opening_is_bad_and_named(owner, owned, checked):
+    owned(opened=False, cases=40, consent=" ")
+    found = checked()
+    assert found["Settings and pool"].verdict == found["Texts"].verdict == "bad"
+    assert "40 a reader" in found["Settings and pool"].details[0]
+    page = owner.get(PAGE).text
+    assert "should not open yet:</strong> Settings and pool, Texts" in page
+    assert "Open the study" not in page
+    refused = owner.post("/researcher/studies/mine/open")
+    assert refused.status_code == 422
+    assert "consent: is empty" in refused.text
+
+
+def test_a_result_at_once_beside_an_open_link_is_warned_of(owner, owned, checked):
+    study = owned(opened=False, result="at once")
+    assert checked()["Own result"].verdict == "good"
+    readers.offer_open_link(study, "5")
+    db.session.commit()
+    assert checked()["Own result"].verdict == "warn"
+    assert "register again as another reader" in owner.get(PAGE).text
+    lifecycle.change(study, {"result": "closed"})
+    db.session.commit()
+    assert checked()["Own result"].verdict == "good"
+
+
+def test_a_clock_behind_the_log_is_bad(owned, checked, time):
+    owned()
+    time.forward(-timedelta(days=2).total_seconds())
+    assert checked()["Clock"].verdict == "bad"
+
+
+def test_a_backup_on_record_is_known(app, owned, checked):
+    owned()
+    assert checked()["Backup"].verdict == "warn"
+    log.record("backed-up")
+    db.session.commit()
+    assert checked()["Backup"].verdict == "good"
+
+
+def audited(client, app):
+    assert client.post(PAGE).status_code == 303
+    while (told := client.get(f"{PAGE}.json").get_json())["state"] == "making":
+        clock_of_the_machine.sleep(0.2)
+    return told["state"]
+
+
+def test_a_pool_whose_class_shows_and_whose_cases_repeat_is_flagged(app, owner, owned, checked, tmp_path):
+    rng = np.random.Generator(np.random.PCG64(3))
+    entries = []
+    for number in range(24):
+        grains = rng.integers(0, 200, (8, 16)).repeat(8, 0).repeat(8, 1).astype(np.uint8)
+        truth = ("real", "synthetic")[number % 2]
+        bright = grains + 40 * (truth == "synthetic")
+        entries.append(generation.pool.Entry(truth, "x", generation.pool.encode(bright.astype(np.uint8))))
+        if number == 0:
+            double = np.clip(grains.astype(int) + 1, 0, 255).astype(np.uint8)
+    entries.append(generation.pool.Entry("synthetic", "x", generation.pool.encode(double)))
+    entries.append(generation.pool.Entry("real", "x", generation.pool.encode(255 - double)))
+    how = {"real": "x", "synthetic": "x"}
+    generation.pool.write(tmp_path / "leaky", entries, name="Leaky", seed=3, width=128, height=64, how=how)
+    pool = pools.import_folder(tmp_path / "leaky", app.config["SETTINGS"].images)
+    study = owned(opened=False, practice=0)
+    study.pool = pool
+    db.session.commit()
+    assert checked()["Audit"].says == "Not looked at yet."
+    assert audited(owner, app) == "done"
+    found = checked()
+    assert found["Audit"].verdict == "warn"
+    assert any("brightness" in cue for cue in found["Audit"].details)
+    assert found["Near-duplicates"].details == ["case-0001 and case-0025"]
+    assert "1 across the classes" in found["Near-duplicates"].says
+    # A second wish does not audit again.
+    with reading() as session:
+        folder = preflight.home(session, session.merge(study), app.config["SETTINGS"])
+    before = background.find(folder).at
+    owner.post(PAGE)
+    assert background.find(folder).at == before
+
+
+def test_an_audit_that_cannot_be_done_says_why(app, owner, owned, checked):
+    owned(opened=False)
+    for case in db.session.query(Pool).one().cases[:9]:
+        case.excluded = "too few are left"
+    db.session.commit()
+    assert audited(owner, app) == "failed"
+    assert "an audit needs 5 of each" in checked()["Audit"].details[0]
