@@ -17,9 +17,9 @@ from typing import Any
 
 from flask import Flask
 
-from quiz_app import create_app
-from quiz_app.pools import storage
-from quiz_app.settings import Settings, SettingsError
+from quiz_app import create_app, storage
+from quiz_app.errors import SettingsError
+from quiz_app.settings import Settings
 
 THREADS = 8
 DEMO_COUNT, DEMO_PRACTICE, DEMO_SEED = 100, 6, 20250709
@@ -71,7 +71,7 @@ def demonstration(app: Flask) -> str | None:
     from generation.arguments import bar
     from quiz_app.database import db
     from quiz_app.models import Study
-    from quiz_app.pools import pools
+    from quiz_app.pools import importing
     from quiz_app.study import lifecycle, readers
 
     settings = app.config["SETTINGS"]
@@ -83,7 +83,7 @@ def demonstration(app: Flask) -> str | None:
         print(f"Drawing {2 * DEMO_COUNT + DEMO_PRACTICE} phantoms for the demonstration study ...", flush=True)
         with bar("phantoms drawn") as progress:
             phantom.make_pool(folder, DEMO_COUNT, DEMO_COUNT, DEMO_PRACTICE, DEMO_SEED, progress=progress)
-    pool = pools.import_folder(folder, settings.images)
+    pool = importing.import_folder(folder, settings.images)
     study = lifecycle.create("Demonstration: phantoms", pool, slug="demo", seed=DEMO_SEED)
     lifecycle.open_study(study)
     _, token = readers.invite(study, "demo-reader")

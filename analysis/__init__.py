@@ -2,3 +2,7 @@
 
 Light to import: scipy.stats, statsmodels, pandas and matplotlib are loaded where they are used.
 """
+
+from analysis.moved import MOVED, remember
+
+remember(__name__, MOVED)

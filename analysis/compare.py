@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from analysis.designs.measure import plain
-from analysis.designs.measure_reader import Levels
-from analysis.report.cells import RULES
-from analysis.responses import RATED, BadResponses, Responses, load_csv, natural
+from analysis.designs.common import plain
+from analysis.designs.rating.reader import Levels
+from analysis.report.tables.table import RULES
+from analysis.responses import RATED, Responses, ResponsesError, load_csv, natural
 from analysis.statistics import mrmc, reader_tests, scoring
 from analysis.statistics.estimate import undefined
 
@@ -42,7 +42,7 @@ def compare(first: Responses, second: Responses, lead: str = "fractional", same_
         mean, their `difference`, and `over_readers`, the paired tests.
 
     Raises:
-        BadResponses: another design, or a common case whose truth differs.
+        ResponsesError: another design, or a common case whose truth differs.
     """
     studies = dict(zip(PREFIXES, (first, second), strict=True))
     faults = [
@@ -61,7 +61,7 @@ def compare(first: Responses, second: Responses, lead: str = "fractional", same_
     contrary = sorted((name for name in shared if truths[0][name] != truths[1][name]), key=natural)
     faults += [f"case {name!r} has another truth in the second study" for name in contrary]
     if faults:
-        raise BadResponses(faults)
+        raise ResponsesError(faults)
     common = [name for name in first.readers if name in second.readers]
     both = sorted(truths[0] | truths[1], key=natural)
     truth = np.array([(truths[0] | truths[1])[name] for name in both])
@@ -122,7 +122,7 @@ def main(argv: list[str] | None = None) -> int:
     wanted = parser.parse_args(argv)
     try:
         found = compare(load_csv(wanted.first), load_csv(wanted.second), wanted.unsure, wanted.same_cases)
-    except BadResponses as bad:
+    except ResponsesError as bad:
         print(*bad.faults, sep="\n", file=sys.stderr)
         return 2
     print(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))

@@ -4,7 +4,7 @@
 
 The live page's rows for all readers come from two queries; beside it, in the same run, one query a reader through the
 models, both in processor time; then a look at the page where it is made, and where it is kept from a look before. The
-export streams through `export.responses`; beside it, the same rows fetched at once and written by the csv module.
+export streams through `responses_csv.lines`; beside it, the same rows fetched at once and written by the csv module.
 Memory is the peak of a process of its own (VmHWM; Linux).
 """
 
@@ -30,7 +30,7 @@ from werkzeug.security import generate_password_hash
 from quiz_app import clock, create_app
 from quiz_app.caching import FRESH_S
 from quiz_app.database import db, reading
-from quiz_app.exchange import export
+from quiz_app.exchange import responses_csv
 from quiz_app.models import Answer, Case, Event, Pool, Reader, Researcher, Sitting, Study, Trial, TrialCase
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle, monitor
@@ -119,7 +119,7 @@ def looks(app: Flask) -> tuple[float, float]:
 
 def streamed() -> int:
     with reading() as session:
-        return sum(1 for _ in export.responses(session, "big")) - 1
+        return sum(1 for _ in responses_csv.lines(session, "big")) - 1
 
 
 def at_once() -> int:

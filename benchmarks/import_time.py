@@ -27,7 +27,14 @@ def main() -> None:
     """Print a table: seconds, and the ratio to numpy."""
     empty = seconds("pass")
     numpy = seconds("import numpy") - empty
-    ours = ["analysis", *sorted(found.name for found in pkgutil.iter_modules(analysis.__path__, "analysis."))]
+    ours = [
+        "analysis",
+        *sorted(
+            found.name
+            for found in pkgutil.walk_packages(analysis.__path__, "analysis.")
+            if not found.name.endswith("__main__")
+        ),
+    ]
     for name in [*ours, "numpy", "scipy.stats", "pandas", "statsmodels.api", "matplotlib.pyplot"]:
         took = seconds(f"import {name}") - empty
         print(f"{name:28}{took:7.3f} s{took / numpy:7.1f} x numpy")

@@ -23,7 +23,7 @@ from scipy.ndimage import gaussian_filter
 import generation.pool
 from quiz_app import create_app
 from quiz_app.database import db
-from quiz_app.pools import pools
+from quiz_app.pools import importing
 from quiz_app.settings import Settings
 
 
@@ -64,7 +64,7 @@ def main() -> None:
             start = time.perf_counter()
             alone([pool.path(case) for case in pool.cases])
             middle = time.perf_counter()
-            pools.import_folder(pool.folder, app.config["SETTINGS"].images)
+            importing.import_folder(pool.folder, app.config["SETTINGS"].images)
             db.session.commit()
             end = time.perf_counter()
             db.engine.dispose()

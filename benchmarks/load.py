@@ -19,7 +19,7 @@ from generation import phantom
 from quiz_app import create_app, simulation
 from quiz_app.database import db
 from quiz_app.models import Pool
-from quiz_app.pools import pools
+from quiz_app.pools import importing
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle
 
@@ -60,7 +60,7 @@ def main() -> None:
         app = create_app(Settings.load({}, instance=Path(folder) / "instance", database_url=given.database))
         with app.app_context():
             flask_migrate.upgrade()
-            pool = pools.import_folder(Path(folder) / "pool", app.config["SETTINGS"].images)
+            pool = importing.import_folder(Path(folder) / "pool", app.config["SETTINGS"].images)
             db.session.commit()
             pool_id = pool.id
         one = rate(app, pool_id, 1, given.cases)

@@ -31,7 +31,7 @@ from quiz_app import create_app, simulation
 from quiz_app.database import db, reading
 from quiz_app.exchange import mirror
 from quiz_app.models import Answer, Pool
-from quiz_app.pools import pools
+from quiz_app.pools import importing
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle
 
@@ -139,7 +139,7 @@ def measure(near: int, away: int) -> None:
         app = create_app(plain)
         with app.app_context():
             flask_migrate.upgrade()
-            pool = pools.import_folder(Path(folder) / "pool", plain.images)
+            pool = importing.import_folder(Path(folder) / "pool", plain.images)
             db.session.commit()
             pool_id = pool.id
         os.environ["FIRESTORE_EMULATOR_HOST"] = f"127.0.0.1:{away}"

@@ -23,7 +23,7 @@ import numpy as np
 PROFILE = """
 import json, resource, sys, time
 from pathlib import Path
-from analysis.designs.measure import Settings
+from analysis.designs.common import Settings
 from analysis.report import write
 from analysis.responses import load_csv
 start, marks = time.perf_counter(), []

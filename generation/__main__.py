@@ -25,7 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
     "evaluate": ("generation.evaluation.command", "judge synthetic images by numbers: FID, KID, precision and more"),
     "neighbours": ("generation.evaluation.memorisation", "find synthetic images too near to training images"),
     "detect": ("generation.evaluation.detector", "train a machine reader, and let it judge a pool"),
-    "looks": ("generation.evaluation.looks", "draw sets of images to look at: maps, sheets, means, spreads, spectra"),
+    "looks": (
+        "generation.evaluation.contact_sheets",
+        "draw sets of images to look at: maps, sheets, means, spreads, spectra",
+    ),
 }
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib.metadata import PackageNotFoundError, version
 
 from flask import Flask
 from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from quiz_app.places import beside
+from analysis.moved import remember
+from quiz_app.moved import MOVED
+from quiz_app.paths import beside
 from quiz_app.settings import Settings
+from quiz_app.version import __version__
 
-try:
-    __version__ = version("discern")
-except PackageNotFoundError:  # a checkout that was never installed
-    __version__ = "0+checkout"
+__all__ = ["__version__", "create_app"]
+remember(__name__, MOVED)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

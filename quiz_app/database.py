@@ -23,7 +23,7 @@ from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import NullPool, QueuePool
 
-from quiz_app.places import beside
+from quiz_app.paths import beside
 
 BUSY_SECONDS = 30
 

@@ -6,9 +6,9 @@ import sqlalchemy as sa
 from flask import Blueprint, current_app
 from flask.typing import ResponseReturnValue
 
-import quiz_app
 from quiz_app.database import reading
 from quiz_app.exchange import mirror
+from quiz_app.version import __version__
 
 blueprint = Blueprint("health", __name__)
 
@@ -22,5 +22,5 @@ def healthz() -> ResponseReturnValue:
             mirrored = current_app.config["SETTINGS"].firestore_credentials
             more = {"mirror": mirror.status(session)} if mirrored else {}
     except sa.exc.SQLAlchemyError as error:
-        return {"status": "failing", "version": quiz_app.__version__, "database": type(error).__name__}, 503
-    return {"status": "ok", "version": quiz_app.__version__, "database": "ok", **more}
+        return {"status": "failing", "version": __version__, "database": type(error).__name__}, 503
+    return {"status": "ok", "version": __version__, "database": "ok", **more}

@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFProtect
 from limits.errors import ConfigurationError
 
 from quiz_app import caching
-from quiz_app.settings import SettingsError
+from quiz_app.errors import SettingsError
 
 csrf = CSRFProtect()
 # Where a Redis is set, every process counts together; while it is away each counts for itself.

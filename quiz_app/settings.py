@@ -12,14 +12,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from quiz_app.pools.storage import Store
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be used; the message names it and says what was expected."""
+from quiz_app import storage
+from quiz_app.errors import SettingsError
 
 
 def setting(default: Any, meaning: str) -> Any:
@@ -90,12 +86,10 @@ class Settings:
         return self.public_url
 
     @property
-    def images(self) -> Store:
+    def images(self) -> storage.Store:
         """Where the blinded images lie. Raises SettingsError for an `images_url` that cannot be used."""
         if not self.images_url:
             return self.instance / "images"
-        from quiz_app.pools import storage  # which needs this module
-
         return storage.at(self.images_url)
 
 

@@ -32,7 +32,7 @@ from flask import Flask
 from PIL import Image
 
 from quiz_app.database import db, reading
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Reader, Sitting, Trial, TrialCase
 from quiz_app.study import lifecycle, readers
 from quiz_app.tunnel import SKIP_WARNING
@@ -101,7 +101,7 @@ class Outcome:
     refusal: str = ""  # why the reader could not finish; empty = finished
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The server refused something, or did not answer for too long."""
 
 
@@ -117,7 +117,7 @@ def run(
 ) -> list[Outcome]:
     """Let `count` new readers take the study through the server at `url`, or through one started for the purpose.
 
-    `tell` hears of each reader as it ends. Raises Faulty when the study cannot be taken.
+    `tell` hears of each reader as it ends. Raises InvalidInputError when the study cannot be taken.
     """
     with app.app_context():
         invited, groups = _invite(slug, count)
@@ -139,9 +139,9 @@ def _invite(slug: str, count: int) -> tuple[list[tuple[int, str, str]], tuple[st
     study = lifecycle.find(slug)
     if study.state != "open":
         hint = f"; open it with: flask study open {slug}" if study.state == "draft" else ""
-        raise Faulty([f"study: {slug} is {study.state}, simulated readers need an open one{hint}"])
+        raise InvalidInputError([f"study: {slug} is {study.state}, simulated readers need an open one{hint}"])
     if study.design != "rating":
-        raise Faulty([f"study: {slug} is of design {study.design}, simulated readers know rating only"])
+        raise InvalidInputError([f"study: {slug} is of design {study.design}, simulated readers know rating only"])
     taken = set(db.session.scalars(sa.select(Reader.pseudonym).filter_by(study_id=study.id)))
     free = (number for number in itertools.count(1) if _name(number) not in taken)
     numbers = list(itertools.islice(free, count))
@@ -173,12 +173,14 @@ def _serving(app: Flask) -> Iterator[str]:
 
 @contextmanager
 def _there(url: str) -> Iterator[str]:
-    """The address of a server that runs already. Raises Faulty if it does not answer."""
+    """The address of a server that runs already. Raises InvalidInputError if it does not answer."""
     address = url.rstrip("/")
     try:
         httpx.get(f"{address}/healthz", headers=SKIP_WARNING, timeout=10).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Faulty([f"url: {address}/healthz does not answer as a server of this application: {error}"]) from error
+        raise InvalidInputError(
+            [f"url: {address}/healthz does not answer as a server of this application: {error}"]
+        ) from error
     yield address
 
 
@@ -206,8 +208,8 @@ class _Taker:
                     self._fetch(step["ahead"])
                     step = self._judge(step["trial"]) if step["kind"] == "trial" else self._post("continue")["step"]
                 if (page := self._page(self._send("GET", ""))) != "end":
-                    raise Stopped(f"led to {page} after the last answer")
-            except Stopped as stopped:
+                    raise StoppedError(f"led to {page} after the last answer")
+            except StoppedError as stopped:
                 self.outcome.refusal = str(stopped)
         self.outcome.seconds = time.perf_counter() - began
         return self.outcome
@@ -223,7 +225,7 @@ class _Taker:
         while page in forms:
             page = self._page(self._send("POST", page, data=forms.pop(page)))
         if page not in ("room", "end"):
-            raise Stopped(f"held up at the page {page}")
+            raise StoppedError(f"held up at the page {page}")
 
     def _page(self, response: httpx.Response) -> str:
         return response.url.path.rsplit("/", 1)[-1]
@@ -263,7 +265,7 @@ class _Taker:
         data = AESGCM(base64.b64decode(image["key"])).decrypt(bytes(12), self.sealed.pop(image["sealed"]), None)
         with Image.open(io.BytesIO(data)) as seen:
             if seen.size != (image["width"], image["height"]):
-                raise Stopped(f"an image of {seen.size} instead of {image['width']} x {image['height']}")
+                raise StoppedError(f"an image of {seen.size} instead of {image['width']} x {image['height']}")
 
     def _fetch(self, addresses: list[str]) -> None:
         for address in addresses:
@@ -274,7 +276,10 @@ class _Taker:
         return self._send("POST", path, json={"lease": self.lease} | body).json()
 
     def _send(self, method: str, path: str, **what: Any) -> httpx.Response:
-        """Send as a browser would: again and again while the line or the server fails. Raises Stopped on a refusal."""
+        """Send as a browser would: again and again while the line or the server fails.
+
+        Raises StoppedError on a refusal.
+        """
         until = time.monotonic() + self.patience_s
         for attempt in itertools.count():
             try:
@@ -283,11 +288,11 @@ class _Taker:
                 if response.status_code < 400:
                     return response
                 if response.status_code < 500:
-                    raise Stopped(f"{method} {path}: {failure}")
+                    raise StoppedError(f"{method} {path}: {failure}")
             except httpx.TransportError as error:
                 failure = repr(error)
             if time.monotonic() > until:
-                raise Stopped(f"{method} {path}: given up after {self.patience_s:g} s: {failure}")
+                raise StoppedError(f"{method} {path}: given up after {self.patience_s:g} s: {failure}")
             self.outcome.retries += 1
             time.sleep(min(2.0, 0.1 * 2**attempt))
         raise AssertionError("unreachable")

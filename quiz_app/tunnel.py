@@ -18,8 +18,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import httpx
 import segno
 
-import quiz_app
 from quiz_app.settings import Settings
+from quiz_app.version import __version__
 
 if TYPE_CHECKING:
     from pyngrok.conf import PyngrokConfig
@@ -170,7 +170,7 @@ class Tunnel:
             told = httpx.get(f"{address}/healthz", headers=SKIP_WARNING, timeout=10).json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError):
             return False
-        return isinstance(told, dict) and told.get("version") == quiz_app.__version__
+        return isinstance(told, dict) and told.get("version") == __version__
 
     def _close(self) -> None:
         if self._config is not None:

@@ -17,7 +17,7 @@ from flask import Flask
 
 from quiz_app import create_app
 from quiz_app.database import db
-from quiz_app.pools import pools
+from quiz_app.pools import importing
 from quiz_app.settings import Settings
 from tests.conftest import missing
 
@@ -83,7 +83,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, pool_folder: Path) -> Ite
         app = create_app(settings)
         with app.app_context():
             flask_migrate.upgrade()
-            pools.import_folder(pool_folder, settings.images, "noise")
+            importing.import_folder(pool_folder, settings.images, "noise")
             db.session.commit()
             let_go(app)
         yield settings

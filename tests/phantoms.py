@@ -12,7 +12,7 @@ from flask import Flask
 
 from quiz_app import create_app
 from quiz_app.database import db
-from quiz_app.pools import pools
+from quiz_app.pools import importing
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle, readers
 
@@ -28,7 +28,7 @@ def furnish(instance: Path, cases: int) -> Flask:
     app = create_app(Settings.load({}, instance=instance))
     with app.app_context():
         flask_migrate.upgrade()
-        pools.import_folder(pool, app.config["SETTINGS"].images, "phantoms")
+        importing.import_folder(pool, app.config["SETTINGS"].images, "phantoms")
         db.session.commit()
         db.session.remove()
     return app
@@ -37,7 +37,7 @@ def furnish(instance: Path, cases: int) -> Flask:
 def invite(app: Flask, slug: str, title: str, settings: dict[str, Any]) -> str:
     """The token of the one reader of a new study."""
     with app.app_context():
-        pool = db.session.query(pools.Pool).one()
+        pool = db.session.query(importing.Pool).one()
         study = lifecycle.create(title, pool, slug=slug, settings=settings, seed=2)
         lifecycle.open_study(study)
         _, token = readers.invite(study, "R1")

@@ -1,8 +1,10 @@
 """The walls of the house: who may import whom, and what stays light."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,47 @@ def test_no_wing_imports_what_it_must_not(wing, forbidden):
     guilty = [
         f"{path}: {name}" for path, names in imports(wing).items() for name in names if name.split(".")[0] in forbidden
     ]
+    assert not guilty
+
+
+def walls() -> dict[str, dict[str, set[str]]]:
+    """The table in CONTRIBUTING.md: wing -> floor -> the floors it may import."""
+    found: dict[str, dict[str, set[str]]] = {"analysis": {}, "quiz_app": {}}
+    for line in (ROOT / "CONTRIBUTING.md").read_text("utf-8").splitlines():
+        if match := re.fullmatch(r"\| `(analysis|quiz_app)(?:\.([\w.]+))?`( ground)? \|[^|]*\|([^|]*)\|", line):
+            wing, floor, ground, allowed = match.groups()
+            found[wing]["ground" if ground else floor] = set(re.findall(r"`([\w.]+)`", allowed) or allowed.split())
+    return found
+
+
+def floor_of(module: str, floors: Iterable[str]) -> str:
+    """The floor of a module of a wing: the longest name in the table that it begins with."""
+    inside = module.partition(".")[2]
+    if module == "quiz_app" or inside in ("create_app", "health"):
+        return "factory"
+    fitting = [floor for floor in floors if f"{inside}.".startswith(f"{floor}.")]
+    return max(fitting, key=len, default="ground")
+
+
+@pytest.mark.parametrize("wing", ["analysis", "quiz_app"])
+def test_a_floor_imports_only_what_the_table_in_contributing_allows(wing):
+    floors, guilty = walls()[wing], []
+    modules = {".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in imports(wing)}
+    assert {name for name in floors if name not in ("ground", "factory")} <= {
+        name.partition(".")[2] for name in modules
+    }, "the table names a floor that is not there"
+    for path, names in imports(wing).items():
+        floor = floor_of(".".join(path.with_suffix("").parts).removesuffix(".__init__"), floors)
+        if "everything" in floors[floor]:
+            continue
+        for name in names:
+            if (top := name.split(".")[0]) not in floors and top not in WINGS:
+                continue
+            if name == wing or (top == wing and name not in modules and name.rpartition(".")[0] != wing):
+                continue  # a name out of a module, which stands in the set itself; a wing's own names stand below
+            wanted = floor_of(name, floors) if top == wing else top
+            if wanted not in floors[floor] | {floor, "generation"}:
+                guilty.append(f"{path} ({floor}) imports {name} ({wanted})")
     assert not guilty
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from analysis.planning.roe_metz import RoeMetz
-from analysis.statistics import tails
+from analysis.statistics import distributions
 from analysis.statistics.arrays import one_of
 from analysis.statistics.estimate import Estimate, undefined
 
@@ -66,13 +66,13 @@ def power(
     se = math.sqrt((ms + readers * cov2) / readers)
     df = (ms + readers * cov2) ** 2 / (ms**2 / (readers - 1))
     if margin is None:
-        t = tails.t_quantile(1 - alpha, df)
+        t = distributions.t_quantile(1 - alpha, df)
         chance = _t_beyond(t, df, (value - null) / se) + _t_beyond(t, df, (null - value) / se)
     else:
-        t = tails.t_quantile(1 - 2 * alpha, df)
+        t = distributions.t_quantile(1 - 2 * alpha, df)
         chance = sum(_t_beyond(t, df, (margin + way * (value - null)) / se) for way in (1, -1)) - 1
     extra = {"readers": readers, "cases": cases, "figure": value, "null": null, "components": parts}
-    extra |= {"figure_se": se, "figure_df": df, "half_width": tails.t_quantile(0.95, df) * se}
+    extra |= {"figure_se": se, "figure_df": df, "half_width": distributions.t_quantile(0.95, df) * se}
     test = f"against {null:g}" if margin is None else f"of equivalence within {margin:g} of {null:g}"
     name = f"power of the Obuchowski-Rockette test {test}, alpha {alpha:g}, noncentral t"
     return Estimate(min(max(chance, 0.0), 1.0), method=name, extra=extra)
@@ -193,15 +193,15 @@ def _kappa_power(kappa: float, readers: int, cases: int, null: float, margin: fl
     se = kappa_error(kappa, readers, cases)
     if margin is None:
         at_null = kappa_error(null, readers, cases)
-        z = tails.normal_quantile(1 - alpha) * at_null
+        z = distributions.normal_quantile(1 - alpha) * at_null
         chance = normal.cdf((kappa - null - z) / se) + normal.cdf((null - kappa - z) / se)
         name = f"power of the normal test of Fleiss' kappa against {null:g}, readers fixed, alpha {alpha:g}"
     else:
-        z = tails.normal_quantile(1 - 2 * alpha)
+        z = distributions.normal_quantile(1 - 2 * alpha)
         chance = sum(normal.cdf((margin + way * (kappa - null)) / se - z) for way in (1, -1)) - 1
         name = f"power to show kappa within {margin:g} of {null:g}, readers fixed, alpha {alpha:g}"
     extra = {"readers": readers, "cases": cases, "figure": kappa, "null": null, "figure_se": se}
-    extra["half_width"] = tails.normal_quantile(0.95) * se
+    extra["half_width"] = distributions.normal_quantile(0.95) * se
     return Estimate(min(max(chance, 0.0), 1.0), method=name, extra=extra)
 
 
@@ -225,5 +225,5 @@ def _t_beyond(t: float, df: float, ncp: float) -> float:
     from scipy.special import nctdtr
 
     if abs(ncp) > 30:
-        return tails.normal_upper((t * (1 - 1 / (4 * df)) - ncp) / math.sqrt(1 + t * t / (2 * df)))
+        return distributions.normal_upper((t * (1 - 1 / (4 * df)) - ncp) / math.sqrt(1 + t * t / (2 * df)))
     return float(1 - nctdtr(df, ncp, t))

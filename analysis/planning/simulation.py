@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.planning.power import check_design
 from analysis.planning.roe_metz import RoeMetz, to_levels
-from analysis.statistics import tails
+from analysis.statistics import distributions
 from analysis.statistics.arrays import one_of
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.mrmc import obuchowski_rockette
@@ -64,7 +64,7 @@ def simulate(
     tested = np.isfinite(low)
     rate = float(rejects.mean())
     covered = float(((low <= true) & (true <= high))[tested].mean()) if tested.any() else None
-    z = tails.normal_quantile(0.95)
+    z = distributions.normal_quantile(0.95)
     extra: dict[str, Any] = {
         "studies": studies,
         "seed": seed,
@@ -121,7 +121,7 @@ def _studies(
         low, high = found.ci or (math.nan, math.nan)
         rejects = found.p is not None and found.p < alpha
         if margin is not None and found.ci and found.se:
-            half = tails.t_quantile(1 - 2 * alpha, found.df or math.inf) * found.se
+            half = distributions.t_quantile(1 - 2 * alpha, found.df or math.inf) * found.se
             rejects = abs((found.value or 0.0) - null) + half < margin
         rows.append((found.value, found.se or math.nan, low, high, rejects))
     return np.array(rows, dtype=float)

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from analysis.designs.measure import Progress, Settings, measure, silent
+from analysis.designs.common import Progress, Settings, silent
+from analysis.designs.measure import measure
 from analysis.report import document, figures, files, tables
-from analysis.report.cells import RULES
 from analysis.report.plates import Pictures, make_plates, open_pool
-from analysis.responses import RATED, BadResponses, Responses, load_csv, load_panodiff, load_ratings
+from analysis.report.tables.table import RULES
+from analysis.responses import RATED, Responses, ResponsesError, load_csv, load_panodiff, load_ratings
 from analysis.responses.database import load_database
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "panodiff_ratings.csv"
@@ -150,7 +151,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         responses = load(arguments)
         pictures = open_pool(arguments.pool, responses) if arguments.pool else None
-    except BadResponses as bad:
+    except ResponsesError as bad:
         print(f"{len(bad.faults)} fault(s); nothing was written.", *bad.faults, sep="\n", file=sys.stderr)
         return 2
     try:

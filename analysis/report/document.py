@@ -17,8 +17,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from analysis.report.cells import NOTHING, PERCENT, RULES, Cell, Table, find, show
 from analysis.report.figures import Drawn
+from analysis.report.tables.table import NOTHING, PERCENT, RULES, Cell, Table, find, show
 from analysis.responses import RATED
 
 TEMPLATES = Path(__file__).parent / "templates"

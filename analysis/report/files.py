@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.report.cells import Table, plain
 from analysis.report.document import BIBLIOGRAPHY
+from analysis.report.tables.table import Table, plain
 from analysis.report.tex import tex
 from analysis.responses import RATED, Responses
 

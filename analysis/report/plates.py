@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.report.figures import Drawn, as_csv, style
-from analysis.responses import BadResponses, Responses
+from analysis.responses import Responses, ResponsesError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,14 +38,14 @@ def open_pool(folder: Path, responses: Responses) -> Pictures:
     """The images of a pool folder (pool.json, cases.csv, images/), found by case or by file name.
 
     Raises:
-        BadResponses: where the folder is no pool, or a case of the study has another truth there.
+        ResponsesError: where the folder is no pool, or a case of the study has another truth there.
     """
     try:
         manifest = json.loads((folder / "pool.json").read_text("utf-8"))
         with (folder / "cases.csv").open(encoding="utf-8", newline="") as file:
             rows = [(row["case"], row["file"], row["truth"]) for row in csv.DictReader(file)]
     except (OSError, ValueError, KeyError) as error:
-        raise BadResponses([f"{folder}: not a pool folder ({type(error).__name__}: {error})"]) from None
+        raise ResponsesError([f"{folder}: not a pool folder ({type(error).__name__}: {error})"]) from None
     truths = {
         name: ("real", "synthetic")[truth] for name, truth in zip(responses.case_names, responses.truth, strict=True)
     }
@@ -63,7 +63,7 @@ def open_pool(folder: Path, responses: Responses) -> Pictures:
     if not files:
         faults.append(f"{folder}: none of the study's cases is in this pool")
     if faults:
-        raise BadResponses(faults)
+        raise ResponsesError(faults)
     return Pictures(files, bool(manifest.get("phantom")))
 
 

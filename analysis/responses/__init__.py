@@ -1,6 +1,6 @@
 """What the readers said, as one checked table: from a database, from our CSV, or from the PanoDiff export.
 
-Every loader hands over `Responses` or raises `BadResponses` with all faults at once, each naming its file and row.
+Every loader hands over `Responses` or raises `ResponsesError` with all faults at once, each naming its file and row.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.responses.tabular import BadResponses, checksum, finite, read, refuse
+from analysis.responses.tabular import ResponsesError, checksum, finite, read, refuse
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-__all__ = ["BadResponses", "Responses", "load_csv", "load_panodiff", "load_ratings"]
+__all__ = ["Responses", "ResponsesError", "load_csv", "load_panodiff", "load_ratings"]
 
 COLUMNS = (
     *("study", "design", "reader", "reader_group", "sitting", "trial", "position", "block", "is_training", "is_repeat"),
@@ -167,14 +167,14 @@ def load_csv(path: str | Path) -> Responses:
     """Our CSV: the columns of COLUMNS, of which `reader, case, truth, level` must be there.
 
     Raises:
-        BadResponses: with every fault of the file.
+        ResponsesError: with every fault of the file.
     """
     import pandas as pd
 
     name = Path(path).name
     header, rows = read(path)
     if "RealFakeValueSlider" in header:
-        raise BadResponses(
+        raise ResponsesError(
             [f"{name}: this is an export of the PanoDiff quiz, which needs its image labels too (--labels)"]
         )
     design = next((row["design"] for _, row in rows if row.get("design")), "rating")
@@ -194,7 +194,7 @@ def load_panodiff(responses: str | Path, labels: str | Path) -> Responses:
     position in the reading order is worked out from it.
 
     Raises:
-        BadResponses: with every fault of both files.
+        ResponsesError: with every fault of both files.
     """
     import pandas as pd
 
@@ -236,7 +236,7 @@ def load_panodiff(responses: str | Path, labels: str | Path) -> Responses:
         table["position"] = ""
     try:
         table = checked(table, places, answers)
-    except BadResponses as bad:
+    except ResponsesError as bad:
         faults += bad.faults
     refuse(faults)
     files = {answers: checksum(responses), truths: checksum(labels)}
@@ -248,7 +248,7 @@ def load_ratings(path: str | Path, title: str = "") -> Responses:
     """A plain table `case,truth,READER,...` of levels 1 to 5, cases in reading order; groups as in `load_panodiff`.
 
     Raises:
-        BadResponses: with every fault of the file.
+        ResponsesError: with every fault of the file.
     """
     import pandas as pd
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from analysis.responses import COLUMNS, BadResponses, Responses, as_responses, checked
+from analysis.responses import COLUMNS, Responses, ResponsesError, as_responses, checked
 from analysis.responses.tabular import refuse
 
 
@@ -17,7 +17,7 @@ def load_database(url: str, study: str) -> Responses:
     """The rows of `study` (its slug) in the `responses` view of a database, and what its `study` table says of it.
 
     Raises:
-        BadResponses: no such database, view or study, or faulty rows.
+        ResponsesError: no such database, view or study, or faulty rows.
     """
     import pandas as pd
     import sqlalchemy as sa
@@ -26,12 +26,12 @@ def load_database(url: str, study: str) -> Responses:
         parsed = sa.make_url(url)
         where = parsed.render_as_string(hide_password=True)
         if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).is_file():
-            raise BadResponses([f"{where}: there is no such file"])
+            raise ResponsesError([f"{where}: there is no such file"])
         engine = sa.create_engine(parsed, poolclass=sa.NullPool)  # nothing stays open, whatever is raised
         with engine.connect() as connection:
             inspector = sa.inspect(connection)
             if not inspector.has_table("responses"):
-                raise BadResponses([f"{where}: this database has no `responses` view"])
+                raise ResponsesError([f"{where}: this database has no `responses` view"])
             present = [column["name"] for column in inspector.get_columns("responses")]
             refuse([f"{where}: the view `responses` has no column {c!r}" for c in COLUMNS if c not in present])
             view = sa.table("responses", *(sa.column(name) for name in COLUMNS))
@@ -39,10 +39,10 @@ def load_database(url: str, study: str) -> Responses:
             about = _study_table(connection, inspector, study)
             known = connection.execute(sa.select(view.c.study).distinct()).scalars().all()
     except sa.exc.SQLAlchemyError as error:
-        raise BadResponses([f"{url.split('://')[0]} database: {_first_line(error)}"]) from None
+        raise ResponsesError([f"{url.split('://')[0]} database: {_first_line(error)}"]) from None
     if not rows and not about:
         listed = ", ".join(sorted(map(str, known))) or "none"
-        raise BadResponses([f"{where}: no study {study!r}; the studies with responses are: {listed}"])
+        raise ResponsesError([f"{where}: no study {study!r}; the studies with responses are: {listed}"])
     refuse([] if rows else [f"{where}: study {study!r} has no responses yet"])
     table = pd.DataFrame([[_text(entry) for entry in row] for row in rows], columns=pd.Index(COLUMNS))
     table = table.sort_values(["reader", "trial", "case"], kind="stable", ignore_index=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-class BadResponses(ValueError):
+class ResponsesError(ValueError):
     """The responses cannot be used; `faults` says every reason, each with its file and row."""
 
     def __init__(self, faults: Iterable[str]):
@@ -24,14 +24,14 @@ def read(path: str | Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadResponses([f"{path.name}: not UTF-8 text (byte {error.start}); save it as CSV UTF-8"]) from None
+        raise ResponsesError([f"{path.name}: not UTF-8 text (byte {error.start}); save it as CSV UTF-8"]) from None
     except OSError as error:
-        raise BadResponses([f"{path}: cannot be read: {error.strerror}"]) from None
+        raise ResponsesError([f"{path}: cannot be read: {error.strerror}"]) from None
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     table = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     if not table:
-        raise BadResponses([f"{path.name}: the file is empty"])
+        raise ResponsesError([f"{path.name}: the file is empty"])
     header = [column.strip() for column in table[0]]
     numbered = [(number, row) for number, row in enumerate(table[1:], start=2) if any(row)]
     refuse(
@@ -59,4 +59,4 @@ def checksum(path: str | Path) -> str:
 
 def refuse(faults: list[str]) -> None:
     if faults:
-        raise BadResponses(faults)
+        raise ResponsesError(faults)

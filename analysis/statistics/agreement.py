@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.statistics import tails
+from analysis.statistics import distributions
 from analysis.statistics.arrays import Floats, as_floats, one_of
 from analysis.statistics.estimate import Estimate, undefined
 
@@ -282,10 +282,10 @@ def _over_subjects(value: float, se: float | None, n: int, name: str, extra: dic
         return Estimate(
             value, 0.0, method=name, reason="every subject weighs alike: the variance over subjects is 0", extra=extra
         )
-    half = tails.t_quantile(0.95, n - 1) * se
+    half = distributions.t_quantile(0.95, n - 1) * se
     ci = float(value - half), float(min(1.0, value + half))
     return Estimate(
-        value, se, ci, tails.t_p(value / se, n - 1), f"{name}, t 95% interval over subjects", n - 1, extra=extra
+        value, se, ci, distributions.t_p(value / se, n - 1), f"{name}, t 95% interval over subjects", n - 1, extra=extra
     )
 
 
@@ -336,7 +336,7 @@ def _tested(estimate: Estimate, se_null: float, extra: dict) -> Estimate:
     """The estimate with the test of kappa = 0, from the standard error that holds there, in place of the t test."""
     z = (estimate.value or 0.0) / se_null
     method = f"{estimate.method}, z test by the standard error under kappa = 0"
-    return replace(estimate, p=tails.normal_p(z), method=method, extra=extra | {"z": z})
+    return replace(estimate, p=distributions.normal_p(z), method=method, extra=extra | {"z": z})
 
 
 def _named_paradox(estimate: Estimate, ac1: float | None, shares: Floats) -> Estimate:

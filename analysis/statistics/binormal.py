@@ -12,7 +12,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.statistics import tails
+from analysis.statistics import distributions
 from analysis.statistics.arrays import Floats, as_floats, as_truth
 from analysis.statistics.estimate import Estimate, undefined
 
@@ -61,7 +61,7 @@ def fit(scores: ArrayLike, truth: ArrayLike) -> Estimate:
     # Change of a / sqrt(1 + b^2) with a and log b.
     slope = np.array([1 / scale, -a * b * b / scale**3])
     probit, probit_se = a / scale, math.sqrt(float(slope @ covariance @ slope))
-    half = tails.normal_quantile(0.95) * probit_se
+    half = distributions.normal_quantile(0.95) * probit_se
     extra = left_out | {
         "a": a,
         "a_se": math.sqrt(covariance[0, 0]),
@@ -71,7 +71,7 @@ def fit(scores: ArrayLike, truth: ArrayLike) -> Estimate:
         "operating_points": counts.shape[1] - 1,
     }
     ci = _NORMAL.cdf(probit - half), _NORMAL.cdf(probit + half)
-    p = tails.normal_p(probit / probit_se)
+    p = distributions.normal_p(probit / probit_se)
     return Estimate(_NORMAL.cdf(probit), probit_se * _NORMAL.pdf(probit), ci, p, METHOD, extra=extra)
 
 

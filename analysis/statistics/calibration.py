@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.statistics import proportions, tails
+from analysis.statistics import distributions, proportions
 from analysis.statistics.arrays import Floats, as_floats, as_levels, as_truth
 from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.scoring import UNSURE
@@ -74,7 +74,7 @@ def brier(probabilities: ArrayLike, truth: ArrayLike, bins: int | None = None) -
     se = float(losses.std(ddof=1)) / math.sqrt(n)
     if se < 1e-12:
         return Estimate(value, 0.0, method=method, reason="every answer misses by as much: no interval", extra=extra)
-    half = tails.t_quantile(0.95, n - 1) * se
+    half = distributions.t_quantile(0.95, n - 1) * se
     return Estimate(value, se, (max(0.0, value - half), min(1.0, value + half)), method=method, df=n - 1, extra=extra)
 
 

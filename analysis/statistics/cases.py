@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.statistics import proportions, tails
+from analysis.statistics import distributions, proportions
 from analysis.statistics.arrays import Floats, as_floats, as_levels, as_truth
 from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.scoring import UNSURE
@@ -194,6 +194,6 @@ def _spearman(x: Floats, y: Floats, left_out: int) -> Estimate:
     if abs(rho) > 1 - 1e-12:
         reason = "the order is the same, or reversed, throughout: no interval"
         return Estimate(rho, p=float(found.pvalue), method=name, reason=reason, extra=extra)
-    half = tails.normal_quantile(0.95) * math.sqrt((1 + rho**2 / 2) / (x.size - 3))
+    half = distributions.normal_quantile(0.95) * math.sqrt((1 + rho**2 / 2) / (x.size - 3))
     ci = math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)
     return Estimate(rho, ci=ci, p=float(found.pvalue), method=name, extra=extra)

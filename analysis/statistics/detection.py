@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import Any
 
-from analysis.statistics import proportions, tails
+from analysis.statistics import distributions, proportions
 from analysis.statistics.arrays import one_of
 from analysis.statistics.estimate import Estimate, undefined
 
@@ -79,7 +79,7 @@ def dprime(
     zh, zf = _NORMAL.inv_cdf(h), _NORMAL.inv_cdf(f)
     d, c = zh - zf, 0.0 - (zh + zf) / 2
     se = math.sqrt(h * (1 - h) / (n_synthetic * _NORMAL.pdf(zh) ** 2) + f * (1 - f) / (n_real * _NORMAL.pdf(zf) ** 2))
-    half = tails.normal_quantile(0.95) * se
+    half = distributions.normal_quantile(0.95) * se
     return Detection(
         dprime=d,
         criterion=c,
@@ -91,7 +91,7 @@ def dprime(
         se=se,
         criterion_se=se / 2,
         ci=(d - half, d + half),
-        p=tails.normal_p(d / se),
+        p=distributions.normal_p(d / se),
         method=method,
     )
 
@@ -120,7 +120,7 @@ def mafc_dprime(proportion_correct: float, alternatives: int, trials: int | None
     value = _mafc_inverse(proportion_correct, alternatives)
     if trials is None:
         return Estimate(value, method=method, extra=extra)
-    low, high = proportions.wilson(proportion_correct, trials, tails.normal_quantile(0.95))
+    low, high = proportions.wilson(proportion_correct, trials, distributions.normal_quantile(0.95))
     ci = _mafc_inverse(low, alternatives), _mafc_inverse(high, alternatives)
     return Estimate(value, ci=ci, method=f"{method}, Wilson 95% interval", extra=extra | {"trials": trials})
 

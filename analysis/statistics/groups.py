@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.statistics import roc, tails
+from analysis.statistics import distributions, roc
 from analysis.statistics.arrays import Floats, as_floats, one_of
 from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.mrmc import compare_groups, ustatistics
@@ -126,8 +126,8 @@ def by_cases(scores: ArrayLike, truth: ArrayLike, groups: Sequence[str | None], 
             value, 0.0, method=name, reason="the groups differ by the same amount on every case", extra=extra
         )
     se = math.sqrt(variance)
-    half = tails.normal_quantile(0.95) * se
-    return Estimate(value, se, (value - half, value + half), tails.normal_p(value / se), name, extra=extra)
+    half = distributions.normal_quantile(0.95) * se
+    return Estimate(value, se, (value - half, value + half), distributions.normal_p(value / se), name, extra=extra)
 
 
 def by_both(
@@ -215,9 +215,11 @@ def _pearson(first: Floats, second: Floats, name: str, extra: dict[str, int]) ->
     df = first.size - 2
     ci = None
     if first.size > 3:
-        half = tails.normal_quantile(0.95) / math.sqrt(first.size - 3)
+        half = distributions.normal_quantile(0.95) / math.sqrt(first.size - 3)
         ci = math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
-    return Estimate(r, ci=ci, p=tails.t_p(r * math.sqrt(df / (1 - r * r)), df), method=name, df=df, extra=dict(extra))
+    return Estimate(
+        r, ci=ci, p=distributions.t_p(r * math.sqrt(df / (1 - r * r)), df), method=name, df=df, extra=dict(extra)
+    )
 
 
 def _mean(scores: Floats) -> Floats:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.statistics import tails
+from analysis.statistics import distributions
 from analysis.statistics.arrays import Floats, as_floats
 from analysis.statistics.estimate import Estimate, undefined
 
@@ -61,8 +61,8 @@ def fit(y: ArrayLike, design: ArrayLike, names: Sequence[str], readers: ArrayLik
     effects = {name: undefined(reason, METHOD, n=n) for name in names}
     for place, value, variance, df in zip(kept, beta, np.diag(covariance), dfs, strict=True):
         se = math.sqrt(variance)
-        half = tails.t_quantile(0.95, df) * se
-        p_value = tails.t_p(float(value) / se, df) if se > 0 else None
+        half = distributions.t_quantile(0.95, df) * se
+        p_value = distributions.t_p(float(value) / se, df) if se > 0 else None
         ci = float(value) - half, float(value) + half
         effects[names[place]] = Estimate(float(value), se, ci, p_value, METHOD, df, extra={"n": n})
     spread = {"reader": float(ratios[0] * sigma), "case": float(ratios[1] * sigma), "residual": sigma}

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.statistics import tails
+from analysis.statistics import distributions
 from analysis.statistics.arrays import Floats, as_floats
 from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.laplace import Laplace
@@ -302,10 +302,10 @@ def _coefficients(problem: _Problem, best: Floats, covariance: Floats | None) ->
             out[name] = Estimate(value, method=METHOD, reason=reason, extra=extra)
             continue
         se = math.sqrt(covariance[j, j]) / float(problem.units[j])
-        half = tails.normal_quantile(0.95) * se
+        half = distributions.normal_quantile(0.95) * se
         ci = value - half, value + half
         extra["odds_ratio_ci"] = [_exp(limit) for limit in ci]
-        out[name] = Estimate(value, se, ci, tails.normal_p(value / se), METHOD, extra=extra)
+        out[name] = Estimate(value, se, ci, distributions.normal_p(value / se), METHOD, extra=extra)
     return out | {name: undefined(reason, METHOD) for name, reason in problem.aliased.items()}
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.statistics import tails
+from analysis.statistics import distributions
 from analysis.statistics.arrays import Floats, one_of
 from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.readings import COVARIANCES, ONE_READER, Readings, as_readings, bare, check_groups, figures
@@ -113,8 +113,8 @@ def equivalence(found: Estimate, target: float, margin: float) -> Estimate:
     df = math.inf if found.df is None else found.df
     t_low, t_high = ((found.value - target + side) / found.se for side in (margin, -margin))
     normal = math.isinf(df)
-    p = max(tails.normal_upper(t) if normal else tails.t_upper(t, df) for t in (t_low, -t_high))
-    half = (tails.normal_quantile(0.90) if normal else tails.t_quantile(0.90, df)) * found.se
+    p = max(distributions.normal_upper(t) if normal else distributions.t_upper(t, df) for t in (t_low, -t_high))
+    half = (distributions.normal_quantile(0.90) if normal else distributions.t_quantile(0.90, df)) * found.se
     extra = {"margin": margin, "t_low": t_low, "t_high": t_high}
     return Estimate(found.value, found.se, (found.value - half, found.value + half), p, name, found.df, extra=extra)
 
@@ -349,7 +349,7 @@ def _test(value: float, variance: float, df: float, null: float, name: str, extr
         return Estimate(value, se, method=name, reason=f"the estimated variance is {what}", extra=extra)
     se = math.sqrt(variance)
     if math.isinf(df):
-        half, p = tails.normal_quantile(0.95) * se, tails.normal_p((value - null) / se)
+        half, p = distributions.normal_quantile(0.95) * se, distributions.normal_p((value - null) / se)
     else:
-        half, p = tails.t_quantile(0.95, df) * se, tails.t_p((value - null) / se, df)
+        half, p = distributions.t_quantile(0.95, df) * se, distributions.t_p((value - null) / se, df)
     return Estimate(value, se, (value - half, value + half), p, name, None if math.isinf(df) else df, extra=extra)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.statistics import tails
+from analysis.statistics import distributions
 from analysis.statistics.arrays import as_floats, one_of
 from analysis.statistics.estimate import Estimate, undefined
 
@@ -41,12 +41,12 @@ def interval(k: float, n: float, method: str = "wilson", level: float = 0.95) ->
         return undefined(NOTHING_COUNTED, name, n=0)
     share = k / n
     if method == "wilson":
-        ci = wilson(share, n, tails.normal_quantile(level))
+        ci = wilson(share, n, distributions.normal_quantile(level))
     else:
         tail = (1 - level) / 2
         ci = (
-            0.0 if k == 0 else tails.beta_quantile(tail, k, n - k + 1),
-            1.0 if k == n else tails.beta_quantile(1 - tail, k + 1, n - k),
+            0.0 if k == 0 else distributions.beta_quantile(tail, k, n - k + 1),
+            1.0 if k == n else distributions.beta_quantile(1 - tail, k + 1, n - k),
         )
     return Estimate(share, se=math.sqrt(share * (1 - share) / n), ci=ci, method=name, extra={"k": k, "n": n})
 
@@ -112,14 +112,14 @@ def mean_score(scores: ArrayLike, level: float = 0.95, chance: float = 0.5) -> E
         above, below = int((counted > chance).sum()), int((counted < chance).sum())
         return Estimate(
             mean,
-            ci=wilson(mean, n, tails.normal_quantile(level)),
+            ci=wilson(mean, n, distributions.normal_quantile(level)),
             p=_binomial_p(above, above + below, 0.5) if above + below else 1.0,
             method=f"mean of equal scores with Wilson {level:.0%} interval, sign test against {chance:g}",
             extra=extra,
         )
     se = spread / math.sqrt(n)
-    ci = wilson(mean, mean * (1 - mean) / se**2, tails.t_quantile(level, n - 1))
-    return Estimate(mean, se, ci, tails.t_p((mean - chance) / se, n - 1), name, df=n - 1, extra=extra)
+    ci = wilson(mean, mean * (1 - mean) / se**2, distributions.t_quantile(level, n - 1))
+    return Estimate(mean, se, ci, distributions.t_p((mean - chance) / se, n - 1), name, df=n - 1, extra=extra)
 
 
 def equivalence(k: int, n: int, chance: float, margin: float) -> Estimate:
@@ -145,14 +145,23 @@ def equivalence(k: int, n: int, chance: float, margin: float) -> Estimate:
     if n == 0:
         return undefined(NOTHING_COUNTED, name, **extra)
     share = k / n
-    p_low, p_high = tails.binomial_upper(int(k), int(n), low), tails.binomial_lower(int(k), int(n), high)
+    p_low, p_high = (
+        distributions.binomial_upper(int(k), int(n), low),
+        distributions.binomial_lower(int(k), int(n), high),
+    )
     extra |= {"p_low": p_low, "p_high": p_high}
     score = [(share - limit) / math.sqrt(limit * (1 - limit) / n) for limit in (low, high)]
-    extra |= {"score_z": score, "score_p": max(tails.normal_upper(score[0]), tails.normal_upper(-score[1]))}
+    extra |= {
+        "score_z": score,
+        "score_p": max(distributions.normal_upper(score[0]), distributions.normal_upper(-score[1])),
+    }
     se = math.sqrt(share * (1 - share) / n)
     if se > 0:
         wald = [(share - limit) / se for limit in (low, high)]
-        extra |= {"normal_z": wald, "normal_p": max(tails.normal_upper(wald[0]), tails.normal_upper(-wald[1]))}
+        extra |= {
+            "normal_z": wald,
+            "normal_p": max(distributions.normal_upper(wald[0]), distributions.normal_upper(-wald[1])),
+        }
     else:
         extra |= {"normal_p": None, "normal_reason": "the observed proportion is 0 or 1: its Wald variance is 0"}
     return Estimate(share, se, interval(k, n, "exact", 0.90).ci, max(p_low, p_high), name, extra=extra)
@@ -182,8 +191,8 @@ def mean_equivalence(scores: ArrayLike, target: float, margin: float) -> Estimat
     if se < 1e-12:
         return Estimate(difference, method=name, reason="all scores are equal: the t test is not defined", extra=extra)
     t_low, t_high = (difference + margin) / se, (difference - margin) / se
-    p_low, p_high = tails.t_upper(t_low, df), tails.t_upper(-t_high, df)
-    half = tails.t_quantile(0.90, df) * se
+    p_low, p_high = distributions.t_upper(t_low, df), distributions.t_upper(-t_high, df)
+    half = distributions.t_quantile(0.90, df) * se
     extra |= {"t_low": t_low, "p_low": p_low, "t_high": t_high, "p_high": p_high}
     ci = (difference - half, difference + half)
     return Estimate(difference, se, ci, max(p_low, p_high), name, df=df, extra=extra)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.statistics import tails
+from analysis.statistics import distributions
 from analysis.statistics.arrays import Floats, as_floats
 from analysis.statistics.estimate import Estimate, undefined
 
@@ -81,7 +81,7 @@ def _fit(table: Floats, free_name: str, random_name: str) -> tuple[list[Estimate
         return free, random, undefined(reason, METHOD)
     model = _Model(right[np.ix_(kept, usable)], read[np.ix_(kept, usable)].astype(float))
     theta, covariance = model.maximise()
-    half_width = tails.normal_quantile(0.95)
+    half_width = distributions.normal_quantile(0.95)
     spread, effects = math.exp(theta[-1]), theta[:-1]
     for place, value, variance in zip(np.flatnonzero(usable), effects, np.diag(covariance), strict=False):
         # Where all of one side fare alike the spread of the other grows without bound, and the likelihood is flat.
@@ -180,7 +180,7 @@ def _spread(spread: float, covariance: Floats, name: str) -> Estimate:
     if spread < LEAST_SPREAD:
         return Estimate(0.0, method=method, reason=f"the {name}s differ no more than chance makes them")
     log_se = math.sqrt(max(0.0, float(covariance[-1, -1])))
-    half = tails.normal_quantile(0.95) * log_se
+    half = distributions.normal_quantile(0.95) * log_se
     if half > MOST_LOG_SPREAD:
         return Estimate(spread, method=method, reason="the answers hardly determine the spread: no interval")
     return Estimate(spread, spread * log_se, (spread * math.exp(-half), spread * math.exp(half)), method=method)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.statistics import readings, tails
+from analysis.statistics import distributions, readings
 from analysis.statistics.arrays import Floats, as_floats, one_of
 from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.roc import midranks
@@ -43,8 +43,10 @@ def t_test(values: ArrayLike, null: float = 0.5) -> Estimate:
         reason = "one reader" if counted.size < 2 else "all readers' figures are equal"
         return Estimate(mean, method=name, reason=f"{reason}: the t test is not defined", extra=extra)
     se, df = float(counted.std(ddof=1)) / math.sqrt(counted.size), counted.size - 1
-    half, t = tails.t_quantile(0.95, df) * se, (mean - null) / se
-    return Estimate(mean, se, (mean - half, mean + half), tails.t_p(t, df), name, df, extra=extra | {"statistic": t})
+    half, t = distributions.t_quantile(0.95, df) * se, (mean - null) / se
+    return Estimate(
+        mean, se, (mean - half, mean + half), distributions.t_p(t, df), name, df, extra=extra | {"statistic": t}
+    )
 
 
 def sign_flip(values: ArrayLike, null: float = 0.5, seed: int = 0) -> Estimate:
@@ -157,9 +159,9 @@ def welch(values: ArrayLike, groups: Sequence[str | None]) -> Estimate:
         return Estimate(difference, method=name, reason="the figures do not vary within the groups", extra=extra)
     se = math.sqrt(sum(parts))
     df = sum(parts) ** 2 / sum(part**2 / (own.size - 1) for part, own in zip(parts, (first, second), strict=True))
-    half, t = tails.t_quantile(0.95, df) * se, difference / se
+    half, t = distributions.t_quantile(0.95, df) * se, difference / se
     ci = (difference - half, difference + half)
-    return Estimate(difference, se, ci, tails.t_p(t, df), name, df, extra=extra | {"statistic": t})
+    return Estimate(difference, se, ci, distributions.t_p(t, df), name, df, extra=extra | {"statistic": t})
 
 
 def two_groups(values: ArrayLike, groups: Sequence[str | None]) -> tuple[Floats, Floats, dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.statistics import tails
+from analysis.statistics import distributions
 from analysis.statistics.arrays import Floats, as_floats, as_truth
 from analysis.statistics.estimate import Estimate, undefined
 
@@ -84,9 +84,9 @@ def auc(scores: ArrayLike, truth: ArrayLike) -> Estimate:
     se = math.sqrt(parts.synthetic.var(ddof=1) / parts.synthetic.size + parts.real.var(ddof=1) / parts.real.size)
     if se < 1e-12:
         return _without_spread(value, parts, extra)
-    half, z = tails.normal_quantile(0.95) * se, (value - 0.5) / se
+    half, z = distributions.normal_quantile(0.95) * se, (value - 0.5) / se
     ci = max(0.0, value - half), min(1.0, value + half)
-    return Estimate(value, se, ci, tails.normal_p(z), DELONG, extra=extra | {"statistic": z})
+    return Estimate(value, se, ci, distributions.normal_p(z), DELONG, extra=extra | {"statistic": z})
 
 
 def compare(scores_a: ArrayLike, scores_b: ArrayLike, truth: ArrayLike) -> Estimate:
@@ -122,9 +122,9 @@ def compare(scores_a: ArrayLike, scores_b: ArrayLike, truth: ArrayLike) -> Estim
             difference, 0.0, p=1.0 if abs(difference) < 1e-12 else None, method=name, reason=reason, extra=extra
         )
     z = difference / se
-    half = tails.normal_quantile(0.95) * se
+    half = distributions.normal_quantile(0.95) * se
     return Estimate(
-        difference, se, (difference - half, difference + half), tails.normal_p(z), name, extra=extra | {"z": z}
+        difference, se, (difference - half, difference + half), distributions.normal_p(z), name, extra=extra | {"z": z}
     )
 
 
@@ -185,7 +185,7 @@ def _newcombe(area: float, n_synthetic: int, n_real: int) -> tuple[float, float]
     """
     from scipy.optimize import brentq
 
-    z, mean_size = tails.normal_quantile(0.95), (n_synthetic + n_real) / 2
+    z, mean_size = distributions.normal_quantile(0.95), (n_synthetic + n_real) / 2
 
     def excess(t: float) -> float:
         pairs = 1 + (mean_size - 1) * ((1 - t) / (2 - t) + t / (1 + t))

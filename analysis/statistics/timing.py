@@ -3,7 +3,7 @@
 Which question: do readers take longer over synthetic cases, over wrong or uncertain answers; do they get faster,
 better, tired; do breaks and the viewer help? Times are compared on the log scale, as ratios.
 
-`responses` is a table of trials as `analysis.responses.trials` reads it.
+`responses` is a table of trials as `analysis.statistics.trials` reads it.
 
 Effects over readers are computed in two steps: for each reader a slope with the truth balanced out (deviations from the
 reader's own mean within each class, so that a run of hard synthetic cases late in the order is not taken for fatigue),
@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.responses.trials import Trials, trials
-from analysis.statistics import proportions, tails
+from analysis.statistics import distributions, proportions
 from analysis.statistics.arrays import Floats, as_floats
 from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.scoring import UNSURE, credits
+from analysis.statistics.trials import Trials, trials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def medians(responses: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
     Intervals are for these readers: answers are pooled. `time_effects` and `mixed_model` compare across readers.
 
     >>> import pandas as pd
-    >>> from analysis.responses.trials import NEEDED
+    >>> from analysis.statistics.trials import NEEDED
     >>> rows = [("A", c, c % 2, 5 if c % 2 else 1, 1000 + 100 * c) for c in range(8)]
     >>> found = medians(pd.DataFrame(rows, columns=NEEDED))
     >>> found["all"]["all"].value, found["truth"]["synthetic"].value
@@ -89,7 +89,7 @@ def late_shares(responses: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
     """Shares of trials answered after the deadline, with Wilson intervals: overall, by truth, by reader.
 
     >>> import pandas as pd
-    >>> from analysis.responses.trials import NEEDED
+    >>> from analysis.statistics.trials import NEEDED
     >>> rows = [("A", c, 1, 5, 900.0, c == 0) for c in range(4)]
     >>> late_shares(pd.DataFrame(rows, columns=[*NEEDED, "late"]))["all"]["all"].value
     0.25
@@ -117,7 +117,7 @@ def time_effects(responses: pd.DataFrame) -> dict[str, Estimate]:
     it, and trials with zoom, or with changed windowing, against those without.
 
     >>> import pandas as pd
-    >>> from analysis.responses.trials import NEEDED
+    >>> from analysis.statistics.trials import NEEDED
     >>> rows = [(r, c, c % 2, 1, (1000 + 10 * c) * (1 + c % 2)) for r in "AB" for c in range(8)]
     >>> found = time_effects(pd.DataFrame(rows, columns=NEEDED))
     >>> round(found["synthetic_to_real"].value, 2), found["after_break"].reason
@@ -138,7 +138,7 @@ def accuracy_effects(responses: pd.DataFrame, rule: str = "fractional") -> dict[
     and with each doubling of the response time.
 
     >>> import pandas as pd
-    >>> from analysis.responses.trials import NEEDED
+    >>> from analysis.statistics.trials import NEEDED
     >>> rows = [("A", c, c % 2, 5 if c % 2 else 1, 2000, c) for c in range(40)]
     >>> found = accuracy_effects(pd.DataFrame(rows, columns=[*NEEDED, "position"]))
     >>> found["per_100_trials"].value, found["per_doubling_of_time"].reason
@@ -158,7 +158,7 @@ def mixed_model(responses: pd.DataFrame) -> tuple[dict[str, Estimate], dict[str,
     of log time over readers, cases and the rest. Where position is not known it is left out of the model.
 
     >>> import pandas as pd
-    >>> from analysis.responses.trials import NEEDED
+    >>> from analysis.statistics.trials import NEEDED
     >>> times = [1000 * (1 + c % 2) + 37 * (c * c % 11) for c in range(20)]
     >>> rows = [(r, c, c % 2, 1 + (7 * c + ord(r)) % 5, times[c]) for r in "AB" for c in range(20)]
     >>> effects, spread = mixed_model(pd.DataFrame(rows, columns=NEEDED))
@@ -188,7 +188,7 @@ def over_position(responses: pd.DataFrame, parts: int = 8, rule: str = "fraction
     One row for each of `parts` equal stretches of positions: `start`, `end`, `n`, `accuracy`, `median_ms`.
 
     >>> import pandas as pd
-    >>> from analysis.responses.trials import NEEDED
+    >>> from analysis.statistics.trials import NEEDED
     >>> rows = [("A", c, c % 2, 5 if c % 2 else 1, 2000 - c, c) for c in range(40)]
     >>> found = over_position(pd.DataFrame(rows, columns=[*NEEDED, "position"]), parts=2)
     >>> [(row["n"], row["accuracy"].value, row["median_ms"].value) for row in found]
@@ -211,7 +211,7 @@ def speed_accuracy(responses: pd.DataFrame, parts: int = 5, rule: str = "fractio
     accuracy function; Heitz 2014, Front Neurosci 8:150). Rows as in `over_position`, `part` from 1.
 
     >>> import pandas as pd
-    >>> from analysis.responses.trials import NEEDED
+    >>> from analysis.statistics.trials import NEEDED
     >>> rows = [("A", c, c % 2, 5 if c % 2 and c > 9 else 1, 1000 + c) for c in range(20)]
     >>> [row["accuracy"].value for row in speed_accuracy(pd.DataFrame(rows, columns=NEEDED), parts=2)]
     [0.5, 1.0]
@@ -228,7 +228,7 @@ def viewer_use(responses: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
     """Shares of trials with zoom and with changed windowing, with Wilson intervals: overall and by reader.
 
     >>> import pandas as pd
-    >>> from analysis.responses.trials import NEEDED
+    >>> from analysis.statistics.trials import NEEDED
     >>> rows = [("A", c, 1, 5, 900.0, 1 + c % 2) for c in range(4)]
     >>> viewer_use(pd.DataFrame(rows, columns=[*NEEDED, "zoom_max"]))["zoomed"]["all"].value
     0.5
@@ -305,8 +305,8 @@ def _over_readers(t: Trials, y: Floats, x: Floats, by_truth: bool = True) -> Est
         se = math.sqrt(left_over / df / float(xx[alone])) if df > 0 else 0.0
     if se < 1e-12:
         return Estimate(value, method=method, reason="nothing varies: no standard error", extra=extra)
-    half = tails.t_quantile(0.95, df) * se
-    return Estimate(value, se, (value - half, value + half), tails.t_p(value / se, df), method, df, extra=extra)
+    half = distributions.t_quantile(0.95, df) * se
+    return Estimate(value, se, (value - half, value + half), distributions.t_p(value / se, df), method, df, extra=extra)
 
 
 def _as_ratio(one: Estimate) -> Estimate:
@@ -338,5 +338,5 @@ def _rank_below(n: int) -> int:
     low, high = 1, n // 2
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if tails.binomial_lower(middle - 1, n, 0.5) <= 0.025 else (low, middle - 1)
+        low, high = (middle, high) if distributions.binomial_lower(middle - 1, n, 0.5) <= 0.025 else (low, middle - 1)
     return low

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.statistics import tails
+from analysis.statistics import distributions
 from analysis.statistics.arrays import Floats, one_of
 from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.readings import Readings, as_readings, bare, class_weights
@@ -227,6 +227,6 @@ def _conclude(
     if spread > 0:
         df = max(variance**2 / spread, least)
     se, whole = math.sqrt(variance), max(math.floor(df + 1e-9), 1)
-    half = tails.t_quantile(0.95, whole) * se
-    p = tails.t_p((value - null) / se, whole)
+    half = distributions.t_quantile(0.95, whole) * se
+    p = distributions.t_p((value - null) / se, whole)
     return Estimate(value, se, (value - half, value + half), p, name, df=df, extra=extra | {"variance": variance})

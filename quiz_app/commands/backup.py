@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from quiz_app import log
-from quiz_app.commands.saying import plainly
+from quiz_app.commands.console import plainly
 from quiz_app.database import db, reading
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 
 
 @click.command()
@@ -21,7 +21,7 @@ from quiz_app.faults import Faulty
 def backup(file: Path | None, elsewhere: bool) -> None:
     """Copy an SQLite database to FILE while the server runs. For PostgreSQL use pg_dump, then --elsewhere."""
     if elsewhere == (file is not None):
-        raise Faulty(["backup: give either FILE or --elsewhere"])
+        raise InvalidInputError(["backup: give either FILE or --elsewhere"])
     if file is not None:
         _copy(file)
     log.record("backed-up", actor="command line", file=str(file or "elsewhere"))
@@ -31,12 +31,12 @@ def backup(file: Path | None, elsewhere: bool) -> None:
 
 def _copy(file: Path) -> None:
     if file.exists():
-        raise Faulty([f"backup: {file} is there already"])
+        raise InvalidInputError([f"backup: {file} is there already"])
     part = file.with_name(file.name + ".part")
     with reading() as session:
         connection = session.connection().connection.dbapi_connection
         if not isinstance(connection, sqlite3.Connection):
-            raise Faulty(["backup: this is no SQLite database; use pg_dump, then --elsewhere"])
+            raise InvalidInputError(["backup: this is no SQLite database; use pg_dump, then --elsewhere"])
         with closing(sqlite3.connect(part)) as copy:
             connection.backup(copy)
     part.replace(file)

@@ -12,10 +12,10 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from quiz_app.commands.saying import plainly
+from quiz_app.commands.console import plainly
 from quiz_app.database import another_version, db, reading, versions
+from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import mirror
-from quiz_app.faults import Faulty
 
 group = AppGroup("mirror", help="The copy of every answer in Firestore.")
 
@@ -40,7 +40,7 @@ def current(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         found, wanted = versions()
         if found != wanted:
-            raise Faulty([another_version(found, wanted)])
+            raise InvalidInputError([another_version(found, wanted)])
         return command(*args, **kwargs)
 
     return wrapped
@@ -92,7 +92,7 @@ def verify() -> None:
         if ids
     ]
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
 
 
 @group.command()
@@ -134,7 +134,7 @@ def _submissions(path: Path) -> list[dict[str, str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)
             if missing := [name for name in columns if name not in (table.fieldnames or [])]:
-                raise Faulty([f"{path}: has no column {name!r}" for name in missing])
+                raise InvalidInputError([f"{path}: has no column {name!r}" for name in missing])
             return [{columns[name]: row[name] for name in columns} for row in table]
     except (OSError, UnicodeDecodeError) as error:
-        raise Faulty([f"{path}: cannot be read: {error}"]) from error
+        raise InvalidInputError([f"{path}: cannot be read: {error}"]) from error

@@ -6,7 +6,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from quiz_app.commands.saying import plainly
+from quiz_app.commands.console import plainly
 from quiz_app.exchange import moving
 
 

@@ -10,10 +10,10 @@ from flask import current_app
 from flask.cli import AppGroup
 from tqdm import tqdm
 
-from quiz_app.commands.saying import plainly
+from quiz_app.commands.console import plainly
 from quiz_app.database import db
 from quiz_app.models import Pool
-from quiz_app.pools import pools
+from quiz_app.pools import importing
 
 group = AppGroup("pool", help="Import and list pools.")
 
@@ -31,7 +31,7 @@ def import_(folder: Path, slug: str) -> None:
             bar.update(done - bar.n)
 
         store = current_app.config["SETTINGS"].images
-        pool = pools.import_folder(folder, store, slug, actor="command line", progress=progress)
+        pool = importing.import_folder(folder, store, slug, actor="command line", progress=progress)
         db.session.commit()
     click.echo(f"{pool.slug}: {len(pool.cases)} cases of {pool.width} x {pool.height}")
 

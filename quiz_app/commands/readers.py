@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from flask import current_app
 from flask.cli import AppGroup
 
-from quiz_app.commands.saying import plainly
+from quiz_app.commands.console import plainly
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Reader
 from quiz_app.study import lifecycle, readers
 
@@ -41,7 +41,7 @@ def revoke(slug: str, reason: str, pseudonym: str) -> None:
     study = lifecycle.find(slug)
     reader = db.session.scalar(sa.select(Reader).filter_by(study_id=study.id, pseudonym=pseudonym))
     if reader is None:
-        raise Faulty([f"reader: {slug} has none called {pseudonym!r}"])
+        raise InvalidInputError([f"reader: {slug} has none called {pseudonym!r}"])
     readers.revoke(reader, reason, actor="command line")
     db.session.commit()
     click.echo(f"{pseudonym}: link withdrawn")

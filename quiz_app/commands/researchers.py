@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from quiz_app.commands.saying import plainly
+from quiz_app.commands.console import plainly
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.study import researchers
 
 group = AppGroup("researcher", help="Let researchers in.")
@@ -31,7 +31,7 @@ def password(name: str) -> None:
     """Give researcher NAME a new password and print it; the old one and every session end."""
     researcher = researchers.find(name)
     if researcher is None:
-        raise Faulty([f"researcher: there is none called {name!r}"])
+        raise InvalidInputError([f"researcher: there is none called {name!r}"])
     new = researchers.reset_password(researcher, actor="command line")
     db.session.commit()
     click.echo(f"{name}\t{new}")

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from quiz_app.commands.saying import plainly
+from quiz_app.commands.console import plainly
 from quiz_app.database import reading
-from quiz_app.exchange import export
+from quiz_app.exchange import responses_csv
 from quiz_app.study import lifecycle
 
 group = AppGroup("responses", help="Hand over the answers.")
@@ -24,7 +24,7 @@ def export_(slug: str, out: Path) -> None:
     lifecycle.find(slug)
     part = out.with_name(out.name + ".part")
     with reading() as session, part.open("w", encoding="utf-8", newline="") as file:
-        rows = sum(1 for line in export.responses(session, slug) if file.write(line)) - 1
-    out.with_name(f"{out.stem}.dictionary.csv").write_text("".join(export.dictionary()), "utf-8")
+        rows = sum(1 for line in responses_csv.lines(session, slug) if file.write(line)) - 1
+    out.with_name(f"{out.stem}.dictionary.csv").write_text("".join(responses_csv.dictionary()), "utf-8")
     part.replace(out)
     click.echo(f"{out}: {rows} rows")

@@ -7,7 +7,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from quiz_app import simulation
-from quiz_app.commands.saying import plainly
+from quiz_app.commands.console import plainly
 
 
 @click.command()

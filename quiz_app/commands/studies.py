@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from flask import current_app
 from flask.cli import AppGroup
 
-from quiz_app.commands.saying import plainly
+from quiz_app.commands.console import plainly
 from quiz_app.database import db, reading
+from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import archive
-from quiz_app.faults import Faulty
 from quiz_app.models import Pool, Study
 from quiz_app.study import lifecycle, plan
 from quiz_app.study.settings import PRESETS
@@ -37,7 +37,9 @@ def create(file: Path | None, title: str, pool_slug: str, slug: str, preset: str
     else:
         pool = db.session.scalar(sa.select(Pool).filter_by(slug=pool_slug))
         if pool is None:
-            raise Faulty([f"pool: there is none called {pool_slug!r}; import one with: flask pool import FOLDER"])
+            raise InvalidInputError(
+                [f"pool: there is none called {pool_slug!r}; import one with: flask pool import FOLDER"]
+            )
         study = lifecycle.create(title, pool, slug=slug, preset=preset, seed=seed)
     db.session.commit()
     click.echo(f"{study.slug}: a draft, seed {study.seed}")
@@ -47,7 +49,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Faulty([f"file: {file} cannot be read: {error}"]) from None
+        raise InvalidInputError([f"file: {file} cannot be read: {error}"]) from None
 
 
 @group.command("plan")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from quiz_app.faults import Refused
+from quiz_app.errors import RefusedError
 from quiz_app.study.settings import StudySettings
 
 LEVELS: dict[tuple[str, str | None], int] = {
@@ -25,10 +25,10 @@ def choices(rules: StudySettings) -> list[dict[str, str | None]]:
 
 
 def check(said: Mapping[str, Any], rules: StudySettings) -> dict[str, Any]:
-    """The columns of an answer from what a reader sent: `answer`, `certainty`, `level`. Raises Refused."""
+    """The columns of an answer from what a reader sent: `answer`, `certainty`, `level`. Raises RefusedError."""
     answer, certainty = said.get("answer"), said.get("certainty")
     if {"answer": answer, "certainty": certainty} not in choices(rules):
-        raise Refused(
+        raise RefusedError(
             "not-an-answer",
             f"answer {answer!r} with certainty {certainty!r} is not one of the answers of this study",
             status=422,

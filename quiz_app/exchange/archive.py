@@ -21,13 +21,12 @@ from typing import IO, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from quiz_app import log
+from quiz_app import log, storage
 from quiz_app.database import Base, Instant, db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Answer, Case, Event, Pool, Reader, Researcher, Sitting, Study, Trial, TrialCase
-from quiz_app.pools import storage
-from quiz_app.pools.pools import free_slug
-from quiz_app.pools.storage import Store
+from quiz_app.pools.importing import free_slug
+from quiz_app.storage import Store
 from quiz_app.study.settings import StudySettings
 
 FORMAT = 1
@@ -90,8 +89,8 @@ def _lines(session: Session, model: type[Base], study: Study) -> Iterator[bytes]
 def restore(path: Path, store: Store, *, owner: Researcher | None = None, actor: str = "") -> Study:
     """Put back the study in the archive at `path`; its images go into `store`. The caller commits or rolls back.
 
-    A pool that is here already is used as it is. Raises Faulty with every fault of the file, and for a study that is
-    here already; then nothing has been kept.
+    A pool that is here already is used as it is. Raises InvalidInputError with every fault of the file, and for a study
+    that is here already; then nothing has been kept.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -102,12 +101,14 @@ def restore(path: Path, store: Store, *, owner: Researcher | None = None, actor:
             here = {case.stored for case in study.pool.cases}
             _unpack(archive, store, [row["stored"] for row in rows[Case] if row["stored"] in here])
     except (zipfile.BadZipFile, OSError) as error:
-        raise Faulty([f"archive: cannot be read: {error}"]) from error
-    except (Faulty, sa.exc.OperationalError):
+        raise InvalidInputError([f"archive: cannot be read: {error}"]) from error
+    except (InvalidInputError, sa.exc.OperationalError):
         raise
     except (LookupError, TypeError, ValueError, AttributeError, sa.exc.SQLAlchemyError) as error:
         what = str(error).splitlines()[0] if str(error) else ""
-        raise Faulty([f"archive: its rows are not those of a study ({type(error).__name__}: {what})"]) from error
+        raise InvalidInputError(
+            [f"archive: its rows are not those of a study ({type(error).__name__}: {what})"]
+        ) from error
     log.record("study-restored", study=study, actor=actor or (owner.name if owner else ""))
     return study
 
@@ -119,15 +120,15 @@ def _assert_sound(archive: zipfile.ZipFile) -> None:
         told: dict[str, dict[str, Any]] = about["members"]
         sums = {name: (member["bytes"], member["sha256"]) for name, member in told.items()}
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise Faulty(
+        raise InvalidInputError(
             ["archive: has no readable archive.json; an archive made by `study archive` is expected"]
         ) from None
     here = db.session.scalar(VERSION)
     if about.get("format") != FORMAT or about.get("tables") != here:
-        raise Faulty([f"archive: its tables are of version {about.get('tables')}, these of {here}"])
+        raise InvalidInputError([f"archive: its tables are of version {about.get('tables')}, these of {here}"])
     found = {info.filename: info for info in archive.infolist() if info.filename != "archive.json"}
     if sum(info.file_size for info in found.values()) > LARGEST:
-        raise Faulty([f"archive: unpacks to more than {LARGEST // 2**30} GiB"])
+        raise InvalidInputError([f"archive: unpacks to more than {LARGEST // 2**30} GiB"])
     tables = {f"tables/{_table(model).name}.jsonl" for model in MODELS}
     faults = [f"{name}: missing" for name in (tables | told.keys()) - found.keys()]
     faults += [f"{name}: does not belong to an archive" for name in found.keys() - told.keys()]
@@ -136,7 +137,7 @@ def _assert_sound(archive: zipfile.ZipFile) -> None:
         if (found[name].file_size, _sum(archive, name)) != sums[name]:
             faults.append(f"{name}: is not what was archived")
     if faults:
-        raise Faulty(sorted(faults))
+        raise InvalidInputError(sorted(faults))
 
 
 def _sum(archive: zipfile.ZipFile, name: str) -> str:
@@ -165,7 +166,7 @@ def _assert_new(rows: dict[type[Base], list[dict[str, Any]]]) -> None:
         faults.append("study: its readers are here already")
     StudySettings.from_dict(rows[Study][0]["settings"])
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
 
 
 def _insert(rows: dict[type[Base], list[dict[str, Any]]], owner: Researcher | None) -> Study:

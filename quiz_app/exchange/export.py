@@ -1,76 +1,264 @@
-"""Handing over the answers: the `responses` view as CSV, row by row, and the dictionary of its columns."""
+"""Handing a study over: everything about it as one zip of CSV files with a dictionary, and as other software takes it.
+
+All of it is of one moment of the database, written row by row, and counted against the database.
+"""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import itertools
+import json
+import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import IO, Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-# Every column of the `responses` view, in order, and what it means.
-DICTIONARY: dict[str, str] = {
-    "study": "Short name of the study.",
-    "design": "What a trial is: rating, quartet, comparison or staircase.",
-    "reader": "Pseudonym of the reader.",
-    "reader_group": "Group of the reader, as invited or as the reader said.",
-    "sitting": "Number of the reader's sitting: 1, or higher after a reset.",
-    "trial": "Name of the trial; the same in every export.",
-    "position": "Place of the trial in the reader's order, from 1; practice is counted apart.",
-    "block": "Balanced block of the order, from 1; 0 = practice.",
-    "is_training": "1 = practice, never scored.",
-    "is_repeat": "1 = a case shown again, for the reader's agreement with themselves.",
-    "case": "Name of the case in its pool.",
-    "truth": "real or synthetic.",
-    "source": "Where the image comes from, as the pool says.",
-    "answer": "real, synthetic or unsure.",
-    "certainty": "full or partial; empty for unsure.",
-    "level": "Answer and certainty as one: 1 surely real, 2 probably real, 3 unsure, 4 probably, 5 surely synthetic.",
-    "place": "Place of the case on the screen, from 1, where a trial shows several.",
-    "chosen": "1 = chosen by the reader out of several, 0 = not.",
-    "realism": "How realistic the reader finds the case: 1 unrealistic to 4 fully realistic.",
-    "criterion": "The criterion that `value` answers, in comparisons.",
-    "value": "The answer to `criterion`.",
-    "onset_at": "When the image was painted, UTC, by the server; at the latest interval and grace after release.",
-    "answered_at": "When the answer reached the server, UTC.",
-    "response_ms": "From onset to answer by the server's clock, in ms, network included; at most 2147483647 (24 days).",
-    "client_ms": "From painting to answer as the browser measured it, in ms.",
-    "late": "1 = answered after the deadline by the server's clock.",
-    "zoom_max": "Largest magnification the reader used; 1 = the whole image.",
-    "windowed": "1 = the reader changed brightness or contrast.",
-    "study_version": "Version of the study's settings under which the trial was laid down.",
+from quiz_app import clock
+from quiz_app.exchange import responses_csv
+from quiz_app.models import Case, Event, Reader, Sitting, Study, Trial
+from quiz_app.study import plan
+
+READERS = {
+    "reader": "Pseudonym.",
+    "group": "Group, as invited or as the reader said.",
+    "years": "Years of experience.",
+    "profile": "Answers to further questions of the study, as JSON.",
+    "invited_at": "UTC, as all moments.",
+    "consented_at": "When the reader agreed to take part.",
+    "revoked_at": "When the link was withdrawn.",
+    "withdrawn_at": "When the reader left the study.",
+    "sittings": "Number of sittings; more than 1 after a reset.",
+    "finished_at": "When the last sitting was finished.",
+    "seed": "Seed of the last sitting's order.",
+    "device": "What the browser told of itself, as JSON.",
 }
+TRIALS = {
+    "reader": "Pseudonym.",
+    "sitting": "Number of the reader's sitting.",
+    "trial": "Name of the trial, as in responses.csv. Every trial is here that was put before the reader.",
+    "position": "Place of the trial in the reader's order, from 1; practice is counted apart.",
+    "is_training": "1 = practice, never scored.",
+    "releases": "How often the image was given out: 2 = again, since nothing could be painted the first time.",
+    "released_at": "When the image could first be seen, UTC; of the last time it was given out.",
+    "keyed_at": "When the key of its image was handed out ahead of its turn; empty = it was not.",
+    "onset_at": "When the image was painted.",
+    "deadline_at": "When the time was up; empty = no limit.",
+    "answered_at": "When the answer reached the server; empty = there is none.",
+    "zoom_ms": "How long the image was magnified, in ms.",
+    "lens_ms": "How long the magnifier was on, in ms.",
+    "inverted": "How often the image was inverted.",
+    "full_screen": "1 = answered in full screen.",
+}
+SETTINGS = {
+    "setting": "Name of the setting; study.toml holds the same in a form that makes the study again.",
+    "value": "As JSON.",
+    "meaning": "What it does, and what it may be.",
+}
+CASES = {
+    "case": "Name in the pool.",
+    "truth": "real or synthetic.",
+    "source": "Where the image comes from.",
+    "group": "practice, or what binds the cases of one trial.",
+    "sha256": "Of the image file as it was imported.",
+    "width": "In pixels.",
+    "height": "In pixels.",
+    "excluded": "Why the case is left out; empty = it is in.",
+}
+EVENTS = {
+    "at": "UTC.",
+    "kind": "What happened.",
+    "actor": "Pseudonym or log-in name of who did it.",
+    "sitting": "Number of the reader's sitting it belongs to.",
+    "details": "As JSON.",
+}
+# The authors' words for the levels 1 to 5.
+PANODIFF = (None, "Definitely Real", "Probably Real", "Unsure", "Probably Fake", "Definitely Fake")
 
 
-# What tells the truth of a case: empty in a blinded export.
-TELLING = ("truth", "source")
+@dataclass(frozen=True)
+class Part:
+    """A file of the zip: its rows, and how many the database says there are."""
+
+    name: str
+    columns: dict[str, str]
+    rows: Iterable[Iterable[Any]]
+    expected: int
 
 
-def responses(session: Session, slug: str, *, blinded: bool = False) -> Iterator[str]:
-    """The answers of a study as CSV, a line at a time: ordered by reader, sitting and position, practice first."""
-    yield line(DICTIONARY)
-    yield from map(line, rows(session, slug, blinded=blinded))
+class MiscountedError(RuntimeError):
+    """A file does not hold as many rows as the database says; it must not be handed over."""
 
 
-def rows(session: Session, slug: str, *, blinded: bool = False) -> Iterator[Iterable[object]]:
-    """The same as plain rows; `blinded` leaves out what tells the truth."""
-    columns = ", ".join("NULL" if blinded and name in TELLING else f'"{name}"' for name in DICTIONARY)
-    query = sa.text(
-        f"SELECT {columns} FROM responses WHERE study = :study "
-        "ORDER BY reader, sitting, is_training DESC, position, place, criterion"
+def write(session: Session, study: Study, file: IO[bytes]) -> dict[str, int]:
+    """Write the zip of `study` into `file`; returns the number of rows by file name.
+
+    As long as the study is blinded, what tells the truth is left out. Raises MiscountedError.
+    """
+    counted, sums = {}, {}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part in _parts(session, study):
+            counted[part.name], sums[part.name] = _table(archive, part)
+            if counted[part.name] != part.expected:
+                raise MiscountedError(f"{part.name}: {counted[part.name]} rows, the database has {part.expected}")
+        texts = {"study.toml": plan.dump(study), "dictionary.csv": _dictionary(session, study)}
+        if not study.blinded and study.design == "rating":
+            texts |= _for_others(session, study)
+        for name, text in texts.items():
+            archive.writestr(name, text)
+            sums[name] = hashlib.sha256(text.encode()).hexdigest()
+        about = {"format": 1, "study": study.slug, "version": study.version, "made": clock.now().isoformat()}
+        about |= {"blinded": study.blinded, "rows": counted, "sha256": sums}
+        archive.writestr("manifest.json", json.dumps(about, indent=1) + "\n")
+    return counted
+
+
+def _parts(session: Session, study: Study) -> list[Part]:
+    slug = study.slug
+    responses = sa.text("SELECT count(*) FROM responses WHERE study = :slug")
+    invited = (Reader.study_id == study.id, sa.not_(Reader.is_preview))
+    return [
+        Part(
+            "responses.csv",
+            responses_csv.DICTIONARY,
+            responses_csv.rows(session, slug, blinded=study.blinded),
+            session.scalar(responses, {"slug": slug}) or 0,
+        ),
+        Part("trials.csv", TRIALS, _trials(session, study), _count_trials(session, study)),
+        Part("readers.csv", READERS, _readers(session, study), _count(session, Reader, *invited)),
+        Part("cases.csv", CASES, _cases(session, study), _count(session, Case, Case.pool_id == study.pool_id)),
+        Part("settings.csv", SETTINGS, _settings(study), len(study.rules.as_dict())),
+        Part("events.csv", EVENTS, events(session, study), _count(session, Event, Event.study_id == study.id)),
+    ]
+
+
+def _count(session: Session, model: type, *where: Any) -> int:
+    return session.scalar(sa.select(sa.func.count()).select_from(model).where(*where)) or 0
+
+
+def _table(archive: zipfile.ZipFile, part: Part) -> tuple[int, str]:
+    count, digest = 0, hashlib.sha256()
+    with archive.open(part.name, "w", force_zip64=True) as raw:
+        for row in itertools.chain([part.columns], part.rows):
+            line = responses_csv.line(row).encode()
+            raw.write(line)
+            digest.update(line)
+            count += 1
+    return count - 1, digest.hexdigest()
+
+
+def _readers(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
+    query = sa.select(Reader).where(Reader.study_id == study.id, sa.not_(Reader.is_preview)).order_by(Reader.id)
+    for reader in session.scalars(query):
+        last = reader.sitting
+        yield (
+            *(reader.pseudonym, reader.group, reader.years, _json(reader.profile), _moment(reader.created_at)),
+            *map(_moment, (reader.consented_at, reader.revoked_at, reader.withdrawn_at)),
+            *(len(reader.sittings), _moment(last and last.finished_at), last and last.seed),
+            _json(last.device) if last else None,
+        )
+
+
+def _shown(study: Study, *columns: Any) -> sa.Select[*tuple[Any, ...]]:
+    """Of the trials that were put before a reader of the study."""
+    query = sa.select(*columns).select_from(Trial).join(Sitting).join(Reader)
+    return query.where(Reader.study_id == study.id, sa.not_(Reader.is_preview)).where(
+        sa.or_(Trial.released_at.isnot(None), Trial.keyed_at.isnot(None))
     )
-    yield from session.execute(query, {"study": slug}, execution_options={"yield_per": 1000})
 
 
-def dictionary() -> Iterator[str]:
-    """The meaning of every column, as CSV."""
-    yield line(("column", "meaning"))
-    yield from map(line, DICTIONARY.items())
+def _count_trials(session: Session, study: Study) -> int:
+    return session.scalar(_shown(study, sa.func.count())) or 0
 
 
-def line(values: Iterable[object]) -> str:
-    """One line of CSV."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue()
+def _trials(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
+    moments = (Trial.released_at, Trial.keyed_at, Trial.onset_at, Trial.deadline_at, Trial.answered_at)
+    names = (Reader.pseudonym, Sitting.number, Trial.token, Trial.position, Trial.is_training, Trial.releases)
+    query = _shown(study, *names, Trial.viewer, *moments).order_by(
+        Reader.pseudonym, Sitting.number, Trial.is_training.desc(), Trial.position
+    )
+    for *named, is_training, releases, viewer, at, keyed, onset, deadline, answered in session.execute(
+        query, execution_options={"yield_per": 1000}
+    ):
+        used = viewer or {}
+        yield (
+            *(*named, int(is_training), releases),
+            *map(_moment, (at, keyed, onset, deadline, answered)),
+            *(used.get(name) for name in ("zoom_ms", "lens_ms", "inverted")),
+            int(used["full_screen"]) if "full_screen" in used else None,
+        )
+
+
+def _cases(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
+    for case in session.scalars(sa.select(Case).where(Case.pool_id == study.pool_id).order_by(Case.id)):
+        telling = (None, None) if study.blinded else (case.truth, case.source)
+        yield (case.name, *telling, case.group, case.sha256, case.width, case.height, case.excluded)
+
+
+def _settings(study: Study) -> Iterator[tuple[Any, ...]]:
+    values = study.rules.as_dict()
+    for entry in fields(study.rules):
+        yield entry.name, json.dumps(values[entry.name], ensure_ascii=False), plan.meaning(entry)
+
+
+def events(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
+    """The log of a study as rows with the columns of EVENTS."""
+    query = (
+        sa.select(Event.at, Event.kind, Event.actor, Sitting.number, Event.details)
+        .outerjoin(Sitting, Sitting.id == Event.sitting_id)
+        .where(Event.study_id == study.id)
+        .order_by(Event.id)
+    )
+    for at, kind, actor, number, details in session.execute(query, execution_options={"yield_per": 1000}):
+        yield (_moment(at), kind, actor, number, _json(details))
+
+
+def _moment(at: Any) -> str | None:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
+
+
+def _json(value: Any) -> str | None:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else None
+
+
+def _dictionary(session: Session, study: Study) -> str:
+    lines = [responses_csv.line(("file", "column", "meaning"))]
+    for part in _parts(session, study):
+        lines += [responses_csv.line((part.name, *entry)) for entry in part.columns.items()]
+    return "".join(lines)
+
+
+def _for_others(session: Session, study: Study) -> dict[str, str]:
+    """The scored answers as iMRMC, MRMCaov and the PanoDiff authors' scripts take them."""
+    from analysis.report.files import exchange
+    from analysis.responses import ResponsesError, load_csv
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "responses.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(responses_csv.lines(session, study.slug))
+        try:
+            loaded = load_csv(path)
+        except ResponsesError:  # no answers yet
+            return {}
+        return {**exchange(loaded), **_panodiff(loaded.scored)}
+
+
+def _panodiff(scored: Any) -> dict[str, str]:
+    """`submissions.csv` and `image_labels.csv` in the form of the published study's repository."""
+    labels, answers = io.StringIO(), io.StringIO()
+    table, files = csv.writer(answers, lineterminator="\n"), csv.writer(labels, lineterminator="\n")
+    table.writerow(("User Name", "Folder", "File", "Zoom Value", "RealFakeValueSlider"))
+    files.writerow(("Filename", "Label"))
+    for row in scored[scored["level"].notna()].itertuples():
+        zoom = None if row.zoom_max != row.zoom_max else row.zoom_max
+        table.writerow((row.reader, row.study, row.case, zoom, PANODIFF[int(row.level)]))
+    truths = scored[["case", "truth"]].drop_duplicates().sort_values("case")
+    files.writerows((case, "Fake" if truth else "Real") for case, truth in truths.itertuples(index=False))
+    return {"panodiff/submissions.csv": answers.getvalue(), "panodiff/image_labels.csv": labels.getvalue()}

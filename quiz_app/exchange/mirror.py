@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 
 from quiz_app import clock
 from quiz_app.database import Instant, db, reading
-from quiz_app.exchange.export import DICTIONARY
+from quiz_app.exchange.responses_csv import DICTIONARY
 from quiz_app.models import Answer, Mirror, Outgoing, Removal
 from quiz_app.settings import Settings
 

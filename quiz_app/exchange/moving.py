@@ -17,7 +17,7 @@ from flask import Flask
 
 from quiz_app import create_app
 from quiz_app.database import Base, db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 
 CHUNK = 500
 
@@ -25,12 +25,12 @@ CHUNK = 500
 def move(app: Flask, url: str) -> dict[str, tuple[int, str]]:
     """Copy every row of the SQLite database of `app` to the empty PostgreSQL database at `url`, and seal the source.
 
-    Returns, by table, the number of rows and their SHA-256. Raises Faulty, with the target as it was but for its
-    tables and the source unsealed, when the target cannot be used or does not hold what was copied.
+    Returns, by table, the number of rows and their SHA-256. Raises InvalidInputError, with the target as it was but for
+    its tables and the source unsealed, when the target cannot be used or does not hold what was copied.
     """
     with app.app_context():
         if db.engine.dialect.name != "sqlite":
-            raise Faulty([f"database: {db.engine.url.render_as_string()} is no SQLite database"])
+            raise InvalidInputError([f"database: {db.engine.url.render_as_string()} is no SQLite database"])
     target = _target(app, url)
     with app.app_context(), db.engine.connect() as source, source.begin():  # SQLite: as the one writer from here on
         with target.app_context():
@@ -46,12 +46,14 @@ def move(app: Flask, url: str) -> dict[str, tuple[int, str]]:
 def _target(app: Flask, url: str) -> Flask:
     try:
         if sa.make_url(url).get_backend_name() != "postgresql":
-            raise Faulty([f"--to: {url} is not of the form postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"])
+            raise InvalidInputError(
+                [f"--to: {url} is not of the form postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"]
+            )
         target = create_app(replace(app.config["SETTINGS"], database_url=url))
         with target.app_context(), db.engine.connect():
             return target
     except (sa.exc.ArgumentError, sa.exc.OperationalError, ImportError) as error:
-        raise Faulty([f"--to: {url} cannot be opened: {str(error).splitlines()[0]}"]) from error
+        raise InvalidInputError([f"--to: {url} cannot be opened: {str(error).splitlines()[0]}"]) from error
 
 
 def _assert_same_version(source: sa.Connection) -> None:
@@ -61,7 +63,9 @@ def _assert_same_version(source: sa.Connection) -> None:
     with db.engine.connect() as connection:
         wanted, found = connection.scalar(version), source.scalar(version)
     if found != wanted:
-        raise Faulty([f"database: is of version {found}, {wanted} is needed; run: flask --app quiz_app db upgrade"])
+        raise InvalidInputError(
+            [f"database: is of version {found}, {wanted} is needed; run: flask --app quiz_app db upgrade"]
+        )
 
 
 def _copy(source: sa.Connection) -> dict[str, tuple[int, str]]:
@@ -69,7 +73,7 @@ def _copy(source: sa.Connection) -> dict[str, tuple[int, str]]:
     with db.engine.begin() as target:
         tables = Base.metadata.sorted_tables
         if full := [table.name for table in tables if target.scalar(sa.select(sa.func.count()).select_from(table))]:
-            raise Faulty([f"--to: {name} has rows already, an empty database is expected" for name in full])
+            raise InvalidInputError([f"--to: {name} has rows already, an empty database is expected" for name in full])
         for table in tables:
             for rows in source.execute(sa.select(table)).mappings().partitions(CHUNK):
                 target.execute(table.insert(), [dict(row) for row in rows])
@@ -78,7 +82,9 @@ def _copy(source: sa.Connection) -> dict[str, tuple[int, str]]:
         for table in tables:
             told[table.name] = checksum(source, table)
             if (arrived := checksum(target, table)) != told[table.name]:
-                raise Faulty([f"{table.name}: {told[table.name]} were sent, {arrived} arrived; nothing was kept"])
+                raise InvalidInputError(
+                    [f"{table.name}: {told[table.name]} were sent, {arrived} arrived; nothing was kept"]
+                )
     return told
 
 

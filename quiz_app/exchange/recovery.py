@@ -19,15 +19,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from analysis.responses import BadResponses, load_panodiff
+from analysis.responses import ResponsesError, load_panodiff
 from quiz_app import clock, log
 from quiz_app.database import db
 from quiz_app.designs.rating import LEVELS
+from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import mirror
-from quiz_app.exchange.export import DICTIONARY
-from quiz_app.faults import Faulty
+from quiz_app.exchange.responses_csv import DICTIONARY
 from quiz_app.models import Answer, Case, Pool, Reader, Removal, Sitting, Study, Trial, TrialCase
-from quiz_app.pools.pools import free_slug, slugified
+from quiz_app.pools.importing import free_slug, slugified
 from quiz_app.study import readers
 from quiz_app.study.settings import StudySettings
 
@@ -62,21 +62,23 @@ def compare(session: Session, outside: Iterable[Row]) -> Comparison:
 def restore(rows: Iterable[Row]) -> list[Study]:
     """Rebuild studies from the mirror's answers, in a database without any. The caller commits.
 
-    Raises Faulty, with nothing kept, for a database with studies, answers of an unknown format, or a result that
-    does not give every answer back as it came.
+    Raises InvalidInputError, with nothing kept, for a database with studies, answers of an unknown format, or a result
+    that does not give every answer back as it came.
     """
     rows = list(rows)
     if db.session.scalar(sa.select(sa.func.count()).select_from(Study)):
-        raise Faulty(["database: has studies already; restore into an empty instance"])
+        raise InvalidInputError(["database: has studies already; restore into an empty instance"])
     if not rows:
-        raise Faulty(["mirror: has no answers"])
+        raise InvalidInputError(["mirror: has no answers"])
     if strange := {row.get("format") for row in rows} - {mirror.FORMAT}:
-        raise Faulty([f"mirror: answers of format {sorted(map(str, strange))}; this version knows {mirror.FORMAT}"])
+        raise InvalidInputError(
+            [f"mirror: answers of format {sorted(map(str, strange))}; this version knows {mirror.FORMAT}"]
+        )
     studies = _rebuild(rows)
     db.session.flush()
     found = compare(db.session(), rows)
     if found.unsent or found.unknown or found.different:
-        raise Faulty(
+        raise InvalidInputError(
             [f"mirror: {len(rows)} answers came, {found.same} can be given back as they came; nothing is kept"]
         )
     return studies
@@ -87,10 +89,10 @@ def import_submissions(slug: str, submissions: Iterable[Row], labels: Path) -> S
     `realFakeValueSlider`, and its table of truths. Readers become P01, P02, ...; of what they typed as their name only
     the letters of a code such as EC1 are kept, as their group.
 
-    The caller commits. Raises Faulty with every fault, each with its row.
+    The caller commits. Raises InvalidInputError with every fault, each with its row.
     """
     if slug != slugified(slug) or db.session.scalar(sa.select(Study).filter_by(slug=slug)):
-        raise Faulty([f"slug: {slug!r} is taken, or not made of small letters, digits and dashes"])
+        raise InvalidInputError([f"slug: {slug!r} is taken, or not made of small letters, digits and dashes"])
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "submissions.csv"
         with table.open("w", encoding="utf-8", newline="") as file:
@@ -100,8 +102,8 @@ def import_submissions(slug: str, submissions: Iterable[Row], labels: Path) -> S
             writer.writerows([row.get(name, "") for name in names] for row in submissions)
         try:
             loaded = load_panodiff(table, labels).table
-        except BadResponses as bad:
-            raise Faulty(bad.faults) from bad
+        except ResponsesError as bad:
+            raise InvalidInputError(bad.faults) from bad
     said = {level: pair for pair, level in LEVELS.items()}
     pseudonyms = {name: f"P{number:02}" for number, name in enumerate(loaded["reader"].unique(), start=1)}
     rows, seen = [], dict.fromkeys(pseudonyms, 0)

@@ -2,10 +2,9 @@
 
 from quiz_app.models.event import Event
 from quiz_app.models.outbox import Mirror, Outgoing, Removal
-from quiz_app.models.people import Member, Reader, Researcher
 from quiz_app.models.pool import Case, Pool
-from quiz_app.models.sitting import Answer, Sitting, Trial, TrialCase
-from quiz_app.models.study import Study
+from quiz_app.models.researcher import Member, Researcher
+from quiz_app.models.study import Answer, Reader, Sitting, Study, Trial, TrialCase
 
 __all__ = [
     "Answer",

@@ -1,19 +1,22 @@
-"""Study: a pool, a design and its settings."""
+"""Study, its readers, and each reader's way through it: Reader, Sitting, Trial, TrialCase, Answer.
+
+A study is a pool, a design and its settings. A trial is one question with its times; it shows one case (rating) or
+several (quartet, comparison). An answer is what the reader said of one of its cases, under one criterion where the
+design has several.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from quiz_app.database import Base, Instant
-from quiz_app.models.pool import Pool
-
-if TYPE_CHECKING:
-    from quiz_app.models.people import Reader, Researcher
-    from quiz_app.study.settings import StudySettings
+from quiz_app.models.pool import Case, Pool
+from quiz_app.models.researcher import Researcher
+from quiz_app.study.settings import StudySettings
 
 
 class Study(Base):
@@ -55,6 +58,145 @@ class Study(Base):
     @property
     def rules(self) -> StudySettings:
         """The settings as a typed, checked structure."""
-        from quiz_app.study.settings import StudySettings
-
         return StudySettings.from_dict(self.settings)
+
+
+class Reader(Base):
+    """Someone who takes one study, known by a pseudonym and let in by a link whose token is stored hashed."""
+
+    __tablename__ = "reader"
+    __table_args__ = (sa.UniqueConstraint("study_id", "pseudonym"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(sa.ForeignKey("study.id", ondelete="CASCADE"))
+    pseudonym: Mapped[str] = mapped_column(sa.String(80))
+    group: Mapped[str | None] = mapped_column(sa.String(80))
+    years: Mapped[int | None]  # of experience
+    profile: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)  # further questions of the study
+    email: Mapped[str | None] = mapped_column(sa.String(254))
+    token_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    consented_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    closes_at: Mapped[datetime | None] = mapped_column(Instant)  # instead of the study's closing date
+    is_preview: Mapped[bool] = mapped_column(default=False, server_default=sa.false())  # a researcher trying it out
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)  # the reader left the study
+
+    study: Mapped[Study] = relationship(back_populates="readers")
+    sittings: Mapped[list[Sitting]] = relationship(
+        back_populates="reader", order_by="Sitting.number", cascade="all, delete-orphan"
+    )
+
+    @property
+    def study_state(self) -> str:
+        """The state of the study as this reader meets it: a preview is always open."""
+        return "open" if self.is_preview else self.study.state
+
+    @property
+    def sitting(self) -> Sitting | None:
+        """The sitting that counts: the latest."""
+        return self.sittings[-1] if self.sittings else None
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether that sitting has every answer."""
+        return self.sitting is not None and self.sitting.finished_at is not None
+
+
+class Sitting(Base):
+    """One reader's way through a study, resumable: its order is in its trials, its place is the first unanswered."""
+
+    __tablename__ = "sitting"
+    __table_args__ = (sa.UniqueConstraint("reader_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reader_id: Mapped[int] = mapped_column(sa.ForeignKey("reader.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(default=1)
+    seed: Mapped[int] = mapped_column(sa.BigInteger)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    instructed_at: Mapped[datetime | None] = mapped_column(Instant)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    lease: Mapped[str | None] = mapped_column(sa.String(64))  # the page that may act: the newest one
+    rested_after: Mapped[int] = mapped_column(default=-1)  # scored answers when the last break ended; -1 = not begun
+    paused_at: Mapped[datetime | None] = mapped_column(Instant)  # the reader asked for a pause
+    device: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+
+    reader: Mapped[Reader] = relationship(back_populates="sittings")
+    trials: Mapped[list[Trial]] = relationship(
+        back_populates="sitting",
+        order_by="Trial.is_training.desc(), Trial.position",
+        cascade="all, delete-orphan",
+    )
+
+
+class Trial(Base):
+    """One question put to one reader. `token` is its name outside, and says nothing."""
+
+    __tablename__ = "trial"
+    __table_args__ = (sa.UniqueConstraint("sitting_id", "is_training", "position"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sitting_id: Mapped[int] = mapped_column(sa.ForeignKey("sitting.id", ondelete="CASCADE"))
+    token: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    position: Mapped[int]  # from 1, training trials counted apart
+    block: Mapped[int]  # from 1; 0 = training
+    is_training: Mapped[bool] = mapped_column(default=False)
+    is_repeat: Mapped[bool] = mapped_column(default=False)
+    study_version: Mapped[int]
+
+    released_at: Mapped[datetime | None] = mapped_column(Instant)  # the image could first be seen
+    releases: Mapped[int] = mapped_column(default=0)
+    onset_at: Mapped[datetime | None] = mapped_column(Instant)  # the image was painted
+    deadline_at: Mapped[datetime | None] = mapped_column(Instant)  # NULL = no limit
+    answered_at: Mapped[datetime | None] = mapped_column(Instant)
+    response_ms: Mapped[int | None]  # by the server, from onset
+    client_ms: Mapped[int | None]  # by the browser, from paint
+    late: Mapped[bool | None]
+    zoom_max: Mapped[float | None]  # largest magnification used, 1 = the whole image
+    windowed: Mapped[bool | None]  # whether brightness or contrast were changed
+    viewer: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))  # all that was counted of its use
+    keyed_at: Mapped[datetime | None] = mapped_column(Instant)  # its image could be opened, ahead of its turn
+
+    sitting: Mapped[Sitting] = relationship(back_populates="trials")
+    cases: Mapped[list[TrialCase]] = relationship(
+        back_populates="trial", order_by="TrialCase.place", cascade="all, delete-orphan"
+    )
+
+
+class TrialCase(Base):
+    """A case at its place on the screen. `token` is the opaque address of its image for this one reader."""
+
+    __tablename__ = "trial_case"
+    __table_args__ = (sa.UniqueConstraint("trial_id", "place"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    trial_id: Mapped[int] = mapped_column(sa.ForeignKey("trial.id", ondelete="CASCADE"))
+    case_id: Mapped[int] = mapped_column(sa.ForeignKey("case.id"), index=True)
+    place: Mapped[int] = mapped_column(default=1)
+    token: Mapped[str] = mapped_column(sa.String(32), unique=True)
+
+    trial: Mapped[Trial] = relationship(back_populates="cases")
+    case: Mapped[Case] = relationship()
+    answers: Mapped[list[Answer]] = relationship(back_populates="trial_case", cascade="all, delete-orphan")
+
+
+class Answer(Base):
+    """What the reader said of a case. `id` is made by the browser, so that a retry is known as one."""
+
+    __tablename__ = "answer"
+    __table_args__ = (
+        sa.UniqueConstraint("trial_case_id", "criterion"),
+        sa.CheckConstraint("level BETWEEN 1 AND 5", name="level"),
+    )
+
+    id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
+    trial_case_id: Mapped[int] = mapped_column(sa.ForeignKey("trial_case.id", ondelete="CASCADE"))
+    criterion: Mapped[str] = mapped_column(sa.String(80), default="")
+    answer: Mapped[str | None] = mapped_column(sa.String(9))
+    certainty: Mapped[str | None] = mapped_column(sa.String(7))
+    level: Mapped[int | None]
+    chosen: Mapped[bool | None]
+    realism: Mapped[int | None]
+    value: Mapped[str | None] = mapped_column(sa.String(80))
+
+    trial_case: Mapped[TrialCase] = relationship(back_populates="answers")

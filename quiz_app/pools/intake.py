@@ -21,8 +21,8 @@ import numpy as np
 
 from generation.errors import InputError
 from quiz_app import background
-from quiz_app.faults import Faulty
-from quiz_app.pools import pools, specimens
+from quiz_app.errors import InvalidInputError
+from quiz_app.pools import importing, thumbnails
 from quiz_app.settings import Settings
 
 MOST_FILES = 50_000
@@ -48,7 +48,7 @@ class Wishes:
 
     @classmethod
     def from_form(cls, form: dict[str, str]) -> Wishes:
-        """What a form says. Raises Faulty with every fault by field."""
+        """What a form says. Raises InvalidInputError with every fault by field."""
         faults = [] if 0 < len(form.get("name", "").strip()) <= 200 else ["name: 1 to 200 characters are expected"]
         bounds = {"each": (0, 10_000), "practice": (0, 50), "width": (64, 8192), "height": (64, 8192)}
         numbers = {}
@@ -59,7 +59,7 @@ class Wishes:
             else:
                 faults.append(f"{field}: {text!r} is not a whole number from {low} to {high}")
         if faults:
-            raise Faulty(faults)
+            raise InvalidInputError(faults)
         seed = secrets.randbelow(2**31)
         return cls(form["name"].strip(), **numbers, harmonise=form.get("harmonise") == "yes", seed=seed)
 
@@ -89,7 +89,10 @@ def of_pool(instance: Path, slug: str) -> str:
 
 
 def unpack(path: Path, into: Path) -> None:
-    """Unpack a zip. Raises Faulty for one that climbs out, links, swells, or is none; then nothing is unpacked."""
+    """Unpack a zip.
+
+    Raises InvalidInputError for one that climbs out, links, swells, or is none; then nothing is unpacked.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir() and not _is_litter(info.filename)]
@@ -99,11 +102,11 @@ def unpack(path: Path, into: Path) -> None:
             if sum(info.file_size for info in members) > MOST_BYTES:
                 faults.append(f"zip: unpacks to more than {MOST_BYTES // 2**30} GiB")
             if faults:
-                raise Faulty(faults)
+                raise InvalidInputError(faults)
             for info in members:
                 archive.extract(info, into)
     except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError) as error:
-        raise Faulty([f"zip: cannot be read: {error}"]) from error
+        raise InvalidInputError([f"zip: cannot be read: {error}"]) from error
 
 
 def _is_litter(name: str) -> bool:
@@ -125,7 +128,7 @@ def _member_faults(info: zipfile.ZipInfo) -> list[str]:
 def pool_folder(unpacked: Path, out: Path, wishes: Wishes, progress: background.Tell) -> tuple[Path, list[str]]:
     """The pool folder in what was unpacked, or one made of its folders `real` and `synthetic`; and what was noted.
 
-    Raises Faulty, or InputError, with every fault.
+    Raises InvalidInputError, or InputError, with every fault.
     """
     if found := sorted(unpacked.rglob("pool.json"), key=lambda path: len(path.parts)):
         return found[0].parent, []
@@ -133,7 +136,10 @@ def pool_folder(unpacked: Path, out: Path, wishes: Wishes, progress: background.
 
 
 def _two_folders(unpacked: Path) -> tuple[Path, Path]:
-    """The folders `real` and `synthetic`. Raises Faulty where one is missing or it is not clear which is meant."""
+    """The folders `real` and `synthetic`.
+
+    Raises InvalidInputError where one is missing or it is not clear which is meant.
+    """
     faults, found = [], []
     for truth in ("real", "synthetic"):
         folders = [path for path in unpacked.rglob("*") if path.is_dir() and path.name.lower() == truth]
@@ -149,7 +155,7 @@ def _two_folders(unpacked: Path) -> tuple[Path, Path]:
     if not faults and (found[0] in found[1].parents or found[1] in found[0].parents):
         faults.append("zip: of the folders 'real' and 'synthetic' one lies within the other")
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     return found[0], found[1]
 
 
@@ -170,7 +176,7 @@ def _mixed(real: Path, synthetic: Path, out: Path, wishes: Wishes, progress: bac
         except InputError as error:
             faults.append(str(error).replace(f"{real.parent}/", ""))
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     shares = {"real": (wishes.practice + 1) // 2, "synthetic": wishes.practice // 2}
     each = wishes.each or min(len(found[truth]) - shares[truth] for truth in found)
     rng = np.random.Generator(np.random.PCG64(wishes.seed))
@@ -232,18 +238,18 @@ def _work(folder: Path) -> None:
 
     app = create_app(Settings.load())
     wishes = Wishes(**json.loads((folder / "wishes.json").read_text("utf-8")))
-    with app.app_context(), background.working(folder, Faulty, InputError) as progress:
+    with app.app_context(), background.working(folder, InvalidInputError, InputError) as progress:
         try:
             progress(0.0, "unpacking")
             unpack(folder / "upload.zip", folder / "unpacked")
             found, notes = pool_folder(folder / "unpacked", folder / "pool", wishes, progress)
 
-            def importing(done: int, total: int) -> None:
+            def filed(done: int, total: int) -> None:
                 progress(0.8 + 0.2 * done / total, "importing")
 
             made_here = found == folder / "pool"
-            shown = specimens.keep(found, folder / SPECIMENS) if made_here else []
-            pool = pools.import_folder(found, app.config["SETTINGS"].images, actor="upload", progress=importing)
+            shown = thumbnails.keep(found, folder / SPECIMENS) if made_here else []
+            pool = importing.import_folder(found, app.config["SETTINGS"].images, actor="upload", progress=filed)
             db.session.commit()
             told = {"pool": pool.slug, "notes": notes, "specimens": shown, "size": [pool.width, pool.height]}
             (folder / NOTES).write_text(json.dumps(told), "utf-8")

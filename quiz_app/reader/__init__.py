@@ -13,7 +13,7 @@ from flask_babel import gettext
 
 from quiz_app import log
 from quiz_app.database import db
-from quiz_app.faults import Faulty, Refused
+from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.models import Sitting
 from quiz_app.security import csrf
 from quiz_app.study import readers
@@ -42,8 +42,8 @@ def let_in() -> None:
     g.study = g.reader.study
 
 
-@blueprint.errorhandler(Refused)
-def refuse(refused: Refused) -> ResponseReturnValue:
+@blueprint.errorhandler(RefusedError)
+def refuse(refused: RefusedError) -> ResponseReturnValue:
     """Nothing was changed; say why, as the caller can read it, and keep it on record."""
     reader_id = g.reader.id if "reader" in g else None
     db.session.rollback()
@@ -76,8 +76,8 @@ def not_stored(error: sa.exc.SQLAlchemyError) -> ResponseReturnValue:
     return {"error": "not-stored", "message": message}, 503
 
 
-@blueprint.errorhandler(Faulty)
-def no_image(faulty: Faulty) -> ResponseReturnValue:
+@blueprint.errorhandler(InvalidInputError)
+def no_image(faulty: InvalidInputError) -> ResponseReturnValue:
     """The images' store is away; the page tries again."""
     current_app.logger.error("%s: %s", request.endpoint, faulty)
     return "", 503

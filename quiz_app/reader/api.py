@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 
 from quiz_app import clock, log
 from quiz_app.database import db
-from quiz_app.faults import Refused
+from quiz_app.errors import RefusedError
 from quiz_app.models import Sitting, Trial, TrialCase
 from quiz_app.pools import images
 from quiz_app.reader import blueprint, wire
@@ -27,7 +27,7 @@ def _body() -> dict[str, Any]:
     except RecursionError:  # brackets in brackets
         body = None
     if not isinstance(body, dict):
-        raise Refused("not-json", "A JSON object is expected.", 400)
+        raise RefusedError("not-json", "A JSON object is expected.", 400)
     return body
 
 
@@ -35,18 +35,18 @@ def _sitting() -> Sitting:
     """The sitting of this reader, locked."""
     _assert_stays()
     if g.reader.sitting is None or g.reader.sitting.instructed_at is None:
-        raise Refused("not-begun", "Please open your link and begin there.")
+        raise RefusedError("not-begun", "Please open your link and begin there.")
     return steps.lock(g.reader.sitting.id)
 
 
 def _assert_stays() -> None:
     if g.reader.withdrawn_at is not None:
-        raise Refused("withdrawn", "You have left this study.", 410)
+        raise RefusedError("withdrawn", "You have left this study.", 410)
 
 
 def _leased(sitting: Sitting, body: dict[str, Any]) -> Sitting:
     if not sitting.lease or body.get("lease") != sitting.lease:
-        raise Refused("elsewhere", "This study goes on in another window or on another device.")
+        raise RefusedError("elsewhere", "This study goes on in another window or on another device.")
     return sitting
 
 
@@ -59,7 +59,7 @@ def claim() -> ResponseReturnValue:
     """This page takes over: the newest one acts, older ones are told."""
     way = _body().get("way")
     if way not in (None, "sealed", "clear"):
-        raise Refused("bad-way", "way: sealed or clear is expected", 422)
+        raise RefusedError("bad-way", "way: sealed or clear is expected", 422)
     sitting = _sitting()
     sitting.lease = secrets.token_urlsafe(16)
     sitting.device = {**sitting.device, "way": way}
@@ -83,7 +83,7 @@ def continue_() -> ResponseReturnValue:
     """End a break or a pause."""
     sitting = _leased(_sitting(), _body())
     if steps.next_step(sitting).kind not in ("begin", "break", "pause"):
-        raise Refused("no-break", "There is no break to end.")
+        raise RefusedError("no-break", "There is no break to end.")
     steps.go_on(sitting)
     answer = {"step": _step(sitting)}
     db.session.commit()
@@ -97,7 +97,7 @@ def onset(trial_token: str) -> ResponseReturnValue:
     steps.assert_open(sitting)
     trial = answering.find_trial(sitting, trial_token)
     if steps.due(sitting) is not trial:
-        raise Refused("not-due", "This question is not due.")
+        raise RefusedError("not-due", "This question is not due.")
     steps.stamp_onset(trial)
     answer = {"remaining_ms": steps.remaining_ms(trial)}
     db.session.commit()
@@ -137,7 +137,7 @@ def _image(token: str) -> tuple[TrialCase, Trial | None]:
         TrialCase.token == token, Sitting.reader_id == g.reader.id
     ).one_or_none()  # fmt: skip
     if found is None:
-        raise Refused("unknown-image", "There is no such image.", 404)
+        raise RefusedError("unknown-image", "There is no such image.", 404)
     _assert_stays()
     steps.assert_open(found.trial.sitting)
     return found, steps.due(found.trial.sitting)
@@ -148,7 +148,7 @@ def image(image_token: str) -> ResponseReturnValue:
     """The image of the due trial, in the clear, while its time lasts."""
     shown, due = _image(image_token)
     if shown.trial is not due or not steps.visible(due, clock.now()):
-        raise Refused("not-visible", "This image cannot be seen now.", 410)
+        raise RefusedError("not-visible", "This image cannot be seen now.", 410)
     return current_app.response_class(wire.blinded(shown), mimetype="image/png")
 
 
@@ -158,6 +158,6 @@ def sealed(image_token: str) -> ResponseReturnValue:
     shown, due = _image(image_token)
     waiting = steps.waiting(shown.trial.sitting, 1 + steps.reach(g.study.rules)) if due else []
     if shown.trial not in waiting:
-        raise Refused("not-visible", "This image cannot be had now.", 410)
+        raise RefusedError("not-visible", "This image cannot be had now.", 410)
     key = images.seal_key(current_app.config["SECRET_KEY"], shown.token)
     return current_app.response_class(images.sealed(wire.blinded(shown), key), mimetype="application/octet-stream")

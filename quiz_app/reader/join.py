@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from quiz_app.database import db
-from quiz_app.faults import Refused
+from quiz_app.errors import RefusedError
 from quiz_app.security import csrf, limiter
 from quiz_app.study import readers
 
@@ -31,8 +31,8 @@ def register(token: str) -> ResponseReturnValue:
     return redirect(url_for("reader.start", token=personal), code=303)
 
 
-@blueprint.errorhandler(Refused)
-def refuse(refused: Refused) -> ResponseReturnValue:
+@blueprint.errorhandler(RefusedError)
+def refuse(refused: RefusedError) -> ResponseReturnValue:
     """A page that says why."""
     db.session.rollback()
     return render_template("reader/message.html", message=gettext(str(refused))), refused.status

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from quiz_app.database import db
-from quiz_app.faults import Faulty, Refused
+from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.reader import blueprint, wire, words
 from quiz_app.sittings import entry, leaving, result
 from quiz_app.study import readers
@@ -21,9 +21,9 @@ def _where() -> str:
     if reader.has_finished:
         return "end"
     if reader.study_state == "draft":
-        raise Refused("not-open", "This study is not open yet. Please come back with the same link later.", 403)
+        raise RefusedError("not-open", "This study is not open yet. Please come back with the same link later.", 403)
     if reader.study_state == "closed":
-        raise Refused("study-closed", "This study is closed. Thank you for your interest.", 403)
+        raise RefusedError("study-closed", "This study is closed. Thank you for your interest.", 403)
     if sitting is None or sitting.instructed_at is None:
         readers.assert_in_time(reader)  # who is in the middle may finish
     if reader.consented_at is None:
@@ -42,7 +42,7 @@ def _page(name: str, **values: object) -> ResponseReturnValue:
     return render_template(f"reader/{name}.html", reader=g.reader, study=g.study, rules=g.study.rules, **values)
 
 
-def _by_field(faulty: Faulty) -> dict[str, str]:
+def _by_field(faulty: InvalidInputError) -> dict[str, str]:
     """What is wrong with each field, in the reader's language."""
     return {name: gettext(words) for name, words in (fault.split(": ", 1) for fault in faulty.faults)}
 
@@ -80,7 +80,7 @@ def about() -> ResponseReturnValue:
         return _page("about", questions=asked, own=own, faults={}, said={})
     try:
         entry.enrol(g.reader, request.form)
-    except Faulty as faulty:
+    except InvalidInputError as faulty:
         return _page("about", questions=asked, own=own, faults=_by_field(faulty), said=request.form)
     return _onward()
 
@@ -92,7 +92,7 @@ def instructions() -> ResponseReturnValue:
         return _page("instructions")
     try:
         entry.instruct(g.reader.sitting, request.form.get("device", ""))
-    except Faulty as faulty:
+    except InvalidInputError as faulty:
         return _page("instructions", fault=_by_field(faulty)["device"])
     return _onward()
 
@@ -118,7 +118,7 @@ def miss(image_token: str) -> ResponseReturnValue:
     missed = result.own(g.reader).misses if result.visible(g.reader) else []
     shown = next((shown for shown in missed if shown.token == image_token), None)
     if shown is None:
-        raise Refused("unknown-image", "There is no such image.", 404)
+        raise RefusedError("unknown-image", "There is no such image.", 404)
     return current_app.response_class(wire.blinded(shown), mimetype="image/png")
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from flask import current_app, url_for
 
-from quiz_app import clock
+from quiz_app import clock, storage
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.models import Trial, TrialCase
-from quiz_app.pools import images, storage
+from quiz_app.pools import images
 from quiz_app.sittings import steps
 from quiz_app.sittings.steps import Step
 
@@ -59,7 +59,7 @@ def _image(token: str, place: int, width: int, height: int) -> dict[str, Any]:
 
 
 def blinded(shown: TrialCase) -> bytes:
-    """The image of a case, in a request that only looks. Raises Faulty where the store does not give it."""
+    """The image of a case, in a request that only looks. Raises InvalidInputError where the store does not give it."""
     stored = shown.case.stored
     db.session.rollback()  # a slow bucket must hold up nobody's answer
     return storage.read(current_app.config["SETTINGS"].images, stored)

@@ -19,7 +19,7 @@ from flask_login import LoginManager, current_user
 from sqlalchemy.orm import Session
 
 from quiz_app.database import db, reading
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Researcher, Study
 from quiz_app.study import researchers
 
@@ -110,8 +110,8 @@ def let_in() -> ResponseReturnValue | None:
     return None
 
 
-@blueprint.errorhandler(Faulty)
-def tell_faults(faulty: Faulty) -> ResponseReturnValue:
+@blueprint.errorhandler(InvalidInputError)
+def tell_faults(faulty: InvalidInputError) -> ResponseReturnValue:
     """Nothing was saved; say everything that was wrong."""
     db.session.rollback()
     return _message("Nothing was changed", faulty.faults, 422)
@@ -154,7 +154,7 @@ def saved(endpoint: str, said: str = "", **values: Any) -> ResponseReturnValue:
     return redirect(url_for(f"researcher.{endpoint}", **values), code=303)
 
 
-def by_field(faulty: Faulty) -> dict[str, str]:
+def by_field(faulty: InvalidInputError) -> dict[str, str]:
     """The faults of a form, all of a field under its name."""
     found: dict[str, str] = {}
     for field, _, fault in (line.partition(": ") for line in faulty.faults):

@@ -10,7 +10,7 @@ from flask_login import login_user, logout_user
 
 from quiz_app import log
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.researcher import blueprint, by_field, me, saved
 from quiz_app.security import limiter
 from quiz_app.study import researchers
@@ -59,7 +59,7 @@ def password() -> ResponseReturnValue:
     researcher = me()
     try:
         researchers.change_password(researcher, *(request.form.get(name, "") for name in ("old", "new", "again")))
-    except Faulty as faulty:
+    except InvalidInputError as faulty:
         faults = by_field(faulty)
         return render_template("researcher/password.html", faults=faults, shortest=researchers.SHORTEST_PASSWORD), 422
     db.session.commit()

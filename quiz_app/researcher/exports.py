@@ -12,7 +12,7 @@ from flask_login import current_user
 
 from quiz_app import log
 from quiz_app.database import db, reading
-from quiz_app.exchange import archive, export, handover
+from quiz_app.exchange import archive, export, responses_csv
 from quiz_app.researcher import blueprint, looking, me, owner_only, saved, uploads
 
 
@@ -36,7 +36,7 @@ def responses() -> ResponseReturnValue:
 
     def lines() -> Iterator[str]:
         with reading() as session:
-            yield from export.responses(session, slug, blinded=blinded)
+            yield from responses_csv.lines(session, slug, blinded=blinded)
 
     return _csv(lines(), _named(f"-responses{'-blinded' if blinded else ''}.csv"))
 
@@ -44,14 +44,14 @@ def responses() -> ResponseReturnValue:
 @blueprint.get("/studies/<study>/responses.dictionary.csv")
 def dictionary() -> ResponseReturnValue:
     """What the columns mean."""
-    return _csv(export.dictionary(), f"{g.study.slug}-responses.dictionary.csv")
+    return _csv(responses_csv.dictionary(), f"{g.study.slug}-responses.dictionary.csv")
 
 
 @blueprint.get("/studies/<study>/everything.zip")
 def everything() -> ResponseReturnValue:
     """Responses, readers, cases, events and settings, and the files of other software, in one zip."""
     file = tempfile.TemporaryFile()  # noqa: SIM115  (send_file closes it)
-    handover.write(looking(), g.study, file)
+    export.write(looking(), g.study, file)
     file.seek(0)
     name = _named(f"{'-blinded' if g.study.blinded else ''}.zip")
     return send_file(file, mimetype="application/zip", as_attachment=True, download_name=name)

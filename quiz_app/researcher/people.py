@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from quiz_app.database import db, reading
-from quiz_app.exchange import export, handover
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
+from quiz_app.exchange import export, responses_csv
 from quiz_app.models import Event, Member, Researcher, Study
 from quiz_app.researcher import blueprint, by_field, looking, owner_only, saved
 from quiz_app.study import researchers
@@ -31,7 +31,7 @@ def list_people() -> ResponseReturnValue:
             _, password = researchers.add(name, admin=admin, actor=current_user.name)
             db.session.commit()
             flash(f"{name} may log in with the password {password}, which is shown only now.", "warn")
-        except Faulty as faulty:
+        except InvalidInputError as faulty:
             db.session.rollback()
             faults = by_field(faulty)
     everyone = looking().scalars(sa.select(Researcher).order_by(Researcher.name)).all()
@@ -71,7 +71,7 @@ def add_member() -> ResponseReturnValue:
     try:
         name, role = request.form.get("name", "").strip(), request.form.get("role", "")
         researchers.give_part(g.study, name, role, actor=current_user.name)
-    except Faulty as faulty:
+    except InvalidInputError as faulty:
         db.session.rollback()
         return _team(by_field(faulty))
     return saved("show_team", f"{name} is now a {role} of this study.")
@@ -103,8 +103,8 @@ def download_log() -> ResponseReturnValue:
     def lines() -> Iterator[str]:
         with reading() as session:
             study = session.scalars(sa.select(Study).filter_by(slug=slug)).one()
-            yield export.line(handover.EVENTS)
-            yield from map(export.line, handover.events(session, study))
+            yield responses_csv.line(export.EVENTS)
+            yield from map(responses_csv.line, export.events(session, study))
 
     headers = {"Content-Disposition": f'attachment; filename="{slug}-log.csv"'}
     return current_app.response_class(stream_with_context(lines()), mimetype="text/csv", headers=headers)

@@ -13,11 +13,11 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from PIL import Image
 
-from quiz_app import background
+from quiz_app import background, storage
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Pool, Study
-from quiz_app.pools import images, intake, pools, specimens, storage
+from quiz_app.pools import images, importing, intake, thumbnails
 from quiz_app.researcher import blueprint, by_field, looking, saved, uploads
 from quiz_app.settings import Settings
 
@@ -56,8 +56,8 @@ def bring_pool() -> ResponseReturnValue:
     try:
         wishes = intake.Wishes.from_form(request.form.to_dict())
         if not file:
-            raise Faulty(["file: none is given"])
-    except Faulty as faulty:
+            raise InvalidInputError(["file: none is given"])
+    except InvalidInputError as faulty:
         return _page(by_field(faulty) | ({} if file else {"file": "none is given"}))
     _settings().instance.joinpath("intake").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=_settings().instance / "intake") as folder:
@@ -101,7 +101,7 @@ def specimen(name: str, number: int, side: str) -> ResponseReturnValue:
     if _work(name).state == "done" and _is_read_blindly(json.loads((folder / intake.NOTES).read_text("utf-8"))["pool"]):
         abort(403)
     folder /= intake.SPECIMENS
-    return send_from_directory(folder, specimens.name(number, side))
+    return send_from_directory(folder, thumbnails.name(number, side))
 
 
 @blueprint.get("/pools/<slug>/")
@@ -127,5 +127,5 @@ def thumbnail(slug: str, case: int) -> ResponseReturnValue:
 def exclude_case(slug: str, case: int) -> ResponseReturnValue:
     """Leave a case out, or take it in again."""
     found = db.session.scalar(sa.select(Case).where(Case.id == case, Case.pool.has(slug=slug))) or abort(404)
-    pools.exclude(found, request.form.get("reason", ""), actor=current_user.name)
+    importing.exclude(found, request.form.get("reason", ""), actor=current_user.name)
     return saved("show_pool", f"{found.name} is {'left out' if found.excluded else 'taken in again'}.", slug=slug)

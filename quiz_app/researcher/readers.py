@@ -13,9 +13,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Reader
 from quiz_app.researcher import blueprint, by_field, looking, saved
+from quiz_app.sittings import start
 from quiz_app.study import deletion, monitor, readers
 
 
@@ -45,7 +46,7 @@ def invite_readers() -> ResponseReturnValue:
         lists = (request.form.get("pseudonyms", ""), _uploaded("file"))
         invited = [one for text in lists for one in readers.invitations(text, request.form.get("group", ""))]
         let_in = readers.invite_all(g.study, invited, actor=current_user.name)
-    except Faulty as faulty:
+    except InvalidInputError as faulty:
         db.session.rollback()
         return _page(by_field(faulty))
     db.session.commit()
@@ -53,11 +54,11 @@ def invite_readers() -> ResponseReturnValue:
 
 
 def _uploaded(name: str) -> str:
-    """The text of an uploaded list, as spreadsheets write it. Raises Faulty."""
+    """The text of an uploaded list, as spreadsheets write it. Raises InvalidInputError."""
     file = request.files.get(name)
     data = file.read() if file else b""
     if b"\0" in data:
-        raise Faulty([f"{name}: is not a text file; save the list as CSV"])
+        raise InvalidInputError([f"{name}: is not a text file; save the list as CSV"])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -124,7 +125,7 @@ def extend_reader(reader: int) -> ResponseReturnValue:
 @blueprint.post("/studies/<study>/readers/<int:reader>/reset")
 def reset_reader(reader: int) -> ResponseReturnValue:
     """Begin anew."""
-    readers.reset(_reader(reader), request.form.get("reason", ""), actor=current_user.name)
+    start.reset(_reader(reader), request.form.get("reason", ""), actor=current_user.name)
     return saved("show_reader", "The reader begins anew; the earlier answers stay on record.", reader=reader)
 
 

@@ -10,8 +10,8 @@ from flask_login import current_user
 from quiz_app import clock
 from quiz_app.caching import FRESH_S, cache
 from quiz_app.database import db
+from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import mirror
-from quiz_app.faults import Faulty
 from quiz_app.models import Pool
 from quiz_app.researcher import blueprint, by_field, forms, looking, me, owner_only, saved
 from quiz_app.study import lifecycle, monitor, plan, readers, researchers
@@ -37,7 +37,7 @@ def new_study() -> ResponseReturnValue:
     if request.method == "POST":
         try:
             return _create()
-        except Faulty as faulty:
+        except InvalidInputError as faulty:
             db.session.rollback()
             faults = by_field(faulty)
     pools = looking().scalars(sa.select(Pool).order_by(Pool.id.desc())).all()
@@ -64,7 +64,7 @@ def make_from_plan() -> ResponseReturnValue:
     try:
         text = file.read().decode("utf-8-sig") if file else ""
     except UnicodeDecodeError:
-        raise Faulty(["file: is not text in UTF-8"]) from None
+        raise InvalidInputError(["file: is not text in UTF-8"]) from None
     study = plan.make(text, pool=request.form.get("pool", ""), slug=request.form.get("slug", "").strip(), owner=me())
     return saved("show_study", "The draft is made after the plan.", study=study.slug)
 
@@ -85,7 +85,7 @@ def study_settings() -> ResponseReturnValue:
             said, title = forms.settings(request.form), request.form.get("title")
             changed = lifecycle.change(g.study, said, title=title, actor=current_user.name)
             return saved("study_settings", f"Saved: {', '.join(changed)}." if changed else "Nothing was different.")
-        except Faulty as faulty:
+        except InvalidInputError as faulty:
             db.session.rollback()
             faults = by_field(faulty)
     frozen = g.study.state == "closed" or lifecycle.answers(g.study) > 0

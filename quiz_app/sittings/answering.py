@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from quiz_app import clock, log
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
-from quiz_app.faults import Refused
+from quiz_app.errors import RefusedError
 from quiz_app.models import Answer, Event, Sitting, Trial
 from quiz_app.sittings import steps
 
@@ -32,20 +32,20 @@ VIEWER: dict[str, tuple[tuple[type, ...], float, float]] = {
 
 
 def find_trial(sitting: Sitting, token: str) -> Trial:
-    """The trial of this sitting with this token. Raises Refused: another reader's trial is as unknown as none."""
+    """The trial of this sitting with this token. Raises RefusedError: another reader's trial is as unknown as none."""
     trial = db.session.scalar(sa.select(Trial).filter_by(sitting_id=sitting.id, token=token))
     if trial is None:
-        raise Refused("unknown-trial", "This question is not one of yours.", 404)
+        raise RefusedError("unknown-trial", "This question is not one of yours.", 404)
     return trial
 
 
 def note_failure(trial: Trial, reason: Any) -> None:
     """Put on record that the image of `trial` could not be shown, as often as MOST_FAILURES. The caller commits.
 
-    Raises Refused for a `reason` that is none of FAILURES.
+    Raises RefusedError for a `reason` that is none of FAILURES.
     """
     if reason not in FAILURES:
-        raise Refused("bad-reason", f"reason: one of {', '.join(FAILURES)} is expected", 422)
+        raise RefusedError("bad-reason", f"reason: one of {', '.join(FAILURES)} is expected", 422)
     told = sa.select(sa.func.count()).where(
         Event.sitting_id == trial.sitting_id,
         Event.kind == "image-failed",
@@ -59,14 +59,14 @@ def take(sitting: Sitting, trial: Trial, said: Mapping[str, Any]) -> bool:
     """Store what the reader said in `trial`, of a sitting held by `lock`. The caller commits, then acknowledges.
 
     Returns False, and changes nothing, when the trial has its answer already: the first one stands.
-    Raises Refused for a trial that is not due, a closed study or an answer out of form.
+    Raises RefusedError for a trial that is not due, a closed study or an answer out of form.
     """
     if trial.answered_at is not None:
         return False
     study, now = sitting.reader.study, clock.now()
     steps.assert_open(sitting)
     if steps.due(sitting) is not trial or not (trial.released_at or trial.keyed_at):
-        raise Refused("not-due", "This question is not due yet.")
+        raise RefusedError("not-due", "This question is not due yet.")
     answer_id, client_ms, viewer = _identity(said), _client_ms(said), _viewer(said)
     values = DESIGNS[study.design].check(said, study.rules)
     trial.answered_at = now
@@ -99,23 +99,23 @@ def _identity(said: Mapping[str, Any]) -> str:
     try:
         answer_id = str(uuid.UUID(said["id"]))
     except (KeyError, ValueError, AttributeError, TypeError):
-        raise Refused("no-id", "id: a UUID made by the browser is expected", 422) from None
+        raise RefusedError("no-id", "id: a UUID made by the browser is expected", 422) from None
     if db.session.get(Answer, answer_id) is not None:
-        raise Refused("id-taken", "id: another answer has this one", 422)
+        raise RefusedError("id-taken", "id: another answer has this one", 422)
     return answer_id
 
 
 def _client_ms(said: Mapping[str, Any]) -> int | None:
     client_ms = said.get("client_ms")
     if client_ms is not None and (type(client_ms) is not int or not 0 <= client_ms <= LONGEST_MS):
-        raise Refused("bad-time", f"client_ms: a whole number from 0 to {LONGEST_MS} is expected", 422)
+        raise RefusedError("bad-time", f"client_ms: a whole number from 0 to {LONGEST_MS} is expected", 422)
     return client_ms
 
 
 def _viewer(said: Mapping[str, Any]) -> dict[str, Any]:
     viewer = said.get("viewer", {})
     if not isinstance(viewer, dict) or not all(_counted(name, value) for name, value in viewer.items()):
-        raise Refused("bad-viewer", f"viewer: an object of {', '.join(VIEWER)} is expected", 422)
+        raise RefusedError("bad-viewer", f"viewer: an object of {', '.join(VIEWER)} is expected", 422)
     return viewer
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from quiz_app import clock, log
-from quiz_app.faults import Faulty, Refused
+from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.models import Reader, Sitting, Study
-from quiz_app.sittings import sittings
+from quiz_app.sittings import start
+from quiz_app.study.cases import scored_cases
 from quiz_app.study.settings import marked
 
 MOST_YEARS = 70
@@ -32,7 +33,7 @@ SECONDS_UNTIMED = 10  # a reader without a limit takes about as long
 def expected_minutes(study: Study) -> int:
     """How long a reader will sit, rounded up: two thirds of the time limit a case, and the advised breaks."""
     rules = study.rules
-    cases = (rules.cases or len(sittings.scored_cases(study))) + rules.repeats
+    cases = (rules.cases or len(scored_cases(study))) + rules.repeats
     case_s = (rules.limit_s * 2 / 3 or SECONDS_UNTIMED) + rules.interval_ms / 1000
     breaks = (cases - 1) // rules.break_every if rules.break_every and cases else 0
     rest_s = breaks * rules.break_s + (rules.long_break_s - rules.break_s if breaks else 0)
@@ -74,7 +75,10 @@ def questions(reader: Reader) -> list[str]:
 
 
 def enrol(reader: Reader, said: Mapping[str, str]) -> Sitting:
-    """Keep what the reader says of themselves and begin the sitting. Raises Faulty with every fault by field."""
+    """Keep what the reader says of themselves and begin the sitting.
+
+    Raises InvalidInputError with every fault by field.
+    """
     faults = []
     asked = questions(reader)
     group, years = said.get("group"), said.get("years", "").strip()
@@ -90,25 +94,26 @@ def enrol(reader: Reader, said: Mapping[str, str]) -> Sitting:
         elif not 0 < len(text) <= LONGEST_TEXT:
             faults.append(f"{question.name}: {marked('please answer, in at most 500 letters')}")
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     if "group" in asked:
         reader.group = group
     if "years" in asked:
         reader.years = int(years)
     reader.profile = {**reader.profile, **{question.words: text for question, text in own.items()}}
-    return reader.sitting or sittings.begin(reader)
+    return reader.sitting or start.begin(reader)
 
 
 def instruct(sitting: Sitting, device: str) -> None:
     """The reader has read the instructions on a `device`, as its check tells in JSON; empty = not checked.
 
-    Raises Faulty where the study lets no phone in and this is one, Refused (422) for a check out of form.
+    Raises InvalidInputError where the study lets no phone in and this is one, RefusedError (422) for a check out of
+    form.
     """
     measured = _measured(device) if device else {}
     narrowest = min(measured.get("width", SMALLEST_SCREEN), measured.get("height", SMALLEST_SCREEN))
     if narrowest < SMALLEST_SCREEN and not sitting.reader.study.rules.phones:
         small = marked("This screen is too small for this study. Please open your link on a larger one.")
-        raise Faulty([f"device: {small}"])
+        raise InvalidInputError([f"device: {small}"])
     sitting.device = {**sitting.device, **measured}
     sitting.instructed_at = clock.now()
 
@@ -121,5 +126,5 @@ def _measured(device: str) -> dict[str, Any]:
             if type(value) not in (int, float) or not low <= value <= high:
                 raise ValueError
     except (ValueError, KeyError, AttributeError, RecursionError):
-        raise Refused("bad-device", f"device: a JSON object of {', '.join(DEVICE)} is expected", 422) from None
+        raise RefusedError("bad-device", f"device: a JSON object of {', '.join(DEVICE)} is expected", 422) from None
     return measured

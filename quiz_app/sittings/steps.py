@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from quiz_app import clock, log
 from quiz_app.database import db
-from quiz_app.faults import Refused
+from quiz_app.errors import RefusedError
 from quiz_app.models import Sitting, Trial
 from quiz_app.study.settings import StudySettings
 
@@ -46,7 +46,7 @@ def lock(sitting_id: int) -> Sitting:
 
 
 def next_step(sitting: Sitting) -> Step:
-    """The step that is due for a sitting held by `lock`; releases its trial. Raises Refused in a closed study."""
+    """The step that is due for a sitting held by `lock`; releases its trial. Raises RefusedError in a closed study."""
     rules = sitting.reader.study.rules
     coming = waiting(sitting, 1 + reach(rules))
     if coming:
@@ -67,9 +67,9 @@ def next_step(sitting: Sitting) -> Step:
 
 
 def assert_open(sitting: Sitting) -> None:
-    """Raises Refused for a sitting of a closed study: neither answers nor images pass."""
+    """Raises RefusedError for a sitting of a closed study: neither answers nor images pass."""
     if sitting.reader.study_state != "open":
-        raise Refused("study-closed", "This study is closed; no more answers are taken.")
+        raise RefusedError("study-closed", "This study is closed; no more answers are taken.")
 
 
 def reach(rules: StudySettings) -> int:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from quiz_app import clock, log
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Answer, Event, Outgoing, Reader, Sitting, Trial, TrialCase
 from quiz_app.study import reports
 
@@ -17,10 +17,10 @@ def delete_reader(reader: Reader, reason: str, instance: Path, *, actor: str = "
     """Delete a reader with every sitting and answer; returns the certificate as text. The caller commits.
 
     The lines of the log stay, without the person: they name `deleted-N` from now on. Reports of the study that were
-    kept hold the reader's figures, and are deleted too. Raises Faulty without a reason.
+    kept hold the reader's figures, and are deleted too. Raises InvalidInputError without a reason.
     """
     if not reason.strip():
-        raise Faulty(["reason: is empty, and this stays on record"])
+        raise InvalidInputError(["reason: is empty, and this stays on record"])
     db.session.refresh(reader, with_for_update=True)  # an answer on its way comes first, and is counted
     study, pseudonym, alias = reader.study, reader.pseudonym, f"deleted-{reader.id}"
     sittings = len(reader.sittings)

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from quiz_app import clock, log
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Answer, Pool, Reader, Researcher, Sitting, Study, Trial, TrialCase
-from quiz_app.pools.pools import free_slug, slugified
-from quiz_app.sittings.sittings import practice_cases, scored_cases
+from quiz_app.pools.importing import free_slug, slugified
+from quiz_app.study.cases import practice_cases, scored_cases
 from quiz_app.study.settings import PRESETS, StudySettings
 
 # What no reader's answer depends on.
@@ -32,7 +32,9 @@ def create(
     seed: int | None = None,
     owner: Researcher | None = None,
 ) -> Study:
-    """A draft: the settings of `preset`, those in `settings` over them. Raises Faulty with every fault by field.
+    """A draft: the settings of `preset`, those in `settings` over them.
+
+    Raises InvalidInputError with every fault by field.
 
     Without a `seed` one is drawn; it is kept with the study, and the orders of all readers follow from it.
     """
@@ -50,10 +52,10 @@ def create(
     rules = None
     try:
         rules = StudySettings.from_dict({**PRESETS.get(preset, PRESETS["panodiff"])[1].as_dict(), **(settings or {})})
-    except Faulty as faulty:
+    except InvalidInputError as faulty:
         faults += faulty.faults
     if faults or rules is None or pool is None:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     study = Study(
         slug=slug or free_slug(title, Study),
         title=title.strip(),
@@ -71,10 +73,10 @@ def create(
 
 
 def find(slug: str) -> Study:
-    """The study with this slug. Raises Faulty."""
+    """The study with this slug. Raises InvalidInputError."""
     study = db.session.scalar(sa.select(Study).filter_by(slug=slug))
     if study is None:
-        raise Faulty([f"study: there is none called {slug!r}"])
+        raise InvalidInputError([f"study: there is none called {slug!r}"])
     return study
 
 
@@ -85,27 +87,27 @@ def answers(study: Study) -> int:
 
 
 def assert_may_change(study: Study) -> None:
-    """A study with answers is frozen: what its readers met cannot be changed behind them. Raises Faulty."""
+    """A study with answers is frozen: what its readers met cannot be changed behind them. Raises InvalidInputError."""
     if study.state == "closed":
-        raise Faulty([f"study: {study.slug} is closed; copy it to change it"])
+        raise InvalidInputError([f"study: {study.slug} is closed; copy it to change it"])
     db.session.refresh(study, with_for_update=True)  # an answer on its way comes first, and is counted
     if given := answers(study):
-        raise Faulty([f"study: {study.slug} has {given} answers and is frozen; copy it to change it"])
+        raise InvalidInputError([f"study: {study.slug} has {given} answers and is frozen; copy it to change it"])
 
 
 def change(study: Study, settings: Mapping[str, Any], *, title: str | None = None, actor: str = "") -> list[str]:
     """Replace some settings of a study without answers; CHANGEABLE_ANY_TIME may be changed later too.
 
     Sittings begun under the old settings begin again, and the version rises. Returns the names of what is different
-    now. Raises Faulty with every fault by field.
+    now. Raises InvalidInputError with every fault by field.
     """
     faults = _title_faults(study.title if title is None else title)
     try:
         new = StudySettings.from_dict({**study.settings, **settings}).as_dict()
-    except Faulty as faulty:
-        raise Faulty(faults + faulty.faults) from None
+    except InvalidInputError as faulty:
+        raise InvalidInputError(faults + faulty.faults) from None
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     old = study.rules.as_dict()
     different = {name: value for name, value in new.items() if value != old[name]}
     if different.keys() - CHANGEABLE_ANY_TIME:
@@ -144,17 +146,17 @@ def may_not_open(study: Study) -> list[str]:
 
 
 def open_study(study: Study, *, actor: str = "") -> None:
-    """Let the readers in. Raises Faulty with every reason why not."""
+    """Let the readers in. Raises InvalidInputError with every reason why not."""
     if reasons := may_not_open(study):
-        raise Faulty(reasons)
+        raise InvalidInputError(reasons)
     study.state, study.opened_at, study.closed_at = "open", clock.now(), None
     log.record("study-opened", study=study, actor=actor, version=study.version)
 
 
 def close(study: Study, *, actor: str = "") -> None:
-    """Take no more answers. Raises Faulty if the study is not open."""
+    """Take no more answers. Raises InvalidInputError if the study is not open."""
     if study.state != "open":
-        raise Faulty([f"state: {study.slug} is {study.state}, only an open study can be closed"])
+        raise InvalidInputError([f"state: {study.slug} is {study.state}, only an open study can be closed"])
     study.state, study.closed_at = "closed", clock.now()
     log.record("study-closed", study=study, actor=actor, answers=answers(study))
 
@@ -162,33 +164,33 @@ def close(study: Study, *, actor: str = "") -> None:
 def reopen(study: Study, reason: str, *, actor: str = "") -> None:
     """Take answers again. Truth could be seen while it was closed, so the study counts as unblinded from now on.
 
-    Raises Faulty without a reason, or if the study is not closed.
+    Raises InvalidInputError without a reason, or if the study is not closed.
     """
     faults = [] if study.state == "closed" else [f"state: {study.slug} is {study.state}, only a closed study reopens"]
     if not reason.strip():
         faults.append("reason: is empty, and this stays on record")
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     study.state, study.closed_at, study.archived_at = "open", None, None
     study.unblinded_at = study.unblinded_at or clock.now()
     log.record("study-reopened", study=study, actor=actor, reason=reason.strip()[:500], answers=answers(study))
 
 
 def put_away(study: Study, *, actor: str = "") -> None:
-    """Take a closed study off the list; or back onto it. Raises Faulty if it is not closed."""
+    """Take a closed study off the list; or back onto it. Raises InvalidInputError if it is not closed."""
     if study.state != "closed":
-        raise Faulty([f"state: {study.slug} is {study.state}, only a closed study is put away"])
+        raise InvalidInputError([f"state: {study.slug} is {study.state}, only a closed study is put away"])
     study.archived_at = None if study.archived_at else clock.now()
     log.record("study-put-away" if study.archived_at else "study-brought-back", study=study, actor=actor)
 
 
 def unblind(study: Study, reason: str, *, actor: str = "") -> None:
-    """Let researchers see truth and results before the close. It stays on record. Raises Faulty."""
+    """Let researchers see truth and results before the close. It stays on record. Raises InvalidInputError."""
     faults = [] if study.blinded else ["state: truth can be seen already"]
     if not reason.strip():
         faults.append("reason: is empty, and this stays on record")
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     study.unblinded_at = clock.now()
     log.record("study-unblinded", study=study, actor=actor, reason=reason.strip()[:500], answers=answers(study))
 

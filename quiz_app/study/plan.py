@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Pool, Researcher, Study
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle
@@ -67,7 +67,8 @@ def make(
 ) -> Study:
     """A draft after the plan in `text`; what is given besides goes before it. The caller commits or rolls back.
 
-    Raises Faulty with every fault by field, among them a pool that is not here or is not the one of the plan.
+    Raises InvalidInputError with every fault by field, among them a pool that is not here or is not the one of the
+    plan.
     """
     given = load(text)
     faults: list[str] = []
@@ -83,20 +84,20 @@ def make(
             seed=given.get("seed") if seed is None else seed,
             owner=owner,
         )
-    except Faulty as faulty:
+    except InvalidInputError as faulty:
         faults += [fault for fault in faulty.faults if not (faults and fault.startswith("pool:"))]
-        raise Faulty(faults) from None
+        raise InvalidInputError(faults) from None
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     return study
 
 
 def load(text: str) -> dict[str, Any]:
-    """The entries of a plan; its settings are not checked yet. Raises Faulty for what is no such file."""
+    """The entries of a plan; its settings are not checked yet. Raises InvalidInputError for what is no such file."""
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise Faulty([f"file: not a TOML file: {error}"]) from None
+        raise InvalidInputError([f"file: not a TOML file: {error}"]) from None
     faults = [
         f"{name}: unknown entry; known are {', '.join(HEAD)}, [settings]"
         for name in given
@@ -112,7 +113,7 @@ def load(text: str) -> dict[str, Any]:
     if not isinstance(given.setdefault("settings", {}), dict):
         faults.append("settings: a table [settings] is expected")
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     return given
 
 

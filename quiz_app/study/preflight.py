@@ -23,12 +23,11 @@ from sqlalchemy.orm import Session
 
 import generation.pool
 from generation.errors import InputError
-from quiz_app import background, clock
-from quiz_app.faults import Faulty
+from quiz_app import background, clock, storage
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Event, Pool, Study
-from quiz_app.pools import storage
-from quiz_app.pools.storage import Store
 from quiz_app.settings import Settings
+from quiz_app.storage import Store
 from quiz_app.study import lifecycle
 from quiz_app.tunnel import SKIP_WARNING
 
@@ -199,7 +198,7 @@ def _work(folder: Path, slug: str) -> None:
     from quiz_app.database import reading
 
     app = create_app(Settings.load())
-    with app.app_context(), background.working(folder, InputError, Faulty) as progress, reading() as session:
+    with app.app_context(), background.working(folder, InputError, InvalidInputError) as progress, reading() as session:
         pool = session.scalars(sa.select(Pool).filter_by(slug=slug)).one()
         scored = [case for case in pool.cases if not case.is_practice and case.excluded is None]
         store = app.config["SETTINGS"].images

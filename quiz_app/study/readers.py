@@ -13,9 +13,8 @@ import sqlalchemy as sa
 
 from quiz_app import clock, log
 from quiz_app.database import db
-from quiz_app.faults import Faulty, Refused
+from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.models import Reader, Study
-from quiz_app.sittings import sittings
 from quiz_app.study import lifecycle
 
 PREVIEW = "(preview)"  # no invited reader can be called so
@@ -55,7 +54,7 @@ def invite(
 ) -> tuple[Reader, str]:
     """A new reader and the secret of the personal link. Only its hash is kept: the secret cannot be shown again.
 
-    Raises Faulty with everything that is wrong with the pseudonym, the group and the address.
+    Raises InvalidInputError with everything that is wrong with the pseudonym, the group and the address.
     """
     faults = []
     if not re.fullmatch(r"[\w.-]{1,80}", pseudonym):
@@ -67,7 +66,7 @@ def invite(
     if email and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
         faults.append(f"email: {email!r} of {pseudonym} is not an address")
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     reader, token = _add(study, pseudonym, group or None)
     reader.email = email or None
     log.record("reader-invited", study=study, actor=actor, reader=pseudonym, group=group)
@@ -85,20 +84,20 @@ def _add(study: Study, pseudonym: str, group: str | None = None, *, is_preview: 
 
 
 def invite_all(study: Study, invited: Sequence[Invitation], *, actor: str = "") -> list[tuple[Reader, str]]:
-    """Invite everyone, all or none. Raises Faulty with what is wrong with any of them."""
+    """Invite everyone, all or none. Raises InvalidInputError with what is wrong with any of them."""
     let_in, faults = [], [] if invited else ["pseudonyms: none is given"]
     for one in invited:
         try:
             let_in.append(invite(study, one.pseudonym, one.group, email=one.email, actor=actor))
-        except Faulty as faulty:
+        except InvalidInputError as faulty:
             faults += faulty.faults
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     return let_in
 
 
 def by_token(token: str, *, hold: bool = False) -> Reader:
-    """The reader whose link this is. Raises Refused (404 unknown, 410 revoked).
+    """The reader whose link this is. Raises RefusedError (404 unknown, 410 revoked).
 
     `hold`: until the transaction ends nobody else changes the reader, nor the state or settings of the study.
     """
@@ -107,31 +106,33 @@ def by_token(token: str, *, hold: bool = False) -> Reader:
     if reader is not None and hold:
         db.session.get_one(Study, reader.study_id, with_for_update={"read": True})
     if reader is None:
-        raise Refused("unknown-link", "This link is not known here. Please check it with the person who sent it.", 404)
+        raise RefusedError(
+            "unknown-link", "This link is not known here. Please check it with the person who sent it.", 404
+        )
     if reader.revoked_at is not None:
-        raise Refused(
+        raise RefusedError(
             "revoked-link", "This link has been withdrawn. Please ask the person who sent it for a new one.", 410
         )
     return reader
 
 
 def assert_in_time(reader: Reader) -> None:
-    """Raises Refused (403) when the closing date, the reader's own or the study's, is over."""
+    """Raises RefusedError (403) when the closing date, the reader's own or the study's, is over."""
     closing = reader.closes_at or reader.study.rules.closing
     if closing is not None and not reader.is_preview and clock.now() >= closing:
-        raise Refused("study-over", "The time to begin this study is over. Thank you for your interest.", 403)
+        raise RefusedError("study-over", "The time to begin this study is over. Thank you for your interest.", 403)
 
 
 def preview(study: Study, *, actor: str = "") -> str:
     """The secret of a link by which a researcher walks through the study as a reader does, in a draft too.
 
-    What is answered there counts nowhere, and the next preview replaces it. Raises Faulty with what keeps a sitting
-    from being laid down.
+    What is answered there counts nowhere, and the next preview replaces it. Raises InvalidInputError with what keeps a
+    sitting from being laid down.
     """
     if wanting := [
         reason for reason in lifecycle.may_not_open(study) if not reason.startswith(("state:", "closes:", "consent:"))
     ]:
-        raise Faulty(wanting)
+        raise InvalidInputError(wanting)
     for earlier in [reader for reader in study.readers if reader.is_preview]:
         study.readers.remove(earlier)
     db.session.flush()
@@ -141,9 +142,9 @@ def preview(study: Study, *, actor: str = "") -> str:
 
 
 def revoke(reader: Reader, reason: str, *, actor: str = "") -> None:
-    """The link opens nothing from now on; the answers stay. Raises Faulty without a reason."""
-    if faults := _no_reason(reason):
-        raise Faulty(faults)
+    """The link opens nothing from now on; the answers stay. Raises InvalidInputError without a reason."""
+    if faults := no_reason(reason):
+        raise InvalidInputError(faults)
     reader.revoked_at = clock.now()
     log.record("reader-revoked", study=reader.study, actor=actor, reader=reader.pseudonym, reason=reason.strip()[:500])
 
@@ -157,8 +158,11 @@ def renew(reader: Reader, *, actor: str = "") -> str:
 
 
 def extend(reader: Reader, until: str, reason: str, *, actor: str = "") -> None:
-    """Let the reader come until a moment of their own, whatever the study's closing date. Raises Faulty by field."""
-    faults = _no_reason(reason)
+    """Let the reader come until a moment of their own, whatever the study's closing date.
+
+    Raises InvalidInputError by field.
+    """
+    faults = no_reason(reason)
     try:
         moment = datetime.fromisoformat(until)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -167,37 +171,22 @@ def extend(reader: Reader, until: str, reason: str, *, actor: str = "") -> None:
     except ValueError:
         faults.append(f"until: {until!r} is not a date and time")
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     reader.closes_at = moment
     log.record(
         "reader-extended", study=reader.study, actor=actor, reader=reader.pseudonym, until=until, reason=reason.strip()
     )
 
 
-def reset(reader: Reader, reason: str, *, actor: str = "") -> None:
-    """Let the reader begin anew, in another order. The earlier answers stay; the report takes the latest sitting.
-
-    Raises Faulty when there is nothing to begin anew, the study is not open, or no reason is given.
-    """
-    faults = _no_reason(reason)
-    if reader.sitting is None:
-        faults.append(f"sitting: {reader.pseudonym} has not begun")
-    if reader.study.state != "open":
-        faults.append(f"state: the study is {reader.study.state}")
-    if faults:
-        raise Faulty(faults)
-    sitting = sittings.begin(reader)
-    log.record("reader-reset", sitting=sitting, actor=actor, reader=reader.pseudonym, reason=reason.strip())
-
-
-def _no_reason(reason: str) -> list[str]:
+def no_reason(reason: str) -> list[str]:
+    """The fault of a reason that is empty."""
     return [] if reason.strip() else ["reason: is empty, and this stays on record"]
 
 
 def offer_open_link(study: Study, cap: str, *, actor: str = "") -> str:
     """The secret of one link by which up to `cap` readers register themselves; it takes the place of an earlier one."""
     if not (cap.isdecimal() and len(cap) <= 4 and 1 <= int(cap) <= MOST_BY_OPEN_LINK):
-        raise Faulty([f"cap: {cap!r} is not a whole number from 1 to {MOST_BY_OPEN_LINK}"])
+        raise InvalidInputError([f"cap: {cap!r} is not a whole number from 1 to {MOST_BY_OPEN_LINK}"])
     token = secrets.token_urlsafe(24)
     study.open_token_hash, study.open_cap = hashed(token), int(cap)
     log.record("open-link-offered", study=study, actor=actor, cap=int(cap))
@@ -211,14 +200,16 @@ def withdraw_open_link(study: Study, *, actor: str = "") -> None:
 
 
 def by_open_link(token: str) -> Study:
-    """The study of an open link, held for whoever registers. Raises Refused."""
+    """The study of an open link, held for whoever registers. Raises RefusedError."""
     study = db.session.scalar(sa.select(Study).filter_by(open_token_hash=hashed(token)).with_for_update())
     if study is None:
-        raise Refused("unknown-link", "This link is not known here. Please check it with the person who sent it.", 404)
+        raise RefusedError(
+            "unknown-link", "This link is not known here. Please check it with the person who sent it.", 404
+        )
     if study.state != "open" or (study.rules.closing and study.rules.closing <= clock.now()):
-        raise Refused("not-open", "This study takes no readers now.", 403)
+        raise RefusedError("not-open", "This study takes no readers now.", 403)
     if came_by_open_link(study) >= (study.open_cap or 0):
-        raise Refused("full", "This study has all the readers it can take. Thank you for your interest.", 403)
+        raise RefusedError("full", "This study has all the readers it can take. Thank you for your interest.", 403)
     return study
 
 

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from quiz_app import background
+from quiz_app import background, storage
 from quiz_app.database import reading
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Study
-from quiz_app.pools import storage
 from quiz_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -94,10 +93,11 @@ def make(settings: Settings, study: Study, name: str) -> None:
 def compare(settings: Settings, study: Study, other: Study, answers: int | None = None) -> dict[str, Any]:
     """`study` now, less `other` or, where `answers` is given, less itself when it had so many: see `analysis.compare`.
 
-    Answers are only ever added, so the first so many are what there was then. Raises Faulty where there is none yet.
+    Answers are only ever added, so the first so many are what there was then. Raises InvalidInputError where there is
+    none yet.
     """
     from analysis.compare import compare
-    from analysis.responses import BadResponses
+    from analysis.responses import ResponsesError
 
     now = then = _load(settings, study.slug)
     if answers is None:
@@ -106,33 +106,37 @@ def compare(settings: Settings, study: Study, other: Study, answers: int | None 
         then = replace(now, table=now.table.sort_values("answered_at", kind="stable").head(answers))
     try:
         return compare(now, then, same_cases=study.pool_id == other.pool_id)
-    except BadResponses as bad:
-        raise Faulty(bad.faults) from bad
+    except ResponsesError as bad:
+        raise InvalidInputError(bad.faults) from bad
 
 
 def _load(settings: Settings, slug: str) -> Responses:
-    """The answers of a study. Raises Faulty; where the database lies is nothing for a page to show."""
-    from analysis.responses import BadResponses
+    """The answers of a study. Raises InvalidInputError; where the database lies is nothing for a page to show."""
+    from analysis.responses import ResponsesError
     from analysis.responses.database import load_database
 
     where = sa.make_url(settings.database_url).render_as_string(hide_password=True)
     try:
         return load_database(settings.database_url, slug)
-    except BadResponses as bad:
-        raise Faulty([fault.removeprefix(f"{where}: ") for fault in bad.faults]) from bad
+    except ResponsesError as bad:
+        raise InvalidInputError([fault.removeprefix(f"{where}: ") for fault in bad.faults]) from bad
 
 
 def _work(folder: Path, slug: str) -> None:
     """Make the report of study `slug` in `folder`: what the process does."""
-    from analysis.designs.measure import Settings as Measuring
+    from analysis.designs.common import Settings as Measuring
     from analysis.report import write
     from analysis.report.plates import Pictures
-    from analysis.responses import BadResponses
+    from analysis.responses import ResponsesError
     from quiz_app import create_app
 
     app = create_app()
     settings = app.config["SETTINGS"]
-    with app.app_context(), reading() as session, background.working(folder, BadResponses, Faulty) as progress:
+    with (
+        app.app_context(),
+        reading() as session,
+        background.working(folder, ResponsesError, InvalidInputError) as progress,
+    ):
         pool = session.scalars(sa.select(Study).filter_by(slug=slug)).one().pool
         responses = _load(settings, slug)
         with storage.on_disk(settings.images, [case.stored for case in pool.cases]) as images:

@@ -11,7 +11,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from quiz_app import clock, log
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Member, Researcher, Study
 
 FIRST = "admin"
@@ -35,11 +35,14 @@ def ensure_first() -> str | None:
 
 
 def add(name: str, *, admin: bool = False, actor: str = "") -> tuple[Researcher, str]:
-    """A researcher with a generated password, which cannot be shown again. The caller commits. Raises Faulty."""
+    """A researcher with a generated password, which cannot be shown again. The caller commits.
+
+    Raises InvalidInputError.
+    """
     if not re.fullmatch(r"[\w.@-]{1,80}", name):
-        raise Faulty([f"name: {name!r} is not 1 to 80 letters, digits, points, dashes, underscores or @"])
+        raise InvalidInputError([f"name: {name!r} is not 1 to 80 letters, digits, points, dashes, underscores or @"])
     if find(name):
-        raise Faulty([f"name: {name!r} is taken"])
+        raise InvalidInputError([f"name: {name!r} is taken"])
     password = secrets.token_urlsafe(12)
     researcher = Researcher(
         name=name, password_hash=generate_password_hash(password), is_admin=admin, created_at=clock.now()
@@ -62,7 +65,10 @@ def check(name: str, password: str) -> Researcher | None:
 
 
 def change_password(researcher: Researcher, old: str, new: str, again: str) -> None:
-    """Take `new` from now on; every session of the researcher ends. Raises Faulty with every fault by field."""
+    """Take `new` from now on; every session of the researcher ends.
+
+    Raises InvalidInputError with every fault by field.
+    """
     faults = []
     if not check_password_hash(researcher.password_hash, old):
         faults.append("old: this is not your present password")
@@ -71,7 +77,7 @@ def change_password(researcher: Researcher, old: str, new: str, again: str) -> N
     if again != new:
         faults.append("again: is not the same as the new password")
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     researcher.password_hash = generate_password_hash(new)
     log.record("password-changed", actor=researcher.name)
 
@@ -95,7 +101,10 @@ def role(session: Session, researcher: Researcher, study: Study) -> str | None:
 
 
 def give_part(study: Study, name: str, role: str, *, actor: str = "") -> Member:
-    """Make the researcher called `name` a collaborator or viewer of the study. Raises Faulty with every fault."""
+    """Make the researcher called `name` a collaborator or viewer of the study.
+
+    Raises InvalidInputError with every fault.
+    """
     researcher, faults = find(name), []
     if researcher is None:
         faults.append(f"name: there is no researcher called {name!r}")
@@ -104,7 +113,7 @@ def give_part(study: Study, name: str, role: str, *, actor: str = "") -> Member:
     if role not in ROLES[:2]:
         faults.append(f"role: {role!r} is none of {', '.join(ROLES[:2])}")
     if faults or researcher is None:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     member = db.session.scalar(sa.select(Member).filter_by(study_id=study.id, researcher_id=researcher.id))
     if member is None:
         member = Member(study_id=study.id, researcher=researcher)

@@ -7,7 +7,7 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.languages import sections
 
 # The sections of the form, of the file's comments and of docs/settings.md, in order.
@@ -220,7 +220,10 @@ class StudySettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> StudySettings:
-        """Check and take over `values`; a missing one keeps its default. Raises Faulty with every fault by field."""
+        """Check and take over `values`; a missing one keeps its default.
+
+        Raises InvalidInputError with every fault by field.
+        """
         known = {entry.name: entry for entry in fields(cls)}
         faults = [f"{name}: unknown setting" for name in values if name not in known]
         taken: dict[str, Any] = {}
@@ -231,7 +234,7 @@ class StudySettings:
             except ValueError as error:
                 faults.append(f"{name}: {error}")
         if faults:
-            raise Faulty(faults)
+            raise InvalidInputError(faults)
         return cls(**taken)
 
     @property

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.compare import compare, main
 from analysis.report import EXAMPLE
-from analysis.responses import BadResponses, Responses, load_csv, load_ratings
+from analysis.responses import Responses, ResponsesError, load_csv, load_ratings
 from analysis.statistics import mrmc
 
 
@@ -71,7 +71,7 @@ def test_without_a_common_reader_the_reason_is_said(study: Responses, tmp_path: 
 def test_a_common_case_of_another_truth_is_refused(study: Responses, tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("case,truth,EC1\n1,synthetic,1\n2,synthetic,5\n")
     second = load_ratings(tmp_path / "r.csv")
-    with pytest.raises(BadResponses, match="case '1' has another truth"):
+    with pytest.raises(ResponsesError, match="case '1' has another truth"):
         compare(study, second, same_cases=True)
     compare(study, second)
 

@@ -11,14 +11,11 @@ import analysis
 
 MODULES = sorted(found.name for found in pkgutil.walk_packages(analysis.__path__, "analysis."))
 # The rooms of statistics: whoever calls a function there sees a worked example of it.
+HELPERS = ("arrays", "distributions", "estimate", "laplace", "__main__")
 STATISTICS = [
-    f"analysis.{room}"
-    for room in (
-        *("scoring", "proportions", "detection", "roc", "binormal", "calibration", "multiplicity"),
-        *("agreement", "consistency", "cases", "rasch", "trials", "timing", "linear_mixed"),
-        *("readings", "mrmc", "ustat", "resampling", "reader_tests", "groups", "mixed"),
-        *("roe_metz", "power", "simulation", "planning"),
-    )
+    name
+    for name in MODULES
+    if name.startswith(("analysis.statistics.", "analysis.planning.")) and name.rpartition(".")[2] not in HELPERS
 ]
 
 

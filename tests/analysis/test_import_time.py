@@ -19,7 +19,14 @@ HEAVY = (
     "flask",
     "quiz_app",
 )
-MODULES = ["analysis", *sorted(found.name for found in pkgutil.iter_modules(analysis.__path__, "analysis."))]
+MODULES = [
+    "analysis",
+    *sorted(
+        found.name
+        for found in pkgutil.walk_packages(analysis.__path__, "analysis.")
+        if not found.name.endswith("__main__")
+    ),
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from quiz_app import create_app
 from quiz_app.database import db, reading
-from quiz_app.exchange import export
+from quiz_app.exchange import responses_csv
 from quiz_app.models import Event, Pool, Reader
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle, readers
@@ -74,7 +74,7 @@ class Invitation:
     def rows(self) -> list[dict[str, str]]:
         """The exported answers."""
         with self.house.app.app_context(), reading() as session:
-            return list(csv.DictReader(io.StringIO("".join(export.responses(session, self.slug)))))
+            return list(csv.DictReader(io.StringIO("".join(responses_csv.lines(session, self.slug)))))
 
     def scored(self) -> list[dict[str, str]]:
         """The scored answers; there must be exactly one a trial."""

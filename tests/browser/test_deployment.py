@@ -15,7 +15,7 @@ import pytest
 from quiz_app import create_app, simulation
 from quiz_app.database import db
 from quiz_app.models import Sitting
-from quiz_app.pools import pools
+from quiz_app.pools import importing
 from quiz_app.settings import Settings
 from tests.browser.conftest import House, Sitter
 from tests.conftest import missing
@@ -52,7 +52,7 @@ def workers(pool_folder, empty_postgres, tmp_path):
     app, port = create_app(settings), free_port()
     with app.app_context():
         flask_migrate.upgrade()
-        pools.import_folder(pool_folder, settings.images, "noise")
+        importing.import_folder(pool_folder, settings.images, "noise")
         db.session.commit()
         let_go(app)
     environment = os.environ | {

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from quiz_app.database import db
-from quiz_app.exchange.export import DICTIONARY
+from quiz_app.exchange.responses_csv import DICTIONARY
 from quiz_app.models import Event
 from quiz_app.study import researchers
 

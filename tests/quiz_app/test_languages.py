@@ -16,7 +16,7 @@ from quiz_app.database import db
 from quiz_app.study import readers
 
 ROOT = Path(quiz_app.__file__).parent
-KEYWORDS = {"_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "marked": None, "Refused": (2,)}
+KEYWORDS = {"_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "marked": None, "RefusedError": (2,)}
 METHODS = [("quiz_app/**.py", "python"), ("templates/reader/**.html", "jinja2")]
 
 

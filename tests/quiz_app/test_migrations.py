@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from quiz_app.database import db, reading
-from quiz_app.exchange.export import DICTIONARY
+from quiz_app.exchange.responses_csv import DICTIONARY
 from quiz_app.models import Reader
-from quiz_app.places import beside
+from quiz_app.paths import beside
 
 CONTRACT = """
 study design reader reader_group sitting trial position block is_training is_repeat case truth source

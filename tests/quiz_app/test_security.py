@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from quiz_app import create_app
-from quiz_app.settings import Settings, SettingsError
+from quiz_app.errors import SettingsError
+from quiz_app.settings import Settings
 
 
 class Guesser:

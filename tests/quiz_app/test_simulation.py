@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 from quiz_app import simulation
 from quiz_app.database import db, reading
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Sitting
 from quiz_app.sittings import answering
 from quiz_app.sittings.order import reader_seed
@@ -100,7 +100,7 @@ def test_a_study_that_is_not_open_is_a_clear_error(app, make_study, state, reaso
 def test_a_server_that_is_not_there_is_a_clear_error(app, make_study):
     slug = make_study().slug
     db.session.remove()
-    with pytest.raises(Faulty, match="does not answer"):
+    with pytest.raises(InvalidInputError, match="does not answer"):
         simulation.run(app, slug, 1, url="http://127.0.0.1:9")
 
 

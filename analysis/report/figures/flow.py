@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from analysis.report.cells import Pointer, find
 from analysis.report.figures import style
+from analysis.report.tables.table import Pointer, find
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

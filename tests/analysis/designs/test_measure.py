@@ -11,7 +11,8 @@ import jsonschema
 import numpy as np
 import pytest
 
-from analysis.designs.measure import Settings, measure
+from analysis.designs.common import Settings
+from analysis.designs.measure import measure
 from analysis.report import EXAMPLE
 from analysis.report.document import dump
 from analysis.responses import Responses, load_csv, load_ratings
@@ -235,7 +236,7 @@ def test_the_readers_fooled_by_a_case_are_counted_from_its_levels(results: dict[
 
 @pytest.fixture(scope="module")
 def schema() -> jsonschema.Draft202012Validator:
-    published = json.loads((files("analysis") / "results.schema.json").read_text("utf-8"))
+    published = json.loads((files("analysis.report") / "results.schema.json").read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(published)
     return jsonschema.Draft202012Validator(published)
 

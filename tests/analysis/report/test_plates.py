@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis.designs.measure import Settings, measure
+from analysis.designs.common import Settings
+from analysis.designs.measure import measure
 from analysis.report.figures import Drawn
 from analysis.report.plates import make_plates, open_pool
-from analysis.responses import BadResponses, Responses, load_ratings
+from analysis.responses import Responses, ResponsesError, load_ratings
 
 TRUTHS = ("synthetic", "synthetic", "real", "real")
 
@@ -72,7 +73,7 @@ def test_phantoms_are_called_phantoms_and_a_missing_image_leaves_the_plate_stand
 
 def test_a_pool_of_another_truth_is_refused_with_every_row(study: Responses, tmp_path: Path) -> None:
     folder = pool(tmp_path / "pool", truths=("real", "synthetic", "synthetic", "real"))
-    with pytest.raises(BadResponses) as caught:
+    with pytest.raises(ResponsesError) as caught:
         open_pool(folder, study)
     assert caught.value.faults == [
         "cases.csv, row 2: case 'c1' is real here, synthetic in the responses",
@@ -81,10 +82,10 @@ def test_a_pool_of_another_truth_is_refused_with_every_row(study: Responses, tmp
 
 
 def test_a_folder_that_is_no_pool_and_a_pool_of_another_study_are_refused(study: Responses, tmp_path: Path) -> None:
-    with pytest.raises(BadResponses, match="not a pool folder"):
+    with pytest.raises(ResponsesError, match="not a pool folder"):
         open_pool(tmp_path, study)
     folder = pool(tmp_path / "pool")
     text = (folder / "cases.csv").read_text().replace("c", "x").replace("xase", "case")
     (folder / "cases.csv").write_text(text)
-    with pytest.raises(BadResponses, match="none of the study's cases"):
+    with pytest.raises(ResponsesError, match="none of the study's cases"):
         open_pool(folder, study)

@@ -15,13 +15,14 @@ from typing import Any
 import openpyxl
 import pytest
 
-from analysis.designs.measure import Settings, measure
+from analysis.designs.common import Settings
+from analysis.designs.measure import measure
 from analysis.report import EXAMPLE, figures, main, write
-from analysis.report.cells import find
 from analysis.report.document import text as passage
 from analysis.report.figures import shares
 from analysis.report.files import workbook
 from analysis.report.tables import all_tables
+from analysis.report.tables.table import find
 from analysis.responses import load_csv, load_ratings
 
 VOID = {"meta", "img", "br", "link", "input"}

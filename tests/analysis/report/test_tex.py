@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from analysis.designs.measure import Settings, measure
+from analysis.designs.common import Settings
+from analysis.designs.measure import measure
 from analysis.report import EXAMPLE
-from analysis.report.cells import Table
 from analysis.report.tables import all_tables
+from analysis.report.tables.table import Table
 from analysis.report.tex import tex
 from analysis.responses import load_csv, load_ratings
 

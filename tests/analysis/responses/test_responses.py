@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from analysis.responses import COLUMNS, BadResponses, load_csv, load_panodiff, load_ratings, natural
+from analysis.responses import COLUMNS, ResponsesError, load_csv, load_panodiff, load_ratings, natural
 from analysis.responses.database import load_database
 
 ROW = dict.fromkeys(COLUMNS, "") | {
@@ -52,7 +52,7 @@ def write(path: Path, rows: list[dict[str, str]], delimiter: str = ",", encoding
 
 
 def faults(load: object, *arguments: object) -> list[str]:
-    with pytest.raises(BadResponses) as caught:
+    with pytest.raises(ResponsesError) as caught:
         load(*arguments)  # type: ignore[operator]
     return caught.value.faults
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from analysis.responses.trials import NEEDED, trials
 from analysis.statistics import timing
+from analysis.statistics.trials import NEEDED, trials
 
 
 def study(seed=1, readers=6, cases=200, **effects):

@@ -12,9 +12,9 @@ from google.auth.exceptions import RefreshError
 
 from quiz_app import create_app, simulation
 from quiz_app.database import db, reading
+from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import mirror
 from quiz_app.exchange import recovery as archive
-from quiz_app.faults import Faulty
 from quiz_app.models import Answer, Outgoing
 from quiz_app.study import lifecycle
 from tests.databases import let_go, new_database
@@ -200,7 +200,7 @@ def test_answers_of_an_unknown_format_are_refused_and_nothing_is_kept(mirrored, 
         rows = list(mirror.documents(session))
     rows[3]["format"] = 2
     with empty_instance.app_context():
-        with pytest.raises(Faulty, match="of format"):
+        with pytest.raises(InvalidInputError, match="of format"):
             archive.restore(rows)
         db.session.rollback()
         assert db.session.query(Answer).count() == 0

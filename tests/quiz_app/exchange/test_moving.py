@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from quiz_app import clock, create_app, simulation
 from quiz_app.database import Base, db, reading
+from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import moving
-from quiz_app.faults import Faulty
 from quiz_app.models import Answer, Event, Reader, Removal, Sitting, Study
-from quiz_app.pools import pools
+from quiz_app.pools import importing
 from quiz_app.settings import Settings
 from tests.databases import let_go
 
@@ -24,7 +24,7 @@ def app(tmp_path, pool_folder):
     app.config.update(TESTING=True)
     with app.app_context():
         flask_migrate.upgrade()
-        pools.import_folder(pool_folder, app.config["SETTINGS"].images, "noise")
+        importing.import_folder(pool_folder, app.config["SETTINGS"].images, "noise")
         db.session.commit()
         yield app
         let_go(app)
@@ -106,7 +106,7 @@ def test_a_target_with_rows_is_refused_and_the_source_goes_on(app, moved, empty_
         db.session.commit()
         db.session.remove()
     db.session.remove()
-    with pytest.raises(Faulty, match="event has rows already"):
+    with pytest.raises(InvalidInputError, match="event has rows already"):
         moving.move(app, empty_postgres)
     assert taker.answer().status_code == 200
     with moved.app_context():
@@ -121,7 +121,7 @@ def test_a_copy_that_is_not_the_same_is_not_kept(app, moved, empty_postgres, mak
         moving, "checksum", lambda connection, table: (0, "") if connection.dialect.name != "sqlite" else
         whole(connection, table),
     )  # fmt: skip
-    with pytest.raises(Faulty, match="nothing was kept"):
+    with pytest.raises(InvalidInputError, match="nothing was kept"):
         moving.move(app, empty_postgres)
     assert taker.answer().status_code == 200
     with moved.app_context():
@@ -159,7 +159,7 @@ def test_an_address_that_leads_nowhere_is_a_clear_error(app, url, reason):
 
 
 def test_a_source_that_is_no_sqlite_is_named(moved, empty_postgres):
-    with pytest.raises(Faulty, match="is no SQLite database"):
+    with pytest.raises(InvalidInputError, match="is no SQLite database"):
         moving.move(moved, empty_postgres)
 
 
@@ -167,7 +167,7 @@ def test_a_database_of_an_older_version_is_named(app, empty_postgres):
     db.session.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
     db.session.commit()
     db.session.remove()
-    with pytest.raises(Faulty, match="is of version 0001"):
+    with pytest.raises(InvalidInputError, match="is of version 0001"):
         moving.move(app, empty_postgres)
 
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Pool
-from quiz_app.pools import intake, pools
+from quiz_app.pools import importing, intake
 from quiz_app.study import lifecycle
 from tests.uploads import MIXED, dicom, encoded, zipped
 
@@ -138,7 +138,7 @@ def test_folders_that_could_mix_up_the_classes_are_refused(tmp_path, names, faul
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / f"{name}.png").write_bytes(encoded(1, "PNG"))
-    with pytest.raises(Faulty, match=fault):
+    with pytest.raises(InvalidInputError, match=fault):
         intake.pool_folder(tmp_path, tmp_path / "out", intake.Wishes("x"), lambda share, what: None)
 
 
@@ -169,7 +169,7 @@ def test_a_zip_that_climbs_or_swells_is_refused_before_anything_is_unpacked(tmp_
         info = zipfile.ZipInfo("name")
         info.filename, info.compress_type = name, zipfile.ZIP_DEFLATED
         archive.writestr(info, data)
-    with pytest.raises(Faulty, match=fault):
+    with pytest.raises(InvalidInputError, match=fault):
         intake.unpack(file, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -180,10 +180,10 @@ def test_a_link_in_a_zip_and_what_is_no_zip_are_refused(tmp_path):
         info = zipfile.ZipInfo("real/link.png")
         info.external_attr = 0o120777 << 16
         archive.writestr(info, "/etc/passwd")
-    with pytest.raises(Faulty, match="is a link"):
+    with pytest.raises(InvalidInputError, match="is a link"):
         intake.unpack(file, tmp_path / "out")
     file.write_bytes(b"no zip")
-    with pytest.raises(Faulty, match="cannot be read"):
+    with pytest.raises(InvalidInputError, match="cannot be read"):
         intake.unpack(file, tmp_path / "out")
 
 
@@ -223,5 +223,5 @@ def test_a_case_is_left_out_for_a_reason_and_taken_in_again(owner, make_study):
 
 def test_the_cases_of_an_opened_study_are_frozen(make_study):
     make_study()
-    with pytest.raises(Faulty, match="its cases are frozen"):
-        pools.exclude(db.session.get(Case, 1), "artefact")
+    with pytest.raises(InvalidInputError, match="its cases are frozen"):
+        importing.exclude(db.session.get(Case, 1), "artefact")

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Answer, Event, Reader, Trial
 from quiz_app.sittings import answering, leaving
 from quiz_app.study import deletion, lifecycle
@@ -422,7 +422,7 @@ def test_settings_cannot_change_under_an_answer_on_its_way(make_study, invite, m
     taker = invite(make_study()).enter()
     answer, changing = meanwhile(taker, lambda: lifecycle.change(lifecycle.find("trial-run"), {"limit_s": 5.0}))
     assert answer.status_code == 200
-    with pytest.raises(Faulty, match="1 answers and is frozen"):
+    with pytest.raises(InvalidInputError, match="1 answers and is frozen"):
         changing.result()
     assert db.session.query(Answer).count() == 1
 

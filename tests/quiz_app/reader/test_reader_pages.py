@@ -7,7 +7,7 @@ import pytest
 
 from quiz_app.database import db
 from quiz_app.models import Answer, Event, Sitting
-from quiz_app.sittings import entry, leaving, result
+from quiz_app.sittings import entry, leaving, result, start
 from quiz_app.study import lifecycle, readers, reports
 
 DESK = {"width": 1440, "height": 900, "ratio": 1, "depth": 24, "touch": 0, "trip_ms": 31, "frame_ms": 16.7}
@@ -265,7 +265,7 @@ def test_of_a_reader_who_began_anew_the_leaderboard_takes_the_latest_sitting(mak
     study = make_study(practice=0, result="at once", leaderboard=True)
     taker = invite(study, "Wolf").enter()
     taker.finish()
-    readers.reset(reader_called("Wolf"), "the line was dead")
+    start.reset(reader_called("Wolf"), "the line was dead")
     db.session.commit()
     assert result.leaders(study) == []
     taker.client.post(taker.url("instructions"))

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from quiz_app.database import db
-from quiz_app.exchange import export
+from quiz_app.exchange import responses_csv
 from quiz_app.models import Event, Member, Reader, Study
 from quiz_app.study import lifecycle, readers, researchers
 from quiz_app.study.settings import TOOLS
@@ -304,7 +304,7 @@ def test_the_dictionary_explains_every_column_of_the_responses(owner, owned):
     owned()
     columns = owner.get("/researcher/studies/mine/responses.csv").text.splitlines()[0].split(",")
     page = owner.get("/researcher/studies/mine/responses.dictionary.csv").text
-    assert [row["column"] for row in csv.DictReader(io.StringIO(page))] == columns == list(export.DICTIONARY)
+    assert [row["column"] for row in csv.DictReader(io.StringIO(page))] == columns == list(responses_csv.DICTIONARY)
 
 
 def test_settings_are_changed_by_their_form_and_what_it_does_not_hold_stays(owner, owned):

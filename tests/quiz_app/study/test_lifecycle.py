@@ -3,7 +3,7 @@
 import pytest
 
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Event, Pool
 from quiz_app.study import lifecycle
 
@@ -13,14 +13,14 @@ def pool():
 
 
 def test_all_faults_of_a_new_study_are_listed(app):
-    with pytest.raises(Faulty) as faulty:
+    with pytest.raises(InvalidInputError) as faulty:
         lifecycle.create(" ", pool(), slug="Bad Slug", preset="none", design="guess", settings={"limit_s": -1})
     assert {fault.split(":")[0] for fault in faulty.value.faults} == {"title", "preset", "design", "slug", "limit_s"}
 
 
 def test_a_study_opens_only_when_nothing_is_wanting(app):
     study = lifecycle.create("Too large", pool(), settings={"cases": 40, "practice": 9})
-    with pytest.raises(Faulty, match=r"(?s)cases: 40 .*practice: 9 "):
+    with pytest.raises(InvalidInputError, match=r"(?s)cases: 40 .*practice: 9 "):
         lifecycle.open_study(study)
     assert study.state == "draft"
 
@@ -36,7 +36,7 @@ def test_a_study_with_answers_is_frozen(make_study, invite):
     lifecycle.change(study, {"limit_s": 20})
     assert (study.version, study.rules.limit_s) == (2, 20)
     invite(study).enter().answer()
-    with pytest.raises(Faulty, match="has 1 answers and is frozen"):
+    with pytest.raises(InvalidInputError, match="has 1 answers and is frozen"):
         lifecycle.change(study, {"limit_s": 5})
     assert study.rules.limit_s == 20
     assert lifecycle.change(study, {"limit_s": 20, "closes": "2099-01-01T00:00Z"}) == ["closes"]
@@ -56,7 +56,7 @@ def test_closing_and_copying(make_study, invite):
     study = make_study()
     invite(study).enter().answer()
     lifecycle.close(study)
-    with pytest.raises(Faulty, match="is closed, only an open study"):
+    with pytest.raises(InvalidInputError, match="is closed, only an open study"):
         lifecycle.close(study)
     twin = lifecycle.copy(study)
     assert (twin.state, twin.settings, twin.pool, twin.readers) == ("draft", study.settings, study.pool, [])
@@ -72,7 +72,7 @@ def test_every_act_is_on_record(make_study):
 
 def test_a_study_reopens_for_a_reason_and_counts_as_unblinded(make_study, invite):
     study = make_study()
-    with pytest.raises(Faulty) as faulty:
+    with pytest.raises(InvalidInputError) as faulty:
         lifecycle.reopen(study, " ")
     assert [fault.split(":")[0] for fault in faulty.value.faults] == ["state", "reason"]
     taker = invite(study).enter()

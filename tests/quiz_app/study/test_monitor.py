@@ -7,6 +7,7 @@ import pytest
 
 from quiz_app.database import db, reading
 from quiz_app.models import Mirror, Trial
+from quiz_app.sittings import start
 from quiz_app.study import lifecycle, monitor, readers
 
 LIVE = "/researcher/studies/mine/live"
@@ -116,7 +117,7 @@ def test_after_a_reset_the_latest_sitting_is_watched(owned, invite, row):
     taker = invite(study).enter()
     taker.go_on()
     taker.answer()
-    readers.reset(study.readers[0], "fire alarm")
+    start.reset(study.readers[0], "fire alarm")
     db.session.commit()
     assert (row().answered, row().total, row().state) == (0, 12, "instructions")
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Study
 from quiz_app.study import lifecycle, plan
 from quiz_app.study.settings import StudySettings
@@ -50,7 +50,7 @@ def test_a_study_made_from_its_own_plan_is_the_same(make_study):
     ],
 )
 def test_labels_are_five_in_every_language(labels, fault):
-    with pytest.raises(Faulty, match=f"^labels: {fault}"):
+    with pytest.raises(InvalidInputError, match=f"^labels: {fault}"):
         StudySettings.from_dict({"labels": list(labels)})
 
 
@@ -76,7 +76,7 @@ def test_every_fault_of_a_plan_is_listed_and_nothing_is_kept(app):
     repeats = true
     labels = ["real", "unsure", "synthetic"]
     """
-    with pytest.raises(Faulty) as faulty:
+    with pytest.raises(InvalidInputError) as faulty:
         plan.make(text)
     named = [fault.split(":")[0] for fault in faulty.value.faults]
     expected = ["title", "pool", "preset", "limit_s", "colour", "cases", "assignment", "closes", "repeats", "labels"]
@@ -97,14 +97,14 @@ def test_every_fault_of_a_plan_is_listed_and_nothing_is_kept(app):
     ],
 )
 def test_what_is_no_plan_is_refused(app, text, fault):
-    with pytest.raises(Faulty, match=fault):
+    with pytest.raises(InvalidInputError, match=fault):
         plan.make(text)
 
 
 def test_a_pool_that_has_other_cases_is_refused_and_one_of_another_name_is_found(make_study):
     study = make_study()
     other = plan.dump(study).replace(study.pool.sha256, "0" * 64)
-    with pytest.raises(Faulty, match="its cases differ"):
+    with pytest.raises(InvalidInputError, match="its cases differ"):
         plan.make(other, slug="twin")
     db.session.rollback()
     renamed = plan.dump(lifecycle.find("trial-run")).replace('pool = "noise"', 'pool = "elsewhere"')

@@ -10,7 +10,7 @@ import generation.pool
 from quiz_app import background, log
 from quiz_app.database import db, reading
 from quiz_app.models import Pool, Study
-from quiz_app.pools import pools
+from quiz_app.pools import importing
 from quiz_app.study import lifecycle, preflight, readers
 
 PAGE = "/researcher/studies/mine/preflight"
@@ -95,7 +95,7 @@ def test_a_pool_whose_class_shows_and_whose_cases_repeat_is_flagged(app, owner, 
     entries.append(generation.pool.Entry("real", "x", generation.pool.encode(255 - double)))
     how = {"real": "x", "synthetic": "x"}
     generation.pool.write(tmp_path / "leaky", entries, name="Leaky", seed=3, width=128, height=64, how=how)
-    pool = pools.import_folder(tmp_path / "leaky", app.config["SETTINGS"].images)
+    pool = importing.import_folder(tmp_path / "leaky", app.config["SETTINGS"].images)
     study = owned(opened=False, practice=0)
     study.pool = pool
     db.session.commit()

@@ -4,8 +4,8 @@ import stat
 
 import pytest
 
-from quiz_app.faults import Faulty
-from quiz_app.settings import Settings, SettingsError
+from quiz_app.errors import InvalidInputError, SettingsError
+from quiz_app.settings import Settings
 from quiz_app.study.settings import PRESETS, StudySettings
 
 
@@ -49,7 +49,7 @@ def test_study_settings_survive_their_plain_form():
 
 
 def test_all_faults_of_study_settings_are_listed_by_field():
-    with pytest.raises(Faulty) as faulty:
+    with pytest.raises(InvalidInputError) as faulty:
         StudySettings.from_dict(
             {"limit_s": -1, "unsure": "yes", "cases": 7, "block": 3, "colour": 1, "groups": "EC", "practice": True}
         )

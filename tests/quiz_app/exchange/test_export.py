@@ -9,7 +9,7 @@ import pytest
 
 from analysis.responses import load_csv, load_panodiff
 from quiz_app.database import db, reading
-from quiz_app.exchange import export, handover
+from quiz_app.exchange import export, responses_csv
 from quiz_app.models import Event, Study
 from quiz_app.study import lifecycle, plan
 
@@ -23,7 +23,7 @@ def handed(app):
     def over():
         file = io.BytesIO()
         with reading() as session:
-            handover.write(session, session.query(Study).filter_by(slug="mine").one(), file)
+            export.write(session, session.query(Study).filter_by(slug="mine").one(), file)
         with zipfile.ZipFile(file) as archive:
             return {name: archive.read(name).decode() for name in archive.namelist()}
 
@@ -71,7 +71,7 @@ def test_everything_is_in_and_every_column_is_explained(owned, invite, handed):
     settings = {row["setting"]: json.loads(row["value"]) for row in table(files["settings.csv"])}
     assert settings == study.rules.as_dict()
     with reading() as session:
-        assert files["responses.csv"] == "".join(export.responses(session, "mine"))
+        assert files["responses.csv"] == "".join(responses_csv.lines(session, "mine"))
 
 
 def test_before_the_close_nothing_in_it_tells_the_truth(owned, invite, handed):
@@ -118,7 +118,7 @@ def test_how_every_case_was_shown_and_looked_at_is_in_it(owned, invite, handed, 
 def test_a_file_with_another_number_of_rows_than_the_database_is_not_handed_over(owned, invite, handed, monkeypatch):
     taken(owned, invite)
     monkeypatch.setattr(export, "rows", lambda *_args, **_more: iter([("one row",)]))
-    with pytest.raises(handover.Miscounted, match=r"responses\.csv: 1 rows, the database has 26"):
+    with pytest.raises(export.MiscountedError, match=r"responses\.csv: 1 rows, the database has 26"):
         handed()
 
 

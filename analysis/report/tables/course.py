@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.report.cells import RULES, Cell, Row, Table, cells, find
+from analysis.report.tables.table import RULES, Cell, Row, Table, cells, find
 
 ORDER = {
     "per_100_trials": "each further hundred cases",

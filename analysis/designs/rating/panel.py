@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.designs.measure_reader import Levels, Truth, level_counts
+from analysis.designs.rating.reader import Levels, Truth, level_counts
 from analysis.statistics import (
     agreement,
     calibration,

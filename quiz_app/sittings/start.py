@@ -9,25 +9,11 @@ import sqlalchemy as sa
 
 from quiz_app import clock, log
 from quiz_app.database import db
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Reader, Sitting, Study, Trial, TrialCase
 from quiz_app.sittings.order import balanced_choice, balanced_order, reader_seed, with_repeats
-
-
-def scored_cases(study: Study) -> list[Case]:
-    """The cases of the pool that may be scored: neither practice nor excluded."""
-    return _cases(study, practice=False)
-
-
-def practice_cases(study: Study) -> list[Case]:
-    """The cases of the pool kept for practice."""
-    return _cases(study, practice=True)
-
-
-def _cases(study: Study, *, practice: bool) -> list[Case]:
-    rows = db.session.scalars(
-        sa.select(Case).where(Case.pool_id == study.pool_id, Case.excluded.is_(None)).order_by(Case.id)
-    )
-    return [case for case in rows if case.is_practice == practice]
+from quiz_app.study import readers
+from quiz_app.study.cases import practice_cases, scored_cases
 
 
 def begin(reader: Reader) -> Sitting:
@@ -52,6 +38,22 @@ def begin(reader: Reader) -> Sitting:
     db.session.flush()
     log.record("sitting-begun", sitting=sitting, number=number, seed=seed)
     return sitting
+
+
+def reset(reader: Reader, reason: str, *, actor: str = "") -> None:
+    """Let the reader begin anew, in another order. The earlier answers stay; the report takes the latest sitting.
+
+    Raises InvalidInputError when there is nothing to begin anew, the study is not open, or no reason is given.
+    """
+    faults = readers.no_reason(reason)
+    if reader.sitting is None:
+        faults.append(f"sitting: {reader.pseudonym} has not begun")
+    if reader.study.state != "open":
+        faults.append(f"state: the study is {reader.study.state}")
+    if faults:
+        raise InvalidInputError(faults)
+    sitting = begin(reader)
+    log.record("reader-reset", sitting=sitting, actor=actor, reader=reader.pseudonym, reason=reason.strip())
 
 
 def dealt_cases(study: Study, rng: np.random.Generator) -> list[Case]:

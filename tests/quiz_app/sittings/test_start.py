@@ -5,13 +5,13 @@ from collections import Counter
 import pytest
 
 from quiz_app.models import Trial
-from quiz_app.sittings import sittings
+from quiz_app.sittings import start
 from quiz_app.study import readers
 
 
 def dealt(study, count):
     """The sittings of `count` new readers: the names of the cases of each, repeats apart."""
-    begun = [sittings.begin(readers.invite(study, f"R{number}")[0]) for number in range(count)]
+    begun = [start.begin(readers.invite(study, f"R{number}")[0]) for number in range(count)]
     return [[trial.cases[0].case.name for trial in sitting.trials if counts(trial)] for sitting in begun]
 
 
@@ -34,7 +34,7 @@ def test_in_a_balanced_study_every_case_is_read_equally_often(make_study):
 
 def test_repeats_are_marked_counted_and_shown_under_another_address(make_study):
     study = make_study(repeats=4, practice=0)
-    sitting = sittings.begin(readers.invite(study, "R1")[0])
+    sitting = start.begin(readers.invite(study, "R1")[0])
     repeats = [trial for trial in sitting.trials if trial.is_repeat]
     assert len(repeats) == 4
     assert [trial.position for trial in sitting.trials] == list(range(1, 17))

@@ -11,11 +11,12 @@ import sqlalchemy as sa
 
 from quiz_app import create_app
 from quiz_app.database import db, reading
-from quiz_app.exchange import archive, export, handover
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
+from quiz_app.exchange import archive, export, responses_csv
 from quiz_app.models import Pool, Reader, Study
 from quiz_app.settings import Settings
-from quiz_app.study import lifecycle, readers
+from quiz_app.sittings import start
+from quiz_app.study import lifecycle
 
 
 @pytest.fixture
@@ -24,13 +25,13 @@ def archived(app, owned, invite, tmp_path):
     study = owned(practice=1, repeats=2)
     for name in ("R1", "R2"):
         invite(study, name).enter().finish()
-    readers.reset(study.readers[0], "again")
+    start.reset(study.readers[0], "again")
     lifecycle.close(study)
     db.session.commit()
     file = tmp_path / "mine.zip"
     with reading() as session, file.open("wb") as out:
         archive.write(session, session.query(Study).one(), app.config["SETTINGS"].images, out)
-        return file, "".join(export.responses(session, "mine"))
+        return file, "".join(responses_csv.lines(session, "mine"))
 
 
 @pytest.fixture
@@ -59,15 +60,15 @@ def test_a_study_restored_into_an_empty_instance_has_equal_exports(app, archived
     file, responses = archived
     with reading() as session:
         here = io.BytesIO()
-        handover.write(session, session.query(Study).one(), here)
+        export.write(session, session.query(Study).one(), here)
     with elsewhere.app_context():
         store = elsewhere.config["SETTINGS"].images
         study = archive.restore(file, store)
         db.session.commit()
         with reading() as session:
-            assert "".join(export.responses(session, "mine")) == responses
+            assert "".join(responses_csv.lines(session, "mine")) == responses
             there = io.BytesIO()
-            handover.write(session, session.query(Study).one(), there)
+            export.write(session, session.query(Study).one(), there)
         assert {case.stored for case in study.pool.cases} == {path.name for path in store.iterdir()}
         seeds = [sitting.seed for reader in study.readers for sitting in reader.sittings]
         assert lifecycle.answers(study) == 30
@@ -92,7 +93,7 @@ def test_a_study_restored_into_an_empty_instance_has_equal_exports(app, archived
 
 
 def test_a_study_that_is_here_is_not_restored_a_second_time(app, archived):
-    with pytest.raises(Faulty) as faulty:
+    with pytest.raises(InvalidInputError) as faulty:
         archive.restore(archived[0], app.config["SETTINGS"].images)
     assert faulty.value.faults == ["study: there is one called 'mine' already", "study: its readers are here already"]
 
@@ -106,7 +107,7 @@ def test_a_pool_that_is_here_is_used_as_it_is(app, archived):
     assert db.session.query(Pool).count() == 1
     assert sorted(app.config["SETTINGS"].images.iterdir()) == before
     with reading() as session:
-        assert "".join(export.responses(session, "mine")) == archived[1]
+        assert "".join(responses_csv.lines(session, "mine")) == archived[1]
 
 
 def broken(members):
@@ -178,7 +179,7 @@ def rewritten(table, **values):
 def test_an_archive_that_is_not_whole_is_refused_whole(archived, elsewhere, tmp_path, change, fault):
     file = changed(archived[0], tmp_path, change)
     with elsewhere.app_context():
-        with pytest.raises(Faulty) as faulty:
+        with pytest.raises(InvalidInputError) as faulty:
             archive.restore(file, elsewhere.config["SETTINGS"].images)
         assert any(line.startswith(fault) for line in faulty.value.faults)
         db.session.rollback()

@@ -16,10 +16,10 @@ import generation.pool
 from generation.errors import InputError
 from quiz_app import clock, log
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Pool, Study
 from quiz_app.pools import images
-from quiz_app.pools.storage import Store, putting
+from quiz_app.storage import Store, putting
 
 Progress = Callable[[int, int], None]
 
@@ -42,15 +42,15 @@ def import_folder(
 ) -> Pool:
     """Import the pool folder at `folder`; its blinded images go into `store`. The caller commits.
 
-    Raises Faulty with every fault of the folder, each with its file and row, or for a store that takes no images; then
-    nothing has been kept.
+    Raises InvalidInputError with every fault of the folder, each with its file and row, or for a store that takes no
+    images; then nothing has been kept.
     """
     try:
         given = generation.pool.read(folder)
     except InputError as error:
-        raise Faulty([error.what, *error.faults]) from error
+        raise InvalidInputError([error.what, *error.faults]) from error
     if slug and (slug != slugified(slug) or db.session.scalar(sa.select(Pool).filter_by(slug=slug))):
-        raise Faulty([f"slug: {slug!r} is taken, or not made of small letters, digits and dashes"])
+        raise InvalidInputError([f"slug: {slug!r} is taken, or not made of small letters, digits and dashes"])
     names = [f"{secrets.token_hex(16)}.png" for _ in given.cases]
     length = _store([given.path(case) for case in given.cases], store, names, progress)
     pool = Pool(
@@ -85,7 +85,7 @@ def import_folder(
 def exclude(case: Case, reason: str, *, actor: str = "") -> None:
     """Leave a case out of every study to come, or with an empty reason take it in again; either stays on record.
 
-    Raises Faulty once a study on the pool has been opened: what its readers meet is frozen.
+    Raises InvalidInputError once a study on the pool has been opened: what its readers meet is frozen.
     """
     studies = db.session.scalars(sa.select(Study).filter_by(pool_id=case.pool_id)).all()
     faults = [
@@ -96,7 +96,7 @@ def exclude(case: Case, reason: str, *, actor: str = "") -> None:
     if not reason.strip() and case.excluded is None:
         faults.append("reason: is empty, and this stays on record")
     if faults:
-        raise Faulty(faults)
+        raise InvalidInputError(faults)
     case.excluded = reason.strip()[:500] or None
     log.record("case-excluded" if case.excluded else "case-taken-in", actor=actor, case=case.name, reason=case.excluded)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.designs.measure_reader import CLASSES, Levels, Truth
+from analysis.designs.rating.reader import CLASSES, Levels, Truth
 from analysis.responses import Responses
 from analysis.statistics import cases as case_room
 from analysis.statistics import consistency, mixed, rasch, scoring, timing

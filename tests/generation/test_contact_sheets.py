@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from generation.__main__ import main
-from generation.evaluation import looks
+from generation.evaluation import contact_sheets
 from generation.evaluation.radiomics import radial_spectrum
 
 
@@ -33,7 +33,7 @@ def test_every_picture_is_drawn(sets):
 def test_means_and_spreads_are_those_of_the_images(sets):
     paths = sorted((sets / "epoch1").iterdir())
     stack = np.array([np.asarray(Image.open(path), dtype=float) for path in paths])
-    mean, spread, spectrum = looks.statistics(paths)
+    mean, spread, spectrum = contact_sheets.statistics(paths)
     assert np.allclose(mean, stack.mean(axis=0))
     assert np.allclose(spread, stack.std(axis=0), atol=1e-6)
     assert spectrum.shape == (64,)
@@ -45,9 +45,9 @@ def test_a_wave_is_in_its_own_ring():
 
 
 def test_sources_are_drawn_by_lot_and_small_ones_refused(sets, capsys):
-    some = looks.by_source([sets / "epoch1"], most=5, seed=1, faults=[])["epoch1"]
+    some = contact_sheets.by_source([sets / "epoch1"], most=5, seed=1, faults=[])["epoch1"]
     assert len(set(some)) == 5
-    assert some != looks.by_source([sets / "epoch1"], most=5, seed=2, faults=[])["epoch1"]
+    assert some != contact_sheets.by_source([sets / "epoch1"], most=5, seed=2, faults=[])["epoch1"]
     for path in sorted((sets / "epoch2").iterdir())[2:]:
         path.unlink()
     assert main(["looks", str(sets / "epoch2"), "--out", str(sets / "out")]) == 2
@@ -57,6 +57,6 @@ def test_sources_are_drawn_by_lot_and_small_ones_refused(sets, capsys):
 def test_a_file_that_cannot_be_read_is_named_and_the_others_are_shown(sets):
     (sets / "epoch1/broken.png").write_bytes(b"no picture")
     faults: list[str] = []
-    assert len(looks.by_source([sets / "epoch1"], most=20, seed=1, faults=faults)["epoch1"]) == 8
+    assert len(contact_sheets.by_source([sets / "epoch1"], most=20, seed=1, faults=faults)["epoch1"]) == 8
     assert len(faults) == 1
     assert "broken.png: not readable as a radiograph" in faults[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-class Faulty(ValueError):
+class InvalidInputError(ValueError):
     """Input that cannot be used. `faults` lists everything found, each naming its field, file or row."""
 
     def __init__(self, faults: Sequence[str]) -> None:
@@ -13,7 +13,7 @@ class Faulty(ValueError):
         super().__init__("\n".join(self.faults))
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request of a reader that the rules do not allow. Nothing was changed; the page can show `message`.
 
     `code` is for programs (see docs/protocol.md), `status` is the HTTP status.
@@ -23,3 +23,7 @@ class Refused(Exception):
         self.code = code
         self.status = status
         super().__init__(message)
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names it and says what was expected."""

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from quiz_app.faults import Faulty
-from quiz_app.settings import SettingsError
+from quiz_app.errors import InvalidInputError, SettingsError
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -48,25 +47,25 @@ def assert_usable(store: Store) -> None:
         with putting(store) as staging:
             (staging / ".writable").touch()
         (store / ".writable").unlink(missing_ok=True)  # a process that starts beside this one uses the same
-    except Faulty as faulty:
+    except InvalidInputError as faulty:
         raise SettingsError(str(faulty)) from faulty
 
 
 def read(store: Store, name: str) -> bytes:
-    """The file called `name`. Raises Faulty where a bucket does not give it."""
+    """The file called `name`. Raises InvalidInputError where a bucket does not give it."""
     if isinstance(store, Path):
         return (store / name).read_bytes()
     try:
         return store.fs.cat_file((store / name).path)
     except Exception as error:  # each kind of store has errors of its own
-        raise Faulty([f"images_url: {store / name} cannot be read: {_said(error)}"]) from error
+        raise InvalidInputError([f"images_url: {store / name} cannot be read: {_said(error)}"]) from error
 
 
 @contextmanager
 def putting(store: Store) -> Iterator[Path]:
     """A folder of this machine to fill: when the block ends well its files all come to lie in `store`, else none does.
 
-    Raises Faulty where a bucket does not take them.
+    Raises InvalidInputError where a bucket does not take them.
     """
     if isinstance(store, Path):
         store.mkdir(parents=True, exist_ok=True)
@@ -82,7 +81,10 @@ def putting(store: Store) -> Iterator[Path]:
 
 @contextmanager
 def on_disk(store: Store, names: list[str]) -> Iterator[Path]:
-    """A folder of this machine with the files of these names, while the block lasts. Raises Faulty, as `read`."""
+    """A folder of this machine with the files of these names, while the block lasts.
+
+    Raises InvalidInputError, as `read`.
+    """
     if isinstance(store, Path):
         yield store
     else:
@@ -106,7 +108,7 @@ def _upload(files: list[Path], store: UPath) -> None:
                 if target.strip("/") in put:
                     store.fs.rm_file(target)
         if isinstance(error, Exception):
-            raise Faulty([f"images_url: {store} does not take images: {_said(error)}"]) from error
+            raise InvalidInputError([f"images_url: {store} does not take images: {_said(error)}"]) from error
         raise
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 
 
 def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -18,7 +18,7 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except Faulty as faulty:
+        except InvalidInputError as faulty:
             raise click.ClickException("\n  ".join(faulty.faults)) from faulty
 
     return wrapped

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.report import tables_course as course
-from analysis.report import tables_panel as panel
-from analysis.report import tables_reader as reader
-from analysis.report.cells import Table
+from analysis.report.tables import course, panel, reader
+from analysis.report.tables.table import Table
 
 ORDER = (
     *(reader.readers, reader.rules, reader.confusion, panel.overall, panel.groups, panel.comparisons, panel.experience),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.report.cells import RULES, Cell, Row, Table, cells
+from analysis.report.tables.table import RULES, Cell, Row, Table, cells
 
 
 def readers(results: dict[str, Any]) -> Table:

@@ -9,13 +9,13 @@ import fsspec
 import pytest
 from PIL import Image
 
-from quiz_app import create_app
+from quiz_app import create_app, storage
 from quiz_app.database import db
+from quiz_app.errors import InvalidInputError, SettingsError
 from quiz_app.exchange import archive
-from quiz_app.faults import Faulty
 from quiz_app.models import Case
-from quiz_app.pools import pools, storage
-from quiz_app.settings import Settings, SettingsError
+from quiz_app.pools import importing
+from quiz_app.settings import Settings
 from quiz_app.study import lifecycle, readers
 from tests.conftest import missing
 from tests.databases import copied, let_go
@@ -73,7 +73,7 @@ def clouded(prepared, tmp_path, s3):
 
 def test_a_pool_in_a_bucket_is_read_by_a_reader_who_never_learns_of_the_bucket(clouded, s3, pool_folder, tmp_path):
     with clouded.app_context():
-        pool = pools.import_folder(pool_folder, clouded.config["SETTINGS"].images, "clouded")
+        pool = importing.import_folder(pool_folder, clouded.config["SETTINGS"].images, "clouded")
         settings = {"groups": [], "ask_years": False, "break_every": 0, "practice": 0}
         study = lifecycle.create("In the cloud", pool, slug="clouded", seed=1, settings=settings)
         lifecycle.open_study(study)
@@ -119,7 +119,7 @@ def test_while_an_image_is_fetched_no_answer_waits(app, make_study, invite, monk
 def test_an_archive_takes_its_images_from_the_bucket(clouded, s3, pool_folder, tmp_path):
     file = tmp_path / "archive.zip"
     with clouded.app_context():
-        pool = pools.import_folder(pool_folder, clouded.config["SETTINGS"].images, "clouded")
+        pool = importing.import_folder(pool_folder, clouded.config["SETTINGS"].images, "clouded")
         study = lifecycle.create("In the cloud", pool, slug="clouded", seed=1)
         db.session.commit()
         with file.open("wb") as out:
@@ -152,8 +152,10 @@ def test_an_upload_that_fails_in_its_middle_leaves_nothing_of_itself(memory, mon
         return put_file(self, source, target, **more)
 
     monkeypatch.setattr(type(memory), "put_file", failing)
-    with pytest.raises(Faulty, match="images_url: memory://images does not take images: OSError: the line is dead"):
-        pools.import_folder(pool_folder, store, "again")
+    with pytest.raises(
+        InvalidInputError, match="images_url: memory://images does not take images: OSError: the line is dead"
+    ):
+        importing.import_folder(pool_folder, store, "again")
     assert len(put) == 5
     assert memory.find("/images") == ["/images/older.png"]
 
@@ -166,7 +168,10 @@ def test_files_of_a_bucket_can_be_had_on_disk_for_a_while(memory):
     with storage.on_disk(store, ["b.png", "a.png"]) as folder:
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"a.png": b"a.png", "b.png": b"b.png"}
     assert not folder.exists()
-    with pytest.raises(Faulty, match=r"c\.png cannot be read: FileNotFoundError"), storage.on_disk(store, ["c.png"]):
+    with (
+        pytest.raises(InvalidInputError, match=r"c\.png cannot be read: FileNotFoundError"),
+        storage.on_disk(store, ["c.png"]),
+    ):
         pass
 
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from quiz_app.database import db
-from quiz_app.faults import Faulty
+from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Pool
-from quiz_app.pools import pools
+from quiz_app.pools import importing
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def folder(pool_folder, tmp_path):
 
 def test_the_import_keeps_every_case_and_serves_images_of_one_length(app, folder):
     store = app.config["SETTINGS"].images
-    pool = pools.import_folder(folder, store, "again")
+    pool = importing.import_folder(folder, store, "again")
     db.session.commit()
     assert len(pool.cases) == 15
     for case in pool.cases:
@@ -33,7 +33,7 @@ def test_the_import_keeps_every_case_and_serves_images_of_one_length(app, folder
 
 def test_a_second_import_gets_a_slug_of_its_own(app, folder):
     store = app.config["SETTINGS"].images
-    assert [pools.import_folder(folder, store).slug for _ in range(2)] == ["noise-2", "noise-3"]
+    assert [importing.import_folder(folder, store).slug for _ in range(2)] == ["noise-2", "noise-3"]
 
 
 def test_a_faulty_folder_is_refused_with_every_fault_and_leaves_nothing(app, folder):
@@ -46,8 +46,8 @@ def test_a_faulty_folder_is_refused_with_every_fault_and_leaves_nothing(app, fol
     with (folder / "cases.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     before = {path.name for path in app.config["SETTINGS"].images.iterdir()}
-    with pytest.raises(Faulty) as faulty:
-        pools.import_folder(folder, app.config["SETTINGS"].images, "again")
+    with pytest.raises(InvalidInputError) as faulty:
+        importing.import_folder(folder, app.config["SETTINGS"].images, "again")
     told = str(faulty.value)
     assert all(part in told for part in (first[1], "checksum", "'perhaps'", rows[5][0], "row 2", "row 3", "row 4"))
     assert {path.name for path in app.config["SETTINGS"].images.iterdir()} == before
@@ -57,5 +57,5 @@ def test_a_faulty_folder_is_refused_with_every_fault_and_leaves_nothing(app, fol
 
 def test_a_slug_that_is_taken_or_odd_is_refused(app, folder):
     for slug in ("noise", "No Ise"):
-        with pytest.raises(Faulty, match="slug"):
-            pools.import_folder(folder, app.config["SETTINGS"].images, slug)
+        with pytest.raises(InvalidInputError, match="slug"):
+            importing.import_folder(folder, app.config["SETTINGS"].images, slug)

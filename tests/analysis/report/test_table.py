@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.report.cells import show
+from analysis.report.tables.table import show
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""What the measures of every design share: settings, what is known of the study, and JSON."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from analysis.responses import Responses, natural
+from analysis.statistics.estimate import Estimate
+
+FORMAT = 1
+KNOWN = (
+    "slug",
+    "title",
+    "design",
+    "state",
+    "version",
+    "opened_at",
+    "closed_at",
+    "unblinded_at",
+    "settings",
+    "pool",
+    "flow",
+)
+Progress = Callable[[float, str], object]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the researcher decided beforehand; stands in the report.
+
+    `unsure` is the rule that leads, `bootstrap` the number of replicates, `margin` how far from chance an accuracy
+    may lie and still count as equivalent to it.
+    """
+
+    unsure: str = "fractional"
+    bootstrap: int = 10_000
+    seed: int = 0
+    margin: float = 0.1
+
+
+def silent(share: float, what: str) -> None:
+    """Ignore progress reports."""
+
+
+def heading(responses: Responses, settings: Settings) -> dict[str, Any]:
+    """What every results.json begins with."""
+    return {
+        "format": FORMAT,
+        "design": responses.design,
+        "study": study(responses),
+        "software": software(),
+        "settings": asdict(settings),
+    }
+
+
+def study(responses: Responses) -> dict[str, Any]:
+    """What is known of the study, and how many rows were used and left out."""
+    rows, scored = responses.table, responses.scored
+    truth = responses.truth
+    answered = scored[scored["answered_at"] != ""]["answered_at"]
+    return {name: responses.study.get(name) for name in KNOWN} | {
+        "readers": len(responses.readers),
+        "cases": len(truth),
+        "synthetic": int(truth.sum()),
+        "real": int((1 - truth).sum()),
+        "answers": int(scored["level"].notna().sum()),
+        "expected": len(responses.readers) * responses.asked,
+        "excluded": {
+            "training": int(rows["is_training"].sum()),
+            "superseded": int((rows["superseded"] & ~rows["is_training"]).sum()),
+            "repeats": int((rows["is_repeat"] & ~rows["superseded"] & ~rows["is_training"]).sum()),
+        },
+        "not_asked": sorted(set(responses.cases) - set(responses.case_names), key=natural),
+        "first_answer": answered.min() if len(answered) else None,
+        "last_answer": answered.max() if len(answered) else None,
+        "source": responses.origin["kind"],
+        "checksums": responses.origin["files"],
+    }
+
+
+def software() -> dict[str, str]:
+    """Versions of what the numbers were made with."""
+    versions = {}
+    for name in ("discern", "numpy", "scipy", "pandas", "matplotlib"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "0+checkout"
+    return {"discern": versions.pop("discern"), "Python": platform.python_version(), **versions}
+
+
+def plain(entry: Any) -> Any:
+    """`entry` as JSON can hold it: estimates as mappings, numpy numbers as numbers, NaN and infinity as null."""
+    if isinstance(entry, Estimate):
+        return plain(entry.as_dict())
+    if is_dataclass(entry) and not isinstance(entry, type):
+        return plain(asdict(entry))
+    if isinstance(entry, dict):
+        return {str(key): plain(value) for key, value in entry.items()}
+    if hasattr(entry, "_asdict"):
+        return plain(entry._asdict())
+    if isinstance(entry, list | tuple):
+        return [plain(value) for value in entry]
+    if isinstance(entry, np.ndarray):
+        return plain(entry.tolist())
+    if isinstance(entry, np.generic):
+        return plain(entry.item())
+    if isinstance(entry, float) and not math.isfinite(entry):
+        return None
+    return entry

@@ -1,0 +1,76 @@
+"""Handing over the answers: the `responses` view as CSV, row by row, and the dictionary of its columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+# Every column of the `responses` view, in order, and what it means.
+DICTIONARY: dict[str, str] = {
+    "study": "Short name of the study.",
+    "design": "What a trial is: rating, quartet, comparison or staircase.",
+    "reader": "Pseudonym of the reader.",
+    "reader_group": "Group of the reader, as invited or as the reader said.",
+    "sitting": "Number of the reader's sitting: 1, or higher after a reset.",
+    "trial": "Name of the trial; the same in every export.",
+    "position": "Place of the trial in the reader's order, from 1; practice is counted apart.",
+    "block": "Balanced block of the order, from 1; 0 = practice.",
+    "is_training": "1 = practice, never scored.",
+    "is_repeat": "1 = a case shown again, for the reader's agreement with themselves.",
+    "case": "Name of the case in its pool.",
+    "truth": "real or synthetic.",
+    "source": "Where the image comes from, as the pool says.",
+    "answer": "real, synthetic or unsure.",
+    "certainty": "full or partial; empty for unsure.",
+    "level": "Answer and certainty as one: 1 surely real, 2 probably real, 3 unsure, 4 probably, 5 surely synthetic.",
+    "place": "Place of the case on the screen, from 1, where a trial shows several.",
+    "chosen": "1 = chosen by the reader out of several, 0 = not.",
+    "realism": "How realistic the reader finds the case: 1 unrealistic to 4 fully realistic.",
+    "criterion": "The criterion that `value` answers, in comparisons.",
+    "value": "The answer to `criterion`.",
+    "onset_at": "When the image was painted, UTC, by the server; at the latest interval and grace after release.",
+    "answered_at": "When the answer reached the server, UTC.",
+    "response_ms": "From onset to answer by the server's clock, in ms, network included; at most 2147483647 (24 days).",
+    "client_ms": "From painting to answer as the browser measured it, in ms.",
+    "late": "1 = answered after the deadline by the server's clock.",
+    "zoom_max": "Largest magnification the reader used; 1 = the whole image.",
+    "windowed": "1 = the reader changed brightness or contrast.",
+    "study_version": "Version of the study's settings under which the trial was laid down.",
+}
+
+
+# What tells the truth of a case: empty in a blinded export.
+TELLING = ("truth", "source")
+
+
+def lines(session: Session, slug: str, *, blinded: bool = False) -> Iterator[str]:
+    """The answers of a study as CSV, a line at a time: ordered by reader, sitting and position, practice first."""
+    yield line(DICTIONARY)
+    yield from map(line, rows(session, slug, blinded=blinded))
+
+
+def rows(session: Session, slug: str, *, blinded: bool = False) -> Iterator[Iterable[object]]:
+    """The same as plain rows; `blinded` leaves out what tells the truth."""
+    columns = ", ".join("NULL" if blinded and name in TELLING else f'"{name}"' for name in DICTIONARY)
+    query = sa.text(
+        f"SELECT {columns} FROM responses WHERE study = :study "
+        "ORDER BY reader, sitting, is_training DESC, position, place, criterion"
+    )
+    yield from session.execute(query, {"study": slug}, execution_options={"yield_per": 1000})
+
+
+def dictionary() -> Iterator[str]:
+    """The meaning of every column, as CSV."""
+    yield line(("column", "meaning"))
+    yield from map(line, DICTIONARY.items())
+
+
+def line(values: Iterable[object]) -> str:
+    """One line of CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()

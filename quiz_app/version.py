@@ -1,0 +1,8 @@
+"""The version of the installed package."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("discern")
+except PackageNotFoundError:  # a checkout that was never installed
+    __version__ = "0+checkout"
