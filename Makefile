@@ -37,5 +37,5 @@ clean:  ## remove the virtual environment and caches; data in instance/ stays
 
 .venv/all: $(GROUND)
 	$(PYTHON) -m venv .venv
-	$(INSTALL) ".[generation,cloud,tunnel,postgres,cluster,test]"
+	$(INSTALL) ".[generation,cloud,tunnel,postgres,cluster,dicom,pacs,tables,quest,notebook,docs,test]"
 	@touch $@ .venv/quiz
