@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable
+WORKERS := -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder  # a module's tests share a worker
 GROUND := pyproject.toml requirements.lock
 
 .PHONY: help run test lint bench lock clean
@@ -13,7 +14,7 @@ run: .venv/quiz  ## start the quiz with a demonstration study (ARGS="--port 8080
 	$(BIN)/python run.py $(ARGS)
 
 test: .venv/all  ## run every test (ARGS="-k order" for options)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 lint: .venv/all  ## check style and types
 	$(BIN)/ruff check .

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.databases", "tests.firestore"]
+# One thread a process, read as numpy and torch are loaded: the workers of the run are the threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+pytest_plugins = ["tests.databases", "tests.firestore", "tests.workers"]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 settings.register_profile("untimed", deadline=None)  # no test is timed

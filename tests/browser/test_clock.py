@@ -8,6 +8,7 @@ from tests.browser.watching import phases, waits, watch
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.alone
 def test_the_image_goes_within_fifty_milliseconds_of_its_deadline(sitter):
     sitter = sitter(limit_s=1)
     watch(sitter.page)
@@ -38,6 +39,7 @@ def test_where_the_study_keeps_the_image_it_stays_after_the_time_and_after_a_rel
     assert [(row["level"], row["late"]) for row in rows] == [("4", "1"), ("2", "0")]
 
 
+@pytest.mark.alone
 def test_the_mask_stands_for_the_interval_and_then_the_image_comes(sitter):
     sitter = sitter(interval_ms=400)
     watch(sitter.page)

@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from generation import corpus, phantom
+from tests.workers import made_once
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +58,11 @@ def small_corpus(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def sound_phantoms() -> list[Image.Image]:
+def sound_phantoms(tmp_path_factory) -> list[Image.Image]:
     """48 phantoms without faults, 512 x 256."""
-    drawn = Parallel(n_jobs=-1)(delayed(phantom.draw)(seed, "real") for seed in range(48))
-    return [Image.fromarray(pixels).reduce(2) for pixels in drawn]
+
+    def draw(folder):
+        for seed, pixels in enumerate(Parallel(n_jobs=-1)(delayed(phantom.draw)(seed, "real") for seed in range(48))):
+            Image.fromarray(pixels).reduce(2).save(folder / f"{seed:02}.png")
+
+    return [Image.open(path).copy() for path in sorted(made_once(tmp_path_factory, "phantoms", draw).iterdir())]
