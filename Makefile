@@ -2,19 +2,24 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable
-WORKERS := -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder  # a module's tests share a worker
+# The tests of a module share a worker. ARGS="-n 0" leaves workers away, as a debugger wants it.
+WORKERS := -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 GROUND := pyproject.toml requirements.lock
 
-.PHONY: help run test lint bench lock clean
+.PHONY: help run test coverage lint bench lock clean
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/quiz  ## start the quiz with a demonstration study (ARGS="--port 8080" for options)
 	$(BIN)/python run.py $(ARGS)
 
-test: .venv/all  ## run every test (ARGS="-k order" for options)
+test: .venv/all  ## run every test, on each core (ARGS="-k order" for options)
 	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
+
+coverage: .venv/all  ## run every test and print what they ran of each wing; below 90 % of the branches it fails
+	$(BIN)/python -m pytest $(WORKERS) --cov --cov-report= $(ARGS)
+	$(BIN)/python -m tests.covered
 
 lint: .venv/all  ## check style and types
 	$(BIN)/ruff check .
