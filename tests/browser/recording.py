@@ -46,6 +46,11 @@ class Recorder(socketserver.ThreadingTCPServer):
         self.port = self.server_address[1]
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def server_close(self) -> None:
+        """Stop listening; the thread that serves would turn on a closed socket for ever."""
+        self.shutdown()
+        super().server_close()
+
     @property
     def received(self) -> bytes:
         """Every byte that the browser was sent."""

@@ -161,6 +161,39 @@ def test_an_onset_reported_late_gains_nothing(make_study, invite, time):
     assert taker.answer().get_json()["saved"]["late"]
 
 
+@pytest.mark.parametrize("limit_s", [0, 12])
+def test_a_browser_cannot_put_the_onset_off(make_study, invite, time, reader_called, limit_s):
+    taker = invite(make_study(practice=0, limit_s=limit_s, interval_ms=500, grace_ms=2000)).enter()
+    taker.go_on()
+    time.forward(6)
+    taker.onset()
+    time.forward(1)
+    assert taker.answer().get_json()["saved"]["response_ms"] == 7000 - 2500
+    trial = reader_called("R1").sitting.trials[0]
+    assert (trial.onset_at - trial.released_at).total_seconds() == 2.5
+
+
+def test_the_first_onset_stands(make_study, invite, time):
+    taker = invite(make_study(practice=0)).enter()
+    taker.go_on()
+    time.forward(0.5)
+    taker.onset()
+    time.forward(1)
+    assert taker.onset().get_json()["remaining_ms"] == 11_000
+    time.forward(1)
+    assert taker.answer().get_json()["saved"]["response_ms"] == 2000
+
+
+def test_a_page_fetched_again_within_the_slack_is_no_new_release(make_study, invite, time, reader_called):
+    taker = invite(make_study(practice=0, interval_ms=500, grace_ms=2000)).enter()
+    taker.go_on()
+    released = reader_called("R1").sitting.trials[0].released_at
+    time.forward(2.4)
+    taker.claim()
+    trial = reader_called("R1").sitting.trials[0]
+    assert (trial.releases, trial.released_at) == (1, released)
+
+
 def test_a_trial_nobody_could_see_is_released_once_more(make_study, invite, time, reader_called):
     taker = invite(make_study()).enter()
     for remaining in (12_000, 0):

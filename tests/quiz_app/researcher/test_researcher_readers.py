@@ -36,6 +36,15 @@ def test_readers_are_invited_and_their_links_are_shown_once(app, owner, owned):
     assert "/r/" not in owner.get(READERS).text
 
 
+def test_the_database_holds_no_secret_of_a_link(make_study):
+    study = make_study()
+    reader, personal = readers.invite(study, "R1")
+    shared = readers.offer_open_link(study, "3")
+    db.session.commit()
+    for row, secret in ((reader, personal), (study, shared)):
+        assert secret not in str([getattr(row, column.name) for column in row.__table__.columns])
+
+
 def test_a_bad_invitation_is_refused_with_every_fault_and_nobody_is_invited(owner, owned):
     readers.invite(owned(), "R1")
     db.session.commit()

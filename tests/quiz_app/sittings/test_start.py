@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from quiz_app.models import Trial
-from quiz_app.sittings import start
+from quiz_app.sittings import entry, start
 from quiz_app.study import readers
 
 
@@ -43,6 +43,15 @@ def test_repeats_are_marked_counted_and_shown_under_another_address(make_study):
     for trial in repeats:
         case = trial.cases[0].case
         assert [other.is_repeat for other in sitting.trials if other.cases[0].case is case] == [False, True]
+
+
+def test_a_form_sent_twice_begins_one_sitting(make_study):
+    reader, _ = readers.invite(make_study(), "R1")
+    first = entry.enrol(reader, {})
+    order = [trial.token for trial in first.trials]
+    assert entry.enrol(reader, {}) is first
+    assert [trial.token for trial in reader.sitting.trials] == order
+    assert len(reader.sittings) == 1
 
 
 @pytest.mark.parametrize("settings", [{}, {"cases": 6}, {"cases": 6, "repeats": 2}])
