@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -112,3 +113,20 @@ def test_no_path_of_a_developers_machine_is_in_the_project():
         if mark in (ROOT / name).read_text("utf-8")
     ]
     assert not guilty
+
+
+RULES = tomllib.loads((ROOT / "tests" / "rules.toml").read_text("utf-8"))["rule"]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["says"])
+def test_a_sacred_rule_stands_in_the_code_and_its_test_among_the_tests(rule):
+    assert (ROOT / rule["file"]).read_text("utf-8").count(rule["holds"]) == 1, "say in tests/rules.toml where it is now"
+    path, _, name = rule["test"].partition("::")
+    assert f"def {name}(" in (ROOT / path).read_text("utf-8"), "tests/rules.toml names a test that is not there"
+
+
+def test_contributing_lists_every_sacred_rule_with_its_test():
+    listed = re.findall(
+        r"^\| ([\w ]+) \| ([^|]+) \| `(test_\w+)` \|$", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.M
+    )
+    assert listed == [(rule["kind"], rule["says"], rule["test"].rpartition("::")[2]) for rule in RULES]

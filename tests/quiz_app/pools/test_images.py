@@ -32,11 +32,13 @@ def test_what_has_no_room_is_refused():
         images.padded(png, len(png) + 11)
 
 
-def test_metadata_colour_and_format_do_not_survive():
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_metadata_colour_and_format_do_not_survive(mode):
     info = PngImagePlugin.PngInfo()
     info.add_text("Software", "a diffusion model")
     given_ = io.BytesIO()
-    noise(3).convert("RGB").save(given_, "PNG", pnginfo=info, dpi=(300, 300))
+    told = {"pnginfo": info, "dpi": (300, 300), "icc_profile": b"of a scanner", "exif": b"Exif\0\0of a camera"}
+    noise(3).convert(mode).save(given_, "PNG", **told)
     with Image.open(given_) as image:
         png = images.encoded(image)
     assert png == images.encoded(noise(3))
