@@ -121,10 +121,13 @@ def main(argv: list[str] | None = None) -> int:
     )
     wanted = parser.parse_args(argv)
     try:
-        found = compare(load_csv(wanted.first), load_csv(wanted.second), wanted.unsure, wanted.same_cases)
+        given = load_csv(wanted.first), load_csv(wanted.second)
+        found = compare(*given, wanted.unsure, wanted.same_cases)
     except ResponsesError as bad:
         print(*bad.faults, sep="\n", file=sys.stderr)
         return 2
+    for remark in dict.fromkeys(given[0].remarks + given[1].remarks):
+        print(f"note: {remark}", file=sys.stderr)
     print(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))
     return 0
 

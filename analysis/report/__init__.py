@@ -17,7 +17,7 @@ from analysis.designs.measure import measure
 from analysis.report import document, figures, files, tables
 from analysis.report.plates import Pictures, make_plates, open_pool
 from analysis.report.tables.table import RULES
-from analysis.responses import RATED, Responses, ResponsesError, load_csv, load_panodiff, load_ratings
+from analysis.responses import RATED, Responses, ResponsesError, load_csv, load_mapped, load_panodiff, load_ratings
 from analysis.responses.database import load_database
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "panodiff_ratings.csv"
@@ -93,6 +93,8 @@ def load(arguments: argparse.Namespace) -> Responses:
         responses = load_ratings(EXAMPLE, title="The published PanoDiff-SR observer study")
     elif arguments.database:
         responses = load_database(arguments.database, arguments.study)
+    elif arguments.mapping:
+        responses = load_mapped(arguments.responses, arguments.mapping, arguments.labels)
     elif arguments.labels:
         responses = load_panodiff(arguments.responses, arguments.labels)
     else:
@@ -109,11 +111,14 @@ def parser() -> argparse.ArgumentParser:
     source = made.add_mutually_exclusive_group(required=True)
     source.add_argument("--database", metavar="URL", help="a study's database, e.g. sqlite:///instance/discern.sqlite")
     source.add_argument(
-        "--responses", metavar="FILE", type=Path, help="our CSV, or (with --labels) the PanoDiff export"
+        "--responses", metavar="FILE", type=Path, help="our CSV, .xlsx or .sav, or (with --labels) the PanoDiff export"
     )
     source.add_argument("--example", action="store_true", help="the published ratings of the PanoDiff-SR study")
     made.add_argument("--study", metavar="SLUG", help="which study of the database")
-    made.add_argument("--labels", metavar="FILE", type=Path, help="the PanoDiff export's image labels")
+    made.add_argument("--labels", metavar="FILE", type=Path, help="image labels: a table Filename,Label")
+    made.add_argument(
+        "--mapping", metavar="FILE", type=Path, help="a TOML file that says what the columns of any other table are"
+    )
     made.add_argument(
         "--groups", metavar="FILE", type=Path, help="a CSV reader,group[,years] in place of the responses' groups"
     )
@@ -147,6 +152,8 @@ def main(argv: list[str] | None = None) -> int:
         command.error("--database and --study go together")
     if arguments.labels and not arguments.responses:
         command.error("--labels goes with --responses")
+    if arguments.mapping and not arguments.responses:
+        command.error("--mapping goes with --responses")
     settings = Settings(arguments.unsure, arguments.bootstrap, arguments.seed)
     try:
         responses = load(arguments)
@@ -154,6 +161,8 @@ def main(argv: list[str] | None = None) -> int:
     except ResponsesError as bad:
         print(f"{len(bad.faults)} fault(s); nothing was written.", *bad.faults, sep="\n", file=sys.stderr)
         return 2
+    for remark in responses.remarks:
+        print(f"note: {remark}", file=sys.stderr)
     try:
         with tqdm(total=100, unit="%", delay=2, bar_format="{desc:24} {bar} {percentage:3.0f} %") as bar:
 

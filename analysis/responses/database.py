@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from analysis.responses import COLUMNS, Responses, ResponsesError, as_responses, checked
-from analysis.responses.tabular import refuse
+from analysis.responses.checks import COLUMNS, checked
+from analysis.responses.readings import Responses, as_responses
+from analysis.responses.tabular import ResponsesError, refuse
 
 
 def load_database(url: str, study: str) -> Responses:

@@ -1,4 +1,7 @@
-"""CSV files as people hand them in: their rows with the numbers that a spreadsheet shows, or every fault at once."""
+"""Tables as people hand them in (CSV, Excel, SPSS): their rows with the numbers that a spreadsheet shows.
+
+Every fault is raised at once. What had to be guessed, such as an encoding, is a remark that is said once.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,15 @@ import csv
 import hashlib
 import io
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from analysis.responses import encodings
+
+DELIMITERS = ",;\t|"
+WORKBOOK, OLD_WORKBOOK, SPSS = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", (b"$FL2", b"$FL3")
 
 
 class ResponsesError(ValueError):
@@ -18,31 +28,102 @@ class ResponsesError(ValueError):
         super().__init__("\n".join(self.faults))
 
 
-def read(path: str | Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Header and rows of a CSV, each with its row number as a spreadsheet shows it; comma, semicolon or tab."""
+@dataclass(frozen=True)
+class Table:
+    """A table of text: `rows` each with the number that a spreadsheet shows, `remarks` on what was guessed."""
+
+    name: str
+    header: list[str]
+    rows: list[tuple[int, dict[str, str]]]
+    remarks: list[str] = field(default_factory=list)
+
+    def named(self, columns: Sequence[str]) -> Table:
+        """The same with those of `columns` found that differ in capitals, spaces and punctuation only."""
+        same = {_plain(column): column for column in columns}
+        missed = [name for name in self.header if name not in columns and same.get(_plain(name), "") not in self.header]
+        renamed = {name: same[_plain(name)] for name in missed if _plain(name) in same}
+        meant = list(renamed.values())
+        refuse([f"{self.name}: several columns could be {c!r}" for c in dict.fromkeys(meant) if meant.count(c) > 1])
+        if not renamed:
+            return self
+        first = next(iter(renamed.items()))
+        remark = f"{self.name}: {len(renamed)} column name(s) read without regard to capitals and spaces, e.g. "
+        header = [renamed.get(name, name) for name in self.header]
+        rows = [(number, dict(zip(header, row.values(), strict=True))) for number, row in self.rows]
+        return Table(self.name, header, rows, [*self.remarks, f"{remark}{first[0]!r} as {first[1]!r}"])
+
+
+def read(path: str | Path, *, sheet: str = "", encoding: str = "", skip: int = 0) -> Table:
+    """The table of a file: CSV (comma, semicolon, tab or bar), an Excel workbook (.xlsx) or an SPSS file (.sav).
+
+    What a file is, is told from how it begins. Blank columns without a name are dropped, a line `sep=;` is obeyed.
+    sheet: of a workbook, the first by default. encoding: of a CSV that does not say it. skip: rows below the header.
+    Raises ResponsesError with every fault of the file.
+    """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ResponsesError([f"{path.name}: not UTF-8 text (byte {error.start}); save it as CSV UTF-8"]) from None
+        data = path.read_bytes()
     except OSError as error:
         raise ResponsesError([f"{path}: cannot be read: {error.strerror}"]) from None
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    table = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    if not table:
-        raise ResponsesError([f"{path.name}: the file is empty"])
-    header = [column.strip() for column in table[0]]
-    numbered = [(number, row) for number, row in enumerate(table[1:], start=2) if any(row)]
-    refuse(
-        [f"{path.name}: column {c!r} is there twice" for c in dict.fromkeys(header) if header.count(c) > 1]
-        + [
-            f"{path.name}, row {number}: {len(row)} fields where the header has {len(header)}"
-            for number, row in numbered
-            if len(row) != len(header)
-        ]
-    )
-    return header, [(number, dict(zip(header, row, strict=True))) for number, row in numbered]
+    if data.startswith(OLD_WORKBOOK):
+        raise ResponsesError([f"{path.name}: an old or a locked Excel file; save it as .xlsx or CSV UTF-8"])
+    if data.startswith((WORKBOOK, *SPSS)):
+        from analysis.responses import workbooks
+
+        reader = workbooks.excel if data.startswith(WORKBOOK) else workbooks.spss
+        lines, remarks = reader(path, sheet)
+    else:
+        lines, remarks = _csv(path, data, encoding)
+    return _table(path.name, lines, remarks, skip)
+
+
+def _csv(path: Path, data: bytes, encoding: str) -> tuple[list[list[str]], list[str]]:
+    try:
+        text, guessed = encodings.decoded(data, encoding)
+    except ValueError as error:
+        raise ResponsesError([f"{path.name}: {error}"]) from None
+    text = text.lstrip("\ufeff")
+    said = re.match(r"sep=([^\r\n]?)\r?\n", text, re.IGNORECASE)  # Excel's own, for Excel
+    body = text[said.end() :] if said else text
+    delimiter = (said[1] if said else "") or _delimiter(body)
+    try:
+        lines = list(csv.reader(io.StringIO(body, newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise ResponsesError([f"{path.name}: not readable as CSV ({error})"]) from None
+    if delimiter != ",":
+        lines = [[re.sub(r"^\s*(-?\d+),(\d+)\s*$", r"\1.\2", entry) for entry in line] for line in lines]
+    remarks = [f"{path.name}: read as {guessed}; save it as CSV UTF-8 if names look wrong"] if guessed else []
+    return [[]] * bool(said) + lines, remarks
+
+
+def _delimiter(text: str) -> str:
+    """The one by which the first lines have the most fields, quoted ones being whole."""
+    head = [line for line in text[:10_000].splitlines() if line.strip()][:1]
+    return max(DELIMITERS, key=lambda one: len(next(csv.reader(head, delimiter=one), [])))
+
+
+def _table(name: str, lines: list[list[str]], remarks: list[str], skip: int) -> Table:
+    top = next((number for number, line in enumerate(lines) if any(entry.strip() for entry in line)), None)
+    if top is None:
+        raise ResponsesError([f"{name}: the file is empty"])
+    header = [column.strip() for column in lines[top]]
+    below = enumerate(lines[top + 1 + skip :], start=top + 2 + skip)
+    numbered = [(number, row) for number, row in below if any(entry.strip() for entry in row)]
+    wide = max([len(header), *(len(row) for _, row in numbered)])
+    blank = {at for at in range(wide) if not any(row[at].strip() for _, row in numbered if at < len(row))}
+    kept = [at for at in range(len(header)) if header[at] or at not in blank]
+    names = [header[at] or f"column {at + 1}" for at in kept]
+    faults = [f"{name}: column {c!r} is there twice" for c in dict.fromkeys(names) if names.count(c) > 1]
+    for number, row in numbered:
+        if len(row) < (kept[-1] + 1 if kept else 0) or any(entry.strip() for entry in row[len(header) :]):
+            faults.append(f"{name}, row {number}: {len(row)} fields where the header has {len(header)}")
+    refuse(faults)
+    rows = [(number, dict(zip(names, [row[at] for at in kept], strict=True))) for number, row in numbered]
+    return Table(name, names, rows, remarks)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def finite(text: str) -> float:

@@ -155,7 +155,11 @@ def test_two_studies_in_one_file_are_refused(tmp_path: Path) -> None:
     [
         (b"", "r.csv: the file is empty"),
         (b"reader,case,truth,level\n", "r.csv: there is not one row of responses in it"),
-        (b"reader,case,truth,level\nJ\xf8rgen,c1,real,1\n", "r.csv: not UTF-8 text (byte 25); save it as CSV UTF-8"),
+        (
+            "reader,case,truth,level\nИванов,c1,real,1\n".encode("cp1251"),
+            "r.csv: not UTF-8 text (byte 24): it could be Windows-1251 (Cyrillic) or Windows-1253 (Greek) or "
+            "GB 18030 (Chinese) or CP949 (Korean); save it as CSV UTF-8",
+        ),
         (b"reader,case,truth,level\nA,c1,real\n", "r.csv, row 2: 3 fields where the header has 4"),
         (b"reader,case,case,truth,level\nA,c1,c1,real,1\n", "r.csv: column 'case' is there twice"),
     ],

@@ -1,0 +1,92 @@
+"""Checking what readers said: typed columns, or every fault at once with its row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from analysis.responses.tabular import refuse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    *("study", "design", "reader", "reader_group", "sitting", "trial", "position", "block", "is_training", "is_repeat"),
+    *("case", "truth", "source", "answer", "certainty", "level", "place", "chosen", "realism", "criterion", "value"),
+    *("onset_at", "answered_at", "response_ms", "client_ms", "late", "zoom_max", "windowed", "study_version"),
+)
+NEEDED = ("reader", "case", "truth", "level")
+NUMBERS = ("sitting", "position", "block", "response_ms", "client_ms", "zoom_max")
+FLAGS = {"": False, "0": False, "1": True, "false": False, "true": True, "no": False, "yes": True}
+FLAG_COLUMNS = ("is_training", "is_repeat", "late", "windowed")
+DESIGNS = ("rating", "quartet", "comparison", "staircase")
+RATED = ("rating", "staircase")
+LEVELS = {"real full": "1", "real partial": "2", "unsure": "3", "synthetic partial": "4", "synthetic full": "5"}
+
+
+def checked(table: pd.DataFrame, places: list[str], name: str) -> pd.DataFrame:
+    """The table with typed columns, or every fault of it."""
+    import numpy as np
+    import pandas as pd
+
+    faults: list[tuple[int, str]] = []
+
+    def fault(bad: pd.Series, message: str) -> None:
+        """`message` for each row where `bad`; {} is the row's entry of the column named last."""
+        faults.extend((i, message.format(**table.loc[i])) for i in table.index[bad.to_numpy()])
+
+    table = table.apply(lambda column: column.str.strip())
+    for column in ("truth", "answer", "certainty", "design"):
+        table[column] = table[column].str.lower()
+    table["level"] = table["level"].str.replace(
+        r"^([1-5])[.,]0+$", r"\1", regex=True
+    )  # as statistics packages write it
+    for column in ("reader", "case"):
+        fault(table[column] == "", f"{column} is empty")
+    fault(~table["truth"].isin(["real", "synthetic"]), "truth {truth!r}; expected real or synthetic")
+    fault(~table["level"].isin(["", *LEVELS.values()]), "level {level!r}; expected 1 to 5, or empty")
+    fault(~table["answer"].isin(["", "real", "synthetic", "unsure"]), "answer {answer!r}; expected real or synthetic")
+    fault(~table["certainty"].isin(["", "full", "partial"]), "certainty {certainty!r}; expected full or partial")
+    numbers = {column: pd.to_numeric(table[column], errors="coerce") for column in NUMBERS}
+    for column, values in numbers.items():
+        fault(values.isna() & (table[column] != ""), f"{column} {{{column}!r}}; expected a number or nothing")
+    for column in FLAG_COLUMNS:
+        fault(~table[column].str.lower().isin(FLAGS), f"{column} {{{column}!r}}; expected true or false")
+    fault(~table["design"].isin(["", *DESIGNS]), f"design {{design!r}}; expected one of {', '.join(DESIGNS)}")
+    said = (table["answer"] + " " + table["certainty"]).str.strip()
+    expected = said.map(LEVELS)
+    clash = expected.notna() & table["level"].isin(LEVELS.values()) & (expected != table["level"])
+    fault(clash, "level {level} does not go with answer {answer} {certainty}")
+
+    typed = table.assign(**numbers, level=pd.to_numeric(table["level"], errors="coerce"))
+    typed = typed.assign(**{c: table[c].str.lower().map(FLAGS).fillna(False).astype(bool) for c in FLAG_COLUMNS})
+    # What nobody recorded is not known; it is not "no".
+    unknown = {c: np.full(len(table), np.nan) for c in ("late", "windowed") if (table[c] == "").all()}
+    typed = typed.assign(**unknown)
+    typed["truth"] = (table["truth"] == "synthetic").astype(int)
+    typed["superseded"] = typed["sitting"] < typed.groupby("reader")["sitting"].transform("max")
+    faults += _contradictions(typed[table["truth"].isin(["real", "synthetic"])], places)
+    for column in ("study", "design"):
+        several = [entry for entry in table[column].unique() if entry]
+        if len(several) > 1:
+            faults.append((-1, f"{name}: more than one {column}: {', '.join(several)}"))
+    refuse([f"{places[i]}: {message}" if i >= 0 else message for i, message in sorted(set(faults))])
+    return typed
+
+
+def _contradictions(typed: pd.DataFrame, places: list[str]) -> list[tuple[int, str]]:
+    """Rows that speak against an earlier one: a second answer, another truth, another group."""
+    faults = []
+    scored = typed[~typed["is_training"] & ~typed["is_repeat"] & ~typed["superseded"]]
+    rated = scored["design"].isin(["", *RATED]).all()
+    key = ["reader", "case"] if rated else ["reader", "trial", "case", "criterion"]
+    first = scored.drop_duplicates(key).set_index(key).index
+    rows = dict(zip(first, scored.drop_duplicates(key).index, strict=True))
+    for i, row in scored[scored.duplicated(key)].iterrows():
+        earlier = places[rows[tuple(row[key])]]
+        faults.append((i, f"reader {row['reader']!r} answered case {row['case']!r} twice, first in {earlier}"))
+    for entity, column in (("case", "truth"), ("reader", "reader_group")):
+        firsts = typed.drop_duplicates(entity).set_index(entity)[column]
+        for i in typed.index[typed[column] != typed[entity].map(firsts)]:
+            what = f"{entity} {typed.at[i, entity]!r} has another {column.replace('_', ' ')} than in an earlier row"
+            faults.append((i, what))
+    return faults
