@@ -7,6 +7,7 @@ analysed with `analysis.statistics.mrmc`.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from statistics import NormalDist
 from typing import Any
@@ -131,17 +132,15 @@ def kappa_error(kappa: float, readers: int, cases: int, share: float = 0.5) -> f
     >>> round(kappa_error(0, 6, 200), 4), round(math.sqrt(2 / (200 * 6 * 5)), 4)
     (0.0183, 0.0183)
     """
-    from scipy.special import betaln, gammaln
+    from scipy.stats import betabinom, binom
 
     if not 0 <= kappa < 1:
         raise ValueError(f"value: expected a kappa from 0 to below 1, got {kappa:g}")
     m, k = readers, np.arange(readers + 1)
-    log_choose = gammaln(m + 1) - gammaln(k + 1) - gammaln(m - k + 1)
     if kappa > 0:
-        a, b = (side * (1 - kappa) / kappa for side in (share, 1 - share))
-        mass = np.exp(log_choose + betaln(k + a, m - k + b) - betaln(a, b))
+        mass = betabinom.pmf(k, m, *(side * (1 - kappa) / kappa for side in (share, 1 - share)))
     else:
-        mass = np.exp(log_choose) * share**k * (1 - share) ** (m - k)
+        mass = binom.pmf(k, m, share)
     agreement, said = (k * (k - 1) + (m - k) * (m - k - 1)) / (m * (m - 1)), k / m
     means = float(mass @ agreement), float(mass @ said)
     chance = means[1] ** 2 + (1 - means[1]) ** 2
@@ -206,18 +205,16 @@ def _kappa_power(kappa: float, readers: int, cases: int, null: float, margin: fl
 
 
 def _smallest(plan: Callable[[int], Estimate], step: int, most: int, target: float, name: str) -> Estimate:
-    """Bisection over multiples of `step`, for power rises with size."""
+    """The smallest multiple of `step` that will do, by bisection: power rises with size."""
     if not 0 < target < 1:
         raise ValueError(f"target: expected a power between 0 and 1, got {target:g}")
-    low, high = 2, most // step
-    utmost = plan(high * step).value or 0.0
+    sizes = range(2 * step, most + 1, step)
+    utmost = plan(sizes[-1]).value or 0.0
     if utmost < target:
         return undefined(f"not reached: even {most} give a power of {utmost:.2f} only", name)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if (plan(middle * step).value or 0.0) >= target else (middle + 1, high)
-    found = plan(low * step)
-    return Estimate(low * step, method=name, extra={"power": found.value, "half_width": found.half_width})
+    size = sizes[bisect_left(sizes, target, key=lambda size: plan(size).value or 0.0)]
+    found = plan(size)
+    return Estimate(size, method=name, extra={"power": found.value, "half_width": found.half_width})
 
 
 def _t_beyond(t: float, df: float, ncp: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from analysis.statistics import distributions
 from analysis.statistics.arrays import one_of
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.mrmc import obuchowski_rockette
-from analysis.statistics.proportions import wilson
+from analysis.statistics.proportions import interval
 
 BLOCK = 50  # simulated studies in one job
 
@@ -62,9 +63,8 @@ def simulate(
     true = model.five_level_auc(value) if endpoint == "auc" and levels else value
     figure, se, low, high, rejects = rows.T
     tested = np.isfinite(low)
-    rate = float(rejects.mean())
-    covered = float(((low <= true) & (true <= high))[tested].mean()) if tested.any() else None
-    z = distributions.normal_quantile(0.95)
+    held = ((low <= true) & (true <= high))[tested]
+    covered = float(held.mean()) if held.size else None
     extra: dict[str, Any] = {
         "studies": studies,
         "seed": seed,
@@ -74,10 +74,10 @@ def simulate(
     }
     extra |= {"true_value": true, "mean": float(figure.mean()), "figure_sd": float(figure.std(ddof=1))}
     extra |= {"figure_se": float(se[tested].mean()) if tested.any() else None, "coverage": covered}
-    if covered is not None:
-        extra["coverage_ci"] = list(wilson(covered, int(tested.sum()), z))
+    if held.size:
+        extra["coverage_ci"] = list(interval(int(held.sum()), held.size).ci or ())
     name = f"Roe-Metz simulation of {studies} studies, Obuchowski-Rockette ({covariance}), alpha {alpha:g}"
-    return Estimate(rate, math.sqrt(rate * (1 - rate) / studies), wilson(rate, studies, z), method=name, extra=extra)
+    return replace(interval(int(rejects.sum()), studies), method=name, extra=extra)
 
 
 def _spread(tasks: list[tuple[Any, ...]], jobs: int, cluster: str | None) -> list[np.ndarray]:

@@ -22,6 +22,7 @@ from analysis.statistics.estimate import Estimate, undefined
 WEIGHTS = ("identity", "linear", "quadratic", "ordinal")
 # Our convention, after Feinstein and Cicchetti 1990 (J Clin Epidemiol 43:543): much agreement, little kappa.
 PARADOX_AGREEMENT, PARADOX_KAPPA, PARADOX_GAP = 0.75, 0.4, 0.2
+ROUNDING = 1e-15  # a variance that is not told from 0
 
 
 class Table(NamedTuple):
@@ -197,12 +198,15 @@ def cohen_kappa(
 
     `a`, `b`: one rating a subject; pairs with a missing one are left out and counted. `se` (interval, t on n - 1
     degrees of freedom) and `se_null` (test of kappa = 0, p) after Fleiss, Cohen and Everitt 1969 (Psychol Bull
-    72:323). `categories` matters to weighted kappa alone, and only where the extreme ones were never used.
+    72:323), as statsmodels has them. `categories` matters to weighted kappa alone, and only where the extreme ones
+    were never used.
 
     >>> estimate = cohen_kappa([1, 1, 2, 2, 3, 3, 3, 1], [1, 1, 2, 3, 3, 3, 2, 1], weights="linear")
     >>> round(estimate.value, 4), round(estimate.se, 4), round(estimate.p, 4)
     (0.7333, 0.1713, 0.0119)
     """
+    from statsmodels.stats.inter_rater import cohens_kappa
+
     weights = one_of(weights or "identity", WEIGHTS, "weights")
     name = "Cohen's kappa" + ("" if weights == "identity" else f", {weights} weights")
     first, second = as_floats(a, "a"), as_floats(b, "b")
@@ -223,15 +227,13 @@ def cohen_kappa(
         return undefined(
             "both gave one and the same category throughout: agreement by chance is certain", name, **extra
         )
-    kappa = (agreed - chance) / (1 - chance)
-    margins = np.add.outer(credit @ columns, rows @ credit)
-    pull = credit - margins * (1 - kappa)
-    centre = kappa - chance * (1 - kappa)
-    se = math.sqrt(max(0.0, float((joint * pull**2).sum()) - centre**2) / n) / (1 - chance)
-    null_spread = float((np.outer(rows, columns) * (credit - margins) ** 2).sum()) - chance**2
-    se_null = math.sqrt(max(0.0, null_spread) / n) / (1 - chance)
+    # Where a variance is 0, rounding may leave it below: statsmodels takes its root all the same.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = cohens_kappa(n * joint, weights=1 - credit)
+    variances = found.var_kappa, found.var_kappa0
+    se, se_null = (math.sqrt(variance) if variance > ROUNDING else 0.0 for variance in variances)
     extra |= {"se_null": se_null}
-    estimate = _over_subjects(kappa, se, n, name, extra)
+    estimate = _over_subjects(float(found.kappa), se, n, name, extra)
     if se_null > 1e-12:
         estimate = _tested(estimate, se_null, extra)
     if weights != "identity":

@@ -120,7 +120,7 @@ def mafc_dprime(proportion_correct: float, alternatives: int, trials: int | None
     value = _mafc_inverse(proportion_correct, alternatives)
     if trials is None:
         return Estimate(value, method=method, extra=extra)
-    low, high = proportions.wilson(proportion_correct, trials, distributions.normal_quantile(0.95))
+    low, high = proportions.interval(proportion_correct * trials, trials).ci or (0.0, 1.0)
     ci = _mafc_inverse(low, alternatives), _mafc_inverse(high, alternatives)
     return Estimate(value, ci=ci, method=f"{method}, Wilson 95% interval", extra=extra | {"trials": trials})
 

@@ -1,4 +1,4 @@
-"""Tail areas and quantiles of the normal, t and beta distributions.
+"""Tail areas and quantiles of the normal and t distributions.
 
 scipy.special gives the same figures as scipy.stats and loads much faster; it is loaded where it is used.
 """
@@ -43,24 +43,3 @@ def t_upper(t: float, df: float) -> float:
     from scipy.special import stdtr
 
     return float(stdtr(df, -t))
-
-
-def beta_quantile(area: float, a: float, b: float) -> float:
-    """The point below which a beta(a, b) variable lies with probability `area`."""
-    from scipy.special import betaincinv
-
-    return float(betaincinv(a, b, area))
-
-
-def binomial_upper(k: int, n: int, chance: float) -> float:
-    """P(K >= k) of `n` trials that each succeed with probability `chance`."""
-    from scipy.special import bdtrc
-
-    return 1.0 if k <= 0 else float(bdtrc(k - 1, n, chance))
-
-
-def binomial_lower(k: int, n: int, chance: float) -> float:
-    """P(K <= k) of `n` trials that each succeed with probability `chance`."""
-    from scipy.special import bdtr
-
-    return 1.0 if k >= n else float(bdtr(k, n, chance))

@@ -208,18 +208,16 @@ def _spearman(first: Floats, second: Floats, name: str, extra: dict[str, int], s
 
 
 def _pearson(first: Floats, second: Floats, name: str, extra: dict[str, int]) -> Estimate:
-    r = float(np.clip(np.corrcoef(first, second)[0, 1], -1, 1))
+    from scipy.stats import pearsonr
+
+    found = pearsonr(first, second)
+    r = float(found.statistic)
     if 1 - abs(r) < SLACK:
         reason = "the figures lie on a line: the t test is not defined"
         return Estimate(r, method=name, reason=reason, extra=dict(extra))
-    df = first.size - 2
-    ci = None
-    if first.size > 3:
-        half = distributions.normal_quantile(0.95) / math.sqrt(first.size - 3)
-        ci = math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
-    return Estimate(
-        r, ci=ci, p=distributions.t_p(r * math.sqrt(df / (1 - r * r)), df), method=name, df=df, extra=dict(extra)
-    )
+    limits = found.confidence_interval() if first.size > 3 else None
+    ci = (float(limits.low), float(limits.high)) if limits else None
+    return Estimate(r, ci=ci, p=float(found.pvalue), method=name, df=first.size - 2, extra=dict(extra))
 
 
 def _mean(scores: Floats) -> Floats:

@@ -25,8 +25,8 @@ def interval(k: float, n: float, method: str = "wilson", level: float = 0.95) ->
 
     `method` is "wilson" (the score interval, E. B. Wilson 1927, JASA 22:209; the p at which
     |k/n - p| = z sqrt(p (1 - p) / n)) or "exact" (Clopper and Pearson 1934, Biometrika 26:404; beta quantiles,
-    never below the nominal coverage). `se` is the Wald standard error. Raises ValueError unless 0 <= k <= n;
-    undefined when n = 0.
+    never below the nominal coverage), both by statsmodels. `se` is the Wald standard error. Raises ValueError unless
+    0 <= k <= n; undefined when n = 0.
 
     >>> estimate = interval(81, 263)                      # Newcombe 1998, Stat Med 17:857, table I
     >>> [round(limit, 4) for limit in estimate.ci]
@@ -34,25 +34,24 @@ def interval(k: float, n: float, method: str = "wilson", level: float = 0.95) ->
     >>> [round(limit, 4) for limit in interval(81, 263, "exact").ci]
     [0.2527, 0.3676]
     """
+    from statsmodels.stats.proportion import proportion_confint
+
     one_of(method, ("wilson", "exact"), "method")
     _check_counts(k, n)
     name = f"{'Wilson' if method == 'wilson' else 'Clopper-Pearson'} {level:.0%} interval"
     if n == 0:
         return undefined(NOTHING_COUNTED, name, n=0)
     share = k / n
-    if method == "wilson":
-        ci = wilson(share, n, distributions.normal_quantile(level))
-    else:
-        tail = (1 - level) / 2
-        ci = (
-            0.0 if k == 0 else distributions.beta_quantile(tail, k, n - k + 1),
-            1.0 if k == n else distributions.beta_quantile(1 - tail, k + 1, n - k),
-        )
+    low, high = proportion_confint(k, n, 1 - level, "wilson" if method == "wilson" else "beta")
+    # At 0 and 1 a limit lies on the edge exactly; rounding leaves Wilson's a hair beside it.
+    ci = 0.0 if k == 0 else float(low), 1.0 if k == n else float(high)
     return Estimate(share, se=math.sqrt(share * (1 - share) / n), ci=ci, method=name, extra={"k": k, "n": n})
 
 
 def wilson(share: float, n: float, z: float) -> tuple[float, float]:
     """The Wilson limits of a proportion `share` of `n` (any positive number), `z` standard errors wide.
+
+    For effective sample sizes with quantiles of t; where the quantile is the normal one `interval` has them.
 
     >>> [round(limit, 4) for limit in wilson(0.5, 100, 1.96)]
     [0.4038, 0.5962]
@@ -68,19 +67,20 @@ def wilson(share: float, n: float, z: float) -> tuple[float, float]:
 def against_chance(k: int, n: int, chance: float = 0.5) -> Estimate:
     """Exact two-sided binomial test of k successes in n against `chance`, with the Clopper-Pearson interval.
 
-    p sums the probability of every count that is no more likely than k (the rule of R's binom.test).
+    p sums the probability of every count that is no more likely than k (scipy's binomtest, R's binom.test).
 
     >>> round(against_chance(104, 200).p, 6)              # R: binom.test(104, 200)$p.value
     0.620729
     """
+    from scipy.stats import binomtest
+
     _check_chance(chance)
     estimate = interval(k, n, "exact")
     if estimate.value is None:
         return estimate
+    p = float(binomtest(int(k), int(n), chance).pvalue)
     method = f"exact binomial test against {chance:g}, {estimate.method}"
-    return replace(
-        estimate, p=_binomial_p(int(k), int(n), chance), method=method, extra=estimate.extra | {"chance": chance}
-    )
+    return replace(estimate, p=p, method=method, extra=estimate.extra | {"chance": chance})
 
 
 def mean_score(scores: ArrayLike, level: float = 0.95, chance: float = 0.5) -> Estimate:
@@ -98,6 +98,8 @@ def mean_score(scores: ArrayLike, level: float = 0.95, chance: float = 0.5) -> E
     >>> round(estimate.value, 4), [round(limit, 3) for limit in estimate.ci]
     (0.6562, [0.342, 0.875])
     """
+    from scipy.stats import binomtest
+
     array = as_floats(scores, "scores")
     counted = array[~np.isnan(array)]
     if ((counted < 0) | (counted > 1)).any():
@@ -112,8 +114,8 @@ def mean_score(scores: ArrayLike, level: float = 0.95, chance: float = 0.5) -> E
         above, below = int((counted > chance).sum()), int((counted < chance).sum())
         return Estimate(
             mean,
-            ci=wilson(mean, n, distributions.normal_quantile(level)),
-            p=_binomial_p(above, above + below, 0.5) if above + below else 1.0,
+            ci=interval(min(mean * n, n), n, level=level).ci,
+            p=float(binomtest(above, above + below).pvalue) if above + below else 1.0,
             method=f"mean of equal scores with Wilson {level:.0%} interval, sign test against {chance:g}",
             extra=extra,
         )
@@ -126,9 +128,10 @@ def equivalence(k: int, n: int, chance: float, margin: float) -> Estimate:
     """Two one-sided tests (TOST) that a proportion lies within `margin` of `chance`.
 
     p is the exact one: the larger of P(K >= k | chance - margin) and P(K <= k | chance + margin). `normal_p` is the
-    Wald form, z = (k/n - chance +- margin) / sqrt(k/n (1 - k/n) / n); `score_p` takes the variance at the limits.
-    `ci` is the 90 % Clopper-Pearson interval, which lies inside the margin when p < .05 (Schuirmann 1987,
-    J Pharmacokinet Biopharm 15:657). Raises ValueError unless 0 < chance - margin and chance + margin < 1.
+    Wald form, z = (k/n - chance +- margin) / sqrt(k/n (1 - k/n) / n); `score_p` takes the variance at the limits; all
+    three are statsmodels'. `ci` is the 90 % Clopper-Pearson interval, which lies inside the margin when p < .05
+    (Schuirmann 1987, J Pharmacokinet Biopharm 15:657). Raises ValueError unless 0 < chance - margin and
+    chance + margin < 1.
 
     A two-sided test that finds nothing is no evidence of equality:
 
@@ -136,6 +139,8 @@ def equivalence(k: int, n: int, chance: float, margin: float) -> Estimate:
     >>> round(against_chance(100, 200).p, 3), round(result.p, 4)
     (1.0, 0.0887)
     """
+    from statsmodels.stats.proportion import binom_tost, proportions_ztost
+
     _check_counts(k, n)
     low, high = chance - margin, chance + margin
     if margin <= 0 or low <= 0 or high >= 1:
@@ -145,39 +150,31 @@ def equivalence(k: int, n: int, chance: float, margin: float) -> Estimate:
     if n == 0:
         return undefined(NOTHING_COUNTED, name, **extra)
     share = k / n
-    p_low, p_high = (
-        distributions.binomial_upper(int(k), int(n), low),
-        distributions.binomial_lower(int(k), int(n), high),
-    )
+    p, p_low, p_high = (float(each) for each in binom_tost(int(k), int(n), low, high))
     extra |= {"p_low": p_low, "p_high": p_high}
-    score = [(share - limit) / math.sqrt(limit * (1 - limit) / n) for limit in (low, high)]
-    extra |= {
-        "score_z": score,
-        "score_p": max(distributions.normal_upper(score[0]), distributions.normal_upper(-score[1])),
-    }
-    se = math.sqrt(share * (1 - share) / n)
-    if se > 0:
-        wald = [(share - limit) / se for limit in (low, high)]
-        extra |= {
-            "normal_z": wald,
-            "normal_p": max(distributions.normal_upper(wald[0]), distributions.normal_upper(-wald[1])),
-        }
-    else:
+    kinds = {"score": "limits", "normal": "sample"} if 0 < k < n else {"score": "limits"}
+    for kind, variance in kinds.items():
+        kind_p, (z_low, _), (z_high, _) = proportions_ztost(k, n, low, high, variance)
+        extra |= {f"{kind}_z": [float(z_low), float(z_high)], f"{kind}_p": float(kind_p)}
+    if "normal" not in kinds:
         extra |= {"normal_p": None, "normal_reason": "the observed proportion is 0 or 1: its Wald variance is 0"}
-    return Estimate(share, se, interval(k, n, "exact", 0.90).ci, max(p_low, p_high), name, extra=extra)
+    se = math.sqrt(share * (1 - share) / n)
+    return Estimate(share, se, interval(k, n, "exact", 0.90).ci, p, name, extra=extra)
 
 
 def mean_equivalence(scores: ArrayLike, target: float, margin: float) -> Estimate:
     """TOST that the mean of `scores` (fractional credits, or one accuracy a reader) lies within `margin` of `target`.
 
-    Two one-sided t tests on n - 1 degrees of freedom (Schuirmann 1987; Lakens 2017, Soc Psychol Personal Sci 8:355);
-    `ci` is the 90 % t interval of mean - target. NaN scores are left out and counted. Undefined with fewer than two
-    scores, or when all are equal.
+    Two one-sided t tests on n - 1 degrees of freedom, by statsmodels (Schuirmann 1987; Lakens 2017, Soc Psychol
+    Personal Sci 8:355); `ci` is the 90 % t interval of mean - target. NaN scores are left out and counted. Undefined
+    with fewer than two scores, or when all are equal.
 
     >>> result = mean_equivalence([0.52, 0.47, 0.55, 0.50, 0.46, 0.53], target=0.5, margin=0.1)
     >>> round(result.value, 3), round(result.p, 5)
     (0.005, 0.00059)
     """
+    from statsmodels.stats.weightstats import DescrStatsW
+
     if margin <= 0:
         raise ValueError(f"margin: expected a number above 0, got {margin:g}")
     array = as_floats(scores, "scores")
@@ -186,16 +183,14 @@ def mean_equivalence(scores: ArrayLike, target: float, margin: float) -> Estimat
     extra: dict[str, object] = {"n": int(counted.size), "left_out": int(array.size - counted.size), "margin": margin}
     if counted.size < 2:
         return undefined("two scores at least are needed", name, **extra)
-    difference, df = float(counted.mean()) - target, counted.size - 1
-    se = float(counted.std(ddof=1)) / math.sqrt(counted.size)
+    sample = DescrStatsW(counted - target)
+    difference, se, df = float(sample.mean), float(sample.std_mean), counted.size - 1
     if se < 1e-12:
         return Estimate(difference, method=name, reason="all scores are equal: the t test is not defined", extra=extra)
-    t_low, t_high = (difference + margin) / se, (difference - margin) / se
-    p_low, p_high = distributions.t_upper(t_low, df), distributions.t_upper(-t_high, df)
-    half = distributions.t_quantile(0.90, df) * se
-    extra |= {"t_low": t_low, "p_low": p_low, "t_high": t_high, "p_high": p_high}
-    ci = (difference - half, difference + half)
-    return Estimate(difference, se, ci, max(p_low, p_high), name, df=df, extra=extra)
+    p, (t_low, p_low, _), (t_high, p_high, _) = sample.ttost_mean(-margin, margin)
+    extra |= {"t_low": float(t_low), "p_low": float(p_low), "t_high": float(t_high), "p_high": float(p_high)}
+    low, high = sample.tconfint_mean(0.10)
+    return Estimate(difference, se, (float(low), float(high)), float(p), name, df=df, extra=extra)
 
 
 def odds_ratio(table: ArrayLike) -> Estimate:
@@ -252,16 +247,6 @@ def _fisher(table: NDArray[np.int_]) -> tuple[float, float, tuple[float, float]]
     high = math.inf if largest else solved(lambda mass: 0.025 - float(mass[cell <= k].sum()))
     value = 0.0 if smallest else math.inf if largest else solved(lambda mass: float(mass @ cell) - k)
     return p, value, (low, high)
-
-
-def _binomial_p(k: int, n: int, chance: float) -> float:
-    from scipy.special import gammaln, xlog1py, xlogy
-
-    counts = np.arange(n + 1)
-    log_mass = gammaln(n + 1) - gammaln(counts + 1) - gammaln(n - counts + 1)
-    log_mass += xlogy(counts, chance) + xlog1py(n - counts, -chance)
-    # A hair's breadth of slack keeps counts that are equally likely together, as R does.
-    return float(min(1.0, np.exp(log_mass[log_mass <= log_mass[k] + 1e-7]).sum()))
 
 
 def _check_counts(k: float, n: float) -> None:

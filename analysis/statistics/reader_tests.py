@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.statistics import distributions, readings
+from analysis.statistics import readings
 from analysis.statistics.arrays import Floats, as_floats, one_of
 from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.roc import midranks
@@ -34,6 +34,8 @@ def t_test(values: ArrayLike, null: float = 0.5) -> Estimate:
     >>> round(result.value, 4), round(result.statistic, 2), round(result.p, 5)
     (0.6844, 8.15, 0.00045)
     """
+    from statsmodels.stats.weightstats import DescrStatsW
+
     name = f"one-sample t test over readers, against {null:g}"
     counted, extra = _defined(values)
     if not counted.size:
@@ -42,11 +44,10 @@ def t_test(values: ArrayLike, null: float = 0.5) -> Estimate:
     if counted.size < 2 or float(np.ptp(counted)) < SLACK:
         reason = "one reader" if counted.size < 2 else "all readers' figures are equal"
         return Estimate(mean, method=name, reason=f"{reason}: the t test is not defined", extra=extra)
-    se, df = float(counted.std(ddof=1)) / math.sqrt(counted.size), counted.size - 1
-    half, t = distributions.t_quantile(0.95, df) * se, (mean - null) / se
-    return Estimate(
-        mean, se, (mean - half, mean + half), distributions.t_p(t, df), name, df, extra=extra | {"statistic": t}
-    )
+    sample = DescrStatsW(counted)
+    (t, p, _), (low, high) = sample.ttest_mean(null), sample.tconfint_mean()
+    ci, extra["statistic"] = (float(low), float(high)), float(t)
+    return Estimate(mean, float(sample.std_mean), ci, float(p), name, counted.size - 1, extra=extra)
 
 
 def sign_flip(values: ArrayLike, null: float = 0.5, seed: int = 0) -> Estimate:
@@ -147,6 +148,8 @@ def welch(values: ArrayLike, groups: Sequence[str | None]) -> Estimate:
     >>> round(result.p, 3), round(result.df, 2)
     (0.365, 2.82)
     """
+    from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
+
     name = "Welch's t test over readers"
     first, second, extra = two_groups(values, groups)
     if min(first.size, second.size) == 0:
@@ -154,14 +157,13 @@ def welch(values: ArrayLike, groups: Sequence[str | None]) -> Estimate:
     difference = float(first.mean() - second.mean())
     if min(first.size, second.size) < 2:
         return Estimate(difference, method=name, reason="a group has one reader: its spread is unknown", extra=extra)
-    parts = [float(own.var(ddof=1)) / own.size for own in (first, second)]
-    if sum(parts) < SLACK**2:
+    both = CompareMeans(DescrStatsW(first), DescrStatsW(second))
+    se = float(both.std_meandiff_separatevar)
+    if se < SLACK:
         return Estimate(difference, method=name, reason="the figures do not vary within the groups", extra=extra)
-    se = math.sqrt(sum(parts))
-    df = sum(parts) ** 2 / sum(part**2 / (own.size - 1) for part, own in zip(parts, (first, second), strict=True))
-    half, t = distributions.t_quantile(0.95, df) * se, difference / se
-    ci = (difference - half, difference + half)
-    return Estimate(difference, se, ci, distributions.t_p(t, df), name, df, extra=extra | {"statistic": t})
+    t, p, df = (float(part) for part in both.ttest_ind(usevar="unequal"))
+    low, high = both.tconfint_diff(usevar="unequal")
+    return Estimate(difference, se, (float(low), float(high)), p, name, df, extra=extra | {"statistic": t})
 
 
 def two_groups(values: ArrayLike, groups: Sequence[str | None]) -> tuple[Floats, Floats, dict[str, Any]]:

@@ -40,6 +40,8 @@ def median_interval(values: ArrayLike) -> Estimate:
     >>> found.value, found.ci
     (6.0, (4.0, 9.0))
     """
+    from scipy.stats import binom
+
     array = as_floats(values, "values")
     known = np.sort(array[~np.isnan(array)])
     extra = {"n": known.size, "left_out": int(array.size - known.size)}
@@ -49,7 +51,8 @@ def median_interval(values: ArrayLike) -> Estimate:
     value = float(np.median(known))
     if known.size < 6:
         return Estimate(value, method=method, reason="below six values no interval covers 95 %", extra=extra)
-    k = _rank_below(known.size)
+    # The largest k for which the k-th smallest and the k-th largest value hold the median with 95 % or more.
+    k = int(binom.ppf(0.025, known.size, 0.5))
     return Estimate(value, ci=(float(known[k - 1]), float(known[-k])), method=method, extra=extra)
 
 
@@ -331,12 +334,3 @@ def _rows(t: Trials, parts: list[tuple[NDArray[np.bool_], dict[str, Any]]], rule
         }
         for of, label in parts
     ]
-
-
-def _rank_below(n: int) -> int:
-    """The largest k for which the k-th smallest and k-th largest value hold the median with 95 % or more."""
-    low, high = 1, n // 2
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if distributions.binomial_lower(middle - 1, n, 0.5) <= 0.025 else (low, middle - 1)
-    return low

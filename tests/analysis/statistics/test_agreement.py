@@ -119,14 +119,35 @@ def test_two_readers_as_irrcac_and_statsmodels(oracle):
     assert agreement.krippendorff_alpha(ratings).value == pytest.approx(expected["krippendorff"], abs=1e-6)
 
 
-@pytest.mark.parametrize("weights", ["linear", "quadratic"])
-def test_weighted_kappa_agrees_with_statsmodels(weights):
-    from statsmodels.stats.inter_rater import cohens_kappa
+@pytest.mark.parametrize("weights", ["identity", "linear", "quadratic", "ordinal"])
+def test_both_standard_errors_of_kappa_are_the_delta_methods(weights):
+    table = np.array([[11, 3, 1, 0], [2, 9, 4, 1], [0, 3, 8, 2], [1, 0, 2, 10]])
+    credit = agreement.weight_matrix(weights, np.arange(1.0, 5.0))
 
-    table = [[11, 3, 1, 0], [2, 9, 4, 1], [0, 3, 8, 2], [1, 0, 2, 10]]
+    def kappa(shares):
+        chance = (np.outer(shares.sum(axis=1), shares.sum(axis=0)) * credit).sum()
+        return ((shares * credit).sum() - chance) / (shares.sum() - chance)
+
+    def se(shares):
+        steps = 1e-6 * np.eye(16).reshape(16, 4, 4)
+        slopes = np.array([(kappa(shares + step) - kappa(shares - step)) / 2e-6 for step in steps]).reshape(4, 4)
+        return math.sqrt(((shares * slopes**2).sum() - (shares * slopes).sum() ** 2) / table.sum())
+
+    shares = table / table.sum()
     found = agreement.cohen_kappa(*from_joint(table), weights=weights)
-    theirs = cohens_kappa(np.array(table), wt=weights)
-    assert (found.value, found.se, found.se_null) == pytest.approx((theirs.kappa, theirs.std_kappa, theirs.std_kappa0))
+    assert found.value == pytest.approx(kappa(shares), abs=1e-12)
+    assert found.se == pytest.approx(se(shares), rel=1e-6)
+    assert found.se_null == pytest.approx(se(np.outer(shares.sum(axis=1), shares.sum(axis=0))), rel=1e-6)
+
+
+@pytest.mark.parametrize("weights", [None, "linear", "quadratic"])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_reader_who_repeats_every_answer_has_a_kappa_of_1_without_a_variance(weights, seed):
+    levels = np.random.Generator(np.random.PCG64(seed)).integers(1, 6, 30)
+    found = agreement.cohen_kappa(levels, levels, weights, range(1, 6))
+    assert (found.value, found.se, found.ci) == (pytest.approx(1), 0.0, None)
+    assert "variance over subjects is 0" in found.reason
+    assert found.p < 1e-6
 
 
 def test_weights_are_gwets():

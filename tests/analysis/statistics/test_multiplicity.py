@@ -21,13 +21,13 @@ def test_figures_of_p_adjust():
     assert [row.benjamini_hochberg for row in rows] == pytest.approx([0.04] * 4)
 
 
-def test_adjusted_p_are_those_of_statsmodels():
-    from statsmodels.stats.multitest import multipletests
-
-    p_values = list(np.random.Generator(np.random.PCG64(2)).random(9) ** 3)
+def test_adjusted_p_are_what_their_definitions_say():
+    p_values = np.random.Generator(np.random.PCG64(2)).random(9) ** 3
+    holm = [max(min(1.0, q * (p_values >= q).sum()) for q in p_values if q <= p) for p in p_values]
+    hochberg = [min(q * p_values.size / (p_values <= q).sum() for q in p_values if q >= p) for p in p_values]
     rows = adjust({"family": {str(place): p for place, p in enumerate(p_values)}})
-    assert [row.holm for row in rows] == pytest.approx(multipletests(p_values, method="holm")[1])
-    assert [row.benjamini_hochberg for row in rows] == pytest.approx(multipletests(p_values, method="fdr_bh")[1])
+    assert [row.holm for row in rows] == pytest.approx(holm, abs=1e-15)
+    assert [row.benjamini_hochberg for row in rows] == pytest.approx(hochberg, abs=1e-15)
 
 
 def test_a_test_without_p_does_not_weigh_on_its_family():
