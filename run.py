@@ -1,44 +1,65 @@
-"""Starts Discern: `python run.py`. The only place that knows all three wings.
+"""The door of Discern: `discern COMMAND`, or `python run.py` to start. The only place that knows all three wings.
 
-Prepares the instance folder and the database, makes a demonstration study the first time, and serves.
+Starting prepares the instance folder and the database, makes a demonstration study the first time, and serves. Every
+other command is loaded only when it is called, so that asking for help loads neither Flask nor torch.
 """
 
 from __future__ import annotations
 
-import argparse
 import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from contextlib import contextmanager, nullcontext, suppress
+from importlib import import_module
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+import click
 
-from quiz_app import create_app, storage
-from quiz_app.errors import SettingsError
-from quiz_app.settings import Settings
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from quiz_app.settings import Settings
 
 THREADS = 8
 DEMO_COUNT, DEMO_PRACTICE, DEMO_SEED = 100, 6, 20250709
 
 
-class CannotStartError(Exception):
+# What each command is for, as `discern --help` shows it; where it lives, if not with the quiz
+ROOMS = {
+    "Serve": {"run": "Start the server (also: discern alone, or python run.py)"},
+    "Studies": {
+        "study": "Make, open, close, copy and archive studies",
+        "pool": "Import and list pools of images",
+        "reader": "Invite and list readers, withdraw their links",
+        "researcher": "Let researchers in",
+        "responses": "Export the answers",
+        "simulate": "Rehearse a study with simulated readers",
+        "backup": "Copy the database while the server runs",
+        "mirror": "Copy every answer to Firestore, and back",
+        "db": "Upgrade the database, or move it to PostgreSQL",
+    },
+    "Images": {"generate": "Make images and pools: train, sample, pool, audit ..."},
+    "Results": {
+        "report": "Write the report of a study",
+        "compare": "Compare two studies, or two moments of one",
+        "plan": "Plan the numbers of readers and cases",
+    },
+    "Shell": {"completion": "Print the script that completes commands in your shell"},
+}
+INSTANCE = "discern.instance"
+ELSEWHERE = {
+    "generate": "generation.__main__",
+    "report": "analysis.report",
+    "compare": "analysis.compare",
+    "plan": "analysis.planning",
+}
+
+
+class CannotStartError(click.ClickException):
     """The server cannot start; the message says why and what to do."""
-
-
-def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="run.py", description="Start Discern.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, default=5000, help="port to listen on (default: 5000)")
-    parser.add_argument("--instance", type=Path, help="folder for database, images and settings (default: ./instance)")
-    parser.add_argument("--tunnel", action="store_true", help="let readers in from the internet through ngrok")
-    parser.add_argument("--no-demo", action="store_true", help="do not make the demonstration study")
-    parser.add_argument("--workers", type=int, default=1, help="processes that serve (default: 1; more needs POSIX)")
-    return parser.parse_args(arguments)
 
 
 def prepare_database(app: Flask) -> None:
@@ -132,6 +153,8 @@ def mirrored(app: Flask) -> Flask:
 
 def serve(app: Flask, host: str, port: int, workers: int) -> None:
     """Serve until stopped: one process by waitress, several by gunicorn."""
+    from quiz_app import create_app
+
     if workers == 1:
         import waitress
 
@@ -180,7 +203,6 @@ def tunnelled(app: Flask, port: int, token: str | None) -> Iterator[None]:
         app.wsgi_app = OnlyHere(app.wsgi_app, settings)  # type: ignore[method-assign]
     paths = {"Reader (demonstration)": f"/r/{token}/"} if token else {}
     tunnel = Tunnel(settings, port, paths, say=lambda text: print(text, flush=True))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that ngrok ends with the server
     tunnel.start()
     try:
         yield
@@ -188,36 +210,121 @@ def tunnelled(app: Flask, port: int, token: str | None) -> Iterator[None]:
         tunnel.stop()
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Start; 0 after a stop that was asked for, 1 when it could not start."""
-    given = parsed(arguments)
-    try:
-        if given.tunnel and given.workers > 1:
-            raise CannotStartError("A tunnel leads to one process: leave out --workers, or see docs/deployment.md.")
-        assert_port_is_free(given.host, given.port)
-        settings = Settings.load(instance=given.instance)
-        if given.tunnel:
-            settings = replace(settings, trusted_proxies=1)  # ngrok's agent, and nobody before it
-        app = create_app(settings)
-        with app.app_context():
-            prepare_database(app)
-            if settings.images_url:
-                storage.assert_usable(settings.images)
-            address = app.config["SETTINGS"].public_url or f"http://{given.host}:{given.port}"
-            token = greet(app, address, given.no_demo)
-            from quiz_app.database import db
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5000, show_default=True, help="Port to listen on.")
+@click.option("--instance", type=Path, help="Folder for database, images and settings (default: ./instance).")
+@click.option("--tunnel", is_flag=True, help="Let readers in from the internet through ngrok.")
+@click.option("--no-demo", is_flag=True, help="Do not make the demonstration study.")
+@click.option("--workers", default=1, show_default=True, help="Processes that serve; more than one needs POSIX.")
+@click.pass_context
+def run(
+    context: click.Context, host: str, port: int, instance: Path | None, tunnel: bool, no_demo: bool, workers: int
+) -> None:
+    """Start the server, with a demonstration study the first time, until it is stopped."""
+    if tunnel and workers > 1:
+        raise CannotStartError("A tunnel leads to one process: leave out --workers, or see docs/deployment.md.")
+    assert_port_is_free(host, port)
+    app = made(instance or context.meta.get(INSTANCE), trusted_proxies=1 if tunnel else None)
+    settings: Settings = app.config["SETTINGS"]
+    listening = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    with app.app_context():
+        from quiz_app import storage
+        from quiz_app.address import announced
+        from quiz_app.database import db
 
-            db.session.remove()
-            db.engine.dispose()  # the workers open their own
-        with tunnelled(app, given.port, token) if given.tunnel else nullcontext():
-            serve(app, given.host, given.port, given.workers)
-    except (CannotStartError, SettingsError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        pass
-    return 0
+        prepare_database(app)
+        if settings.images_url:
+            storage.assert_usable(settings.images)
+        token = greet(app, settings.public_url or listening, no_demo)
+        db.session.remove()
+        db.engine.dispose()  # the workers open their own
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what is open ends with the server
+    way_in = tunnelled(app, port, token) if tunnel else nullcontext()
+    with suppress(KeyboardInterrupt), announced(settings, listening), way_in:
+        serve(app, host, port, workers)
+
+
+def made(instance: Path | None, **given: Any) -> Flask:
+    """The application on an instance folder. Raises ClickException for settings that cannot be used."""
+    from quiz_app import create_app
+    from quiz_app.errors import SettingsError
+    from quiz_app.settings import Settings
+
+    try:
+        return create_app(Settings.load(instance=instance, **given))
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+class Door(click.Group):
+    """Every command, grouped by what one wants to do, and loaded when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for room in ROOMS.values() for name in room]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in ELSEWHERE:
+            return passed_on(cmd_name, ELSEWHERE[cmd_name])
+        if cmd_name in ROOMS["Studies"]:
+            from quiz_app import commands
+
+            return commands.COMMANDS[cmd_name]
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_paragraph()
+        for title, room in ROOMS.items():
+            for heading, (name, purpose) in zip_longest([title], room.items(), fillvalue=""):
+                formatter.write(f"  {heading:9}{name:12}{purpose}\n")
+
+
+def passed_on(name: str, module: str) -> click.Command:
+    """The command that hands everything after its name to the `main` of `module`."""
+
+    def call(words: tuple[str, ...]) -> None:
+        sys.exit(import_module(module).main(list(words), prog=f"discern {name}"))
+
+    everything = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
+    settings = {"ignore_unknown_options": True}
+    return click.Command(name, callback=call, params=[everything], context_settings=settings, add_help_option=False)
+
+
+@click.group(cls=Door, options_metavar="[--instance DIR]", subcommand_metavar="COMMAND ...")
+@click.option("--instance", type=Path, help="Folder for database, images, settings [./instance].")
+@click.version_option(package_name="discern", message="%(version)s")
+@click.pass_context
+def door(context: click.Context, instance: Path | None) -> None:
+    """Can experts tell synthetic radiographs from real ones?"""
+    context.meta[INSTANCE] = instance
+    if context.invoked_subcommand in ROOMS["Studies"]:
+        from flask.cli import ScriptInfo
+
+        context.obj = ScriptInfo(create_app=lambda: made(instance))
+
+
+door.add_command(run)
+
+
+@door.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes commands in SHELL. For bash: eval "$(discern completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(door, {}, "discern", "_DISCERN_COMPLETE").source())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; without one, start the server. Ends the process with the command's exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    rest = words[2:] if words[:1] == ["--instance"] else words
+    if not rest or (rest[0].startswith("-") and rest[0] not in ("--help", "--version")):
+        words = ["run", *words]
+    door.main(words, prog_name="discern")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -8,7 +8,6 @@ both are compared, each with himself, so that good readers are not taken for goo
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.arguments import Parser, refuse
 from analysis.designs.common import plain
 from analysis.designs.rating.reader import Levels
 from analysis.report.tables.table import RULES
@@ -110,9 +110,9 @@ def _difference(scores: Levels, truth: np.ndarray, endpoint: str) -> dict[str, A
     }
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m analysis.compare") -> int:
     """Print the comparison as JSON; 0, or 2 with every fault on standard error."""
-    parser = argparse.ArgumentParser("python -m analysis.compare", description="Two studies side by side, as JSON.")
+    parser = Parser(prog, description="Two studies side by side, as JSON.")
     parser.add_argument("first", type=Path, help="our CSV of the first study, or of the earlier moment")
     parser.add_argument("second", type=Path, help="our CSV of the second")
     parser.add_argument("--same-cases", action="store_true", help="cases of one name are one image")
@@ -124,8 +124,7 @@ def main(argv: list[str] | None = None) -> int:
         given = load_csv(wanted.first), load_csv(wanted.second)
         found = compare(*given, wanted.unsure, wanted.same_cases)
     except ResponsesError as bad:
-        print(*bad.faults, sep="\n", file=sys.stderr)
-        return 2
+        return refuse(bad.faults)
     for remark in dict.fromkeys(given[0].remarks + given[1].remarks):
         print(f"note: {remark}", file=sys.stderr)
     print(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))

@@ -6,11 +6,11 @@ when it is called, so that asking for help loads no torch. To add one, add its l
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from generation.arguments import Parser, refuse
 from generation.errors import InputError
 from generation.files import REFUSALS
 
@@ -32,10 +32,10 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m generation") -> int:
     """Run one command; exit code 2 for bad input, as argparse has it."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    parser = argparse.ArgumentParser(prog="python -m generation", description="Make, gather and judge the image pool.")
+    parser = Parser(prog=prog, description="Make, gather and judge the image pool.")
     choices = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, purpose) in COMMANDS.items():
         room = choices.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
@@ -46,13 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return command.run(args) or 0
     except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
+        return refuse(str(error))
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
-        print(f"{error.filename or args.command}: {error.strerror}; what is finished is kept", file=sys.stderr)
-        return 2
+        return refuse(f"{error.filename or args.command}: {error.strerror}; what is finished is kept")
     except KeyboardInterrupt:
         print("interrupted; what is finished is kept", file=sys.stderr)
         return 130

@@ -6,6 +6,21 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """A command line whose errors read as those of every other command."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(refuse(message))
+
+
+def refuse(faults: str) -> int:
+    """Name what is wrong on standard error, each fault a line; the exit code of bad input."""
+    print("Error: " + faults.replace("\n", "\n  "), file=sys.stderr)
+    return 2
 
 
 def whole(least: int) -> Callable[[str], int]:

@@ -114,7 +114,8 @@ def versions() -> tuple[str | None, str]:
 
 def another_version(found: str | None, wanted: str) -> str:
     """What to say of a database of another version."""
+    if found is None:
+        return "The database has no tables of this Discern yet. Make them with: discern db upgrade"
     return (
-        f"The database is of version {found or 'unknown'}, this Discern needs {wanted}. Back it up, then run:\n"
-        "  flask --app quiz_app db upgrade"
+        f"The database is of version {found}, this Discern needs {wanted}. Back it up, then run:\n  discern db upgrade"
     )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from analysis.arguments import Parser, refuse
 from analysis.planning.power import ENDPOINTS, power, power_of_difference, smallest_cases, smallest_readers
 from analysis.planning.roe_metz import RoeMetz
 from analysis.planning.simulation import simulate
@@ -60,7 +61,7 @@ def draw_curve(rows: list[dict[str, Any]], file: Path | BinaryIO, *, target: flo
     figure.savefig(file)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis.planning") -> int:
     """Print the table; with --out also write it and the curve. Exits 2 with a sentence for what cannot be.
 
     >>> main(["kappa", "0.1", "--readers", "6", "--cases", "100"])
@@ -71,20 +72,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     power 0.8 with 100 cases: 5 readers
     0
     """
-    parser = _parser()
+    parser = _parser(prog)
     options = parser.parse_args(arguments)
     try:
         _run(options)
     except (ValueError, OSError) as fault:
-        parser.exit(2, f"{parser.prog}: {fault}\n")
+        return refuse([str(fault)])
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.planning",
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = Parser(
+        prog=prog,
         description="Power and precision of a reader study, readers and cases random.",
-        epilog="Example: python -m analysis.planning auc 0.6 --readers 4 6 10 --cases 100 200 400 --out plan",
+        epilog=f"Example: {prog} auc 0.6 --readers 4 6 10 --cases 100 200 400 --out plan",
     )
     add = parser.add_argument
     add("endpoint", choices=ENDPOINTS, help="what is measured: the readers' mean AUC or accuracy, or Fleiss' kappa")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from analysis.arguments import Parser, refuse
 from analysis.designs.common import Progress, Settings, silent
 from analysis.designs.measure import measure
 from analysis.report import document, figures, files, tables
@@ -103,11 +104,9 @@ def load(arguments: argparse.Namespace) -> Responses:
     return responses.with_detector(arguments.detector) if arguments.detector else responses
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str) -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(
-        "python -m analysis.report", description="The report of an observer study, as a folder."
-    )
+    made = Parser(prog, description="The report of an observer study, as a folder.")
     source = made.add_mutually_exclusive_group(required=True)
     source.add_argument("--database", metavar="URL", help="a study's database, e.g. sqlite:///instance/discern.sqlite")
     source.add_argument(
@@ -142,11 +141,11 @@ def _from(least: int) -> Callable[[str], int]:
     return number
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str = "python -m analysis.report") -> int:
     """Run the command line; 0, or 2 with every fault on standard error."""
     from tqdm import tqdm
 
-    command = parser()
+    command = parser(prog)
     arguments = command.parse_args(argv)
     if bool(arguments.database) != bool(arguments.study):
         command.error("--database and --study go together")
@@ -159,8 +158,7 @@ def main(argv: list[str] | None = None) -> int:
         responses = load(arguments)
         pictures = open_pool(arguments.pool, responses) if arguments.pool else None
     except ResponsesError as bad:
-        print(f"{len(bad.faults)} fault(s); nothing was written.", *bad.faults, sep="\n", file=sys.stderr)
-        return 2
+        return refuse([f"{len(bad.faults)} fault(s); nothing was written.", *bad.faults])
     for remark in responses.remarks:
         print(f"note: {remark}", file=sys.stderr)
     try:
@@ -172,8 +170,5 @@ def main(argv: list[str] | None = None) -> int:
 
             print(write(responses, arguments.out, settings, progress, pictures=pictures))
     except OSError as error:
-        print(
-            f"{error.filename or arguments.out}: {error.strerror or error}; the report was not written", file=sys.stderr
-        )
-        return 2
+        return refuse([f"{error.filename or arguments.out}: {error.strerror or error}; the report was not written"])
     return 0

@@ -1,17 +1,29 @@
-"""The commands of `flask --app quiz_app`, one module a group."""
+"""The commands of studies, one module a group: `discern study ...`, or `discern study ...`."""
 
 from __future__ import annotations
 
+import click
 from flask import Flask
 from flask_migrate.cli import db
 
 from quiz_app.commands import backup, mirror, move, pools, readers, researchers, responses, simulate, studies
 
+COMMANDS: dict[str, click.Command] = {
+    "study": studies.group,
+    "pool": pools.group,
+    "reader": readers.group,
+    "researcher": researchers.group,
+    "responses": responses.group,
+    "simulate": simulate.simulate,
+    "backup": backup.backup,
+    "mirror": mirror.group,
+    "db": db,
+}
+db.add_command(move.move)
+
 
 def init_app(app: Flask) -> None:
-    """Add the commands to the application."""
-    for group in (studies, pools, readers, researchers, responses, mirror):
-        app.cli.add_command(group.group)
-    app.cli.add_command(simulate.simulate)
-    db.add_command(move.move)
-    app.cli.add_command(backup.backup)
+    """Add the commands to the application; Flask-Migrate adds `db` itself."""
+    for name, command in COMMANDS.items():
+        if name != "db":
+            app.cli.add_command(command)

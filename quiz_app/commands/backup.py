@@ -1,4 +1,4 @@
-"""flask backup: a copy of the database while the server runs, on record."""
+"""discern backup: a copy of the database while the server runs, on record."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 import click
+from flask.cli import with_appcontext
 
 from quiz_app import log
-from quiz_app.commands.console import plainly
+from quiz_app.commands.console import as_json, plainly, tell
 from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError
 
@@ -17,8 +18,10 @@ from quiz_app.errors import InvalidInputError
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--elsewhere", is_flag=True, help="Copy nothing; put on record that a backup was made by other means.")
+@as_json
+@with_appcontext
 @plainly
-def backup(file: Path | None, elsewhere: bool) -> None:
+def backup(file: Path | None, elsewhere: bool, as_json: bool) -> None:
     """Copy an SQLite database to FILE while the server runs. For PostgreSQL use pg_dump, then --elsewhere."""
     if elsewhere == (file is not None):
         raise InvalidInputError(["backup: give either FILE or --elsewhere"])
@@ -26,7 +29,8 @@ def backup(file: Path | None, elsewhere: bool) -> None:
         _copy(file)
     log.record("backed-up", actor="command line", file=str(file or "elsewhere"))
     db.session.commit()
-    click.echo(f"{file}: {file.stat().st_size} bytes" if file else "on record")
+    size = file.stat().st_size if file else None
+    tell(f"{file}: {size} bytes" if file else "on record", {"file": file, "bytes": size}, as_json)
 
 
 def _copy(file: Path) -> None:

@@ -1,18 +1,28 @@
-"""How commands speak of what went wrong."""
+"""How commands speak: of what they did, in words or as JSON, and of what went wrong."""
 
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from typing import Any
 
 import click
+import sqlalchemy as sa
 
+from quiz_app.database import another_version, versions
 from quiz_app.errors import InvalidInputError
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for scripts.")
+
+
+def tell(text: str, what: Any, as_json: bool) -> None:
+    """Print `text`, or `what` as JSON."""
+    click.echo(json.dumps(what, ensure_ascii=False, indent=1, default=str) if as_json else text)
 
 
 def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Faults in what was given are listed, one a line, and the command ends with 1."""
+    """List what is wrong with the input, one fault a line, and end with 1; also for a database of another version."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -20,5 +30,19 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except InvalidInputError as faulty:
             raise click.ClickException("\n  ".join(faulty.faults)) from faulty
+        except sa.exc.DBAPIError as error:
+            found, wanted = _versions()
+            if found == wanted:
+                raise
+            raise click.ClickException(another_version(found, wanted)) from error
+        except sa.exc.SQLAlchemyError as error:
+            raise click.ClickException(f"The database cannot be used: {error}") from error
 
     return wrapped
+
+
+def _versions() -> tuple[str | None, str]:
+    try:
+        return versions()
+    except sa.exc.SQLAlchemyError as error:
+        raise click.ClickException(f"The database cannot be opened: {error.args[0]}") from error

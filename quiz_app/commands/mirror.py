@@ -1,4 +1,4 @@
-"""flask mirror: run, status, verify, restore, import."""
+"""discern mirror: run, status, verify, restore, import."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from quiz_app.commands.console import plainly
+from quiz_app.commands.console import as_json, plainly, tell
 from quiz_app.database import another_version, db, reading, versions
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import mirror
@@ -59,13 +59,13 @@ def run() -> None:
 
 
 @group.command()
+@as_json
 @mirrored
-def status() -> None:
-    """What waits to be sent, since when, and the last trouble."""
-    click.echo(f"project\t{mirror.project_of(_settings())}")
+def status(as_json: bool) -> None:
+    """Show what waits to be sent, since when, and the last trouble."""
     with reading() as session:
-        for name, value in mirror.status(session).items():
-            click.echo(f"{name}\t{value}")
+        states = {"project": mirror.project_of(_settings())} | mirror.status(session)
+    tell("\n".join(f"{name}\t{value}" for name, value in states.items()), states, as_json)
 
 
 @group.command()

@@ -1,4 +1,4 @@
-"""flask db move: from SQLite to PostgreSQL."""
+"""discern db move: from SQLite to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from quiz_app.commands.console import plainly
+from quiz_app.commands.console import as_json, plainly, tell
 from quiz_app.exchange import moving
 
 
 @click.command()
 @click.option("--to", "url", required=True, help="The empty database: postgresql+psycopg://USER:PASSWORD@HOST/NAME")
+@as_json
 @with_appcontext
 @plainly
-def move(url: str) -> None:
+def move(url: str, as_json: bool) -> None:
     """Move everything from the SQLite database to a PostgreSQL database.
 
     Studies may be open and readers in the middle of them: restart the server with DISCERN_DATABASE_URL set to the new
     address, and they go on. The instance folder, with images and secret, stays in use; the SQLite file is left sealed.
     """
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    for name, (rows, digest) in moving.move(app, url).items():
-        click.echo(f"{name}\t{rows} rows\tsha256 {digest}")
-    click.echo("Moved and checked. Now set DISCERN_DATABASE_URL to the new address and start the server again.")
+    tables = moving.move(app, url)
+    lines = [f"{name}\t{rows} rows\tsha256 {digest}" for name, (rows, digest) in tables.items()]
+    what = {name: {"rows": rows, "sha256": digest} for name, (rows, digest) in tables.items()}
+    tell("\n".join(lines), what, as_json)
+    click.echo(
+        "Moved and checked. Now set DISCERN_DATABASE_URL to the new address and start the server again.", err=as_json
+    )

@@ -1,4 +1,4 @@
-"""flask reader: invite, revoke."""
+"""discern reader: invite, list, revoke."""
 
 from __future__ import annotations
 
@@ -7,36 +7,70 @@ import sqlalchemy as sa
 from flask import current_app
 from flask.cli import AppGroup
 
-from quiz_app.commands.console import plainly
+from quiz_app.address import found
+from quiz_app.commands.console import as_json, plainly, tell
 from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Reader
 from quiz_app.study import lifecycle, readers
 
-group = AppGroup("reader", help="Invite readers and withdraw their links.")
+group = AppGroup("reader", help="Invite and list readers, and withdraw their links.")
+UNKNOWN = (
+    "No server runs on this instance, so the links above begin at the address that you will serve at.\n"
+    "Start one with `discern run`, set `public_url`, or give the address: reader invite --url https://..."
+)
 
 
 @group.command()
 @click.option("--study", "slug", required=True, help="Slug of the study.")
 @click.option("--group", "reader_group", help="The reader's group; asked of the reader if not given.")
+@click.option("--url", help="Address at which readers reach the server; found if it runs on this instance.")
 @click.argument("pseudonyms", nargs=-1, required=True)
+@as_json
 @plainly
-def invite(slug: str, reader_group: str | None, pseudonyms: tuple[str, ...]) -> None:
+def invite(slug: str, reader_group: str | None, url: str | None, pseudonyms: tuple[str, ...], as_json: bool) -> None:
     """Invite one reader for each of PSEUDONYMS and print their personal links, which are shown only now."""
+    address = url or found(current_app.config["SETTINGS"])
     study = lifecycle.find(slug)
     wanted = [readers.Invitation(name, reader_group or "") for name in pseudonyms]
     invited = readers.invite_all(study, wanted, actor="command line")
     db.session.commit()
-    for reader, token in invited:
-        click.echo(f"{reader.pseudonym}\t{readers.link(current_app.config['SETTINGS'].reached_at, token)}")
+    links = {reader.pseudonym: readers.link(address, token) for reader, token in invited}
+    what = [{"reader": name, "link": link, "address_known": bool(address)} for name, link in links.items()]
+    tell("\n".join(f"{name}\t{link}" for name, link in links.items()), what, as_json)
+    if not address:
+        click.echo(UNKNOWN, err=True)
+
+
+@group.command("list")
+@click.option("--study", "slug", required=True, help="Slug of the study.")
+@as_json
+@plainly
+def list_(slug: str, as_json: bool) -> None:
+    """List the readers of a study: pseudonym, group, whether begun, finished or withdrawn."""
+    states = [
+        {"reader": reader.pseudonym, "group": reader.group or "", "state": _state(reader)}
+        for reader in lifecycle.find(slug).readers
+        if not reader.is_preview
+    ]
+    tell("\n".join("\t".join(one.values()) for one in states), states, as_json)
+
+
+def _state(reader: Reader) -> str:
+    if reader.revoked_at or reader.withdrawn_at:
+        return "link withdrawn" if reader.revoked_at else "left the study"
+    if reader.has_finished:
+        return "finished"
+    return "begun" if reader.sitting else "invited"
 
 
 @group.command()
 @click.option("--study", "slug", required=True, help="Slug of the study.")
 @click.option("--reason", default="at the command line", show_default=True, help="Why; it stays on record.")
 @click.argument("pseudonym")
+@as_json
 @plainly
-def revoke(slug: str, reason: str, pseudonym: str) -> None:
+def revoke(slug: str, reason: str, pseudonym: str, as_json: bool) -> None:
     """Withdraw the link of reader PSEUDONYM; the answers stay."""
     study = lifecycle.find(slug)
     reader = db.session.scalar(sa.select(Reader).filter_by(study_id=study.id, pseudonym=pseudonym))
@@ -44,4 +78,4 @@ def revoke(slug: str, reason: str, pseudonym: str) -> None:
         raise InvalidInputError([f"reader: {slug} has none called {pseudonym!r}"])
     readers.revoke(reader, reason, actor="command line")
     db.session.commit()
-    click.echo(f"{pseudonym}: link withdrawn")
+    tell(f"{pseudonym}: link withdrawn", {"reader": pseudonym, "state": _state(reader)}, as_json)

@@ -1,15 +1,16 @@
-"""flask study: create, plan, settings, list, open, close, copy, archive, restore."""
+"""discern study: create, plan, settings, list, open, close, copy, archive, restore."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import sqlalchemy as sa
 from flask import current_app
 from flask.cli import AppGroup
 
-from quiz_app.commands.console import plainly
+from quiz_app.commands.console import as_json, plainly, tell
 from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import archive
@@ -29,8 +30,11 @@ group = AppGroup("study", help="Make, open, close and copy studies.")
     "--preset", type=click.Choice(list(PRESETS)), default="panodiff", show_default=True, help="Settings to begin from."
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Seed of all orders; drawn if not given.")
+@as_json
 @plainly
-def create(file: Path | None, title: str, pool_slug: str, slug: str, preset: str, seed: int | None) -> None:
+def create(
+    file: Path | None, title: str, pool_slug: str, slug: str, preset: str, seed: int | None, as_json: bool
+) -> None:
     """Make a draft of a study on an imported pool, from a preset or from a plan; options go before the plan."""
     if file is not None:
         study = plan.make(_text(file), pool=pool_slug, slug=slug, title=title, seed=seed)
@@ -38,11 +42,25 @@ def create(file: Path | None, title: str, pool_slug: str, slug: str, preset: str
         pool = db.session.scalar(sa.select(Pool).filter_by(slug=pool_slug))
         if pool is None:
             raise InvalidInputError(
-                [f"pool: there is none called {pool_slug!r}; import one with: flask pool import FOLDER"]
+                [f"pool: there is none called {pool_slug!r}; import one with: discern pool import FOLDER"]
             )
         study = lifecycle.create(title, pool, slug=slug, preset=preset, seed=seed)
     db.session.commit()
-    click.echo(f"{study.slug}: a draft, seed {study.seed}")
+    tell(f"{study.slug}: a draft, seed {study.seed}", _about(study), as_json)
+
+
+def _about(study: Study) -> dict[str, Any]:
+    return {
+        "study": study.slug,
+        "title": study.title,
+        "design": study.design,
+        "state": study.state,
+        "pool": study.pool.slug,
+        "seed": study.seed,
+        "version": study.version,
+        "readers": len(study.readers),
+        "answers": lifecycle.answers(study),
+    }
 
 
 def _text(file: Path) -> str:
@@ -68,49 +86,58 @@ def settings() -> None:
 
 
 @group.command("list")
-def list_() -> None:
-    """Every study: slug, state, answers, title."""
-    for study in db.session.scalars(sa.select(Study).order_by(Study.id)):
-        click.echo(f"{study.slug}\t{study.state}\t{lifecycle.answers(study)} answers\t{study.title}")
+@as_json
+@plainly
+def list_(as_json: bool) -> None:
+    """List every study: slug, state, answers, title."""
+    studies = [_about(study) for study in db.session.scalars(sa.select(Study).order_by(Study.id))]
+    lines = [f"{one['study']}\t{one['state']}\t{one['answers']} answers\t{one['title']}" for one in studies]
+    tell("\n".join(lines), studies, as_json)
 
 
 @group.command("open")
 @click.argument("slug")
+@as_json
 @plainly
-def open_(slug: str) -> None:
+def open_(slug: str, as_json: bool) -> None:
     """Let the readers of study SLUG in."""
-    lifecycle.open_study(lifecycle.find(slug), actor="command line")
+    study = lifecycle.find(slug)
+    lifecycle.open_study(study, actor="command line")
     db.session.commit()
-    click.echo(f"{slug}: open")
+    tell(f"{slug}: open", _about(study), as_json)
 
 
 @group.command()
 @click.argument("slug")
+@as_json
 @plainly
-def close(slug: str) -> None:
+def close(slug: str, as_json: bool) -> None:
     """Take no more answers in study SLUG."""
-    lifecycle.close(lifecycle.find(slug), actor="command line")
+    study = lifecycle.find(slug)
+    lifecycle.close(study, actor="command line")
     db.session.commit()
-    click.echo(f"{slug}: closed")
+    tell(f"{slug}: closed", _about(study), as_json)
 
 
 @group.command()
 @click.argument("slug")
 @click.option("--to", default="", help="Slug of the copy.")
 @click.option("--title", default="", help="Title of the copy.")
+@as_json
 @plainly
-def copy(slug: str, to: str, title: str) -> None:
+def copy(slug: str, to: str, title: str, as_json: bool) -> None:
     """Make a draft with the pool and settings of study SLUG, without its readers."""
     study = lifecycle.copy(lifecycle.find(slug), slug=to, title=title)
     db.session.commit()
-    click.echo(f"{study.slug}: a draft, seed {study.seed}")
+    tell(f"{study.slug}: a draft, seed {study.seed}", _about(study), as_json)
 
 
 @group.command("archive")
 @click.argument("slug")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Zip file to write.")
+@as_json
 @plainly
-def archive_(slug: str, out: Path) -> None:
+def archive_(slug: str, out: Path, as_json: bool) -> None:
     """Write the archive of study SLUG: every row and image, for `study restore` in another installation."""
     lifecycle.find(slug)
     part = out.with_name(out.name + ".part")
@@ -118,14 +145,16 @@ def archive_(slug: str, out: Path) -> None:
         study = session.scalars(sa.select(Study).filter_by(slug=slug)).one()
         archive.write(session, study, current_app.config["SETTINGS"].images, file)
     part.replace(out)
-    click.echo(f"{out}: {out.stat().st_size} bytes")
+    size = out.stat().st_size
+    tell(f"{out}: {size} bytes", {"study": slug, "file": out, "bytes": size}, as_json)
 
 
 @group.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@as_json
 @plainly
-def restore(file: Path) -> None:
+def restore(file: Path, as_json: bool) -> None:
     """Put back the study in archive FILE, all of it or nothing."""
     study = archive.restore(file, current_app.config["SETTINGS"].images, actor="command line")
     db.session.commit()
-    click.echo(f"{study.slug}: restored, {study.state}, {lifecycle.answers(study)} answers")
+    tell(f"{study.slug}: restored, {study.state}, {lifecycle.answers(study)} answers", _about(study), as_json)

@@ -63,9 +63,7 @@ def _assert_same_version(source: sa.Connection) -> None:
     with db.engine.connect() as connection:
         wanted, found = connection.scalar(version), source.scalar(version)
     if found != wanted:
-        raise InvalidInputError(
-            [f"database: is of version {found}, {wanted} is needed; run: flask --app quiz_app db upgrade"]
-        )
+        raise InvalidInputError([f"database: is of version {found}, {wanted} is needed; run: discern db upgrade"])
 
 
 def _copy(source: sa.Connection) -> dict[str, tuple[int, str]]:

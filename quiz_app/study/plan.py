@@ -43,7 +43,7 @@ def dump(study: Study) -> str:
         "pool": study.pool.slug,
         "pool_sha256": study.pool.sha256,
     }
-    lines = ["# A study of Discern. Make it with: flask --app quiz_app study create --file THIS", ""]
+    lines = ["# A study of Discern. Make it with: discern study create --file THIS", ""]
     for name, value in head.items():
         lines += [f"# {HEAD[name][1]}", f"{name} = {_toml(value)}"]
     lines += ["", "[settings]"]
@@ -154,7 +154,7 @@ def _toml(value: Any) -> str:
 def handbook() -> Iterator[str]:
     """docs/settings.md, line by line: made from the settings themselves."""
     yield "# Settings\n"
-    yield "Made by `flask --app quiz_app study settings`; a test fails when this page is not what the code says.\n"
+    yield "Made by `discern study settings`; a test fails when this page is not what the code says.\n"
     yield "## The application"
     yield "In `settings.toml` in the instance folder, or as `DISCERN_` and the name in capitals in the environment.\n"
     yield "| setting | default | meaning |\n|---|---|---|"

@@ -135,7 +135,7 @@ def _disk(settings: Settings) -> Check:
 def _backup(session: Session, study: Study) -> Check:
     last = session.scalar(sa.select(sa.func.max(Event.at)).where(Event.kind == "backed-up"))
     if last is None:
-        return Check("Backup", "warn", "No backup is on record: flask --app quiz_app backup FILE")
+        return Check("Backup", "warn", "No backup is on record: discern backup FILE")
     return Check("Backup", "good", f"Last on record: {last:%Y-%m-%d %H:%M} UTC.")
 
 

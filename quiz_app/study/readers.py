@@ -232,6 +232,6 @@ def hashed(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def link(public_url: str, token: str) -> str:
-    """The personal link under the address at which readers reach this server."""
-    return f"{(public_url or 'http://127.0.0.1:5000').rstrip('/')}/r/{token}/"
+def link(address: str, token: str) -> str:
+    """The personal link under the address at which readers reach this server; without one, its path alone."""
+    return f"{address.rstrip('/')}/r/{token}/"
