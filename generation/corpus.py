@@ -18,6 +18,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from generation.arguments import bar, left_out, whole
 from generation.errors import InputError
 from generation.files import atomic, save_text, sha256
 from generation.pool import Progress
+from generation.radiographs import guarded
 
 COLUMNS = (
     "image", "set", "original", "original_sha256", "original_width", "original_height",
@@ -46,9 +48,12 @@ class Task:
     path: Path
     original: str  # the path within the source
     margins: radiographs.Margins
+    frame: int | None = None  # of a file that holds several images, from 0
 
 
-def plan(source: Path, margins: dict[str, radiographs.Margins] | radiographs.Margins) -> tuple[list[Task], list[str]]:
+def plan(
+    source: Path, margins: dict[str, radiographs.Margins] | radiographs.Margins, frames: str = "none"
+) -> tuple[list[Task], list[str]]:
     """The radiographs below `source`, and remarks on sets that are not as published.
 
     Folders of `source` that bear a public set's name are that set; else every image belongs to a set with the
@@ -68,12 +73,16 @@ def plan(source: Path, margins: dict[str, radiographs.Margins] | radiographs.Mar
             remarks.append(f"{name}: {len(paths)} radiographs found, {known.count} published")
         cut = margins if isinstance(margins, radiographs.Margins) else margins.get(name, radiographs.Margins())
         tasks += [
-            Task(f"{name}-{number:05d}", name, path, path.relative_to(source).as_posix(), cut)
-            for number, path in enumerate(paths, start=1)
+            Task(f"{name}-{number:05d}", name, path, _original(path.relative_to(source), frame), cut, frame)
+            for number, (path, frame) in enumerate(radiographs.expanded(paths, frames), start=1)
         ]
     if not tasks:
         raise InputError(f"{source}: holds no radiograph ({', '.join(radiographs.SUFFIXES)})")
     return tasks, remarks
+
+
+def _original(path: Path, frame: int | None) -> str:
+    return path.as_posix() if frame is None else f"{path.as_posix()}#{frame + 1}"
 
 
 def prepare(
@@ -85,15 +94,17 @@ def prepare(
     seed: int = 0,
     workers: int = -1,
     progress: Progress | None = None,
+    frames: str = "none",
 ) -> dict:
     """Prepare a corpus as the module says, and return what corpus.json says.
 
     parts: the shares of train, validation and test. workers: processes, -1 for one a core.
+    frames: what to take of a file that holds several images: none (it is left out), first, middle or all.
     Files that cannot be used are left out and listed under `unusable`. Raises InputError when nothing can be used, or
     when `out` was begun with other settings.
     """
     source, out = Path(source), Path(out)
-    tasks, remarks = plan(source, margins or radiographs.Margins())
+    tasks, remarks = plan(source, margins or radiographs.Margins(), frames)
     settings = {
         "source": source.name,
         "size": list(size),
@@ -103,15 +114,13 @@ def prepare(
     done = {task.image: earlier[task.image] for task in tasks if _finished(out, task, earlier.get(task.image))}
     todo = [task for task in tasks if task.image not in done]
     unusable = []
-    results = Parallel(n_jobs=workers, return_as="generator_unordered")(
-        delayed(_prepare)(task, out, size) for task in todo
-    )
+    results = guarded.each(partial(_prepare, out=out, size=size), todo, workers)
     with (out / "done.jsonl").open("a", encoding="utf-8") as journal:
-        for count, (image, record) in enumerate(results, start=1):
-            if isinstance(record, str):
-                unusable.append(record)
+        for count, record in enumerate(results, start=1):
+            if isinstance(record, str | guarded.Failed):
+                unusable.append(str(record))
             else:
-                done[image] = record
+                done[record["image"]] = record
                 journal.write(json.dumps(record) + "\n")
                 journal.flush()
             if progress is not None:
@@ -161,22 +170,22 @@ def read_manifest(folder: str | Path) -> list[dict[str, str]]:
         raise InputError(f"{path}: not readable; expected a folder that `generation corpus` made") from error
 
 
-def _prepare(task: Task, out: Path, size: tuple[int, int]) -> tuple[str, dict | str]:
+def _prepare(task: Task, out: Path, size: tuple[int, int]) -> dict | str:
     """Prepare one radiograph; the record for the journal, or what is wrong with the file."""
     try:
-        original = radiographs.read(task.path)
+        original = radiographs.read(task.path, task.frame)
         sharp = radiographs.high(radiographs.crop(original, task.margins), size)
     except InputError as error:
-        return task.image, str(error)
+        return str(error)
     except ValueError as error:
-        return task.image, f"{task.path}: {error}"
+        return f"{task.path}: {error}"
     sums = {}
     for name, image in (("hr", sharp), ("lr", radiographs.low(sharp))):
         data = pool.encode(np.asarray(image))
         sums[f"{name}_sha256"] = hashlib.sha256(data).hexdigest()
         with atomic(out / name / f"{task.image}.png") as part:
             part.write_bytes(data)
-    return task.image, {
+    return {
         "image": task.image,
         "set": task.set,
         "original": task.original,
@@ -242,6 +251,16 @@ def _write_manifest(out: Path, rows: list[dict], groups: np.ndarray, splits: np.
             table.writerow({**row, "group": f"g{group + 1:05d}", "split": part})
 
 
+def add_frames(parser: argparse.ArgumentParser) -> None:
+    """The option that says what to take of a file that holds several images."""
+    parser.add_argument(
+        "--frames",
+        choices=radiographs.FRAMES,
+        default="none",
+        help="what to take of a file that holds several images (default none: it is left out, by name)",
+    )
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = ", ".join(radiographs.SETS)
     parser.add_argument(
@@ -261,6 +280,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", type=whole(0), nargs=3, default=(80, 10, 10), metavar=("TRAIN", "VALIDATION", "TEST")
     )
+    add_frames(parser)
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the split (default 0)")
     parser.add_argument("--workers", type=whole(1), default=-1, metavar="N", help="processes (default one a core)")
 
@@ -270,7 +290,15 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--size needs multiples of 4, --split three shares that are not all 0")
     with bar("radiographs prepared") as progress:
         summary = prepare(
-            args.source, args.out, args.margins, tuple(args.size), args.split, args.seed, args.workers, progress
+            args.source,
+            args.out,
+            args.margins,
+            tuple(args.size),
+            args.split,
+            args.seed,
+            args.workers,
+            progress,
+            args.frames,
         )
     for remark in summary["remarks"]:
         print(f"note: {remark}")

@@ -18,6 +18,12 @@ from PIL import Image
 from generation import corpus, duplicates, pool, radiographs
 from generation.arguments import bar, left_out, whole
 from generation.errors import InputError
+from generation.radiographs import guarded, windows
+
+STRETCH = (
+    "more than 8 bits: by the file's window, or else between the percentiles "
+    f"{windows.PERCENTILES[0]:g} and {windows.PERCENTILES[1]:g}; 8 bits as they are"
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,10 @@ class Candidate:
     source: str
     stem: str  # what outputs of several models for one input have in common
     phantom: bool = False
+    frame: int | None = None  # of a file that holds several images, from 0
+    origin: Path | None = None  # the file as it came, where `path` is a prepared copy
+    lossy: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -46,23 +56,27 @@ class Drawn:
     def take(self, candidate: Candidate, group: str, alike: bool = False) -> bool:
         """Add an image unless it cannot be read, or is a version of one already chosen (`alike`: that is meant)."""
         try:
-            image = radiographs.read(candidate.path)
+            found = guarded.look(candidate.path, candidate.frame)
         except InputError as error:
             self.unreadable.append(str(error))
             return False
+        image = found.image
         signature = duplicates.signature(image)
         if not alike and duplicates.pairs([signature], self.signatures):
             self.duplicates += 1
             return False
-        self.candidates.append(candidate)
+        lossy, notes = candidate.lossy or found.lossy, candidate.notes or found.notes
+        self.candidates.append(replace(candidate, lossy=lossy, notes=notes))
         self.groups.append(group)
         self.images.append(radiographs.high(image, self.size) if self.size else image)
         self.signatures.append(signature)
         return True
 
 
-def candidates(folders: Sequence[Path], truth: str, with_training: bool = False) -> list[Candidate]:
-    """The images of folders. Raises InputError naming the folder.
+def candidates(
+    folders: Sequence[Path], truth: str, with_training: bool = False, frames: str = "none"
+) -> list[Candidate]:
+    """The images of folders; `frames` as in `corpus.prepare`. Raises InputError naming the folder.
 
     A prepared corpus gives its sets as sources, and leaves out its training images; a pool gives its scored cases of
     this truth; of any other folder the folders within are the sources, or else it is one itself.
@@ -78,10 +92,10 @@ def candidates(folders: Sequence[Path], truth: str, with_training: bool = False)
             kept = [row for row in rows if with_training or row["split"] != "train"]
             found += [Candidate(folder / "hr" / f"{row['image']}.png", truth, row["set"], row["image"]) for row in kept]
         else:
-            for path in radiographs.find(folder):
+            for path, frame in radiographs.expanded(radiographs.find(folder), frames):
                 inside = path.relative_to(folder)
                 source = inside.parts[0] if len(inside.parts) > 1 else folder.resolve().name
-                found.append(Candidate(path, truth, source, inside.stem))
+                found.append(Candidate(path, truth, source, inside.stem, frame=frame))
     return found
 
 
@@ -170,6 +184,7 @@ def build(
     size: tuple[int, int] = radiographs.HIGH,
     harmonised: bool = False,
     progress: pool.Progress | None = None,
+    left_out: Sequence[dict[str, str]] = (),
 ) -> pool.Pool:
     """Write what was drawn as a pool of `size` (width, height), in a random order.
 
@@ -188,14 +203,31 @@ def build(
         for place, number in enumerate(order, start=1):
             candidate = drawn.candidates[number]
             image = pool.encode(frames[number])
-            yield pool.Entry(candidate.truth, candidate.source, image, drawn.groups[number], origin=str(candidate.path))
+            yield pool.Entry(
+                candidate.truth,
+                candidate.source,
+                image,
+                drawn.groups[number],
+                origin=str(candidate.origin or candidate.path),
+            )
             if progress is not None:
                 progress(place, len(order))
 
     how: dict = {truth: _described(drawn, frames, truth) for truth in pool.TRUTHS}
     how["preparation"] = f"grey, Lanczos to {size[0]} x {size[1]}, PNG" + (", harmonised" if harmonised else "")
+    how["stretch"] = STRETCH
     phantom = any(candidate.phantom for candidate in drawn.candidates)
-    return pool.write(out, entries(), name=name, seed=seed, width=size[0], height=size[1], how=how, phantom=phantom)
+    return pool.write(
+        out,
+        entries(),
+        name=name,
+        seed=seed,
+        width=size[0],
+        height=size[1],
+        how=how,
+        phantom=phantom,
+        left_out=left_out,
+    )
 
 
 def _described(drawn: Drawn, frames: list[np.ndarray], truth: str) -> dict:
@@ -204,6 +236,8 @@ def _described(drawn: Drawn, frames: list[np.ndarray], truth: str) -> dict:
     contrasts = [float(frames[number].std()) for number in own]
     return {
         "sources": dict(sorted(Counter(drawn.candidates[number].source for number in own).items())),
+        "lossy": sum(drawn.candidates[number].lossy for number in own),
+        "notes": dict(sorted(Counter(note for number in own for note in drawn.candidates[number].notes).items())),
         "brightness": {
             "mean": round(float(np.mean(means)), 2) if own else None,
             "spread": round(float(np.std(means)), 2) if own else None,
@@ -233,6 +267,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--practice", type=whole(0), default=0, metavar="N", help="practice cases, with --count (default 0)"
     )
     parser.add_argument("--size", type=whole(8), nargs=2, default=radiographs.HIGH, metavar=("WIDTH", "HEIGHT"))
+    corpus.add_frames(parser)
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the lot (default 0)")
     parser.add_argument("--name", default="", help="what the pool is called (default the folder's name)")
     parser.add_argument("--with-training", action="store_true", help="take training images of a prepared corpus, too")
@@ -243,14 +278,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     rng = np.random.Generator(np.random.PCG64(args.seed))
-    real = candidates(args.real, "real", args.with_training)
+    real = candidates(args.real, "real", args.with_training, args.frames)
     if args.quartets:
         drawn = quartets(real, args.synthetic, args.quartets, rng)
     elif args.comparisons:
         drawn = comparisons(real, args.synthetic, args.comparisons, rng)
     else:
         size = None if args.harmonise else tuple(args.size)
-        drawn = single(real, candidates(args.synthetic, "synthetic"), tuple(args.count), args.practice, rng, size)
+        drawn = single(
+            real,
+            candidates(args.synthetic, "synthetic", frames=args.frames),
+            tuple(args.count),
+            args.practice,
+            rng,
+            size,
+        )
     with bar("images written") as progress:
         made = build(
             args.out,

@@ -185,11 +185,13 @@ def write(
     height: int,
     how: dict[str, Any],
     phantom: bool = False,
+    left_out: Sequence[dict[str, str]] = (),
 ) -> Pool:
     """Write a pool folder, all of it or nothing; `folder` must not exist, or be empty.
 
     The entries come in the order in which they are numbered: shuffle them first, so that names say nothing.
     how: for `real` and for `synthetic`, what the images are and how they were made.
+    left_out: files that could not be used and were left out knowingly: `truth`, `sha256` and `why`, but no name.
     Where entries have an origin, origins.csv (case,origin) tells it.
     The same entries give the same bytes; `created` is a date, or that of SOURCE_DATE_EPOCH where it is set.
     """
@@ -224,6 +226,7 @@ def write(
             "phantom": phantom,
             "counts": counts(cases),
             "how": how,
+            **({"left_out": list(left_out)} if left_out else {}),
         }
         (building / "pool.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         building.chmod(0o755)  # mkdtemp makes it private

@@ -121,7 +121,24 @@ def _remarks(found: Pool) -> list[str]:
         for case in found.scored
         if hashlib.sha256(found.path(case).read_bytes()).hexdigest() != case.sha256.lower()
     ]
-    return [f"{file}: changed since the pool was written (its checksum differs)" for file in changed]
+    return _lossy(found) + [f"{file}: changed since the pool was written (its checksum differs)" for file in changed]
+
+
+def _lossy(found: Pool) -> list[str]:
+    """That one class was compressed with loss more often than the other, where the pool says so."""
+    how = found.manifest.get("how")
+    told = [how.get(truth) if isinstance(how, dict) else None for truth in ("real", "synthetic")]
+    lossy = [one.get("lossy") if isinstance(one, dict) else None for one in told]
+    totals = [sum(case.truth == truth for case in found.cases) for truth in ("real", "synthetic")]
+    shares = [number / total for number, total in zip(lossy, totals, strict=True) if isinstance(number, int)]
+    if len(shares) < 2:
+        return []
+    if abs(shares[0] - shares[1]) <= 0.05:
+        return []
+    return [
+        f"compressed with loss before they came: {lossy[0]} of {totals[0]} real and {lossy[1]} of {totals[1]} "
+        "synthetic images; the traces alone can tell the classes apart"
+    ]
 
 
 def judge(columns: dict[tuple[str, str], np.ndarray], truth: np.ndarray) -> list[Cue]:

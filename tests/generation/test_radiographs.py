@@ -8,7 +8,7 @@ from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from generation import radiographs
 from generation.errors import InputError
-from generation.radiographs import Margins
+from generation.radiographs import Margins, reading
 
 RAMP = np.tile(np.arange(64, dtype=np.uint8) * 4, (32, 1))  # dark on the left, bright on the right
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
 
 
 def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(radiographs, "MOST_PIXELS", RAMP.size - 1)
+    monkeypatch.setattr(reading, "MOST_PIXELS", RAMP.size - 1)
     Image.fromarray(RAMP).save(tmp_path / "a.png")
     dicom(tmp_path / "a.dcm", RAMP)
     for name in ("a.png", "a.dcm"):

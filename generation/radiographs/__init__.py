@@ -1,0 +1,41 @@
+"""Reading radiographs as they come, and bringing them to one shape: grey, upright, without margins, one size."""
+
+from __future__ import annotations
+
+from generation.radiographs.finding import FRAMES, SUFFIXES, expanded, find, frames_of, is_dicom
+from generation.radiographs.reading import Reading, look, read, readable
+from generation.radiographs.shaping import (
+    HIGH,
+    JOURNAL_MARGINS,
+    LOW,
+    SETS,
+    Margins,
+    PublicSet,
+    crop,
+    high,
+    low,
+    parse_margins,
+)
+
+__all__ = [
+    "FRAMES",
+    "HIGH",
+    "JOURNAL_MARGINS",
+    "LOW",
+    "SETS",
+    "SUFFIXES",
+    "Margins",
+    "PublicSet",
+    "Reading",
+    "crop",
+    "expanded",
+    "find",
+    "frames_of",
+    "high",
+    "is_dicom",
+    "look",
+    "low",
+    "parse_margins",
+    "read",
+    "readable",
+]

@@ -1,0 +1,187 @@
+"""Work on files in processes of their own, so that one that hangs, crashes or swells is one file's fault and no more.
+
+The processes stay, so that a file costs little more than its own work; one that is lost is replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from generation.errors import InputError
+from generation.radiographs import reading
+
+SECONDS = 60.0
+BYTES = 2 * 2**30  # above what a fresh process holds
+AHEAD = 4  # results that wait for their turn, by process
+
+
+@dataclass(frozen=True)
+class Failed:
+    """No result: the process was lost over this item, or it raised what it should not."""
+
+    item: Any
+    why: str
+
+    def __str__(self) -> str:
+        return f"{getattr(self.item, 'path', self.item)}: {self.why}"
+
+
+class _Worker:
+    """A process that does one piece of work after another; begun again after it was lost."""
+
+    def __init__(self, function: Callable[[Any], Any], seconds: float, limit: int) -> None:
+        self._function, self._seconds, self._limit = function, seconds, limit
+        self._process: Any = None
+        self._line: Connection | None = None
+
+    def do(self, item: Any) -> Any:
+        if self._line is None:
+            self._begin()
+        line = self._line
+        assert line is not None
+        try:
+            line.send(item)
+            if not line.poll(self._seconds):
+                self.end()
+                return Failed(item, f"took more than {self._seconds:g} s to read, and was given up")
+            outcome, result = line.recv()
+        except (EOFError, OSError):
+            code = self._lost()
+            return Failed(item, f"brought its decoder down ({code})")
+        if outcome == "refused":
+            raise InputError(result)
+        return result if outcome == "done" else Failed(item, result)
+
+    def _begin(self) -> None:
+        # A forkserver imports nothing of the caller's; where there is none, a fresh interpreter.
+        methods = multiprocessing.get_all_start_methods()
+        context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        self._line, other = context.Pipe()
+        self._process = context.Process(target=_serve, args=(other, self._function, self._limit), daemon=True)
+        with _starting:
+            self._process.start()
+        other.close()
+
+    def _lost(self) -> str:
+        self._process.join(5)
+        code = self._process.exitcode
+        self.end()
+        return f"signal {-code}" if code and code < 0 else f"exit status {code}"
+
+    def kill(self) -> None:
+        """End the process; whoever waits for it is told that it was lost."""
+        if self._process is not None:
+            self._process.kill()
+
+    def end(self) -> None:
+        if self._line is not None:
+            self._process.kill()
+            self._process.join()
+            self._line.close()
+            self._line = None
+
+
+_starting = threading.Lock()
+_looking: list[_Worker] = []
+
+
+def look(path: Path, frame: int | None = None) -> reading.Reading:
+    """`reading.look` in a process that stays for the next file. Raises InputError naming the file, whatever happens."""
+    if not _looking:
+        _looking.append(_Worker(_look, SECONDS, BYTES))
+    found = _looking[0].do((path, frame))
+    if isinstance(found, reading.Reading):
+        return found
+    raise InputError(found if isinstance(found, str) else f"{path}: {found.why}")
+
+
+def _look(wanted: tuple[Path, int | None]) -> reading.Reading | str:
+    try:
+        return reading.look(*wanted)
+    except InputError as error:
+        return str(error)
+
+
+def each(
+    function: Callable[[Any], Any],
+    items: Sequence[Any],
+    workers: int = -1,
+    *,
+    seconds: float = SECONDS,
+    limit: int = BYTES,
+) -> Iterator[Any]:
+    """What `function` makes of each item, in order; `Failed` where the process raised, crashed or was given up.
+
+    An InputError of `function` is raised here: it is of the work, not of the item.
+
+    function: importable by name. workers: processes, -1 for one a core. seconds and limit (bytes): for each item.
+    """
+    count = min(len(items), workers if workers > 0 else os.cpu_count() or 1)
+    if not count:
+        return
+    free: SimpleQueue[_Worker] = SimpleQueue()
+    crew = [_Worker(function, seconds, limit) for _ in range(count)]
+    for worker in crew:
+        free.put(worker)
+
+    def turn(item: Any) -> Any:
+        worker = free.get()
+        try:
+            return worker.do(item)
+        finally:
+            free.put(worker)
+
+    with ThreadPoolExecutor(count) as threads:
+        try:
+            waiting = [threads.submit(turn, item) for item in items[: AHEAD * count]]
+            for number in range(len(items)):
+                yield waiting.pop(0).result()
+                if (following := number + AHEAD * count) < len(items):
+                    waiting.append(threads.submit(turn, items[following]))
+        finally:
+            for future in waiting:
+                future.cancel()
+            for worker in crew:  # whoever stops asking does not wait
+                worker.kill()
+            threads.shutdown(wait=True)
+            for worker in crew:
+                worker.end()
+
+
+def _serve(line: Connection, function: Callable[[Any], Any], limit: int) -> None:
+    """What a process does."""
+    _confine(limit)
+    with contextlib.suppress(EOFError, KeyboardInterrupt, OSError):
+        while True:
+            item = line.recv()
+            try:
+                answer = "done", function(item)
+            except InputError as error:  # not the file's fault: what the work itself could not do, such as write
+                answer = "refused", str(error)
+            except MemoryError:
+                answer = "failed", f"needs more than {limit / 2**30:g} GiB of memory"
+            except Exception as error:
+                answer = "failed", f"not readable ({type(error).__name__}: {' '.join(str(error).split())[:300]})"
+            line.send(answer)
+
+
+def _confine(limit: int) -> None:
+    """Allow this process `limit` bytes beyond what it holds; where the system cannot, only time is limited."""
+    try:
+        import resource
+
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        held = int(next(line for line in status.splitlines() if line.startswith("VmData")).split()[1]) * 1024
+        resource.setrlimit(resource.RLIMIT_DATA, (held + limit, held + limit))
+    except (ImportError, OSError, ValueError, StopIteration):
+        return

@@ -1,0 +1,134 @@
+"""Reading one radiograph, whatever it is written in, and saying what should be known of its file."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from generation.arguments import bar
+from generation.errors import InputError
+from generation.radiographs.finding import DICOM_SUFFIXES, is_dicom
+
+# Where Pillow begins to warn: ten times the largest radiograph, and a gigabyte while it is read.
+MOST_PIXELS = 89_478_485
+SIXTEEN_BIT = ("I", "F", "I;16", "I;16B", "I;16L")
+LOSSY_FORMATS = ("JPEG", "MPO", "WEBP")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A radiograph (mode L), what to say of its file, whether it lost detail to compression, and what stays behind."""
+
+    image: Image.Image
+    notes: tuple[str, ...] = ()
+    lossy: bool = False
+    telling: tuple[str, ...] = ()  # the names of what a DICOM says of the patient and the visit
+
+
+def read(path: str | Path, frame: int | None = None) -> Image.Image:
+    """A radiograph as an upright 8-bit grey image (Pillow mode L); see `look`."""
+    return look(path, frame).image
+
+
+def look(path: str | Path, frame: int | None = None) -> Reading:
+    """A radiograph as an upright 8-bit grey image, with notes on its file.
+
+    Colour goes to luminance, a palette and an alpha channel are resolved, EXIF orientation is applied. More than 8 bits
+    are stretched between robust percentiles (`windows.PERCENTILES`); a DICOM is shown as its header says (`dicom`).
+    frame: which image, from 0, of a file that holds several; such a file is refused without.
+    Raises InputError naming the file, whatever a decoder raises.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # files from the field break the letter of standards in harmless ways
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            if path.suffix.lower() in DICOM_SUFFIXES or is_dicom(path):
+                from generation.radiographs import dicom
+
+                return dicom.look(path, frame)
+            return _picture(path, frame)
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"{path}: needs more memory than is allowed to one file") from error
+    except Exception as error:  # a spoilt file can make a decoder raise anything, and it is that file's fault
+        raise InputError(f"{path}: not readable as a radiograph ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _picture(path: Path, frame: int | None) -> Reading:
+    from generation.radiographs.windows import stretched
+
+    with Image.open(path) as image:
+        count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # a phone adds a preview to its JPEG
+        image.seek(assert_frame(path, count, frame))
+        assert_size(path, *image.size)
+        lossy = image.format in LOSSY_FORMATS or image.info.get("compression") == "jpeg"
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode in SIXTEEN_BIT:
+            return Reading(Image.fromarray(stretched(np.asarray(upright))), lossy=lossy)
+        if upright.mode in ("P", "PA"):
+            upright = upright.convert("RGBA")
+        notes = ("in colour; read as luminance",) if _is_coloured(upright) else ()
+        return Reading(upright.convert("L"), notes, lossy)
+
+
+def _is_coloured(image: Image.Image) -> bool:
+    """Whether colours differ by more than lossy compression makes them."""
+    if image.mode not in ("RGB", "RGBA", "YCbCr", "CMYK", "LAB", "HSV"):
+        return False
+    small = np.asarray(image.convert("RGB").reduce(max(1, image.width // 256)), dtype=np.int16)
+    return bool((np.ptp(small, axis=2) > 24).mean() > 0.001)
+
+
+def assert_frame(path: Path, count: int, frame: int | None) -> int:
+    """The frame to read. Raises InputError where the file holds several and none is chosen, or has no such frame."""
+    if frame is None and count > 1:
+        raise InputError(f"{path}: holds {count} images, expected one; choose the first, the middle one or all")
+    if frame is not None and not 0 <= frame < max(count, 1):
+        raise InputError(f"{path}: holds {count} image(s), there is no number {frame + 1}")
+    return frame or 0
+
+
+def assert_size(path: Path, width: int, height: int) -> None:
+    """Raises InputError for more pixels than are read; before anything is decoded."""
+    if width * height > MOST_PIXELS:
+        raise InputError(f"{path}: has {width} x {height} pixels, at most {MOST_PIXELS:,} are read")
+
+
+def readable(paths: Sequence[Path], faults: list[str]) -> list[Path]:
+    """The files that can be read; what is wrong with each of the others is added to `faults`.
+
+    Each file is read in a process of its own kind (`guarded`): one that hangs or crashes it is only that file's fault.
+    """
+    from generation.radiographs import guarded
+
+    kept = []
+    with bar("images checked") as progress:
+        results = guarded.each(_fault, paths)
+        for done, (path, wrong) in enumerate(zip(paths, results, strict=True), start=1):
+            if isinstance(wrong, guarded.Failed) or wrong:
+                faults.append(str(wrong))
+            else:
+                kept.append(path)
+            progress(done, len(paths))
+    return kept
+
+
+def _fault(path: Path) -> str:
+    try:
+        read(path)
+    except InputError as error:
+        return str(error)
+    return ""
