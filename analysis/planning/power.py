@@ -129,8 +129,8 @@ def kappa_error(kappa: float, readers: int, cases: int, share: float = 0.5) -> f
     Delta method on the two means that kappa is made of, with beta-binomial counts (every two answers to a case
     correlated by kappa; Landis and Koch 1977, Biometrics 33:671); at 0 it is Fleiss' sqrt(2 / (N m (m - 1))).
 
-    >>> round(kappa_error(0, 6, 200), 4), round(math.sqrt(2 / (200 * 6 * 5)), 4)
-    (0.0183, 0.0183)
+    >>> round(kappa_error(0, 6, 200), 4), round(math.sqrt(2 / (200 * 6 * 5)), 4), round(kappa_error(0.4, 6, 200), 4)
+    (0.0183, 0.0183, 0.0337)
     """
     from scipy.stats import betabinom, binom
 

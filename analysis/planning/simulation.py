@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,23 @@ from analysis.statistics.mrmc import obuchowski_rockette
 from analysis.statistics.proportions import interval
 
 BLOCK = 50  # simulated studies in one job
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What every simulated study has in common; the words are `simulate`'s."""
+
+    endpoint: str
+    value: float
+    readers: int
+    cases: int
+    null: float
+    margin: float | None
+    model: RoeMetz
+    covariance: str
+    levels: bool
+    seed: int
+    alpha: float
 
 
 def simulate(
@@ -58,8 +75,8 @@ def simulate(
     model = model or RoeMetz()
     model.separation(value, endpoint)
     blocks = [range(start, min(start + BLOCK, studies)) for start in range(0, studies, BLOCK)]
-    settings = (endpoint, value, readers, cases, null, margin, model, covariance, levels, seed, alpha)
-    rows = np.concatenate(_spread([(block, *settings) for block in blocks], jobs, cluster))
+    plan = _Plan(endpoint, value, readers, cases, null, margin, model, covariance, levels, seed, alpha)
+    rows = np.concatenate(_spread(plan, blocks, jobs, cluster))
     true = model.five_level_auc(value) if endpoint == "auc" and levels else value
     figure, se, low, high, rejects = rows.T
     tested = np.isfinite(low)
@@ -80,10 +97,10 @@ def simulate(
     return replace(interval(int(rejects.sum()), studies), method=name, extra=extra)
 
 
-def _spread(tasks: list[tuple[Any, ...]], jobs: int, cluster: str | None) -> list[np.ndarray]:
+def _spread(plan: _Plan, blocks: list[range], jobs: int, cluster: str | None) -> list[np.ndarray]:
     from joblib import Parallel, delayed, parallel_config
 
-    work = [delayed(_studies)(*task) for task in tasks]
+    work = [delayed(_studies)(plan, block) for block in blocks]
     if cluster is None:
         return list(Parallel(n_jobs=jobs)(work))
     try:
@@ -94,34 +111,21 @@ def _spread(tasks: list[tuple[Any, ...]], jobs: int, cluster: str | None) -> lis
         return list(Parallel()(work))
 
 
-def _studies(
-    block: range,
-    endpoint: str,
-    value: float,
-    readers: int,
-    cases: int,
-    null: float,
-    margin: float | None,
-    model: RoeMetz,
-    covariance: str,
-    levels: bool,
-    seed: int,
-    alpha: float,
-) -> np.ndarray:
+def _studies(plan: _Plan, block: range) -> np.ndarray:
     """One row a study: figure, its standard error, its interval's limits, and whether it rejects."""
     rows = []
     for number in block:
-        rng = np.random.default_rng([seed, number])
-        scores, truth = model.draw(rng, value, readers, cases, endpoint)
-        if endpoint == "accuracy":
+        rng = np.random.default_rng([plan.seed, number])
+        scores, truth = plan.model.draw(rng, plan.value, plan.readers, plan.cases, plan.endpoint)
+        if plan.endpoint == "accuracy":
             scores = ((scores > 0) == (truth == 1)).astype(float)
-        elif levels:
+        elif plan.levels:
             scores = to_levels(scores)
-        found = obuchowski_rockette(scores, truth, covariance, endpoint=endpoint, null=null)
+        found = obuchowski_rockette(scores, truth, plan.covariance, endpoint=plan.endpoint, null=plan.null)
         low, high = found.ci or (math.nan, math.nan)
-        rejects = found.p is not None and found.p < alpha
-        if margin is not None and found.ci and found.se:
-            half = distributions.t_quantile(1 - 2 * alpha, found.df or math.inf) * found.se
-            rejects = abs((found.value or 0.0) - null) + half < margin
+        rejects = found.p is not None and found.p < plan.alpha
+        if plan.margin is not None and found.ci and found.se:
+            half = distributions.t_quantile(1 - 2 * plan.alpha, found.df or math.inf) * found.se
+            rejects = abs((found.value or 0.0) - plan.null) + half < plan.margin
         rows.append((found.value, found.se or math.nan, low, high, rejects))
     return np.array(rows, dtype=float)

@@ -20,6 +20,15 @@ def test_published_readers_are_reproduced(published):
         assert (found.value, found.se) == pytest.approx(PUBLISHED[reader], abs=6e-5)
 
 
+def test_statsmodels_finds_the_same_area_and_variance(published):
+    from statsmodels.stats.nonparametric import rank_compare_2indep
+
+    for levels in published.levels:
+        found = roc.auc(levels, published.truth)
+        theirs = rank_compare_2indep(levels[published.truth == 1], levels[published.truth == 0])
+        assert (found.value, found.se**2) == pytest.approx((theirs.prob1, theirs.var_prob), abs=1e-12)
+
+
 def test_proc_on_subarachnoid_haemorrhage_is_reproduced(oracle):
     aneurysm = oracle("07")
     truth, expected = aneurysm["inputs"]["outcome_poor"], aneurysm["expected"]
