@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 WORKERS := -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 GROUND := pyproject.toml requirements.lock
 
-.PHONY: help run test coverage lint bench lock clean
+.PHONY: help docs run test coverage lint bench lock clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ lint: .venv/all  ## check style and types
 
 bench: .venv/all  ## run every benchmark; each prints its figures
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+docs: .venv/all  ## build the documentation into site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
 
 lock: .venv/all  ## refresh requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -223,7 +223,7 @@ def run(
 ) -> None:
     """Start the server, with a demonstration study the first time, until it is stopped."""
     if tunnel and workers > 1:
-        raise CannotStartError("A tunnel leads to one process: leave out --workers, or see docs/deployment.md.")
+        raise CannotStartError("A tunnel leads to one process: leave out --workers, or see docs/howto/deployment.md.")
     assert_port_is_free(host, port)
     app = made(instance or context.meta.get(INSTANCE), trusted_proxies=1 if tunnel else None)
     settings: Settings = app.config["SETTINGS"]

@@ -16,7 +16,7 @@ class InvalidInputError(ValueError):
 class RefusedError(Exception):
     """A request of a reader that the rules do not allow. Nothing was changed; the page can show `message`.
 
-    `code` is for programs (see docs/protocol.md), `status` is the HTTP status.
+    `code` is for programs (see docs/reference/protocol.md), `status` is the HTTP status.
     """
 
     def __init__(self, code: str, message: str, status: int = 409) -> None:

@@ -1,4 +1,4 @@
-"""Simulated readers: they take a study through real HTTP, as docs/protocol.md says, for rehearsals and load tests.
+"""Simulated readers: they take a study through real HTTP, for rehearsals and load tests: docs/reference/protocol.md.
 
 What they say follows signal detection theory (Macmillan and Creelman, Detection Theory, 2005, chapters 1 and 3): a
 reader's evidence for a case is normal with standard deviation 1 around +d'/2 when it is synthetic and -d'/2 when it is

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from analysis.responses.checks import COLUMNS, NEEDED, RATED, checked
 from analysis.responses.mapped import load_mapped
 from analysis.responses.panodiff import load_panodiff
 from analysis.responses.readings import Responses, as_responses, natural
-from analysis.responses.tabular import ResponsesError, checksum, read, refuse
+from analysis.responses.tabular import ResponsesError, Table, checksum, read, refuse
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "COLUMNS",
@@ -20,6 +26,7 @@ __all__ = [
     "Responses",
     "ResponsesError",
     "load_csv",
+    "load_frame",
     "load_mapped",
     "load_panodiff",
     "load_ratings",
@@ -33,11 +40,41 @@ def load_csv(path: str | Path) -> Responses:
     Raises:
         ResponsesError: with every fault of the file.
     """
+    name = Path(path).name
+    return _ours(read(path), {"kind": "csv", "files": {name: checksum(path)}}, title=Path(path).stem)
+
+
+def load_frame(frame: pd.DataFrame, title: str = "") -> Responses:
+    """A pandas DataFrame with the columns of `load_csv`, truth also as 0 and 1; what is missing in it is empty.
+
+    Raises:
+        ResponsesError: with every fault of the frame, rows counted from 1.
+    """
+    rows = [
+        (number, {str(column): _text(entry) for column, entry in row.items()})
+        for number, row in enumerate(frame.to_dict("records"), start=1)
+    ]
+    for _, row in rows if "truth" in frame.columns else []:
+        row["truth"] = {"0": "real", "1": "synthetic"}.get(row["truth"], row["truth"])
+    return _ours(Table("the DataFrame", [str(c) for c in frame.columns], rows), {"kind": "frame", "files": {}}, title)
+
+
+def _text(entry: Any) -> str:
+    """An entry of a DataFrame as a CSV would have it."""
+    if entry is None or entry != entry:  # NaN, NaT
+        return ""
+    if isinstance(entry, bool | np.bool_):
+        return str(int(entry))
+    if isinstance(entry, float | np.floating) and entry.is_integer():
+        return str(int(entry))
+    return entry.isoformat() if hasattr(entry, "isoformat") else str(entry)
+
+
+def _ours(given: Table, origin: dict[str, Any], title: str) -> Responses:
     import pandas as pd
 
-    name = Path(path).name
-    given = read(path).named((*COLUMNS, "RealFakeValueSlider"))
-    header, rows = given.header, given.rows
+    given = given.named((*COLUMNS, "RealFakeValueSlider"))
+    name, header, rows = given.name, given.header, given.rows
     if "RealFakeValueSlider" in header:
         raise ResponsesError(
             [f"{name}: this is an export of the PanoDiff quiz, which needs its image labels too (--labels)"]
@@ -49,8 +86,7 @@ def load_csv(path: str | Path) -> Responses:
     table = pd.DataFrame([row for _, row in rows]).reindex(columns=COLUMNS, fill_value="")
     places = [f"{name}, row {number}" for number, _ in rows]
     table = checked(table.fillna(""), places, name)
-    origin = {"kind": "csv", "files": {name: checksum(path)}, "remarks": given.remarks}
-    return as_responses(table, origin, title=Path(path).stem)
+    return as_responses(table, origin | {"remarks": given.remarks}, title)
 
 
 def load_ratings(path: str | Path, title: str = "") -> Responses:

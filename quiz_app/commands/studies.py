@@ -80,7 +80,7 @@ def plan_(slug: str) -> None:
 
 @group.command()
 def settings() -> None:
-    """Print every setting, its default and its meaning: the page docs/settings.md."""
+    """Print every setting, its default and its meaning: the page docs/reference/settings.md."""
     for line in plan.handbook():
         click.echo(line)
 

@@ -1,4 +1,4 @@
-"""The JSON of the reading room; docs/protocol.md tells it in full.
+"""The JSON of the reading room; docs/reference/protocol.md tells it in full.
 
 Every writing call locks the sitting first, so that requests of one reader come one after the other, and
 acknowledges only after the commit.

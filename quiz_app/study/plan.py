@@ -152,7 +152,7 @@ def _toml(value: Any) -> str:
 
 
 def handbook() -> Iterator[str]:
-    """docs/settings.md, line by line: made from the settings themselves."""
+    """docs/reference/settings.md, line by line: made from the settings themselves."""
     yield "# Settings\n"
     yield "Made by `discern study settings`; a test fails when this page is not what the code says.\n"
     yield "## The application"
@@ -163,7 +163,7 @@ def handbook() -> Iterator[str]:
         yield f"| `{entry.name}` | {default} | {entry.metadata['help']} |"
     yield "\n## A study"
     yield (
-        "In the form of a draft, or in a file for `study create --file`, which `study plan` writes for any study. "
+        "In the form of a draft, or in a file for `study create --file`, which `study plan` writes for any study.\n"
         "A study with answers is frozen.\n"
     )
     for section in SECTIONS:

@@ -10,7 +10,7 @@ from typing import Any
 from quiz_app.errors import InvalidInputError
 from quiz_app.languages import sections
 
-# The sections of the form, of the file's comments and of docs/settings.md, in order.
+# The sections of the form, of the file's comments and of docs/reference/settings.md, in order.
 SECTIONS = ("Time", "Cases", "Breaks", "Answers", "Viewer", "Questions", "Afterwards", "Texts")
 
 TOOLS = ("zoom", "window", "invert", "magnifier", "fullscreen")

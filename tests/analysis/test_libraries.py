@@ -1,4 +1,4 @@
-"""The table of docs/statistics.md that says whose each routine is, held to the code."""
+"""The table of docs/explanation/statistics.md that says whose each routine is, held to the code."""
 
 import ast
 import doctest
@@ -25,7 +25,7 @@ MODULES = {
 
 def rows() -> list[tuple[list[str], str, list[str]]]:
     """Routines, whose they are in words, and the library's names for what does the work."""
-    text = (ROOT / "docs" / "statistics.md").read_text("utf-8")
+    text = (ROOT / "docs" / "explanation" / "statistics.md").read_text("utf-8")
     found = re.findall(r"^\| (`\w+\.\w+`[^|]*) \| ([^|]+) \|[^|]*\|$", text.partition("## Whose routine")[2], re.M)
     return [(re.findall(r"`([\w.]+)`", what), whose, re.findall(r"`(\w+)`", whose)) for what, whose in found]
 

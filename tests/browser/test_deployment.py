@@ -1,4 +1,4 @@
-"""The server of docs/deployment.md: PostgreSQL, two workers, nginx with https in front. Its blocks come from there."""
+"""The server of docs/howto/deployment.md: PostgreSQL, two workers, nginx with https in front, by the guide's blocks."""
 
 import os
 import re
@@ -23,7 +23,7 @@ from tests.databases import let_go
 from tests.server import certify, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDE = (ROOT / "docs" / "deployment.md").read_text("utf-8")
+GUIDE = (ROOT / "docs" / "howto" / "deployment.md").read_text("utf-8")
 
 pytestmark = pytest.mark.browser
 

@@ -1,4 +1,4 @@
-"""docs/generation.md against the code: no setting, preset or option of a command without its line."""
+"""docs/howto/generation.md against the code: no setting, preset or option of a command without its line."""
 
 import argparse
 from importlib import import_module
@@ -10,7 +10,7 @@ from generation.diffusion import task as diffusion
 from generation.settings import settings_of
 from generation.superresolution import task as superresolution
 
-DOCS = (Path(__file__).resolve().parents[2] / "docs" / "generation.md").read_text(encoding="utf-8")
+DOCS = (Path(__file__).resolve().parents[2] / "docs" / "howto" / "generation.md").read_text(encoding="utf-8")
 
 
 def row(setting, presets) -> str:
@@ -24,7 +24,7 @@ def row(setting, presets) -> str:
 def test_every_setting_is_explained_with_its_value_in_every_preset(stage):
     sheet = type(next(iter(stage.PRESETS.values())))
     missing = [line for setting in settings_of(sheet) if (line := row(setting, stage.PRESETS)) not in DOCS]
-    assert not missing, "add to docs/generation.md:\n" + "\n".join(missing)
+    assert not missing, "add to docs/howto/generation.md:\n" + "\n".join(missing)
 
 
 @pytest.mark.parametrize(

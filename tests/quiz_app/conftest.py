@@ -78,7 +78,7 @@ def make_study(app: Flask) -> Callable[..., Study]:
 
 @dataclass
 class Taker:
-    """Someone who takes a study as docs/protocol.md says, through the test client."""
+    """Someone who takes a study as docs/reference/protocol.md says, through the test client."""
 
     client: FlaskClient
     token: str

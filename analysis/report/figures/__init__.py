@@ -17,7 +17,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NAMES = (
     "pies",
@@ -53,24 +56,46 @@ class Drawn:
     reason: str | None = None
 
 
+def draw(name: str, results: dict[str, Any]) -> Figure:
+    """One figure as matplotlib has it. Raises ValueError where it cannot be drawn, with the reason."""
+    module, reason = _module(name, results)
+    if reason:
+        raise ValueError(f"{module.TITLE}: {reason}")
+    return _drawn(module, results)
+
+
 def make(name: str, results: dict[str, Any], folder: Path) -> Drawn:
     """Draw one figure into `folder` as NAME.svg, NAME.png and NAME.csv (its numbers)."""
     from analysis.report.figures import style
 
-    module = import_module(f"analysis.report.figures.{name}")
-    answered = any(reader["n"] for reader in results["readers"].values())
-    reason = module.lacking(results) if answered else "no reader has answered"
+    module, reason = _module(name, results)
     if reason:
         return Drawn(name, module.TITLE, "", reason=reason)
     import matplotlib
 
+    figure = _drawn(module, results)
     with matplotlib.rc_context(style.RC):
-        figure = module.draw(results)
         style.save(figure, folder / name)
     numbers = as_csv(module.numbers(results))
     (folder / f"{name}.csv").write_text(numbers, encoding="utf-8", newline="")
     wide = figure.get_figwidth() > style.SINGLE * 1.5
     return Drawn(name, module.TITLE, module.caption(results), numbers, (folder / f"{name}.svg").read_bytes(), wide=wide)
+
+
+def _module(name: str, results: dict[str, Any]) -> tuple[Any, str | None]:
+    """The module of a figure, and why it cannot be drawn, if it cannot."""
+    module = import_module(f"analysis.report.figures.{name}")
+    answered = any(reader["n"] for reader in results["readers"].values())
+    return module, module.lacking(results) if answered else "no reader has answered"
+
+
+def _drawn(module: Any, results: dict[str, Any]) -> Figure:
+    import matplotlib
+
+    from analysis.report.figures import style
+
+    with matplotlib.rc_context(style.RC):
+        return module.draw(results)
 
 
 def make_all(

@@ -1,4 +1,4 @@
-"""The reading room's JSON, as docs/protocol.md tells it."""
+"""The reading room's JSON, as docs/reference/protocol.md tells it."""
 
 import base64
 import threading

@@ -1,0 +1,215 @@
+"""The notebook's door: a study as one object, with its numbers as tables and its figures as matplotlib has them."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from analysis.designs.common import Settings
+    from analysis.report.tables.table import Table
+    from analysis.responses import Responses
+
+EXAMPLE = Path(__file__).parent / "data" / "panodiff_ratings.csv"
+TAKES = (
+    "expected a CSV, .xlsx or .sav of responses, a folder or zip with responses.csv, a database address with "
+    "study=..., a pandas DataFrame, or 'panodiff' for the published example"
+)
+
+
+def load(
+    source: str | Path | pd.DataFrame,
+    *,
+    study: str | None = None,
+    labels: str | Path | None = None,
+    mapping: str | Path | None = None,
+    groups: str | Path | None = None,
+) -> Study:
+    """Load a study.
+
+    Args:
+        source: a table of responses (CSV, .xlsx, .sav); a folder or zip that the desk exported; a database address
+            such as `sqlite:///instance/discern.sqlite`; a DataFrame with the columns reader, case, truth and level; or
+            "panodiff" for the published ratings of the PanoDiff-SR study.
+        study: the slug of the study, for a database.
+        labels: the table of image labels, for the export of the PanoDiff quiz.
+        mapping: a TOML file that says what the columns of any other table are.
+        groups: a table reader,group[,years] in place of the groups in the responses.
+
+    Raises:
+        TypeError: for a source of another kind.
+        ResponsesError: with every fault of what was given.
+    """
+    found = _responses(source, study, labels, mapping)
+    return Study(found.with_groups(groups) if groups else found)
+
+
+def _responses(source: Any, study: str | None, labels: Any, mapping: Any) -> Responses:
+    from analysis import responses
+    from analysis.responses.database import load_database
+
+    if hasattr(source, "columns") and hasattr(source, "to_dict"):
+        return responses.load_frame(source)
+    if not isinstance(source, str | Path):
+        raise TypeError(f"load: {TAKES}; got {type(source).__name__}")
+    if source == "panodiff":
+        return responses.load_ratings(EXAMPLE, title="The published PanoDiff-SR observer study")
+    if "://" in str(source):
+        if study is None:
+            raise responses.ResponsesError(["study: expected the slug of a study, for a database; give study=..."])
+        return load_database(str(source), study)
+    path = Path(source)
+    if path.is_dir():
+        path = path / "responses.csv"
+    if not path.is_file():
+        raise responses.ResponsesError([f"{path}: there is no such file; {TAKES}"])
+    if mapping is not None:
+        return responses.load_mapped(path, mapping, labels)
+    if labels is not None:
+        return responses.load_panodiff(path, labels)
+    return _zipped(path) if zipfile.is_zipfile(path) and path.suffix != ".xlsx" else responses.load_csv(path)
+
+
+def _zipped(path: Path) -> Responses:
+    """The responses in an export of the desk."""
+    from analysis.responses import ResponsesError, load_csv
+
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        inside = [name for name in archive.namelist() if Path(name).name == "responses.csv"]
+        if len(inside) != 1:
+            raise ResponsesError([f"{path.name}: expected one responses.csv in it, found {len(inside)}"])
+        found = load_csv(archive.extract(inside[0], folder))
+    return replace(found, study=found.study | {"title": path.stem})
+
+
+class Study:
+    """The answers of one study, and what can be said of them.
+
+    Every number comes from `measure()`, which is what the report writes as results.json; it is computed once for the
+    same settings. Settings are those of `analysis.designs.common.Settings`: unsure, bootstrap, seed, margin.
+    """
+
+    def __init__(self, responses: Responses) -> None:
+        self.responses = responses
+        self._measured: dict[Settings, dict[str, Any]] = {}
+
+    @property
+    def title(self) -> str:
+        """What the study is called."""
+        return str(self.responses.study.get("title") or self.responses.study.get("slug") or "Study")
+
+    @property
+    def design(self) -> str:
+        """rating, quartet, comparison or staircase."""
+        return self.responses.design
+
+    @property
+    def readers(self) -> pd.DataFrame:
+        """One row a reader: reader, group, cases, answered."""
+        rows = self.responses.scored.groupby("reader", sort=False)
+        found = rows.agg(group=("reader_group", "first"), cases=("case", "nunique"), answered=("level", "count"))
+        return found.loc[self.responses.readers].reset_index()
+
+    @property
+    def cases(self) -> pd.DataFrame:
+        """One row a case: case, truth, source, readers, answered."""
+        rows = self.responses.scored.assign(truth=self.responses.scored["truth"].map({0: "real", 1: "synthetic"}))
+        found = rows.groupby("case", sort=False).agg(
+            truth=("truth", "first"),
+            source=("source", "first"),
+            readers=("reader", "nunique"),
+            answered=("level", "count"),
+        )
+        return found.loc[self.responses.case_names].reset_index()
+
+    @property
+    def tables(self) -> list[str]:
+        """The names that `table` takes."""
+        return [table.name for table in self._tables(self.measure())]
+
+    @property
+    def plots(self) -> list[str]:
+        """The names that `plot` takes."""
+        from analysis.report.figures import NAMES
+
+        return list(NAMES)
+
+    def measure(self, **settings: Any) -> dict[str, Any]:
+        """All numbers of the study, as results.json has them; `settings` as in `Settings`, e.g. unsure="half"."""
+        from analysis.designs.common import Settings
+        from analysis.designs.measure import measure
+
+        key = Settings(**settings)
+        if key not in self._measured:
+            self._measured[key] = measure(self.responses, key)
+        return self._measured[key]
+
+    def table(self, name: str, **settings: Any) -> pd.DataFrame:
+        """A table of the report at full precision; an estimate with its interval takes three columns.
+
+        Raises KeyError for a name that is none of `tables`.
+        """
+        import pandas as pd
+
+        from analysis.report.tables.table import plain
+
+        results = self.measure(**settings)
+        made = {table.name: table for table in self._tables(results)}
+        header, rows = plain(results, made[_known(name, made)])
+        return pd.DataFrame(rows, columns=pd.Index(header))
+
+    def plot(self, name: str, **settings: Any) -> Figure:
+        """A figure of the report.
+
+        Raises KeyError for a name that is none of `plots`, ValueError where the study lacks what the figure shows.
+        """
+        from analysis.report.figures import draw
+
+        return draw(_known(name, self.plots), self.measure(**settings))
+
+    def report(self, out: str | Path, **settings: Any) -> Path:
+        """Write the whole report into the folder `out`; the path of its report.html."""
+        from analysis.designs.common import Settings
+        from analysis.report import write
+
+        return write(self.responses, out, Settings(**settings))
+
+    def _tables(self, results: dict[str, Any]) -> list[Table]:
+        from analysis.report.tables import all_tables
+
+        return all_tables(results)
+
+    def __repr__(self) -> str:
+        readers, cases = len(self.responses.readers), len(self.responses.case_names)
+        return f"<Study {self.title!r}: {self.design}, {readers} readers, {cases} cases>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: who read what, and the headline figures with their intervals."""
+        from analysis.report.tables.table import show
+
+        results = self.measure()
+        rows = [
+            ("Design", self.design),
+            ("Readers", f"{len(self.responses.readers)}"),
+            ("Cases", f"{results['study']['real']} real, {results['study']['synthetic']} synthetic"),
+            ("Answers", f"{results['study']['answers']:,}"),
+        ]
+        if accuracy := results.get("overall", {}).get("accuracy"):
+            rule = results["settings"]["unsure"]
+            rows.append((f"Accuracy ({rule})", show(accuracy[rule], "share_ci")))
+            rows.append(("AUC", show(results["overall"]["auc"], "number_ci")))
+        body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+        return f"<table><caption>{escape(self.title)}</caption>{body}</table>"
+
+
+def _known(name: str, names: Any) -> str:
+    if name not in names:
+        raise KeyError(f"{name!r} is not known; expected one of {', '.join(names)}")
+    return name
