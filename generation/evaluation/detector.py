@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from matplotlib import colormaps
 from PIL import Image
+from scipy.stats import mannwhitneyu
 from torch import Tensor, nn
 
 from generation import corpus, duplicates, pool
@@ -225,11 +226,11 @@ def _named(found: Sequence[Candidate], numbers: np.ndarray) -> list[tuple[str, s
 
 def _score(probabilities: np.ndarray, truth: np.ndarray) -> dict:
     synthetic, real = probabilities[truth], probabilities[~truth]
-    above = (synthetic[:, None] > real[None, :]) + 0.5 * (synthetic[:, None] == real[None, :])
+    above = mannwhitneyu(synthetic, real).statistic
     return {
         "images": len(truth),
         "accuracy": float(((probabilities >= 0.5) == truth).mean()),
-        "auc": {"value": float(above.mean()), "ci": list(interval(synthetic, real, 0.05))},
+        "auc": {"value": float(above / (synthetic.size * real.size)), "ci": list(interval(synthetic, real, 0.05))},
     }
 
 

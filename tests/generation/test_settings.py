@@ -18,6 +18,7 @@ class Paint:
     gloss: float = explained(0.5, "how shiny", least=0, most=1)
     sizes: tuple[int, ...] = explained((1, 2), "brushes")
     dry: bool = explained(True, "whether to wait")
+    maker: str = explained("not stated", "who made it")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path):
         gloss=st.floats(0, 1),
         sizes=st.lists(st.integers(), max_size=4).map(tuple),
         dry=st.booleans(),
+        maker=st.text(st.characters(exclude_categories=["Cs"])),
     )
 )
 def test_what_is_written_is_read_back(tmp_path_factory, paint):
@@ -63,7 +65,7 @@ def test_all_faults_are_named_at_once():
         "paint.gloss: expected 0 to 1, found 2.0",
         "paint.sizes: expected a list of int, found ('big',)",
         "paint.dry: expected bool, found 1",
-        "paint.smell: no such setting; there are colour, coats, gloss, sizes, dry",
+        "paint.smell: no such setting; there are colour, coats, gloss, sizes, dry, maker",
         "[roof]: no such section; there are paint",
     ]
 
