@@ -168,7 +168,7 @@ class Score:
             return undefined("nothing was called synthetic", name)
         if not all(group.size for group in groups):
             return undefined("answers on each class are needed", name)
-        right, wrong = (self._mean(group, "share called synthetic") for group in groups)
+        right, wrong = (self._interval(group) for group in groups)
         return _share(right, wrong, groups[0].size / groups[1].size, name, called_synthetic=float(called.sum()))
 
     def balanced_accuracy(self) -> Estimate:
@@ -179,7 +179,7 @@ class Score:
         >>> score([5, 4, 3, 2, 1], [1, 1, 1, 0, 1], "half").balanced_accuracy().value
         0.8125
         """
-        sens, spec = self.sensitivity(), self.specificity()
+        sens, spec = (self._interval(self.earned[of]) for of in (self.synthetic, ~self.synthetic))
         name = self._named("balanced accuracy", "MOVER 95% interval")
         if sens.value is None or spec.value is None or sens.ci is None or spec.ci is None:
             return undefined("an answer that counts is needed on each class", name)
@@ -247,17 +247,24 @@ class Score:
     def _named(self, measure: str, interval: str) -> str:
         return f"{measure}, unsure {self.rule}, {interval}"
 
+    def _interval(self, earned: Floats) -> Estimate:
+        """The mean credit with its interval, without the exact test."""
+        counted = earned[~np.isnan(earned)]
+        if self.rule in ("fractional", "half"):
+            return proportions.mean_score(counted)
+        return proportions.interval(int(counted.sum()), counted.size)
+
     def _mean(self, earned: Floats, measure: str, extra: dict[str, int] | None = None) -> Estimate:
         counted = earned[~np.isnan(earned)]
         left_out = {"n": counted.size, "left_out": earned.size - counted.size} | (extra or {})
         if not counted.size:
             return undefined("no answer counts", self._named(measure, ""), **left_out)
+        found = self._interval(counted)
         if self.rule in ("fractional", "half"):
-            found = proportions.mean_score(counted)
             name = self._named(measure, found.method)
             return replace(found, method=name, extra=left_out)
         k = int(counted.sum())
-        found, exact = proportions.interval(k, counted.size), proportions.against_chance(k, counted.size)
+        exact = proportions.against_chance(k, counted.size)
         name = self._named(measure, "Wilson 95% interval, exact binomial test against 0.5")
         return replace(found, p=exact.p, method=name, extra=left_out | {"k": k, "exact_ci": exact.ci})
 
