@@ -23,6 +23,12 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def wait_for_a_fresh_minute() -> None:
+    """Limits count by the minutes of the clock; one must not end in the middle of a test."""
+    if (left := 60 - stopwatch.time() % 60) < 15:
+        stopwatch.sleep(left)
+
+
 def certify(folder: Path) -> None:
     """A certificate for localhost, signed by itself, and its key, in `folder`."""
     key = ec.generate_private_key(ec.SECP256R1())

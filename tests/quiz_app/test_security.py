@@ -2,7 +2,6 @@
 
 import re
 import signal
-import time
 
 import httpx
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from quiz_app import create_app
 from quiz_app.errors import SettingsError
 from quiz_app.settings import Settings
+from tests.server import wait_for_a_fresh_minute
 
 
 class Guesser:
@@ -37,12 +37,6 @@ def guessers(serve):
     yield start
     for guesser in at:
         guesser.client.close()
-
-
-def wait_for_a_fresh_minute():
-    """Limits count by the minutes of the clock; one must not end in the middle of a test."""
-    if (left := 60 - time.time() % 60) < 15:
-        time.sleep(left)
 
 
 def test_without_redis_each_process_counts_its_own(guessers):
