@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# One thread a process, read as numpy and torch are loaded: the workers of the run are the threads.
+# One thread a process, read as numpy and torch are loaded: the workers of the run are the threads. UMAP's numba would
+# leave torch with its own number, and a sum over other threads is another one in its last bit.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 pytest_plugins = ["tests.databases", "tests.firestore", "tests.workers"]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
