@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import zipfile
 
 import flask_migrate
@@ -17,6 +18,8 @@ from quiz_app.models import Pool, Reader, Study
 from quiz_app.settings import Settings
 from quiz_app.sittings import start
 from quiz_app.study import lifecycle
+from tests.databases import let_go
+from tests.workers import made_once
 
 
 @pytest.fixture
@@ -35,12 +38,29 @@ def archived(app, owned, invite, tmp_path):
 
 
 @pytest.fixture
-def elsewhere(tmp_path):
+def whole(request, tmp_path_factory):
+    """Such an archive, made once."""
+
+    def make(folder):
+        file, _ = request.getfixturevalue("archived")
+        shutil.copy(file, folder)
+
+    return made_once(tmp_path_factory, "archive", make) / "mine.zip"
+
+
+@pytest.fixture
+def elsewhere(tmp_path, tmp_path_factory):
     """Another, empty installation."""
+
+    def migrate(folder):
+        app = create_app(Settings.load({}, instance=folder))
+        with app.app_context():
+            flask_migrate.upgrade()
+            let_go(app)
+
+    shutil.copytree(made_once(tmp_path_factory, "empty", migrate), tmp_path / "elsewhere")
     app = create_app(Settings.load({}, instance=tmp_path / "elsewhere"))
     app.config.update(TESTING=True)
-    with app.app_context():
-        flask_migrate.upgrade()
     return app
 
 
@@ -176,8 +196,8 @@ def rewritten(table, **values):
         (headless, "archive: has no readable archive.json"),
     ],
 )
-def test_an_archive_that_is_not_whole_is_refused_whole(archived, elsewhere, tmp_path, change, fault):
-    file = changed(archived[0], tmp_path, change)
+def test_an_archive_that_is_not_whole_is_refused_whole(whole, elsewhere, tmp_path, change, fault):
+    file = changed(whole, tmp_path, change)
     with elsewhere.app_context():
         with pytest.raises(InvalidInputError) as faulty:
             archive.restore(file, elsewhere.config["SETTINGS"].images)
