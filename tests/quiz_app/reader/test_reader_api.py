@@ -139,6 +139,15 @@ def test_the_deadline_is_the_servers(make_study, invite, time):
     assert taker.answer().get_json()["saved"]["late"] is False
 
 
+def test_what_is_answered_at_the_very_deadline_is_in_time(make_study, invite, time):
+    taker = invite(make_study(practice=0)).enter()
+    taker.go_on()
+    for moment, late in ((12, False), (12.001, True)):
+        taker.onset()
+        time.forward(moment)
+        assert taker.answer().get_json()["saved"]["late"] is late
+
+
 def test_a_study_may_keep_the_image_after_its_time_and_the_answer_is_late_all_the_same(make_study, invite, time):
     taker = invite(make_study(practice=0, at_timeout="keep")).enter()
     taker.go_on()

@@ -4,8 +4,10 @@ from collections import Counter
 
 import pytest
 
-from quiz_app.models import Trial
+from quiz_app.database import db
+from quiz_app.models import Event, Trial
 from quiz_app.sittings import entry, start
+from quiz_app.sittings.order import reader_seed
 from quiz_app.study import readers
 
 
@@ -43,6 +45,19 @@ def test_repeats_are_marked_counted_and_shown_under_another_address(make_study):
     for trial in repeats:
         case = trial.cases[0].case
         assert [other.is_repeat for other in sitting.trials if other.cases[0].case is case] == [False, True]
+
+
+def test_sittings_are_numbered_from_one_and_their_seeds_are_on_record(make_study):
+    study = make_study()
+    reader, _ = readers.invite(study, "R1")
+    begun = [start.begin(reader), start.begin(reader)]
+    assert [(sitting.number, sitting.seed) for sitting in begun] == [
+        (number, reader_seed(study.seed, "R1", number)) for number in (1, 2)
+    ]
+    events = db.session.query(Event).filter_by(kind="sitting-begun").order_by(Event.id)
+    assert [(event.sitting_id, event.details) for event in events] == [
+        (sitting.id, {"number": sitting.number, "seed": sitting.seed}) for sitting in begun
+    ]
 
 
 def test_a_form_sent_twice_begins_one_sitting(make_study):
