@@ -43,7 +43,7 @@ TARGETS = {
     "quiz_app/sittings/result.py": (f"{READER}/test_reader_pages.py",),
     "generation/audit/__init__.py": ("tests/generation/test_audit.py",),
 } | {
-    f"analysis/statistics/{path.stem}.py": (f"tests/analysis/statistics/{path.name}",)
+    f"analysis/statistics/{path.stem}.py": (f"tests/analysis/statistics/test_{path.name}",)
     for path in sorted((ROOT / "analysis" / "statistics").glob("*.py"))
     if (ROOT / "tests/analysis/statistics" / f"test_{path.name}").exists()
 }
@@ -178,8 +178,9 @@ class Copies:
 
     def assert_sound(self, tests: Iterable[str]) -> None:
         """Tests that fail anyhow would tell nothing. Raises SystemExit."""
-        if self.notice("run.py", lambda source: source, tuple(sorted(set(tests))), 1800) != "LIVES":
-            raise SystemExit("The tests do not pass with nothing changed.")
+        tests = tuple(sorted(set(tests)))
+        if self.notice("run.py", lambda source: source, tests, 1800) != "LIVES":
+            raise SystemExit(f"These do not pass with nothing changed: {' '.join(tests)}")
 
 
 def rules() -> list[dict[str, str]]:

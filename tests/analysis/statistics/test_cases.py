@@ -117,6 +117,14 @@ def test_a_detector_that_stumbles_alike_is_linked_within_each_class():
         assert linked[name].n == 60
 
 
+def test_the_interval_of_a_link_is_that_of_bonett_and_wright():
+    levels = [[1, 1, 2, 2, 3, 3, 4, 4, 5], [1, 2, 2, 3, 3, 4, 4, 5, 5]]
+    found = cases.link_to_detector(levels, [1] * 9, [2, 1, 4, 3, 6, 5, 8, 7, 9])["synthetic"]
+    assert found.value == pytest.approx(1 - 6 * 8 / (9 * 80))
+    # By hand: tanh(artanh(14/15) -+ 1.96 sqrt((1 + (14/15)^2 / 2) / 6)), where artanh(14/15) = ln(29) / 2.
+    assert found.ci == pytest.approx((0.6200, 0.9899), abs=1e-4)
+
+
 def test_a_link_that_cannot_be_measured_says_why():
     found = cases.link_to_detector([[1, 2, 3, 4, 5, 5, 5, 5]], [0, 0, 0, 0, 1, 1, 1, 1], [None, 1, 2, 3, 1, 2, 3, 4])
     assert found["real"].reason == "fewer than four cases"

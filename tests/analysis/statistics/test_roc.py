@@ -155,3 +155,12 @@ def test_one_case_of_a_class_gives_a_value_without_standard_error():
 def test_impossible_input_is_refused(scores, truth):
     with pytest.raises(ValueError, match="expected"):
         roc.auc(scores, truth)
+
+
+@pytest.mark.parametrize(("levels", "area"), [([5, 5, 5, 1, 1, 1], 0.0), ([1, 1, 1, 5, 5, 5], 1.0)])
+def test_classes_that_are_apart_have_an_interval_that_ends_at_their_area(levels, area):
+    found = roc.auc(levels, [0, 0, 0, 1, 1, 1])
+    assert found.value == area
+    assert found.ci[int(area)] == area
+    assert 0 < found.ci[1 - int(area)] < 1
+    assert found.p == pytest.approx(2 / 20)
