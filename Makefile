@@ -30,7 +30,7 @@ bench: .venv/all  ## run every benchmark; each prints its figures
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 docs: .venv/all  ## build the documentation into site/; a broken link is an error
-	NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
 
 lock: .venv/all  ## refresh requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

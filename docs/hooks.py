@@ -44,7 +44,7 @@ def commands() -> Iterator[str]:
 
 
 def _of_click(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
-    context = click.Context(command, info_name=name, parent=parent, terminal_width=100, max_content_width=100)
+    context = click.Context(command, info_name=name, parent=parent, terminal_width=76, max_content_width=76)
     yield from _shown(context.command_path, command.get_help(context))
     if isinstance(command, click.Group):
         for sub in command.list_commands(context):

@@ -117,8 +117,8 @@ def by_lot(found: Sequence[Candidate], rng: np.random.Generator) -> Iterator[Can
 
 
 def single(
-    real,
-    synthetic,
+    real: Sequence[Candidate],
+    synthetic: Sequence[Candidate],
     counts: tuple[int, int],
     practice: int,
     rng: np.random.Generator,
@@ -142,7 +142,7 @@ def single(
     return drawn
 
 
-def quartets(real, synthetic: Sequence[Path], count: int, rng: np.random.Generator) -> Drawn:
+def quartets(real: Sequence[Candidate], synthetic: Sequence[Path], count: int, rng: np.random.Generator) -> Drawn:
     """Groups of one real image and three synthetic ones, each from another folder (its checkpoint)."""
     if len(synthetic) != 3:
         raise InputError(f"quartets need three --synthetic folders, one a checkpoint; got {len(synthetic)}")
@@ -156,7 +156,7 @@ def quartets(real, synthetic: Sequence[Path], count: int, rng: np.random.Generat
     return drawn
 
 
-def comparisons(real, synthetic: Sequence[Path], count: int, rng: np.random.Generator) -> Drawn:
+def comparisons(real: Sequence[Candidate], synthetic: Sequence[Path], count: int, rng: np.random.Generator) -> Drawn:
     """Groups of images of one case, told by equal file names: one from every --synthetic folder, and its real one."""
     models = [{one.stem: _of(folder, one) for one in candidates([folder], "synthetic")} for folder in synthetic]
     originals = {one.stem: one for one in real}

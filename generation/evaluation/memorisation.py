@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -164,7 +165,7 @@ def _real(training: Path, held_out: Path | None) -> tuple[list[Path], list[Path]
     return [path for path, seen in splits if seen], unseen
 
 
-def _found(spaces, sets: dict[str, list[Path]], out: Path) -> dict[str, tuple[Neighbours, np.ndarray]]:
+def _found(spaces: Any, sets: dict[str, list[Path]], out: Path) -> dict[str, tuple[Neighbours, np.ndarray]]:
     """In each space, the neighbours of the synthetic images, and the reference distances."""
     arrays = {}
     with tempfile.TemporaryDirectory(dir=out) as scratch:
@@ -194,7 +195,7 @@ def _found(spaces, sets: dict[str, list[Path]], out: Path) -> dict[str, tuple[Ne
     return found
 
 
-def _write_table(path: Path, synthetic, training, own: Neighbours, threshold: float, copies: dict) -> None:
+def _write_table(path: Path, synthetic: Any, training: Any, own: Neighbours, threshold: float, copies: dict) -> None:
     with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(["synthetic", "nearest_training", "distance", "mirrored", "beyond", "copy_of", "correlation"])

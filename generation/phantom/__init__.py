@@ -8,6 +8,7 @@ corner that it is one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def make_pool(
     plan += [(pool.TRUTHS[number % 2], pool.PRACTICE) for number in range(practice)]
     order, seeds = rng.permutation(len(plan)), rng.integers(2**62, size=len(plan))
 
-    def entries():
+    def entries() -> Iterator[pool.Entry]:
         images = Parallel(n_jobs=-1, return_as="generator")(
             delayed(_encoded)(int(seeds[place]), plan[number][0]) for place, number in enumerate(order)
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFilter
 from scipy.interpolate import make_interp_spline
 from scipy.ndimage import gaussian_filter
@@ -28,7 +30,7 @@ class Head:
     angle: float  # how far out the jaw's angles lie
     ramus: float  # height of the condyles
 
-    def occlusal(self, x):
+    def occlusal(self, x: Any) -> Any:
         """Height of the occlusal plane at column x."""
         t = (x - self.middle) / (330.0 * self.scale)
         return self.bite - self.smile * t * t + self.slope * t
@@ -51,7 +53,7 @@ def head(rng: np.random.Generator) -> Head:
     )
 
 
-def curve(points, samples: int = 160) -> np.ndarray:
+def curve(points: ArrayLike, samples: int = 160) -> np.ndarray:
     """A smooth curve through points (n, 2), as (samples, 2)."""
     points = np.asarray(points, dtype=float)
     along = np.r_[0.0, np.cumsum(np.hypot(*np.diff(points, axis=0).T))]
@@ -94,7 +96,7 @@ def trabeculae(rng: np.random.Generator) -> np.ndarray:
     return (net + 0.25 * np.abs(net)) * (1 + 0.3 * clouds(rng, 64))
 
 
-def _both(head: Head, rng: np.random.Generator, points, wander: float = 3.0) -> list[np.ndarray]:
+def _both(head: Head, rng: np.random.Generator, points: Any, wander: float = 3.0) -> list[np.ndarray]:
     """A curve given for the side of positive t, on both sides, each a little different. t is px from the midline."""
     sides = []
     for side in (-1, 1):
@@ -120,7 +122,7 @@ def draw(rng: np.random.Generator, head: Head) -> tuple[np.ndarray, np.ndarray]:
     return film, bone
 
 
-def _mandible(rng, head: Head, film) -> np.ndarray:
+def _mandible(rng: np.random.Generator, head: Head, film: np.ndarray) -> np.ndarray:
     necks = head.gap / 2 + 42 * head.scale + head.crest
     crest = [(t, head.occlusal(head.middle + t * head.scale) + necks + rng.normal(0, 2.5)) for t in range(245, -1, -35)]
     a, top = head.angle, head.ramus
@@ -157,7 +159,7 @@ def _mandible(rng, head: Head, film) -> np.ndarray:
     return mask
 
 
-def _maxilla(rng, head: Head, film, X, Y) -> np.ndarray:
+def _maxilla(rng: np.random.Generator, head: Head, film: np.ndarray, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
     palate = rng.uniform(168, 186)
     t = np.abs(X - head.middle) / head.scale
     crest = head.occlusal(X) - head.gap / 2 - 41 * head.scale - head.crest
@@ -231,7 +233,7 @@ def _taper(head: Head) -> Image.Image:
     return Image.fromarray(np.tile(row.astype(np.uint8), (2 * HEIGHT, 1)))
 
 
-def _airways(rng, head: Head, film) -> None:
+def _airways(rng: np.random.Generator, head: Head, film: np.ndarray) -> None:
     air, ghost = Sketch(), Sketch()
     for throat in _both(head, rng, [(296, 176), (338, 246), (372, 330), (396, 430), (408, 505)], 6.0):
         air.line(throat, rng.uniform(16, 34), 0.8)

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+
+from generation.phantom.skull import Head
 
 # Crown width, crown height, root length, thickness, roots: of upper and lower tooth; central incisor to third molar.
 UPPER, LOWER = zip(
@@ -53,7 +56,7 @@ class Tooth:
         return dx * cos - up * dy * sin, dx * sin + up * dy * cos
 
 
-def dentition(rng: np.random.Generator, head) -> list[Tooth]:
+def dentition(rng: np.random.Generator, head: Head) -> list[Tooth]:
     """The teeth of one mouth: 32 places, less the lost ones, each with its own size, lean and history."""
     teeth = []
     care = rng.beta(1.2, 2.5)  # how much dentistry this mouth has seen
@@ -209,7 +212,7 @@ def shadow(tooth: Tooth, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.n
     return added + _restored(tooth, u, v, top, crown_half, outer, pulp), depth_inside
 
 
-def _restored(tooth, u, v, top, crown_half, outer, pulp) -> np.ndarray:
+def _restored(tooth: Tooth, u: Any, v: Any, top: Any, crown_half: Any, outer: Any, pulp: Any) -> np.ndarray:
     """What dentistry or decay adds to the shadow."""
     half, kind = tooth.width / 2, tooth.restoration
     wobble = 1.2 * np.sin(u * 0.45 + tooth.x) + 0.8 * np.sin(v * 0.6 + tooth.y)
