@@ -98,16 +98,36 @@ def denoise(
     rounding. source: number of the data set asked for, from 1; 0 for any.
     """
     device = next(network.parameters()).device
-    solver = scheduler(network.design, sampling.sampler)
+
+    def estimate(x: Tensor, timestep: Tensor) -> Tensor:
+        context = {"source": torch.full((len(x),), source, device=device)} if source else {}
+        with autocast(precision, device):
+            return network(x, timestep, **context).float()
+
+    return solve(scheduler(network.design, sampling.sampler), estimate, noise, sampling, device, on_step)
+
+
+@torch.inference_mode()
+def solve(
+    solver: Any,
+    estimate: Callable[[Tensor, Tensor], Tensor],
+    noise: Noise,
+    sampling: Sampling,
+    device: torch.device,
+    on_step: Callable[[], object] = lambda: None,
+) -> Tensor:
+    """Pictures (B, C, H, W) in [0, 1], float32 on the CPU: noise taken away step by step.
+
+    solver: one of `generation.diffusion.schedule.scheduler`. estimate: what it wants to know of (noisy pictures,
+    timestep), float32 on the device.
+    """
     solver.set_timesteps(sampling.steps, device=device)
     stochastic = sampling.sampler == "ddim" and sampling.eta > 0
     x = noise().to(device, memory_format=torch.channels_last)
-    context = {"source": torch.full((len(x),), source, device=device)} if source else {}
     with ThreadPoolExecutor(1) as host:
         for timestep in solver.timesteps:
             drawn = host.submit(noise) if stochastic else None  # while the network computes
-            with autocast(precision, device):
-                output = network(x, timestep, **context).float()
+            output = estimate(x, timestep)
             options: dict[str, Any] = {}
             if sampling.sampler == "ddim":
                 options = {"eta": sampling.eta, "use_clipped_model_output": True}

@@ -35,8 +35,8 @@ def panodiff_betas(steps: int = STEPS) -> np.ndarray:
     return (1 - alpha_bars[1:] / alpha_bars[:-1]).clip(BETA_FLOOR, BETA_CEILING).numpy()
 
 
-def scheduler(design: str, sampler: Sampler = "ddim") -> Any:
-    """A scheduler of diffusers, set up for the networks of one design.
+def scheduler(design: str, sampler: Sampler = "ddim", steps: int = STEPS) -> Any:
+    """A scheduler of diffusers over so many steps of noise, set up for the networks of one design.
 
     `published` networks estimate the noise. Their `ddim` (arXiv 2010.02502) steps as published: leading spacing, the
     picture clipped to [-1, 1]; its `step` wants `use_clipped_model_output=True`. `recommended` networks estimate the
@@ -44,7 +44,8 @@ def scheduler(design: str, sampler: Sampler = "ddim") -> Any:
     that sampling starts where training ended, in pure noise (arXiv 2305.08891).
     `dpm++` (arXiv 2211.01095) and `unipc` (arXiv 2302.04867) need 20 to 50 steps.
     """
-    options = _published() if design == "published" else _recommended()
+    options = _published(steps) if design == "published" else _recommended()
+    options["num_train_timesteps"] = steps
     if sampler == "ddim":
         return DDIMScheduler(**options, clip_sample=True, set_alpha_to_one=True)
     # a threshold that cannot leave 1 clips the picture to [-1, 1], as the published DDIM does
@@ -52,8 +53,8 @@ def scheduler(design: str, sampler: Sampler = "ddim") -> Any:
     return SOLVERS[sampler](**options, thresholding=True, sample_max_value=1.0)
 
 
-def _published() -> dict[str, Any]:
-    return {"trained_betas": panodiff_betas(), "prediction_type": "epsilon", "timestep_spacing": "leading"}
+def _published(steps: int) -> dict[str, Any]:
+    return {"trained_betas": panodiff_betas(steps), "prediction_type": "epsilon", "timestep_spacing": "leading"}
 
 
 def _recommended() -> dict[str, Any]:
