@@ -20,6 +20,11 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
     "train": ("generation.train_command", "train the diffusion or the super-resolution network"),
     "sample": ("generation.diffusion.command", "make synthetic radiographs with a diffusion network"),
     "upscale": ("generation.superresolution.command", "bring small radiographs to reading size"),
+    "degrade": ("generation.restoration.degrade_command", "make good radiographs poor: the input of restoration"),
+    "fidelity": (
+        "generation.restoration.fidelity_command",
+        "measure how near restored radiographs come to the originals",
+    ),
     "pool": ("generation.mixing", "choose real and synthetic images by lot and write them as a pool"),
     "audit": ("generation.audit", "find what gives the classes of a pool away besides the picture"),
     "evaluate": ("generation.evaluation.command", "judge synthetic images by numbers: FID, KID, precision and more"),
