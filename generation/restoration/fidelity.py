@@ -7,9 +7,8 @@ in [0, 1]. Two spectra say what a distance hides: a method that smooths loses ed
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 from scipy.ndimage import gaussian_filter, sobel
 
@@ -47,7 +46,7 @@ def measure(original: np.ndarray, restored: np.ndarray) -> dict[str, float]:
     with warnings.catch_warnings(action="ignore"):
         found = {
             "psnr": float(peak_signal_noise_ratio(made, true, data_range=1.0)),
-            "ssim": float(structural_similarity_index_measure(made, true, data_range=1.0)),
+            "ssim": float(torch.as_tensor(structural_similarity_index_measure(made, true, data_range=1.0))),
             "ms_ssim": np.nan,
         }
         if min(original.shape) >= MS_SSIM_LEAST:
@@ -76,7 +75,7 @@ def spectra(picture: np.ndarray, original: np.ndarray) -> dict[str, np.ndarray]:
     return {"frequency": frequency, "edges": edges, "noise": noise}
 
 
-def mean_interval(values: Sequence[float], seed: int = 0, level: float = 0.95) -> tuple[float, float, float]:
+def mean_interval(values: npt.ArrayLike, seed: int = 0, level: float = 0.95) -> tuple[float, float, float]:
     """The mean over images and its interval: bias-corrected and accelerated bootstrap over images (scipy).
 
     NaN for the interval of fewer than three images; values that do not differ are their own interval.
