@@ -7,6 +7,7 @@ in [0, 1]. Two spectra say what a distance hides: a method that smooths loses ed
 from __future__ import annotations
 
 import warnings
+
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
