@@ -102,7 +102,7 @@ def mafc_dprime(proportion_correct: float, alternatives: int, trials: int | None
     Solves P(correct) = integral of phi(x - d') Phi(x)^(m - 1) dx, an unbiased reader picking the largest of m
     independent normal observations (Green and Swets 1966; Hacker and Ratcliff 1979, Percept Psychophys 26:168). With
     `trials` the interval carries Wilson's limits of the proportion over. Below chance d' is negative. Undefined at 0
-    and 1. Raises ValueError for fewer than two alternatives or a proportion outside 0 to 1.
+    and 1. Raises ValueError for fewer than two alternatives, no trial, or a proportion outside 0 to 1.
 
     >>> round(mafc_dprime(0.76, 2).value, 3)              # two alternatives: sqrt 2 z(.76)
     0.999
@@ -111,6 +111,8 @@ def mafc_dprime(proportion_correct: float, alternatives: int, trials: int | None
     """
     if alternatives < 2 or alternatives != int(alternatives):
         raise ValueError(f"alternatives: expected a whole number from 2, got {alternatives}")
+    if trials is not None and trials < 1:
+        raise ValueError(f"trials: expected 1 or more, got {trials}")
     if not 0 <= proportion_correct <= 1:
         raise ValueError(f"proportion_correct: expected a number from 0 to 1, got {proportion_correct}")
     method = f"{alternatives}-alternative forced choice, unbiased reader"

@@ -106,6 +106,7 @@ def test_finding_all_or_none_is_undefined_in_words():
         lambda: detection.dprime(1, 1, 1, 1, correction="add one"),
         lambda: detection.mafc_dprime(0.5, 1),
         lambda: detection.mafc_dprime(1.5, 4),
+        lambda: detection.mafc_dprime(0.5, 4, trials=0),
     ],
 )
 def test_impossible_input_is_refused(call):
