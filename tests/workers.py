@@ -38,6 +38,11 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     return folder
 
 
+def unmeasured() -> dict[str, str]:
+    """The environment of a process that has no room on the disk, for coverage's figures as little as for its own."""
+    return {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """A test marked `alone` waits until the other workers have ended theirs, and they wait for it."""

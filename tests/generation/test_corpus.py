@@ -12,6 +12,7 @@ from PIL import Image
 from generation import corpus, phantom
 from generation.__main__ import main
 from generation.errors import InputError
+from tests.workers import unmeasured
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,7 @@ def test_a_full_disk_stops_it_in_words_and_it_goes_on_when_there_is_room(source,
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, -1)); sys.exit(main(sys.argv[1:]))"
     )
     arguments = ["corpus", "--source", str(source), "--out", str(tmp_path / "out"), "--workers", "1"]
-    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script, *arguments], env=unmeasured(), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (
         2,
         f"{tmp_path}/out/hr/ADLD-00001.png cannot be written: File too large\n",

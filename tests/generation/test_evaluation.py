@@ -13,6 +13,7 @@ from generation.__main__ import main
 from generation.errors import InputError
 from generation.evaluation import command, embedding, features, radiomics
 from generation.files import sha256
+from tests.workers import unmeasured
 
 
 @pytest.fixture
@@ -213,6 +214,7 @@ def test_a_disk_without_room_for_the_features_is_told_in_words(folder):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); sys.exit(main(sys.argv[1:]))"
     )
     sets = ["--real", folder / "real", "--synthetic", folder / "sound", "--out", folder / "out", "--steps", "0"]
-    done = subprocess.run([sys.executable, "-c", script, "evaluate", *sets], capture_output=True, text=True)
+    command_line = [sys.executable, "-c", script, "evaluate", *sets]
+    done = subprocess.run(command_line, env=unmeasured(), capture_output=True, text=True)
     assert (done.returncode, "File too large" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
     assert list((folder / "out").iterdir()) == []

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from generation.__main__ import main
 from generation.superresolution.task import SuperResolutionTask
 from generation.training import contact_sheet
+from tests.workers import unmeasured
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
 
@@ -130,7 +131,7 @@ def test_a_disk_without_room_is_named_and_leaves_nothing_half_written(small_corp
     code = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000));"
     code += "from generation.__main__ import main; sys.exit(main())"
     arguments = command(small_corpus, tmp_path / "out", "training.epochs=1", "training.save_every=2")
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code, *arguments], env=unmeasured(), capture_output=True, text=True)
     assert done.returncode == 2, done.stderr
     assert "cannot be written" in done.stderr
     assert "Traceback" not in done.stderr

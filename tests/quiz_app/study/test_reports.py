@@ -191,3 +191,4 @@ def test_what_is_blinded_or_somebody_elses_cannot_be_compared(owner, owned, invi
     lifecycle.close(other)
     db.session.commit()
     assert [compared(owner, wanted).status_code for wanted in ("still-open", "others", "v1-7", "")] == [404] * 4
+    assert owner.get("/researcher/studies/still-open/compare", query_string={"with": "mine"}).status_code == 403
