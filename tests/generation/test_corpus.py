@@ -122,7 +122,7 @@ def test_a_full_disk_stops_it_in_words_and_it_goes_on_when_there_is_room(source,
     done = subprocess.run([sys.executable, "-c", script, *arguments], env=unmeasured(), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (
         2,
-        f"{tmp_path}/out/hr/ADLD-00001.png cannot be written: File too large\n",
+        f"Error: {tmp_path}/out/hr/ADLD-00001.png cannot be written: File too large\n",
     )
     assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["done.jsonl"]
     assert main(arguments) == 0
