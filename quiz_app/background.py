@@ -27,7 +27,7 @@ Tell = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Work:
-    """Work as it stands: `state` is making, done, failed or stopped; `share` (0 to 1) is done."""
+    """Work as it stands: `state` is making, asking (somebody), done, failed or stopped; `share` (0 to 1) is done."""
 
     state: str
     share: float = 0.0
@@ -88,7 +88,7 @@ def start(module: str, folder: Path, *arguments: str, instance: Path, database_u
 
 @contextmanager
 def working(folder: Path, *refusals: type[Exception]) -> Iterator[Tell]:
-    """In the process at work: gives the function that tells of progress, and tells how it ended.
+    """In the process at work: gives the function that tells of progress, and tells how it ended, unless that is told.
 
     Exceptions of `refusals` are input that cannot be used: their `faults` are told, and the process ends quietly.
     """
@@ -106,4 +106,6 @@ def working(folder: Path, *refusals: type[Exception]) -> Iterator[Tell]:
         tell(folder, "failed", 0.0, faults=[f"{type(error).__name__}: {error}"])
         raise
     else:
-        tell(folder, "done", 1.0)
+        work = find(folder)
+        if work is None or work.state == "making":
+            tell(folder, "done", 1.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from generation.arguments import bar
 from generation.errors import InputError
@@ -64,6 +64,8 @@ def look(path: str | Path, frame: int | None = None) -> Reading:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "it is not an image file"
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 

@@ -1,8 +1,9 @@
 """Bringing images in: an uploaded zip becomes a pool, in the background.
 
-The zip holds either a pool folder (pool.json, cases.csv, images), or two folders called `real` and `synthetic` with
-PNG, JPEG, TIFF or DICOM files. Those are read as generation/radiographs.py says, mixed by lot, brought to one size and
-encoder, and imported as any pool. What is not pixels stays behind, and is listed.
+The zip holds either a pool folder (pool.json, cases.csv, images), or PNG, JPEG, TIFF or DICOM files in folders. Those
+are read as `generation.radiographs` says and surveyed by folder. Where folders are called `real` and `synthetic` and
+every file can be read, they become a pool; else the researcher is asked which folder is which class, and whether files
+that cannot be read are left out. They are mixed by lot, brought to one size and encoder, and imported as any pool.
 """
 
 from __future__ import annotations
@@ -10,28 +11,25 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-import stat
 import sys
-import zipfile
 from collections import Counter
-from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from generation.errors import InputError
 from quiz_app import background
 from quiz_app.errors import InvalidInputError
-from quiz_app.pools import importing, thumbnails
+from quiz_app.pools import importing, survey, thumbnails
+from quiz_app.pools.archives import unpack
 from quiz_app.settings import Settings
 
-MOST_FILES = 50_000
-MOST_BYTES = 64 * 2**30
-# Deflate cannot do better than about 1000:1, and images hardly 10:1.
-MOST_RATIO = 200
 MOST_STRETCH = 0.02  # more can be seen, and tells the classes apart where only one is stretched
 NOTES = "notes.json"
 SPECIMENS = "specimens"
+CHOICES = "choices.json"
 
 
 @dataclass(frozen=True)
@@ -52,12 +50,12 @@ class Wishes:
         faults = [] if 0 < len(form.get("name", "").strip()) <= 200 else ["name: 1 to 200 characters are expected"]
         bounds = {"each": (0, 10_000), "practice": (0, 50), "width": (64, 8192), "height": (64, 8192)}
         numbers = {}
-        for field, (low, high) in bounds.items():
-            text = form.get(field, "")
+        for name, (low, high) in bounds.items():
+            text = form.get(name, "")
             if text.isdecimal() and low <= int(text) <= high:
-                numbers[field] = int(text)
+                numbers[name] = int(text)
             else:
-                faults.append(f"{field}: {text!r} is not a whole number from {low} to {high}")
+                faults.append(f"{name}: {text!r} is not a whole number from {low} to {high}")
         if faults:
             raise InvalidInputError(faults)
         seed = secrets.randbelow(2**31)
@@ -88,174 +86,215 @@ def of_pool(instance: Path, slug: str) -> str:
     return ""
 
 
-def unpack(path: Path, into: Path) -> None:
-    """Unpack a zip.
+@dataclass(frozen=True)
+class Choices:
+    """What the researcher answered: the class of each folder by its place, and the frames to take."""
 
-    Raises InvalidInputError for one that climbs out, links, swells, or is none; then nothing is unpacked.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if not info.is_dir() and not _is_litter(info.filename)]
-            faults = [f"{info.filename}: {fault}" for info in members for fault in _member_faults(info)]
-            if len(members) > MOST_FILES:
-                faults.append(f"zip: holds {len(members)} files, at most {MOST_FILES} are taken")
-            if sum(info.file_size for info in members) > MOST_BYTES:
-                faults.append(f"zip: unpacks to more than {MOST_BYTES // 2**30} GiB")
-            if faults:
-                raise InvalidInputError(faults)
-            for info in members:
-                archive.extract(info, into)
-    except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError) as error:
-        raise InvalidInputError([f"zip: cannot be read: {error}"]) from error
+    classes: dict[int, str] = field(default_factory=dict)  # real, synthetic, or nothing: left aside
+    frames: str = "none"
 
+    @classmethod
+    def from_form(cls, form: Mapping[str, str], found: survey.Survey) -> Choices:
+        """What a form says. Raises InvalidInputError with every fault by field."""
+        classes = {number: form.get(f"class-{number}", "") for number in range(len(found.folders))}
+        faults = [
+            f"class-{number}: {found.folders[number].name or 'the upload'} has no class; choose one, or leave it out"
+            for number, truth in classes.items()
+            if truth not in ("real", "synthetic", "none")
+        ]
+        faults += [
+            f"class-0: no folder is {truth}; a pool needs images of both classes"
+            for truth in ("real", "synthetic")
+            if not faults and truth not in classes.values()
+        ]
+        if found.faults and form.get("faults") != "leave-out":
+            faults.append("faults: choose whether these files are left out, or stop")
+        frames = form.get("frames", "none")
+        if frames not in ("none", "first", "middle", "all"):
+            faults.append(f"frames: {frames!r} is none of none, first, middle, all")
+        if faults:
+            raise InvalidInputError(faults)
+        return cls({number: truth for number, truth in classes.items() if truth != "none"}, frames)
 
-def _is_litter(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    return "__MACOSX" in parts or any(part.startswith(".") and part not in ("..", ".") for part in parts)
-
-
-def _member_faults(info: zipfile.ZipInfo) -> list[str]:
-    path, faults = PurePosixPath(info.filename), []
-    if path.is_absolute() or ".." in path.parts or "\\" in info.filename or ":" in info.filename:
-        faults.append("leads out of the zip")
-    if stat.S_ISLNK(info.external_attr >> 16):
-        faults.append("is a link")
-    if info.file_size > MOST_RATIO * max(1, info.compress_size) and info.file_size > 2**20:
-        faults.append(f"swells from {info.compress_size} to {info.file_size} bytes")
-    return faults
-
-
-def pool_folder(unpacked: Path, out: Path, wishes: Wishes, progress: background.Tell) -> tuple[Path, list[str]]:
-    """The pool folder in what was unpacked, or one made of its folders `real` and `synthetic`; and what was noted.
-
-    Raises InvalidInputError, or InputError, with every fault.
-    """
-    if found := sorted(unpacked.rglob("pool.json"), key=lambda path: len(path.parts)):
-        return found[0].parent, []
-    return _mixed(*_two_folders(unpacked), out, wishes, progress)
+    @classmethod
+    def guessed(cls, found: survey.Survey) -> Choices:
+        """What the names of folders say."""
+        return cls({number: folder.guess for number, folder in enumerate(found.folders)})
 
 
-def _two_folders(unpacked: Path) -> tuple[Path, Path]:
-    """The folders `real` and `synthetic`.
-
-    Raises InvalidInputError where one is missing or it is not clear which is meant.
-    """
-    faults, found = [], []
-    for truth in ("real", "synthetic"):
-        folders = [path for path in unpacked.rglob("*") if path.is_dir() and path.name.lower() == truth]
-        highest = min((len(path.parts) for path in folders), default=0)
-        meant = sorted(path for path in folders if len(path.parts) == highest)
-        found += meant
-        if len(meant) != 1:
-            several = ", ".join(str(path.relative_to(unpacked)) for path in meant)
-            faults.append(
-                f"zip: has several folders {truth!r}: {several}" if meant
-                else f"zip: has neither pool.json nor a folder {truth!r}"
-            )  # fmt: skip
-    if not faults and (found[0] in found[1].parents or found[1] in found[0].parents):
-        faults.append("zip: of the folders 'real' and 'synthetic' one lies within the other")
-    if faults:
-        raise InvalidInputError(faults)
-    return found[0], found[1]
+def answer(settings: Settings, name: str, choices: Choices) -> None:
+    """Go on with an upload that had to ask."""
+    folder = home(settings.instance) / name
+    said = {"classes": {str(number): truth for number, truth in choices.classes.items()}, "frames": choices.frames}
+    (folder / CHOICES).write_text(json.dumps(said), "utf-8")
+    background.tell(folder, "making", 0.0, "starting")
+    background.start("quiz_app.pools.intake", folder, instance=settings.instance, database_url=settings.database_url)
 
 
-def _mixed(real: Path, synthetic: Path, out: Path, wishes: Wishes, progress: background.Tell) -> tuple[Path, list[str]]:
-    from generation import mixing, radiographs
+def stop(instance: Path, name: str) -> None:
+    """Give up an upload that had to ask; its files are removed."""
+    folder = home(instance) / name
+    found = survey.load(folder)
+    background.tell(
+        folder, "failed", 0.0, faults=[f"{one['file']}: {one['why']}" for one in found.faults] or ["Stopped."]
+    )
+    _clear(folder)
 
-    aside = _left_aside(real) + _left_aside(synthetic)
-    found = {truth: mixing.candidates([folder], truth) for truth, folder in (("real", real), ("synthetic", synthetic))}
-    every = [*found["real"], *found["synthetic"]]
-    faults, left_behind, stretched = [], Counter[str](), Counter[str]()
-    for number, candidate in enumerate(every):
-        progress(0.4 * number / len(every), "reading images")
-        try:
-            image = radiographs.read(candidate.path)
-            stretch = image.width / image.height * wishes.height / wishes.width
-            stretched[candidate.truth] += abs(stretch - 1) > MOST_STRETCH
-            left_behind.update(_patient_data(candidate.path))
-        except InputError as error:
-            faults.append(str(error).replace(f"{real.parent}/", ""))
-    if faults:
-        raise InvalidInputError(faults)
-    shares = {"real": (wishes.practice + 1) // 2, "synthetic": wishes.practice // 2}
-    each = wishes.each or min(len(found[truth]) - shares[truth] for truth in found)
+
+def _clear(folder: Path) -> None:
+    for name in ("upload.zip", "unpacked", "pool", "ready", survey.SEEN):
+        shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink(missing_ok=True)
+
+
+def _size(wishes: Wishes) -> tuple[int, int] | None:
+    """The size at which images are kept before they are drawn; none where they are to be harmonised, at their own."""
+    return None if wishes.harmonise else (wishes.width, wishes.height)
+
+
+def make(
+    work: Path, found: survey.Survey, choices: Choices, wishes: Wishes, progress: background.Tell
+) -> tuple[Path, list[str]]:
+    """A pool folder of what was surveyed, and what was noted. Raises InputError where there are not enough images."""
+    from generation import mixing
+
+    out, size = work / "pool", (wishes.width, wishes.height)
+    survey.more_frames(found, work, work / "unpacked", choices.frames, _size(wishes))
+    candidates = _candidates(work, found, choices)
+    each, practice = _counts(candidates, wishes)
     rng = np.random.Generator(np.random.PCG64(wishes.seed))
-    size = (wishes.width, wishes.height)
-    kept = None if wishes.harmonise else size
-    drawn = mixing.single(found["real"], found["synthetic"], (each, each), wishes.practice, rng, kept)
+    drawn = mixing.single(candidates["real"], candidates["synthetic"], (each, each), practice, rng, _size(wishes))
 
     def writing(done: int, total: int) -> None:
         progress(0.4 + 0.4 * done / total, "writing the pool")
 
+    classes = {folder.name: choices.classes.get(number, "") for number, folder in enumerate(found.folders)}
     made = mixing.build(
-        out, drawn, name=wishes.name, seed=wishes.seed, size=size, harmonised=wishes.harmonise, progress=writing
+        out,
+        drawn,
+        name=wishes.name,
+        seed=wishes.seed,
+        size=size,
+        harmonised=wishes.harmonise,
+        progress=writing,
+        left_out=[
+            {"truth": classes[one["folder"]], "sha256": one["sha256"], "why": one["why"]} for one in found.faults
+        ],
     )
     notes = [f"both classes alike: {made.manifest['how']['preparation']}"]
-    notes += [f"{each} cases of each class and {wishes.practice} for practice, by lot with seed {wishes.seed}"]
-    notes += [
-        f"stretched by over {MOST_STRETCH:.0%} to fit {size[0]} x {size[1]}: "
-        f"{count} of {len(found[truth])} {truth} images"
-        for truth, count in stretched.items()
-        if count
-    ]
+    notes += [f"{each} cases of each class and {practice} for practice, by lot with seed {wishes.seed}"]
     notes += [f"{drawn.duplicates} near-duplicates left out"] if drawn.duplicates else []
-    notes += [f"left behind of {count} DICOM file(s): {keyword}" for keyword, count in sorted(left_behind.items())]
-    notes += [f"left aside, no image by its name: {count} x {suffix}" for suffix, count in sorted(aside.items())]
-    return out, notes
+    return out, notes + _notes(found, choices, size)
 
 
-def _left_aside(folder: Path) -> Counter[str]:
-    """Give DICOM files their suffix, which hospitals leave out; counts the suffixes of what is no image."""
-    from pydicom.misc import is_dicom
+def _candidates(work: Path, found: survey.Survey, choices: Choices) -> dict[str, list]:
+    """The images of each class, made ready."""
+    from generation.mixing import Candidate
 
-    from generation.radiographs import SUFFIXES
+    candidates: dict[str, list] = {"real": [], "synthetic": []}
+    for number, truth in choices.classes.items():
+        folder = found.folders[number]
+        source = folder.name.rpartition("/")[2] or truth
+        for image in (found.images[place] for place in folder.images):
+            ready = work / "ready" / image["ready"]
+            origin = work / "unpacked" / image["file"] if image["frame"] is None else ready
+            about = {"origin": origin, "lossy": image["lossy"], "notes": tuple(image["notes"])}
+            candidates[truth].append(Candidate(ready, truth, source, origin.stem, **about))
+    return candidates
 
-    aside = Counter[str]()
-    for path in [path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() not in SUFFIXES]:
-        if is_dicom(path):
-            path.rename(path.with_name(f"{path.name}.dcm"))
-        else:
-            aside[path.suffix.lower() or "no ending"] += 1
-    return aside
+
+def _counts(candidates: dict[str, list], wishes: Wishes) -> tuple[int, int]:
+    """How many cases of each class, and how many for practice. Raises InvalidInputError for too few images."""
+    shares = {"real": (wishes.practice + 1) // 2, "synthetic": wishes.practice // 2}
+    each = wishes.each or min(len(candidates[truth]) - shares[truth] for truth in candidates)
+    if each < 1:
+        have = ", ".join(f"{len(own)} {truth}" for truth, own in candidates.items())
+        raise InvalidInputError(
+            [f"zip: too few images ({have}) for {wishes.practice} practice cases and one of each class"]
+        )
+    return each, wishes.practice
 
 
-def _patient_data(path: Path) -> list[str]:
-    """The names of what a DICOM file tells of the patient and the visit; none of it comes along."""
-    if path.suffix.lower() not in (".dcm", ".dicom"):
-        return []
-    import pydicom
-    from pydicom.datadict import keyword_for_tag
+def _notes(found: survey.Survey, choices: Choices, size: tuple[int, int]) -> list[str]:
+    """What is said of the files, class by class."""
+    notes, telling = [], Counter[str]()
+    for truth in ("real", "synthetic"):
+        numbers = [number for number, one in choices.classes.items() if one == truth]
+        images = [found.images[place] for number in numbers for place in found.folders[number].images]
+        total = len(images)
+        stretched = [abs(one["width"] / one["height"] * size[1] / size[0] - 1) > MOST_STRETCH for one in images]
+        if sum(stretched):
+            notes.append(
+                f"stretched by over {MOST_STRETCH:.0%} to fit {size[0]} x {size[1]}: "
+                f"{sum(stretched)} of {total} {truth} images"
+            )
+        if lossy := sum(one["lossy"] for one in images):
+            notes.append(f"compressed with loss before they came: {lossy} of {total} {truth} images")
+        said = Counter(note for one in images for note in one["notes"])
+        notes += [f"{count} of {total} {truth} images: {note}" for note, count in sorted(said.items())]
+        telling.update(keyword for one in images for keyword in one["telling"])
+    notes += [f"left behind of {count} DICOM file(s): {keyword}" for keyword, count in sorted(telling.items())]
+    notes += [f"left out, not readable: {one['file']}: {one['why']}" for one in found.faults]
+    if choices.frames == "none":
+        notes += [f"left out, holds {one['frames']} images: {one['file']}" for one in found.several]
+    return notes + [f"left aside, no image by its name: {count} x {end}" for end, count in sorted(found.aside.items())]
 
-    keywords = map(keyword_for_tag, pydicom.dcmread(path, stop_before_pixels=True).keys())
-    telling = ("Patient", "Study", "Institution", "Physician", "Operator", "Accession", "DeviceSerial")
-    return [keyword for keyword in keywords if keyword.startswith(telling) or "Physician" in keyword]
+
+def _look(folder: Path, wishes: Wishes, progress: background.Tell) -> Path | survey.Survey:
+    """Unpack an upload: the pool folder in it, or else the survey of what it holds."""
+    progress(0.0, "unpacking")
+    unpack(folder / "upload.zip", folder / "unpacked")
+    if pools := sorted((folder / "unpacked").rglob("pool.json"), key=lambda path: len(path.parts)):
+        return pools[0].parent
+
+    def reading(done: int, total: int) -> None:
+        progress(0.4 * done / total, "reading images")
+
+    return survey.take(folder / "unpacked", folder, _size(wishes), reading)
 
 
 def _work(folder: Path) -> None:
-    """Make the pool of an upload: what the process does."""
+    """Look at an upload, and make its pool where nothing need be asked or all has been answered."""
     from quiz_app import create_app
-    from quiz_app.database import db
 
     app = create_app(Settings.load())
     wishes = Wishes(**json.loads((folder / "wishes.json").read_text("utf-8")))
+    asking = False
     with app.app_context(), background.working(folder, InvalidInputError, InputError) as progress:
         try:
-            progress(0.0, "unpacking")
-            unpack(folder / "upload.zip", folder / "unpacked")
-            found, notes = pool_folder(folder / "unpacked", folder / "pool", wishes, progress)
-
-            def filed(done: int, total: int) -> None:
-                progress(0.8 + 0.2 * done / total, "importing")
-
-            made_here = found == folder / "pool"
-            shown = thumbnails.keep(found, folder / SPECIMENS) if made_here else []
-            pool = importing.import_folder(found, app.config["SETTINGS"].images, actor="upload", progress=filed)
-            db.session.commit()
-            told = {"pool": pool.slug, "notes": notes, "specimens": shown, "size": [pool.width, pool.height]}
-            (folder / NOTES).write_text(json.dumps(told), "utf-8")
+            if (folder / CHOICES).exists():
+                said = json.loads((folder / CHOICES).read_text("utf-8"))
+                classes = {int(number): truth for number, truth in said["classes"].items()}
+                found, choices = survey.load(folder), Choices(classes, said["frames"])
+            else:
+                looked = _look(folder, wishes, progress)
+                if isinstance(looked, Path):
+                    return _file(folder, looked, [], progress)
+                found, choices = looked, Choices.guessed(looked)
+                asking = not found.settled
+            if not asking:
+                _file(folder, *make(folder, found, choices, wishes, progress), progress)
+            else:
+                background.tell(folder, "asking", 0.0)
         finally:
-            for name in ("upload.zip", "unpacked", "pool"):
-                shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink(missing_ok=True)
+            if not asking:
+                _clear(folder)
+
+
+def _file(folder: Path, pool_folder: Path, notes: list[str], progress: background.Tell) -> None:
+    """Import a pool folder, and keep what the page tells of it."""
+    from flask import current_app
+
+    from quiz_app.database import db
+
+    def filed(done: int, total: int) -> None:
+        progress(0.8 + 0.2 * done / total, "importing")
+
+    made_here = pool_folder == folder / "pool"
+    shown = thumbnails.keep(pool_folder, folder / SPECIMENS) if made_here else []
+    pool = importing.import_folder(pool_folder, current_app.config["SETTINGS"].images, actor="upload", progress=filed)
+    db.session.commit()
+    told = {"pool": pool.slug, "notes": notes, "specimens": shown, "size": [pool.width, pool.height]}
+    (folder / NOTES).write_text(json.dumps(told), "utf-8")
 
 
 if __name__ == "__main__":

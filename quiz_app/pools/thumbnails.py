@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 import generation.pool
-from generation import radiographs
+from generation.radiographs import guarded
 from quiz_app.pools import images
 
 EACH = 2  # of each class
@@ -28,7 +28,7 @@ def keep(pool_folder: Path, into: Path) -> list[dict[str, Any]]:
     into.mkdir()
     told = []
     for case in [case for truth in generation.pool.TRUTHS for case in _of(pool, truth)[:EACH]]:
-        came = radiographs.read(origins[case.case])
+        came = guarded.look(origins[case.case]).image
         told.append({"truth": case.truth, "size": list(came.size)})
         with Image.open(pool.path(case)) as given:
             for side, image in (("came", came), ("given", given)):

@@ -17,7 +17,7 @@ from quiz_app import background, storage
 from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Pool, Study
-from quiz_app.pools import images, importing, intake, thumbnails
+from quiz_app.pools import images, importing, intake, survey, thumbnails
 from quiz_app.researcher import blueprint, by_field, looking, saved, uploads
 from quiz_app.settings import Settings
 
@@ -76,10 +76,45 @@ def _work(name: str) -> background.Work:
 def show_intake(name: str) -> ResponseReturnValue:
     """How far an upload is, and what came of it."""
     work = _work(name)
+    if work.state == "asking":
+        return _asking(name, work, {})
     notes = intake.home(_settings().instance) / name / intake.NOTES
     made = json.loads(notes.read_text("utf-8")) if work.state == "done" else None
     hidden = made is not None and _is_read_blindly(made["pool"])
     return render_template("researcher/intake.html", name=name, work=work, made=made, hidden=hidden)
+
+
+def _asking(name: str, work: background.Work, faults: dict[str, str]) -> ResponseReturnValue:
+    found = survey.load(intake.home(_settings().instance) / name)
+    page = render_template(
+        "researcher/survey.html", name=name, work=work, found=found, faults=faults, said=request.form
+    )
+    return page, 422 if faults else 200
+
+
+@blueprint.post("/pools/coming/<name>")
+def answer_intake(name: str) -> ResponseReturnValue:
+    """Take the answers to what an upload asks: which folder is which class, and what becomes of bad files."""
+    work = _work(name)
+    if work.state != "asking":
+        abort(409)
+    if "stop" in request.form:
+        intake.stop(_settings().instance, name)
+    else:
+        try:
+            found = survey.load(intake.home(_settings().instance) / name)
+            intake.answer(_settings(), name, intake.Choices.from_form(request.form, found))
+        except InvalidInputError as faulty:
+            return _asking(name, work, by_field(faulty))
+    return redirect(url_for("researcher.show_intake", name=name), code=303)
+
+
+@blueprint.get("/pools/coming/<name>/seen/<int:folder>-<int:number>.png")
+def seen_image(name: str, folder: int, number: int) -> ResponseReturnValue:
+    """A small picture of an uploaded folder, while its upload asks."""
+    if _work(name).state != "asking":
+        abort(404)
+    return send_from_directory(intake.home(_settings().instance) / name / survey.SEEN, f"{folder}-{number}.png")
 
 
 def _is_read_blindly(slug: str) -> bool:

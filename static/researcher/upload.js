@@ -1,41 +1,109 @@
-// Bringing images: a zip, or folders chosen here and packed into one, sent with a bar that says how far it is.
+// Uploading images: files, folders or a zip, dropped or chosen, packed into one zip here and sent with a bar.
 
 import { zipped } from "./zip.js";
 
 const form = document.querySelector("form[data-upload]");
-const zip = form.querySelector("[name=file]");
-const folders = [...form.querySelectorAll("[data-into]")];
-const button = form.querySelector("button");
+const zone = form.querySelector("[data-drop]");
+const [files, folder] = zone.querySelectorAll("input[type=file]");
+const list = zone.querySelector("[data-chosen]");
+const button = form.querySelector("button.primary");
 const progress = form.querySelector(".progress");
 const bar = progress.querySelector("progress");
 const words = progress.querySelector("[role=status]");
 const fault = form.querySelector("[data-fault]");
+const chosen = new Map(); // path -> File
 
-for (const input of folders) input.closest(".field").hidden = false;
-zip.required = false;
+for (const part of zone.querySelectorAll("[data-script]")) part.hidden = false;
+files.required = false;
+
+for (const input of [files, folder]) {
+  input.addEventListener("change", () => {
+    for (const file of input.files) add(file.webkitRelativePath || file.name, file);
+    input.value = ""; // the same may be chosen again
+    show();
+  });
+}
+
+for (const name of ["dragenter", "dragover"]) {
+  zone.addEventListener(name, (event) => {
+    event.preventDefault();
+    zone.classList.add("over");
+  });
+}
+zone.addEventListener("dragleave", () => zone.classList.remove("over"));
+zone.addEventListener("drop", async (event) => {
+  event.preventDefault();
+  zone.classList.remove("over");
+  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const loose = entries.length ? [] : [...event.dataTransfer.files];
+  try {
+    for (const entry of entries) await walk(entry, "");
+    for (const file of loose) add(file.name, file);
+  } catch {
+    complain("A dropped folder could not be read. Please choose it instead.");
+  }
+  show();
+});
+
+async function walk(entry, above) {
+  const path = above + entry.name;
+  if (entry.isFile) return add(path, await new Promise((resolve, reject) => entry.file(resolve, reject)));
+  const reader = entry.createReader();
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // a hundred at a time
+    if (!some.length) return undefined;
+    for (const inner of some) await walk(inner, `${path}/`);
+  }
+}
+
+// What a system hides in folders does not travel.
+function add(path, file) {
+  if (!path.split("/").some((part) => part.startsWith("."))) chosen.set(path, file);
+}
+
+function show() {
+  fault.hidden = true;
+  const groups = new Map();
+  for (const path of chosen.keys()) {
+    const parts = path.split("/");
+    const name = parts.length > 1 ? parts.slice(0, Math.min(2, parts.length - 1)).join("/") : path;
+    groups.set(name, (groups.get(name) ?? 0) + 1);
+  }
+  const sorted = [...groups].sort(([one], [other]) => one.localeCompare(other));
+  list.replaceChildren(...sorted.map(([name, count]) => line(name, count)));
+}
+
+function line(name, count) {
+  const item = document.createElement("li");
+  const remove = document.createElement("button");
+  remove.type = "button";
+  remove.className = "slim";
+  remove.textContent = "Remove";
+  remove.setAttribute("aria-label", `Remove ${name}`);
+  remove.addEventListener("click", () => {
+    for (const path of [...chosen.keys()]) if (path === name || path.startsWith(`${name}/`)) chosen.delete(path);
+    show();
+  });
+  item.append(`${name}${chosen.has(name) ? "" : `: ${count} file${count > 1 ? "s" : ""}`} `, remove);
+  return item;
+}
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   fault.hidden = true;
-  const entries = folders.flatMap((input) => [...input.files].flatMap((file) => named(file, input.dataset.into)));
   try {
-    if (Boolean(zip.files.length) === Boolean(entries.length)) throw new Error("Choose either a zip or folders.");
+    if (!chosen.size) throw new Error("Choose files, a folder or a zip first.");
     button.disabled = true;
     progress.hidden = false;
     const body = new FormData(form);
-    if (entries.length) body.set("file", await zipped(entries, tell("reading")), "folders.zip");
+    const [[name, first]] = chosen;
+    const whole = chosen.size === 1 && name.toLowerCase().endsWith(".zip");
+    body.set("file", whole ? first : await zipped([...chosen], tell("reading")), "upload.zip");
     await send(body);
   } catch (error) {
     complain(error.message);
   }
 });
-
-// The path of a file in the zip; none for what a system hides in folders. The name of the folder itself says nothing.
-function named(file, into) {
-  const path = (file.webkitRelativePath || file.name).split("/");
-  if (path.some((part) => part.startsWith("."))) return [];
-  return [[into ? [into, ...path.slice(path.length > 1 ? 1 : 0)].join("/") : path.join("/"), file]];
-}
 
 function send(body) {
   const request = new XMLHttpRequest(); // fetch tells nothing of what has been sent
@@ -44,7 +112,7 @@ function send(body) {
     request.open("POST", form.action);
     request.responseType = "document";
     request.upload.addEventListener("progress", ({ loaded, total }) => sending(loaded / total));
-    request.addEventListener("error", () => reject(new Error("The connection broke off; nothing was brought. Please try again.")));
+    request.addEventListener("error", () => reject(new Error("The connection broke off; nothing was uploaded. Please try again.")));
     request.addEventListener("load", () => {
       if (request.status === 200) return resolve(location.assign(request.responseURL));
       const told = [...(request.response?.querySelectorAll("[role=alert] li") ?? [])].map((line) => line.textContent);

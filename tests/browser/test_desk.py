@@ -1,7 +1,9 @@
 """A study made from nothing in the browser: images, pre-flight, readers, live, close, archive, restored elsewhere."""
 
+import os
 import threading
 import zipfile
+from pathlib import Path
 
 import flask_migrate
 import pytest
@@ -76,12 +78,12 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
 
     page.get_by_role("link", name="Pools").click()
     (tmp_path / "mixed.zip").write_bytes(zipped(MIXED))
-    page.get_by_label("Images (zip)").set_input_files(tmp_path / "mixed.zip")
+    page.get_by_label("Files or a zip").set_input_files(tmp_path / "mixed.zip")
     for label, value in (("Name", "Mixed"), ("Practice cases", "2"), ("Width", "128"), ("Height", "64")):
         page.get_by_label(label).fill(value)
     assert_accessible(page)
-    page.get_by_role("button", name="Bring them in").click()
-    expect(page.get_by_text("The pool is here")).to_be_visible(timeout=120_000)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_text("The pool is ready")).to_be_visible(timeout=120_000)
     expect(page.get_by_text("left behind of 1 DICOM file(s): PatientName")).to_be_visible()
 
     page.get_by_role("link", name="Studies").click()
@@ -152,38 +154,82 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
             assert here.read(name) == there.read(name), name
 
 
-def test_folders_chosen_in_the_browser_become_a_pool(own_house, new_context, tmp_path):
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_dropped_folder_is_asked_about_and_becomes_a_pool(own_house, new_context, tmp_path, width):
     for name, data in MIXED.items():
         path = tmp_path / name.replace("a.dcm", "IM0001").replace("Real", "Röntgen").replace("Synthetic", "made")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    (tmp_path / "some.zip").write_bytes(zipped(MIXED))
+    (tmp_path / "set" / "Röntgen" / "broken.png").write_bytes(b"no image")
     page = new_context().new_page()
+    page.set_viewport_size({"width": width, "height": 900})
     log_in(page, own_house.server.url, first_password(own_house.app))
-    page.get_by_role("link", name="Pools").click()
-    bring = page.get_by_role("button", name="Bring them in")
-    expect(page.get_by_label("Or a folder of real images")).to_be_visible()  # the page's script is there
-    bring.click()
-    expect(page.get_by_role("alert")).to_have_text("Choose either a zip or folders.")
-    page.get_by_label("Or a folder of real images").set_input_files(tmp_path / "set" / "Röntgen")
-    page.get_by_label("and one of synthetic images").set_input_files(tmp_path / "set" / "made")
-    page.get_by_label("Images (zip)").set_input_files(tmp_path / "some.zip")
-    bring.click()
-    expect(page.get_by_role("alert")).to_have_text("Choose either a zip or folders.")
+    page.goto(f"{own_house.server.url}/researcher/pools/")
+    upload = page.get_by_role("button", name="Upload")
+    expect(page.get_by_text("Drop files, folders or a zip here")).to_be_visible()  # the page's script is there
+    upload.click()
+    expect(page.get_by_role("alert")).to_have_text("Choose files, a folder or a zip first.")
+    page.get_by_label("A folder").set_input_files(tmp_path / "set")
+    drop(page, {"extra.png": MIXED["set/Real/b.png"]})
+    chosen = page.get_by_role("list", name="Chosen").get_by_role("listitem")
+    expect(chosen).to_contain_text(["extra.png", "set/made: 4 files", "set/Röntgen: 5 files"])
+    page.get_by_role("button", name="Remove extra.png").click()
+    expect(chosen).to_have_count(2)
     assert_accessible(page)
-    page.get_by_label("Images (zip)").set_input_files([])
     for label, value in (("Name", "Loose"), ("Practice cases", "99"), ("Width", "128"), ("Height", "64")):
         page.get_by_label(label).fill(value)
     page.locator("form[data-upload]").evaluate("form => (form.noValidate = true)")
-    bring.click()
+    upload.click()
     expect(page.get_by_role("alert")).to_have_text("practice: '99' is not a whole number from 0 to 50")
     page.get_by_label("Practice cases").fill("2")
-    bring.click()
-    expect(page.get_by_text("The pool is here")).to_be_visible(timeout=120_000)
+    upload.click()
+    expect(page.get_by_role("heading", name="What was found")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("Röntgen/broken.png: not readable as a radiograph")).to_be_visible()
+    assert_accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    shot(page, f"survey-{width}")
+    page.get_by_role("group", name="Röntgen").get_by_label("Real").check()
+    page.get_by_role("group", name="made").get_by_label("Synthetic").check()
+    page.get_by_label("Leave these out").check()
+    page.get_by_role("button", name="Create pool").click()
+    expect(page.get_by_text("The pool is ready")).to_be_visible(timeout=120_000)
     expect(page.get_by_text("3 cases of each class and 2 for practice")).to_be_visible()
-    expect(page.get_by_text("left behind of 1 DICOM file(s): PatientName")).to_be_visible()
+    expect(page.get_by_text("left out, not readable: set/Röntgen/broken.png")).to_be_visible()
     expect(page.get_by_text("left aside")).to_have_count(0)  # what a system hides did not even travel
     assert_accessible(page)
+
+
+def drop(page, files):
+    """Let go of files over the drop zone, as a browser does."""
+    transfer = page.evaluate_handle(
+        """files => {
+          const held = new DataTransfer();
+          for (const [name, bytes] of Object.entries(files)) held.items.add(new File([new Uint8Array(bytes)], name));
+          return held;
+        }""",
+        {name: list(data) for name, data in files.items()},
+    )
+    page.dispatch_event("[data-drop]", "drop", {"dataTransfer": transfer})
+
+
+def shot(page, name):
+    """A picture to look at, where DISCERN_TEST_SHOTS says."""
+    if folder := os.environ.get("DISCERN_TEST_SHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def test_an_upload_that_asks_can_be_stopped(own_house, new_context, tmp_path):
+    (tmp_path / "some.zip").write_bytes(zipped(MIXED | {"set/Real/broken.png": b"no image"}))
+    page = new_context().new_page()
+    log_in(page, own_house.server.url, first_password(own_house.app))
+    page.goto(f"{own_house.server.url}/researcher/pools/")
+    drop(page, {"some.zip": (tmp_path / "some.zip").read_bytes()})
+    for label, value in (("Width", "128"), ("Height", "64")):
+        page.get_by_label(label).fill(value)
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("button", name="Stop").click(timeout=120_000)
+    expect(page.get_by_text("Nothing was imported")).to_be_visible()
+    expect(page.get_by_text("Real/broken.png: not readable as a radiograph")).to_be_visible()
 
 
 def test_axe_finds_nothing_on_the_pages_beside_the_way_of_a_study(own_house, new_context):

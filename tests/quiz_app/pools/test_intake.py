@@ -13,7 +13,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Pool
 from quiz_app.pools import importing, intake
 from quiz_app.study import lifecycle
-from tests.uploads import MIXED, dicom, encoded, zipped
+from tests.uploads import MIXED, zipped
 
 POOLS = "/researcher/pools/"
 FORM = {"name": "Mixed", "each": "0", "practice": "2", "width": "128", "height": "64"}
@@ -33,7 +33,7 @@ def brought(client, members, **form):
 
 def test_a_mixed_folder_with_dicom_becomes_a_pool_and_what_stays_behind_is_listed(app, owner):
     page = brought(owner, MIXED)
-    assert "The pool is here" in page
+    assert "The pool is ready" in page
     assert "left behind of 1 DICOM file(s): PatientName" in page
     assert "ReferringPhysicianName" in page
     db.session.expire_all()
@@ -102,20 +102,11 @@ def test_a_pool_folder_in_a_zip_is_taken_as_it_is(owner, pool_folder):
         b"case,origin\ncase-0001,/etc/passwd\n"  # which file of ours to show, is not theirs to say
     )
     page = brought(owner, members)
-    assert "The pool is here" in page
+    assert "The pool is ready" in page
     assert "<figure>" not in page
     db.session.expire_all()
     first, second = db.session.query(Pool).order_by(Pool.id)
     assert first.sha256 == second.sha256
-
-
-def test_every_image_that_cannot_be_read_is_named_and_nothing_is_imported(owner):
-    members = MIXED | {"set/Real/e.dcm": dicom(5, pixels=False), "set/Real/f.png": b"no image"}
-    page = brought(owner, members)
-    assert "Nothing was imported" in page
-    assert "e.dcm" in page
-    assert "f.png" in page
-    assert db.session.query(Pool).count() == 1
 
 
 def test_a_dicom_without_an_ending_is_known_by_its_content_and_what_is_no_image_is_counted(owner):
@@ -124,33 +115,6 @@ def test_a_dicom_without_an_ending_is_known_by_its_content_and_what_is_no_image_
     assert "left behind of 1 DICOM file(s): PatientName" in page
     assert "left aside, no image by its name: 1 x .txt" in page
     assert "left aside, no image by its name: 1 x no ending" in page
-
-
-@pytest.mark.parametrize(
-    ("names", "fault"),
-    [
-        (["a/real/1", "b/real/1", "synthetic/1"], r"several folders 'real': a/real, b/real"),
-        (["real/1", "real/synthetic/1"], "one lies within the other"),
-        (["synthetic/real/1", "synthetic/1"], "one lies within the other"),
-    ],
-)
-def test_folders_that_could_mix_up_the_classes_are_refused(tmp_path, names, fault):
-    for name in names:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / f"{name}.png").write_bytes(encoded(1, "PNG"))
-    with pytest.raises(InvalidInputError, match=fault):
-        intake.pool_folder(tmp_path, tmp_path / "out", intake.Wishes("x"), lambda share, what: None)
-
-
-def test_of_folders_of_one_name_the_outermost_is_meant(tmp_path):
-    for name in ("set/real/real/1.png", "set/synthetic/1.png"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    assert intake._two_folders(tmp_path) == (tmp_path / "set" / "real", tmp_path / "set" / "synthetic")
-
-
-def test_a_zip_without_the_two_folders_says_what_is_wanted(owner):
-    page = brought(owner, {"real/a.png": encoded(1, "PNG")})
-    assert "neither pool.json nor a folder &#39;synthetic&#39;" in page
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,212 @@
+"""What an upload holds, by folder, before it becomes a pool: every file read once, and made ready for the pool.
+
+survey.json   what the page asks about, see `Survey`
+ready/        each image that can be read: 8-bit grey, at the pool's size, or as large as it came to be harmonised
+seen/         a few of each folder, small
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from generation import radiographs
+from generation.errors import InputError
+from generation.files import sha256
+from generation.radiographs import guarded
+
+FILE = "survey.json"
+SEEN = "seen"
+EACH = 4  # of each folder are shown
+SMALL = (240, 240)
+MOST_BRANCHES = 12  # folders below one whose name tells the class: more are no generators but patients
+WORDS = {
+    "real": "real original originals genuine authentic patient patients clinical true echt echte original ægte rigtig",
+    "synthetic": "synthetic synthetics fake fakes generated gan gans diffusion ai artificial synth syn ki "
+    "künstlich synthetisch generiert falsk syntetisk kunstig",
+}
+TRUTHS = {word: truth for truth, words in WORDS.items() for word in words.split()}
+
+
+@dataclass
+class Folder:
+    """A folder of the upload as the page asks about it; `images` are numbers in the survey's list."""
+
+    name: str
+    guess: str = ""  # real, synthetic, or nothing
+    sure: bool = False  # called exactly real or synthetic
+    images: list[int] = field(default_factory=list)
+    shown: int = 0
+    notes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Survey:
+    """Everything found: `images` as `_ready` gives them, `faults` by file, files of several frames, and the rest."""
+
+    folders: list[Folder]
+    images: list[dict[str, Any]]
+    faults: list[dict[str, str]]  # file, folder, why, sha256
+    several: list[dict[str, Any]]  # file, folder, frames
+    aside: dict[str, int]  # what is no image, by ending
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing need be asked: two classes that are called so, and nothing to decide or to look at."""
+        guesses = {folder.guess for folder in self.folders}
+        loud = any("burnt" in note for folder in self.folders for note in folder.notes)
+        asked = self.faults or self.several or loud or not all(folder.sure for folder in self.folders)
+        return guesses == {"real", "synthetic"} and not asked
+
+    def save(self, work: Path) -> None:
+        (work / FILE).write_text(json.dumps(asdict(self), ensure_ascii=False), "utf-8")
+
+
+def load(work: Path) -> Survey:
+    """The survey of an upload."""
+    said = json.loads((work / FILE).read_text("utf-8"))
+    return Survey(**{**said, "folders": [Folder(**folder) for folder in said["folders"]]})
+
+
+def take(
+    unpacked: Path, work: Path, size: tuple[int, int] | None, progress: Callable[[int, int], None] = lambda *_: None
+) -> Survey:
+    """Read everything below `unpacked`, in processes that one bad file cannot end, and keep what was found in `work`.
+
+    size: width and height of the pool; None keeps images as large as they came. Raises InputError for no radiograph.
+    """
+    paths = radiographs.find(unpacked)
+    rest = Counter(
+        path.suffix.lower() or "no ending" for path in unpacked.rglob("*") if path.is_file() and path not in set(paths)
+    )
+    if not paths:
+        raise InputError(f"zip: holds no image ({', '.join(radiographs.SUFFIXES)}, or DICOM files without an ending)")
+    names = dict(zip(paths, _folders([path.relative_to(unpacked) for path in paths]), strict=True))
+    (work / "ready").mkdir(exist_ok=True)
+    (work / SEEN).mkdir(exist_ok=True)
+    found = Survey([], [], [], [], dict(rest))
+    folders: dict[str, Folder] = {}
+    results = guarded.each(partial(_ready, unpacked=unpacked, out=work / "ready", size=size), paths)
+    for done, (path, result) in enumerate(zip(paths, results, strict=True), start=1):
+        name, file = names[path], path.relative_to(unpacked).as_posix()
+        if name not in folders:
+            folders[name] = Folder(name, *_guess(name))
+            found.folders.append(folders[name])
+        if isinstance(result, int):
+            found.several.append({"file": file, "folder": name, "frames": result})
+        elif isinstance(result, dict):
+            folders[name].images.append(len(found.images))
+            found.images.append(result)
+        else:
+            why = _without_name(str(result), path)
+            found.faults.append({"file": file, "folder": name, "why": why, "sha256": sha256(path)})
+        progress(done, len(paths))
+    for number, folder in enumerate(found.folders):
+        _show(work, number, folder, found)
+    found.save(work)
+    return found
+
+
+def more_frames(found: Survey, work: Path, unpacked: Path, frames: str, size: tuple[int, int] | None) -> None:
+    """Add the frames that were chosen (first, middle or all) of files that hold several to the survey."""
+    folders = {folder.name: folder for folder in found.folders}
+    for one in found.several if frames != "none" else []:
+        for path, frame in radiographs.expanded([unpacked / one["file"]], frames):
+            [result] = guarded.each(
+                partial(_ready, unpacked=unpacked, out=work / "ready", size=size, frame=frame), [path]
+            )
+            if isinstance(result, dict):
+                folders[one["folder"]].images.append(len(found.images))
+                found.images.append(result)
+            else:
+                found.faults.append(
+                    {
+                        "file": one["file"],
+                        "folder": one["folder"],
+                        "why": _without_name(str(result), path),
+                        "sha256": sha256(path),
+                    }
+                )
+
+
+def _ready(
+    path: Path, unpacked: Path, out: Path, size: tuple[int, int] | None, frame: int | None = None
+) -> dict[str, Any] | str | int:
+    """Make one image ready: what is known of it, what is wrong with it, or how many frames it holds."""
+    count = radiographs.frames_of(path)
+    if count > 1 and frame is None:
+        return count
+    try:
+        read = radiographs.look(path, frame)
+    except InputError as error:
+        return str(error)
+    file = path.relative_to(unpacked)
+    name = re.sub(r"[/\\]", "~", file.as_posix())[-150:] + ("" if frame is None else f"~{frame + 1}")
+    ready = out / f"{sha256(path)[:16]}-{name}.png"
+    image = radiographs.high(read.image, size) if size else read.image
+    image.save(ready, "PNG", compress_level=1)
+    return {
+        "file": file.as_posix(), "frame": frame, "ready": ready.name,
+        "width": read.image.width, "height": read.image.height,
+        "notes": list(read.notes), "lossy": read.lossy, "telling": list(read.telling),
+    }  # fmt: skip
+
+
+def _without_name(why: str, path: Path) -> str:
+    """A fault without the file's name, which may be a patient's: it travels with the pool."""
+    return why.replace(f"{path}: ", "").replace(f"'{path}'", "the file").replace(str(path), "the file")
+
+
+def _folders(files: list[Path]) -> list[str]:
+    """The folder by which each file is asked about, without what all have in common.
+
+    Down to the first whose name tells a class, and one more where these are few: generators, not patients. Where none
+    tells it, the outermost.
+    """
+    parts = [PurePosixPath(file.as_posix()).parts[:-1] for file in files]
+    while parts and all(one and one[0] == parts[0][0] and not _words(one[0]) for one in parts):
+        parts = [one[1:] for one in parts]
+    heads = [one[: next((n + 1 for n, part in enumerate(one) if _words(part)), 1)] for one in parts]
+    branches = {
+        head: {one[len(head)] for one, its in zip(parts, heads, strict=True) if its == head and len(one) > len(head)}
+        for head in set(heads)
+    }
+    return [
+        "/".join(one[: len(head) + (head != () and _words(head[-1]) != set() and len(branches[head]) <= MOST_BRANCHES)])
+        for one, head in zip(parts, heads, strict=True)
+    ]
+
+
+def _words(part: str) -> set[str]:
+    """The classes that a folder's name speaks of."""
+    spaced = re.sub(r"(?<=[a-zæøåäöü])(?=[A-Z])", " ", part)
+    return {TRUTHS[word] for word in re.findall(r"[^\W\d_]+", spaced.lower()) if word in TRUTHS}
+
+
+def _guess(name: str) -> tuple[str, bool]:
+    """The class that a folder's name speaks of, if it is one; and whether it is called exactly so."""
+    said = [_words(part) for part in name.split("/")]
+    every = set().union(*said)
+    exact = [part.lower() for part in name.split("/") if part.lower() in WORDS]
+    return (next(iter(every)), len(exact) == 1) if len(every) == 1 else ("", False)
+
+
+def _show(work: Path, number: int, folder: Folder, found: Survey) -> None:
+    """Keep a few small pictures of a folder, and count what is to be said of its files."""
+    from PIL import Image
+
+    step = max(1, len(folder.images) // EACH)
+    for place, image in enumerate(folder.images[::step][:EACH], start=1):
+        with Image.open(work / "ready" / found.images[image]["ready"]) as picture:
+            picture.thumbnail(SMALL)
+            picture.save(work / SEEN / f"{number}-{place}.png")
+        folder.shown = place
+    notes = Counter(note for image in folder.images for note in found.images[image]["notes"])
+    lossy = sum(found.images[image]["lossy"] for image in folder.images)
+    folder.notes = dict(notes) | ({"compressed with loss": lossy} if lossy else {})
