@@ -320,6 +320,9 @@ def completion(shell: str) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; without one, start the server. Ends the process with the command's exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    if "--instance" in words and set(words) & set(ROOMS["Studies"]):  # also after the command, as people type it
+        place = words.index("--instance")
+        words = [*words[place : place + 2], *words[:place], *words[place + 2 :]]
     rest = words[2:] if words[:1] == ["--instance"] else words
     if not rest or (rest[0].startswith("-") and rest[0] not in ("--help", "--version")):
         words = ["run", *words]

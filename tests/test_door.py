@@ -87,6 +87,11 @@ def test_old_and_new_spelling_work_on_one_instance(furnished):
     assert new == old.stdout == "mine\topen\t0 answers\tMine\n"
 
 
+def test_the_instance_may_stand_after_the_command_too(furnished):
+    after = done([*DOOR, "study", "list", "--instance", furnished / "instance"], furnished).stdout
+    assert after == at_the_door(furnished, "study", "list").stdout
+
+
 def test_scripts_read_json_where_people_read_lines(furnished):
     def told(*words):
         return json.loads(at_the_door(furnished, *words, "--json").stdout)

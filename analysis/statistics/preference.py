@@ -1,0 +1,167 @@
+"""Which of several is preferred: paired comparisons with ties.
+
+Which question: on one scale, how much better is each method than the others? Bradley and Terry's model gives every
+method a strength; the chance that one is preferred to another depends on the difference of theirs alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analysis.statistics import distributions, proportions
+from analysis.statistics.arrays import Floats, as_floats
+from analysis.statistics.estimate import Estimate, undefined
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """Strengths on the log scale, their mean 0, as arrays (methods,); None with a `reason` where they are not defined.
+
+    `ci` is (methods, 2), 95 %, by the normal distribution. `tie` is Davidson's parameter nu: for equal methods a tie
+    is nu times as likely as either preference; None without ties.
+    """
+
+    strength: Floats | None
+    se: Floats | None = None
+    ci: Floats | None = None
+    tie: float | None = None
+    log_likelihood: float | None = None
+    method: str = ""
+    reason: str | None = None
+
+
+def bradley_terry(wins: Any, ties: Any = None) -> Strengths:
+    """Maximum-likelihood strengths of the methods.
+
+    `wins`: methods x methods, how often the row was preferred to the column; `ties`: the same, symmetric, how often
+    neither was. P(i over j) = s_i / (s_i + s_j + nu sqrt(s_i s_j)) with s = exp(strength) (Bradley and Terry 1952,
+    Biometrika 39:324; ties after Davidson 1970, JASA 65:317). Standard errors come from the inverse of the observed
+    information with the strengths' mean held at 0. Undefined where a method, or a set of them, was never preferred to
+    the others or never beaten by them: its strength is infinite. Raises ValueError for counts that are negative, or
+    matrices of other shapes.
+
+    >>> found = bradley_terry([[0, 14], [6, 0]])
+    >>> found.strength.round(4).tolist(), found.se.round(4).tolist()      # half the log odds of 14 to 6
+    ([0.4236, -0.4236], [0.244, 0.244])
+    """
+    import numpy as np
+    from scipy.optimize import minimize
+
+    won, tied = _counts(wins, ties)
+    method = "Bradley-Terry, maximum likelihood" + (", Davidson's ties" if tied.any() else "")
+    if reason := _unbounded(won, tied):
+        return Strengths(None, method=method, reason=reason)
+    count = len(won)
+    rows, columns = np.triu_indices(count, 1)
+
+    def loss(parameters: Floats) -> float:
+        return -_log_likelihood(parameters[:count], parameters[count:], won, tied, rows, columns)
+
+    start = np.zeros(count + bool(tied.any()))
+    fitted = minimize(loss, start, method="BFGS", options={"gtol": 1e-9})
+    best = _newton(loss, fitted.x, count)
+    strength = best[:count] - best[:count].mean()
+    information = _hessian(loss, best)
+    # The likelihood is flat along equal shifts of all strengths: held at mean 0 by the generalised inverse.
+    covariance = np.linalg.pinv(information, rcond=1e-7, hermitian=True)
+    se = np.sqrt(np.diag(covariance)[:count])
+    half = distributions.normal_quantile(0.95) * se
+    tie = float(np.exp(best[count])) if tied.any() else None
+    ci = np.stack([strength - half, strength + half], axis=1)
+    return Strengths(strength, se, ci, tie, -float(loss(best)), method)
+
+
+def sign_test(better: int, same: int, worse: int) -> Estimate:
+    """The share of preferences for the first, ties set aside, with the exact sign test of one half.
+
+    `value` is better / (better + worse) with the Clopper-Pearson interval; `p` is scipy's binomtest, two-sided.
+    Undefined where all were the same. Raises ValueError for negative counts.
+
+    >>> found = sign_test(14, 3, 6)
+    >>> found.value, round(found.p, 4)
+    (0.7, 0.1153)
+    """
+    from scipy.stats import binomtest
+
+    for name, count in (("better", better), ("same", same), ("worse", worse)):
+        if count < 0 or count != int(count):
+            raise ValueError(f"{name}: expected a count of 0 or more, got {count}")
+    method = "share of preferences without ties, Clopper-Pearson 95% interval, exact sign test"
+    extra = {"better": int(better), "same": int(same), "worse": int(worse)}
+    if not better + worse:
+        return undefined("every comparison was a tie", method, **extra)
+    share = proportions.interval(better, better + worse, "exact")
+    p = float(binomtest(int(better), int(better + worse), 0.5).pvalue)
+    return Estimate(share.value, share.se, share.ci, p, method, extra=extra)
+
+
+def _counts(wins: Any, ties: Any) -> tuple[Floats, Floats]:
+    import numpy as np
+
+    won = as_floats(wins, "wins", 2)
+    tied = np.zeros_like(won) if ties is None else as_floats(ties, "ties", 2)
+    if won.ndim != 2 or won.shape[0] != won.shape[1] or len(won) < 2:
+        raise ValueError(f"wins: expected a square table of two methods or more, got the shape {won.shape}")
+    if tied.shape != won.shape or (tied != tied.T).any():
+        raise ValueError("ties: expected a symmetric table of the shape of wins")
+    for name, table in (("wins", won), ("ties", tied)):
+        if not (table >= 0).all() or np.diag(table).any():
+            raise ValueError(f"{name}: expected counts of 0 or more, and 0 of a method against itself")
+    return won, tied
+
+
+def _unbounded(won: Floats, tied: Floats) -> str | None:
+    """Why no finite strengths are most likely, if none are (Ford 1957, Am Math Mon 64:28)."""
+    from scipy.sparse.csgraph import connected_components
+
+    parts, _ = connected_components(won + tied > 0, directed=True, connection="strong")
+    if parts > 1:
+        return "some methods were never preferred to the others, or never beaten: their strengths are not finite"
+    return None
+
+
+def _log_likelihood(
+    strength: Floats, tie: Floats, won: Floats, tied: Floats, rows: np.ndarray, columns: np.ndarray
+) -> float:
+    import numpy as np
+
+    first, second = strength[rows], strength[columns]
+    terms = [first, second]
+    if tie.size:
+        terms.append(tie[0] + (first + second) / 2)
+    total = np.logaddexp.reduce(terms, axis=0)
+    found = (won[rows, columns] * (first - total) + won[columns, rows] * (second - total)).sum()
+    if tie.size:
+        found += (tied[rows, columns] * (terms[2] - total)).sum()
+    return float(found)
+
+
+def _hessian(loss: Any, at: Floats, step: float = 1e-4) -> Floats:
+    """Second derivatives by central differences."""
+    import numpy as np
+
+    size = len(at)
+    shifts = step * np.eye(size)
+    found = np.empty((size, size))
+    for i in range(size):
+        for j in range(i + 1):
+            a, b = shifts[i], shifts[j]
+            mixed = loss(at + a + b) - loss(at + a - b) - loss(at - a + b) + loss(at - a - b)
+            found[i, j] = found[j, i] = mixed / (4 * step * step)
+    return found
+
+
+def _newton(loss: Any, at: Floats, count: int, rounds: int = 3) -> Floats:
+    """A few last steps, for digits that a quasi-Newton method leaves open."""
+    import numpy as np
+
+    for _ in range(rounds):
+        shifts = 1e-5 * np.eye(len(at))
+        gradient = np.array([(loss(at + s) - loss(at - s)) / 2e-5 for s in shifts])
+        at = at - np.linalg.pinv(_hessian(loss, at), rcond=1e-7, hermitian=True) @ gradient
+        at[:count] -= at[:count].mean()
+    return at

@@ -1,0 +1,35 @@
+"""Finding one among several, against values of other software and of the literature."""
+
+import numpy as np
+import pytest
+
+from analysis.statistics import forced_choice
+
+
+def test_the_published_quartets_are_reproduced():
+    # arXiv 2510.22166: 116 of 400 quartets; chi-square and exact p by scipy.
+    found = forced_choice.proportion(np.repeat([1, 0], [116, 284]).reshape(8, 50), 4)
+    assert (found.k, found.n, found.value) == (116, 400, 0.29)
+    assert found.chi_square == pytest.approx(3.4133333333333336, abs=1e-12)
+    assert found.p_chisquare == pytest.approx(0.06467168750236404, abs=1e-12)
+    assert found.p_exact == found.p == pytest.approx(0.07323322986535948, abs=1e-12)
+    assert found.dprime.value == pytest.approx(0.150, abs=5e-4)
+    assert found.ci[0] < 0.25 < found.ci[1]
+
+
+def test_missing_answers_are_not_counted():
+    found = forced_choice.proportion([[1, np.nan, 0], [np.nan, 1, 1]], 3)
+    assert (found.k, found.n, found.chance) == (3, 4, 1 / 3)
+
+
+def test_without_an_answer_it_is_undefined_with_a_reason():
+    found = forced_choice.proportion([np.nan], 4)
+    assert (found.value, found.reason) == (None, "no answer is counted")
+
+
+@pytest.mark.parametrize(
+    ("correct", "alternatives", "words"), [([1, 2], 4, "correct: expected 0, 1"), ([1], 1, "from 2")]
+)
+def test_bad_input_is_named(correct, alternatives, words):
+    with pytest.raises(ValueError, match=words):
+        forced_choice.proportion(correct, alternatives)
