@@ -45,7 +45,13 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m generation") 
     for name, (module, purpose) in COMMANDS.items():
         room = choices.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
         if argv[:1] == [name]:
-            command = import_module(module)
+            try:
+                command = import_module(module)
+            except ModuleNotFoundError as missing:
+                if (missing.name or "").partition(".")[0] == "generation":
+                    raise
+                what = f"{name}: needs the package {missing.name}, which comes with the extra `generation`"
+                return refuse(f'{what}: python -m pip install "discern[generation]"')
             command.add_arguments(room)
     args = parser.parse_args(argv)
     try:

@@ -127,6 +127,14 @@ def test_every_command_says_what_is_wrong_in_one_style(furnished, words, said, c
     assert line
 
 
+def test_a_command_whose_packages_are_missing_names_the_extra_to_install(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    said = done([*DOOR, "generate", "train", "--help"], tmp_path, 2, PYTHONPATH=path).stderr
+    assert said.startswith("Error: train: needs the package torch")
+    assert 'pip install "discern[generation]"' in said
+
+
 def test_a_database_without_tables_is_said_with_the_command_that_makes_them(tmp_path):
     assert "discern db upgrade" in at_the_door(tmp_path, "study", "list", code=1).stderr
 
