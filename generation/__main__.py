@@ -16,6 +16,7 @@ from generation.files import REFUSALS
 
 COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
     "phantom": ("generation.phantom.command", "draw a pool of procedural phantoms, for demonstrations and tests"),
+    "pacs": ("generation.pacs.command", "fetch radiographs from an archive over DICOMweb"),
     "corpus": ("generation.corpus", "prepare radiographs for training: cut, resized, near-duplicates grouped, split"),
     "train": ("generation.train_command", "train the diffusion or the super-resolution network"),
     "sample": ("generation.diffusion.command", "make synthetic radiographs with a diffusion network"),

@@ -66,6 +66,6 @@ def windowed(values: np.ndarray, centre: float, width: float, function: str = "L
     """The values through a window, from 0 to 1: DICOM PS3.3 C.11.2.1.2, LINEAR, LINEAR_EXACT or SIGMOID."""
     if function == "SIGMOID":
         return 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -500, 500)))
-    if function == "LINEAR_EXACT":
+    if function == "LINEAR_EXACT" or width < 1:  # LINEAR has none so narrow: the file means the exact one
         return (values - centre) / width + 0.5
     return (values - (centre - 0.5)) / (width - 1) + 0.5 if width > 1 else (values > centre - 0.5).astype(float)

@@ -174,6 +174,12 @@ def test_windows_follow_their_function(tmp_path):
         assert np.abs(shown - 255 * rule(GREY.astype(float))).max() <= 0.51
 
 
+def test_a_window_narrower_than_one_is_taken_as_exact(tmp_path):
+    data = dataset(RescaleSlope=0.0005, RescaleIntercept=0, WindowCenter=0.5, WindowWidth=0.6)
+    expected = np.clip((0.0005 * GREY - 0.5) / 0.6 + 0.5, 0, 1) * 255
+    assert np.abs(seen(saved(tmp_path / "n.dcm", data)) - expected).max() <= 0.51
+
+
 def test_look_up_tables_of_modality_and_voi_are_applied(tmp_path):
     item = Dataset()
     item.LUTDescriptor, item.LUTData = [4096, 0, 12], np.arange(4096, dtype="<u2")[::-1].tobytes()
