@@ -18,10 +18,14 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
     "phantom": ("generation.phantom.command", "draw a pool of procedural phantoms, for demonstrations and tests"),
     "pacs": ("generation.pacs.command", "fetch radiographs from an archive over DICOMweb"),
     "corpus": ("generation.corpus", "prepare radiographs for training: cut, resized, near-duplicates grouped, split"),
-    "train": ("generation.train_command", "train the diffusion or the super-resolution network"),
+    "train": ("generation.train_command", "train the diffusion, the super-resolution or the restoration network"),
     "sample": ("generation.diffusion.command", "make synthetic radiographs with a diffusion network"),
     "upscale": ("generation.superresolution.command", "bring small radiographs to reading size"),
     "degrade": ("generation.restoration.degrade_command", "make good radiographs poor: the input of restoration"),
+    "restore": (
+        "generation.restoration.restore_command",
+        "restore poor radiographs by several methods, and make the pool that compares them",
+    ),
     "fidelity": (
         "generation.restoration.fidelity_command",
         "measure how near restored radiographs come to the originals",

@@ -1,4 +1,4 @@
-"""`python -m generation train`: train either stage on a prepared corpus, or on phantoms drawn for the purpose."""
+"""`python -m generation train`: train a stage on a prepared corpus, or on phantoms drawn for the purpose."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ from generation.examples import Pictures, read_pictures
 from generation.files import save_picture, save_text, sha256
 from generation.training import Trainer, saved_states
 
-STAGES = {"diffusion": "generation.diffusion.task", "superresolution": "generation.superresolution.task"}
+STAGES = {
+    "diffusion": "generation.diffusion.task",
+    "superresolution": "generation.superresolution.task",
+    "restoration": "generation.restoration.task",
+}
 PRESETS = ("recommended", "published", "light", "phantom")
 PHANTOM_SIZE = (512, 256)  # of the sharp pictures; the generator sees a quarter of it
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from generation import radiographs, runs
 from generation.arguments import bar, left_out, whole
 from generation.errors import InputError
 from generation.restoration.degradations import DEGRADATIONS
-from generation.restoration.folders import named
+from generation.restoration.folders import named, number
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +35,9 @@ def run(args: argparse.Namespace) -> int:
             if not target.is_file():
                 try:
                     good = np.asarray(radiographs.read(file)) / np.float32(255)
-                    runs.save_image(target, DEGRADATIONS[args.method](good, generator(args.seed, name), args.scale))
+                    runs.save_image(
+                        target, DEGRADATIONS[args.method](good, Generator(PCG64([args.seed, number(name)])), args.scale)
+                    )
                 except InputError as error:
                     faults.append(str(error))
                 except ValueError as error:
@@ -44,8 +45,3 @@ def run(args: argparse.Namespace) -> int:
             progress(done, len(files))
     print(f"{len(files) - len(faults)} of {len(files)} images in {args.out}, {len(faults)} left out")
     return left_out(faults)
-
-
-def generator(seed: int, name: str) -> Generator:
-    """The generator of one image: of the seed and the image's name, whatever else lies in the folder."""
-    return Generator(PCG64([seed, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")]))

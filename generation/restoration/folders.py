@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,3 +39,8 @@ def pictures(files: Mapping[str, Path]) -> dict[str, np.ndarray]:
         sizes = [f"{files[role]}: {pixels.shape[1]} x {pixels.shape[0]}" for role, pixels in read.items()]
         raise InputError("the images of one original must have one size", sizes)
     return read
+
+
+def number(name: str) -> int:
+    """The number of an image, by which its noise is drawn: of its name, whatever else lies in the folder."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")

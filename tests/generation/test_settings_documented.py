@@ -1,4 +1,4 @@
-"""docs/howto/generation.md against the code: no setting, preset or option of a command without its line."""
+"""docs/howto/generation.md and restoration.md against the code: no setting, preset or option of a command without its line."""
 
 import argparse
 from importlib import import_module
@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from generation.diffusion import task as diffusion
+from generation.restoration import task as restoration
 from generation.settings import settings_of
 from generation.superresolution import task as superresolution
 
-DOCS = (Path(__file__).resolve().parents[2] / "docs" / "howto" / "generation.md").read_text(encoding="utf-8")
+HOWTO = Path(__file__).resolve().parents[2] / "docs" / "howto"
+DOCS, RESTORATION = ((HOWTO / name).read_text(encoding="utf-8") for name in ("generation.md", "restoration.md"))
 
 
 def row(setting, presets) -> str:
@@ -20,11 +22,11 @@ def row(setting, presets) -> str:
     return f"| `{setting.section}.{setting.name}` | {setting.meaning} | {' | '.join(cells)} |"
 
 
-@pytest.mark.parametrize("stage", [diffusion, superresolution])
-def test_every_setting_is_explained_with_its_value_in_every_preset(stage):
+@pytest.mark.parametrize(("stage", "docs"), [(diffusion, DOCS), (superresolution, DOCS), (restoration, RESTORATION)])
+def test_every_setting_is_explained_with_its_value_in_every_preset(stage, docs):
     sheet = type(next(iter(stage.PRESETS.values())))
-    missing = [line for setting in settings_of(sheet) if (line := row(setting, stage.PRESETS)) not in DOCS]
-    assert not missing, "add to docs/howto/generation.md:\n" + "\n".join(missing)
+    missing = [line for setting in settings_of(sheet) if (line := row(setting, stage.PRESETS)) not in docs]
+    assert not missing, "add to docs/howto:\n" + "\n".join(missing)
 
 
 @pytest.mark.parametrize(

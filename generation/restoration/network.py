@@ -1,0 +1,82 @@
+"""DDPM-HQ: a U-Net of diffusers that sees the noisy picture and, beside it, the poor one, enlarged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from diffusers import UNet2DModel
+from PIL import Image
+from torch import Tensor, nn
+
+from generation.diffusion.schedule import scheduler
+from generation.weights import file_of, read_ours
+
+STEPS = 2000  # of noise, as DiffusionXRay has it (arXiv 2603.01686)
+APART = (
+    0.2  # how far good pictures in [-1, 1] lie from enlarged poor ones, root mean square: what the network starts at
+)
+
+
+class RestorationUNet(nn.Module):
+    """Estimates the velocity (arXiv 2202.00512) of a picture from the noisy picture and the enlarged poor one.
+
+    The U-Net adds to the best linear estimate there is when good pictures lie APART from poor ones, in units of what
+    that leaves open, as arXiv 2206.00364 has it about zero: so what is learnt is the way from poor to good alone.
+    widths: channels of each level, each half the size of the last. attention: how many of the deepest levels attend.
+    patch: side of the squares of pixels taken as channels. scale: how many times larger good pictures are than poor
+    ones. Raises ValueError for widths that are not multiples of 8, or more attending levels than there are.
+    """
+
+    alpha_bars: Tensor
+
+    def __init__(self, widths: tuple[int, ...], attention: int = 1, blocks: int = 2, patch: int = 1, scale: int = 2):
+        super().__init__()
+        self.register_buffer("alpha_bars", scheduler("recommended", "ddim", STEPS).alphas_cumprod, persistent=False)
+        if any(width % 8 for width in widths) or not widths:
+            raise ValueError(f"widths must be multiples of 8, not {list(widths)}")
+        if not 0 <= attention <= len(widths):
+            raise ValueError(f"{attention} of {len(widths)} levels cannot attend")
+        plain = len(widths) - attention
+        self.patch, self.scale = patch, scale
+        self.unit = patch * 2 ** (len(widths) - 1)  # sides must be multiples of it
+        self.unet = UNet2DModel(
+            in_channels=2 * patch**2,
+            out_channels=patch**2,
+            down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",) * attention,
+            up_block_types=("AttnUpBlock2D",) * attention + ("UpBlock2D",) * plain,
+            block_out_channels=tuple(widths),
+            layers_per_block=blocks,
+            add_attention=attention > 0,
+            norm_num_groups=8,
+        )
+
+    def forward(self, noisy: Tensor, timestep: Tensor, poor: Tensor) -> Tensor:
+        """Pictures (B, 1, H, W) in [-1, 1], noisy and poor, and steps in 0..STEPS-1; the velocity (B, 1, H, W)."""
+        alpha_bar = self._alpha_bar(timestep)
+        alpha, sigma, spread = alpha_bar.sqrt(), (1 - alpha_bar).sqrt(), self.spread(timestep)
+        linear = sigma * (alpha * (1 - APART**2) * noisy - poor) * (spread / APART) ** 2
+        seen = F.pixel_unshuffle(torch.cat((noisy, poor), 1), self.patch)
+        return linear + spread * F.pixel_shuffle(self.unet(seen, timestep).sample, self.patch)
+
+    def spread(self, timestep: Tensor) -> Tensor:
+        """What the linear estimate of the velocity leaves open at each step, root mean square: (B, 1, 1, 1)."""
+        alpha_bar = self._alpha_bar(timestep)
+        return APART / (alpha_bar * APART**2 + 1 - alpha_bar).sqrt()
+
+    def _alpha_bar(self, timestep: Tensor) -> Tensor:
+        return self.alpha_bars[timestep].reshape(-1, 1, 1, 1)
+
+
+def load(path: Path) -> RestorationUNet:
+    """The network of a training here, on the CPU and ready to restore. Raises InputError as `read_ours` does."""
+    return read_ours(file_of(path), "restoration", lambda about: RestorationUNet(**about["config"]))
+
+
+def enlarged(poor: np.ndarray, scale: int) -> np.ndarray:
+    """A poor picture, float32 (h, w) in [0, 1], as the network sees it: bicubic, (scale * h, scale * w) in [0, 1]."""
+    height, width = poor.shape
+    large = Image.fromarray(poor).resize((scale * width, scale * height), Image.Resampling.BICUBIC)
+    return np.asarray(large, dtype=np.float32).clip(0, 1)

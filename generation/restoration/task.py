@@ -1,0 +1,144 @@
+"""Training restoration: its settings, and the loss on the velocity, on pairs made as they are needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.random import PCG64, Generator
+from torch import Tensor, nn
+
+from generation.diffusion.sampling import Sampling
+from generation.diffusion.schedule import scheduler
+from generation.errors import InputError
+from generation.examples import Example, Pictures
+from generation.restoration.degradations import DEGRADATIONS
+from generation.restoration.network import STEPS, RestorationUNet, enlarged
+from generation.restoration.restoring import restore
+from generation.settings import explained
+from generation.training import Optimiser, Training, contact_sheet
+
+PICTURES = "hr"
+
+
+@dataclass(frozen=True)
+class RestorationNetwork:
+    """What is trained."""
+
+    widths: tuple[int, ...] = explained((64, 128, 256, 512, 512), "channels of each level, each half the size before")
+    attention: int = explained(2, "how many of the deepest levels attend", least=0)
+    blocks: int = explained(2, "residual blocks a level", least=1)
+    patch: int = explained(1, "side of the squares of pixels taken as channels", least=1)
+    loss: Literal["l1", "l2"] = explained("l1", "distance between the estimate and the truth")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What it is trained on."""
+
+    degradation: Literal["parametric", "bicubic"] = explained(
+        "parametric", "how good pictures are made poor; bicubic trains the paper's baseline"
+    )
+    scale: int = explained(2, "how many times larger the good picture is", least=1)
+    crop: int = explained(256, "side of the training crops of the good picture, px", least=16)
+
+
+@dataclass(frozen=True)
+class RestorationSettings:
+    """Everything that decides a training of restoration, beside the corpus and the seed."""
+
+    network: RestorationNetwork = field(default_factory=RestorationNetwork)
+    pairs: Pairs = field(default_factory=Pairs)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    training: Training = field(default_factory=Training)
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+PRESETS = {
+    "recommended": RestorationSettings(),
+    "phantom": RestorationSettings(
+        RestorationNetwork((32, 64, 96), attention=1, blocks=1, patch=2),
+        Pairs(crop=128),
+        Optimiser(learning_rate=1e-3, warmup=50, ema=0.99),
+        Training(epochs=20, batch=8, precision="fp32", save_every=200, look_every=5, samples=2),
+    ),
+}
+
+
+class RestorationTask:
+    """One network that learns the way from poor to good (`generation.training.Task`)."""
+
+    def __init__(self, settings: RestorationSettings, pictures: Pictures):
+        chosen, pairs = settings.network, settings.pairs
+        config: dict[str, Any] = {
+            "widths": list(chosen.widths),
+            "attention": chosen.attention,
+            "blocks": chosen.blocks,
+            "patch": chosen.patch,
+            "scale": pairs.scale,
+        }
+        try:
+            self.network = RestorationUNet(**config)
+        except ValueError as error:
+            raise InputError(f"[network] cannot be built: {error}") from None
+        size, faults = pictures.pixels.shape[1:], []
+        if pairs.crop > min(size):
+            faults.append(f"pairs.crop: {pairs.crop} px, and the pictures have {size[1]} x {size[0]}")
+        if pairs.crop % self.network.unit:
+            faults.append(f"pairs.crop: expected a multiple of {self.network.unit}, found {pairs.crop}")
+        if any(side % pairs.scale for side in size):
+            faults.append(f"pairs.scale: {pairs.scale} does not divide {size[1]} x {size[0]}")
+        if faults:
+            raise InputError("these settings cannot be used", faults)
+        self.settings = settings
+        self.networks: dict[str, nn.Module] = {"network": self.network}
+        self.about = {"stage": "restoration", "config": config, "degradation": pairs.degradation}
+        self.solver = scheduler("recommended", "ddim", STEPS)
+
+    def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
+        """A crop of the good picture and of the enlarged poor one, in [-1, 1], the noise to be added, how much of it.
+
+        The whole picture is made poor before it is cut, so that haze and contrast are those of whole pictures.
+        """
+        pairs = self.settings.pairs
+        good = pixels / np.float32(255)
+        poor = enlarged(DEGRADATIONS[pairs.degradation](good, rng, pairs.scale), pairs.scale)
+        top, left = (int(rng.integers(length - pairs.crop + 1)) for length in pixels.shape)
+        cut = (slice(top, top + pairs.crop), slice(left, left + pairs.crop))
+        return {
+            "good": torch.from_numpy(good[cut] * 2 - 1)[None],
+            "poor": torch.from_numpy(poor[cut] * 2 - 1)[None],
+            "noise": torch.from_numpy(rng.standard_normal((1, pairs.crop, pairs.crop), dtype=np.float32)),
+            "timestep": torch.tensor(int(rng.integers(STEPS))),
+        }
+
+    def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
+        """The distance between the velocity and its estimate, in units of what is open at each step."""
+        good, noise, timestep = batch["good"], batch["noise"], batch["timestep"]
+        noisy = self.solver.add_noise(good, noise, timestep).contiguous(memory_format=torch.channels_last)
+        estimate = network(noisy, timestep, batch["poor"]).float()
+        distance = F.l1_loss if self.settings.network.loss == "l1" else F.mse_loss
+        spread = self.network.spread(timestep)
+        return {"loss": distance(estimate / spread, self.solver.get_velocity(good, noise, timestep) / spread)}
+
+    def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
+        """The training loss, on pictures kept apart, with noise and faults that stay the same."""
+        return self.losses("network", network, batch)["loss"]
+
+    def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
+        """Whole pictures in rows of three: the poor one enlarged, what the network makes of it, the good one."""
+        pairs, rows = self.settings.pairs, []
+        for number in range(min(count, len(validation))):
+            good = validation.pixels[number] / np.float32(255)
+            small = DEGRADATIONS[pairs.degradation](good, Generator(PCG64([0, number])), pairs.scale)
+            made = restore(self.network, np.rint(small * 255).astype(np.uint8), self.settings.sampling, 0, number)
+            rows += [enlarged(small, pairs.scale), made, good]
+        return contact_sheet(torch.from_numpy(np.stack(rows))[:, None], columns=3)
+
+
+def make_task(settings: RestorationSettings, pictures: Pictures) -> RestorationTask:
+    """The task of this stage, for the pictures of a corpus. Raises InputError when settings do not fit them."""
+    return RestorationTask(settings, pictures)

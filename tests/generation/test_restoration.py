@@ -1,0 +1,259 @@
+"""Restoration: trained by the one loop, it beats the baseline trained on bicubic pairs; tiles, resume, the pool."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from joblib import Parallel, delayed
+from PIL import Image
+from safetensors.torch import load_file
+
+from generation import corpus, phantom, pool
+from generation.__main__ import main
+from generation.diffusion.sampling import Sampling
+from generation.diffusion.schedule import scheduler
+from generation.restoration.network import APART, STEPS, RestorationUNet, enlarged
+from generation.restoration.restoring import restore
+from generation.superresolution.hat import HAT
+from generation.weights import write_safetensors
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
+
+TINY = ["network.widths=[16, 32]", "network.patch=2", "training.samples=1", "training.batch=4", "optimiser.warmup=5"]
+TINY += ["pairs.crop=32", "sampling.steps=4", "training.look_every=100", "optimiser.ema=0.95"]
+
+
+@pytest.fixture(autouse=True)
+def _as_a_process_of_its_own():
+    """Accelerate keeps device and precision for the life of a process; each training here may choose its own."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def generation(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def trained(data, out, *changes, resume=False):
+    AcceleratorState._reset_state(reset_partial_state=True)
+    arguments = ["train", "--stage", "restoration", "--preset", "phantom", "--data", data, "--out", out]
+    arguments += ["--device", "cpu", *["--resume"] * resume]
+    return generation(*arguments, *(word for change in (*TINY, *changes) for word in ("--set", change)))
+
+
+@pytest.fixture(scope="module")
+def network(deterministic):
+    return deterministic(RestorationUNet((8, 16), attention=1, blocks=1))
+
+
+@pytest.fixture(scope="module")
+def poor():
+    return np.asarray(Image.fromarray(phantom.draw(3, "real")).reduce(16))  # 32 x 64
+
+
+def test_only_the_deepest_levels_attend():
+    found = RestorationUNet((8, 16, 24, 32), attention=2, blocks=1).unet
+    assert [hasattr(block, "attentions") for block in found.down_blocks] == [False, False, True, True]
+    assert [hasattr(block, "attentions") for block in found.up_blocks] == [True, True, False, False]
+    for widths, attention in (((12, 16), 1), ((8, 16), 3), ((), 0)):
+        with pytest.raises(ValueError, match=r"multiples of 8|cannot attend"):
+            RestorationUNet(widths, attention)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "dpm++"])
+def test_what_is_restored_depends_on_the_poor_picture_the_seed_and_the_number_alone(network, poor, sampler):
+    sampling = Sampling(sampler, 3)
+    one = restore(network, poor, sampling, 1, 2)
+    assert one.shape == (64, 128)
+    assert 0 <= one.min() <= one.max() <= 1
+    assert (one == restore(network, poor, sampling, 1, 2)).all()
+    for other in (
+        restore(network, poor, sampling, 2, 2),
+        restore(network, poor, sampling, 1, 3),
+        restore(network, poor[::-1].copy(), sampling, 1, 2),
+    ):
+        assert np.abs(one - other).mean() > 0.003
+
+
+def test_the_velocity_starts_at_the_best_linear_estimate():
+    """Good pictures that lie APART from poor ones, at random: least squares finds what the network adds to."""
+    network = RestorationUNet((8,), attention=0, blocks=1)
+    torch.nn.init.zeros_(network.unet.conv_out.weight)
+    torch.nn.init.zeros_(network.unet.conv_out.bias)
+    torch.manual_seed(1)
+    poor = torch.rand(1, 1, 128, 128) - 0.5
+    good, noise = poor + APART * torch.randn_like(poor), torch.randn_like(poor)
+    solver = scheduler("recommended", "ddim", STEPS)
+    for at in (0, 500, 1200, 1999):
+        step = torch.tensor([at])
+        noisy, velocity = solver.add_noise(good, noise, step), solver.get_velocity(good, noise, step)
+        found = network(noisy, step, poor).detach()
+        columns = torch.stack((noisy.flatten(), poor.flatten()), 1)
+        best = columns @ torch.linalg.lstsq(columns, velocity.flatten()[:, None]).solution
+        torch.testing.assert_close(found.flatten(), best[:, 0], atol=0.05, rtol=0)
+        assert (found - velocity).std().item() == pytest.approx(network.spread(step).item(), rel=0.05)
+
+
+def test_sides_that_no_level_divides_are_restored_whole(network, poor):
+    assert restore(network, poor[:15, :33], Sampling("dpm++", 2)).shape == (30, 66)
+
+
+def test_tiles_see_enough_of_each_other_that_nothing_changes(deterministic, poor):
+    convolutions = deterministic(RestorationUNet((8,), attention=0, blocks=1))
+    for part in convolutions.modules():  # what is left is local, as normalisation over the whole picture is not
+        if isinstance(part, torch.nn.GroupNorm):
+            part.forward = lambda x: x * 0.1
+    whole = restore(convolutions, poor, Sampling("ddim", 2))
+    tiled = restore(convolutions, poor, Sampling("ddim", 2), tile=32)
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)
+    narrow = restore(convolutions, poor, Sampling("ddim", 2), tile=32, overlap=0)
+    assert np.abs(narrow - whole).max() > 1e-3
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory):
+    """A corpus of 24 phantoms, 256 x 128, and 8 kept out of it, made poor by the parametric degradation."""
+    folder = tmp_path_factory.mktemp("phantoms")
+    drawn = Parallel(n_jobs=2)(delayed(phantom.draw)(seed, "real") for seed in range(32))
+    for number, pixels in enumerate(drawn):
+        path = folder / ("source" if number < 24 else "good") / f"p{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).resize((256, 128), Image.Resampling.BOX).save(path)
+    corpus.prepare(folder / "source", folder / "corpus", size=(256, 128), parts=(0.8, 0.2, 0), workers=1)
+    assert generation("degrade", "--images", folder / "good", "--out", folder / "poor", "--seed", 5) == 0
+    return folder
+
+
+@pytest.mark.slow
+def test_trained_on_realistic_pairs_it_beats_the_baseline_trained_on_bicubic_ones(phantoms, tmp_path):
+    """The paper's comparison, on phantoms kept out of training: same network, same steps, same seed."""
+    for name in ("parametric", "bicubic"):
+        changes = [f"pairs.degradation={name}", "training.epochs=80", "pairs.crop=64"]
+        assert trained(phantoms / "corpus", tmp_path / name, *changes) == 0
+    AcceleratorState._reset_state(reset_partial_state=True)
+    by = [f"baseline={tmp_path / 'bicubic'}", f"method={tmp_path / 'parametric'}"]
+    arguments = ["--images", phantoms / "poor", "--out", tmp_path / "restored" / "parametric", "--steps", 2]
+    made = ["--reference", phantoms / "good", "--pool", tmp_path / "pool", "--phantom"]
+    assert generation("restore", *arguments, "--by", *by, *made, "--device", "cpu") == 0
+    arguments = ["--reference", phantoms / "good", "--restored", tmp_path / "restored" / "parametric"]
+    assert generation("fidelity", *arguments, "--baseline", "baseline", "--out", tmp_path / "measures") == 0
+    summary = json.loads((tmp_path / "measures" / "fidelity.json").read_text())["summary"]
+    gain = next(entry for entry in summary if entry["method"] == "method")["psnr"]["gain"]
+    assert gain["ci"][0] > 0, gain
+    compared = pool.read(tmp_path / "pool")
+    assert len(compared.cases) == 24
+    assert {case.source for case in compared.cases} == {"reference", "baseline", "method"}
+
+
+def test_a_stopped_training_resumes_to_the_same_weights(small_corpus, tmp_path, monkeypatch):
+    changes = ["training.epochs=3", "training.save_every=2"]
+    assert trained(small_corpus, tmp_path / "whole", *changes) == 0
+    from generation.restoration.task import RestorationTask
+
+    proper, calls = RestorationTask.losses, []
+
+    def stopped(self, *arguments):
+        calls.append(1)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return proper(self, *arguments)
+
+    monkeypatch.setattr(RestorationTask, "losses", stopped)
+    assert trained(small_corpus, tmp_path / "stopped", *changes) == 130
+    monkeypatch.undo()
+    assert trained(small_corpus, tmp_path / "stopped", *changes, resume=True) == 0
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "stopped"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert "parametric" in (tmp_path / "stopped" / "README.md").read_text()
+
+
+def test_settings_that_do_not_fit_the_pictures_are_named_at_once(small_corpus, tmp_path, capsys):
+    assert trained(small_corpus, tmp_path / "a", "pairs.crop=65", "pairs.scale=3") == 2
+    said = capsys.readouterr().err
+    for fault in ("pairs.crop: 65 px", "a multiple of 4, found 65", "pairs.scale: 3 does not divide 64 x 32"):
+        assert fault in said
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Four good phantoms of 128 x 64, made small, and an untrained network and HAT that restore them."""
+    for number in range(4):
+        good = Image.fromarray(phantom.draw(number, "real")).reduce(8)
+        for name, image in (("good", good), ("poor", good.reduce(2))):
+            (tmp_path / name).mkdir(exist_ok=True)
+            image.save(tmp_path / name / f"p{number}.png")
+    config = {"widths": [8], "attention": 0, "blocks": 1, "patch": 1, "scale": 2}
+    write_safetensors(
+        tmp_path / "run" / "model.safetensors", RestorationUNet(**config), {"stage": "restoration", "config": config}
+    )
+    config = {"in_chans": 1, "depths": [1], "num_heads": [2], "embed_dim": 8, "window_size": 8, "squeeze_factor": 4}
+    write_safetensors(
+        tmp_path / "hat" / "model.safetensors", HAT(**config), {"stage": "superresolution", "config": config}
+    )
+    return tmp_path
+
+
+def restored(folder, *arguments, by=("plain=bicubic",)):
+    common = ["--images", folder / "poor", "--out", folder / "out", "--steps", 2, "--device", "cpu"]
+    return generation("restore", *common, "--by", *by, *arguments)
+
+
+def test_the_pool_holds_of_every_original_the_reference_and_each_method_in_one_group(folders):
+    by = ["plain=bicubic", f"ours={folders / 'run'}", f"hat={folders / 'hat'}"]
+    made = ["--reference", folders / "good", "--pool", folders / "pool", "--phantom", "--seed", 3]
+    assert restored(folders, *made, by=by) == 0
+    compared = pool.read(folders / "pool")
+    assert compared.phantom
+    assert compared.manifest["how"]["synthetic"]["ours"]["steps"] == 2
+    with (folders / "pool" / "origins.csv").open(newline="") as stream:
+        origins = {row["case"]: row["origin"] for row in csv.DictReader(stream)}
+    groups: dict[str, list] = {}
+    for case in compared.cases:
+        groups.setdefault(case.group, []).append(case)
+        assert (case.truth == "real") == (case.source == "reference")
+        place = folders / "good" if case.source == "reference" else folders / "out" / case.source
+        there = np.asarray(Image.open(place / origins[case.case]))
+        assert (np.asarray(Image.open(compared.path(case))) == there).all()
+    assert len(groups) == 4
+    for cases in groups.values():
+        assert {case.source for case in cases} == {"reference", "plain", "ours", "hat"}
+        assert len({origins[case.case] for case in cases}) == 1
+    assert [case.source for case in compared.cases] != sorted(case.source for case in compared.cases)
+
+
+def test_plain_interpolation_is_what_the_network_is_shown(folders):
+    assert restored(folders) == 0
+    poor = np.asarray(Image.open(folders / "poor" / "p1.png")) / np.float32(255)
+    made = np.asarray(Image.open(folders / "out" / "plain" / "p1.png")) / np.float32(255)
+    assert np.abs(made - enlarged(poor, 2)).mean() < 0.002  # the one in whole grey levels
+
+
+def test_a_stopped_run_goes_on_and_another_is_refused(folders, capsys):
+    by = [f"ours={folders / 'run'}"]
+    assert restored(folders, by=by) == 0
+    file = folders / "out" / "ours" / "p2.png"
+    before = file.read_bytes()
+    file.unlink()
+    assert restored(folders, by=by) == 0
+    assert file.read_bytes() == before
+    assert restored(folders, "--seed", 9, by=by) == 2
+    assert "seed: 0 then, 9 now" in capsys.readouterr().err
+
+
+def test_requests_that_cannot_be_met_are_named(folders, capsys):
+    assert restored(folders, "--pool", folders / "p", by=["reference=bicubic", f"x={folders / 'nowhere'}"]) == 2
+    said = capsys.readouterr().err
+    for fault in ("the name reference", "nowhere is neither bicubic nor lanczos nor", "--pool needs --reference"):
+        assert fault in said
+    assert restored(folders, "--scale", 3, by=[f"ours={folders / 'run'}"]) == 2
+    assert "2 times larger, and --scale is 3" in capsys.readouterr().err
+    (folders / "good" / "p3.png").unlink()
+    assert restored(folders, "--reference", folders / "good", "--pool", folders / "p") == 2
+    assert f"p3: not in {folders / 'good'}" in capsys.readouterr().err
+    (folders / "poor" / "p0.png").write_bytes(b"no picture")
+    assert restored(folders) == 1
+    assert "p0.png: not readable" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        restored(folders, by=["bicubic"])
