@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def make_pool(
     plan = [(image, role) for image in cases for role in cases[image]]
     groups = {image: f"original-{place:04d}" for place, image in enumerate(rng.permutation(list(cases)), start=1)}
 
-    def entries():
+    def entries() -> Iterator[pool.Entry]:
         for at in rng.permutation(len(plan)):
             image, role = plan[at]
             truth = "real" if role == REFERENCE else "synthetic"

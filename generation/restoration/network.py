@@ -42,7 +42,7 @@ class RestorationUNet(nn.Module):
         plain = len(widths) - attention
         self.patch, self.scale = patch, scale
         self.unit = patch * 2 ** (len(widths) - 1)  # sides must be multiples of it
-        self.unet = UNet2DModel(
+        self.unet: nn.Module = UNet2DModel(
             in_channels=2 * patch**2,
             out_channels=patch**2,
             down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",) * attention,

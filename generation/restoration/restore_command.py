@@ -55,12 +55,14 @@ def run(args: argparse.Namespace) -> int:
     if args.reference:
         comparison.assert_alike(args.reference, args.images)
     precision = devices.resolve(args.precision, state.device)
-    sampling, faults = Sampling(args.sampler, args.steps), []
+    sampling = Sampling(args.sampler, args.steps)
+    faults: list[str] = []
     for name, what in methods.items():
         restore = restorer(what, args.scale, sampling, args.seed, args.tile, precision, state.device)
         runs.begin(args.out / name / "restored.json", _sheet(args, what, precision))
         missing = [image for image in files if not (args.out / name / f"{image}.png").is_file()]
-        begun, unread = time.monotonic(), []
+        begun = time.monotonic()
+        unread: list[str] = []
         with bar(f"restored by {name}") as progress:
             for done, image in enumerate(missing, start=1):
                 try:

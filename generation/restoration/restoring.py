@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +78,7 @@ def restore(
 
     def estimate(x: Tensor, timestep: Tensor) -> Tensor:
         velocity = torch.empty_like(x)
-        for (top, bottom), (left, right) in _tiles(*x.shape[2:], tile, unit):
+        for (top, bottom), (left, right) in _tiles(x.shape[2], x.shape[3], tile, unit):
             margin = -(-overlap // unit) * unit
             y, x0 = max(top - margin, 0), max(left - margin, 0)
             piece = (..., slice(y, bottom + margin), slice(x0, right + margin))
@@ -92,8 +92,8 @@ def restore(
     return solve(solver, estimate, noise, sampling, device)[0, 0, :height, :width].numpy()
 
 
-def _tiles(height: int, width: int, tile: int, unit: int):
+def _tiles(height: int, width: int, tile: int, unit: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
     """Tiles whose edges are multiples of `unit`, as sides that the network takes are."""
     most = max(1, (tile or max(height, width)) // unit)
     for rows, columns in tiles(height // unit, width // unit, most):
-        yield tuple(unit * edge for edge in rows), tuple(unit * edge for edge in columns)
+        yield (unit * rows[0], unit * rows[1]), (unit * columns[0], unit * columns[1])

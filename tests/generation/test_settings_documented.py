@@ -1,4 +1,4 @@
-"""docs/howto/generation.md and restoration.md against the code: no setting, preset or option of a command without its line."""
+"""The how-to pages of generation and restoration: no setting, preset or option of a command without its line."""
 
 import argparse
 from importlib import import_module
