@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ class RestorationUNet(nn.Module):
         plain = len(widths) - attention
         self.patch, self.scale = patch, scale
         self.unit = patch * 2 ** (len(widths) - 1)  # sides must be multiples of it
-        self.unet: nn.Module = UNet2DModel(
+        self.unet: Any = UNet2DModel(  # to mypy no module, as diffusers has no types
             in_channels=2 * patch**2,
             out_channels=patch**2,
             down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",) * attention,
