@@ -38,7 +38,7 @@ TARGETS = {
     "quiz_app/designs/rating.py": (f"{READER}/test_reader_api.py",),
     "quiz_app/sittings/answering.py": (f"{READER}/test_reader_api.py",),
     "quiz_app/sittings/steps.py": (f"{READER}/test_reader_api.py", f"{READER}/test_reader_images.py"),
-    "quiz_app/sittings/order.py": (f"{SITTINGS}/test_order.py", f"{SITTINGS}/test_start.py"),
+    "quiz_app/designs/order.py": ("tests/quiz_app/designs/test_order.py", f"{SITTINGS}/test_start.py"),
     "quiz_app/sittings/start.py": (f"{SITTINGS}/test_start.py", "tests/quiz_app/researcher/test_researcher_readers.py"),
     "quiz_app/sittings/result.py": (f"{READER}/test_reader_pages.py",),
     "generation/audit/__init__.py": ("tests/generation/test_audit.py",),

@@ -20,7 +20,7 @@ MOVED = {
     "study.intake": "pools.intake",
     "study.leaving": "sittings.leaving",
     "study.log": "log",
-    "study.order": "sittings.order",
+    "study.order": "designs.order",
     "study.pools": "pools.importing",
     "study.result": "sittings.result",
     "study.sittings": "sittings.start",

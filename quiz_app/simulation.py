@@ -1,16 +1,13 @@
 """Simulated readers: they take a study through real HTTP, for rehearsals and load tests: docs/reference/protocol.md.
 
-What they say follows signal detection theory (Macmillan and Creelman, Detection Theory, 2005, chapters 1 and 3): a
-reader's evidence for a case is normal with standard deviation 1 around +d'/2 when it is synthetic and -d'/2 when it is
-real, shifted by how odd this case looks to everybody, and the answer is where it falls among the reader's thresholds.
-The truth never goes over the wire. It is looked up in the database by the name of the trial: the privilege of a
-rehearsal, which therefore runs beside the database of the server it talks to.
+What they say is up to the design of the study and to `quiz_app.designs.observer`. The truth never goes over the wire.
+It is looked up in the database by the name of the trial: the privilege of a rehearsal, which therefore runs beside
+the database of the server it talks to.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import itertools
 import logging
@@ -24,7 +21,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-import numpy as np
 import sqlalchemy as sa
 import waitress.server
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -32,57 +28,14 @@ from flask import Flask
 from PIL import Image
 
 from quiz_app.database import db, reading
+from quiz_app.designs import DESIGNS, Design
+from quiz_app.designs.observer import Observer
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Reader, Sitting, Trial, TrialCase
 from quiz_app.study import lifecycle, readers
 from quiz_app.tunnel import SKIP_WARNING
 
 PATIENCE_S = 60.0  # how long a request is tried again before the reader gives up
-PAUSES = 0.01  # share of the answers after which a reader asks for a pause
-ODDITY = 0.5  # standard deviation of what all readers see in a case beyond its class
-
-
-@dataclass(frozen=True)
-class Observer:
-    """How one simulated reader judges: sensitivity, bias and the widths of certainty, in units of the evidence's sd."""
-
-    seed: int
-    number: int
-    dprime: float
-    criterion: float
-    narrow: float  # "unsure" within so much of the criterion
-    wide: float  # "partially certain" within so much of it
-
-    @classmethod
-    def drawn(cls, seed: int, number: int) -> Observer:
-        """The observer with this number: the same seed always gives the same one."""
-        rng = np.random.default_rng([seed, number])
-        narrow = rng.uniform(0.05, 0.35)
-        return cls(
-            seed,
-            number,
-            dprime=max(0.0, rng.normal(1.2, 0.4)),
-            criterion=rng.normal(0.0, 0.3),
-            narrow=narrow,
-            wide=narrow + rng.uniform(0.5, 1.2),
-        )
-
-    def judge(self, case: str, truth: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        """What this observer says of `case`: one of `choices` (in the order of the levels), the time it takes in ms,
-        and whether a pause is asked for. It depends on nothing but the seed, the observer and the case."""
-        name = int.from_bytes(hashlib.sha256(case.encode()).digest()[:8], "big")
-        own = np.random.default_rng([self.seed, self.number, name])
-        oddity = np.random.default_rng([self.seed, name]).normal(0, ODDITY)
-        evidence = own.normal((self.dprime if truth == "synthetic" else -self.dprime) / 2) + oddity
-        inner = [-self.narrow, self.narrow] if len(choices) == 5 else [0.0]
-        thresholds = self.criterion + np.array([-self.wide, *inner, self.wide])
-        # The closer to the criterion, the longer it takes; times are skewed as people's are.
-        seconds = 6 * np.exp(own.normal(0, 0.3)) / (1 + abs(evidence - self.criterion))
-        return {
-            **choices[int(np.searchsorted(thresholds, evidence))],
-            "client_ms": round(1000 * seconds),
-            "pause": bool(own.random() < PAUSES),
-        }
 
 
 @dataclass
@@ -120,11 +73,11 @@ def run(
     `tell` hears of each reader as it ends. Raises InvalidInputError when the study cannot be taken.
     """
     with app.app_context():
-        invited, groups = _invite(slug, count)
+        invited, groups, design = _invite(slug, count)
     started = _serving(app) if url is None else _there(url)
     with started as address, ThreadPoolExecutor(count) as threads:
         takers = [
-            _Taker(app, f"{address}/r/{token}/", Outcome(name, group), Observer.drawn(seed, number), patience_s)
+            _Taker(app, f"{address}/r/{token}/", Outcome(name, group), Observer.drawn(seed, number), design, patience_s)
             for (number, name, token), group in zip(invited, itertools.cycle(groups), strict=False)
         ]
         outcomes = []
@@ -134,22 +87,21 @@ def run(
     return sorted(outcomes, key=lambda outcome: outcome.pseudonym)
 
 
-def _invite(slug: str, count: int) -> tuple[list[tuple[int, str, str]], tuple[str, ...]]:
-    """Number, pseudonym and token of `count` new readers, numbered on from those there are, and the study's groups."""
+def _invite(slug: str, count: int) -> tuple[list[tuple[int, str, str]], tuple[str, ...], Design]:
+    """Number, pseudonym and token of `count` new readers, numbered on from those there are; the study's groups, its
+    design."""
     study = lifecycle.find(slug)
     if study.state != "open":
         hint = f"; open it with: flask study open {slug}" if study.state == "draft" else ""
         raise InvalidInputError([f"study: {slug} is {study.state}, simulated readers need an open one{hint}"])
-    if study.design != "rating":
-        raise InvalidInputError([f"study: {slug} is of design {study.design}, simulated readers know rating only"])
     taken = set(db.session.scalars(sa.select(Reader.pseudonym).filter_by(study_id=study.id)))
     free = (number for number in itertools.count(1) if _name(number) not in taken)
     numbers = list(itertools.islice(free, count))
     tokens = [readers.invite(study, _name(number), actor="simulation")[1] for number in numbers]
-    groups = study.rules.groups or ("",)
+    groups, design = study.rules.groups or ("",), DESIGNS[study.design]
     db.session.commit()
     db.session.remove()
-    return [(number, _name(number), token) for number, token in zip(numbers, tokens, strict=True)], groups
+    return [(number, _name(number), token) for number, token in zip(numbers, tokens, strict=True)], groups, design
 
 
 def _name(number: int) -> str:
@@ -187,12 +139,14 @@ def _there(url: str) -> Iterator[str]:
 class _Taker:
     """One reader at one browser."""
 
-    def __init__(self, app: Flask, link: str, outcome: Outcome, observer: Observer, patience_s: float) -> None:
+    def __init__(
+        self, app: Flask, link: str, outcome: Outcome, observer: Observer, design: Design, patience_s: float
+    ) -> None:
         self.app, self.link, self.patience_s = app, httpx.URL(link), patience_s
-        self.outcome, self.observer = outcome, observer
+        self.outcome, self.observer, self.design = outcome, observer, design
         self.lease = ""
         self.sealed: dict[str, bytes] = {}  # by address: images fetched before their trial is due
-        self.truths: dict[str, tuple[str, str]] = {}  # by trial: case and truth
+        self.truths: dict[str, list[tuple[str, str]]] = {}  # by trial: case and truth of each place
 
     def take(self) -> Outcome:
         """The whole way from the link to the last page."""
@@ -230,7 +184,7 @@ class _Taker:
     def _page(self, response: httpx.Response) -> str:
         return response.url.path.rsplit("/", 1)[-1]
 
-    def _look_up(self) -> dict[str, tuple[str, str]]:
+    def _look_up(self) -> dict[str, list[tuple[str, str]]]:
         query = (
             sa.select(Trial.token, Case.name, Case.truth)
             .join(Trial.cases)
@@ -238,25 +192,30 @@ class _Taker:
             .join(Trial.sitting)
             .join(Sitting.reader)
             .where(Reader.token_hash == readers.hashed(self.link.path.strip("/").rsplit("/", 1)[-1]))
+            .order_by(TrialCase.place)
         )
+        found: dict[str, list[tuple[str, str]]] = {}
         with self.app.app_context(), reading() as session:
-            return {trial: (case, truth) for trial, case, truth in session.execute(query)}
+            for trial, case, truth in session.execute(query):
+                found.setdefault(trial, []).append((case, truth))
+        return found
 
     def _judge(self, trial: dict[str, Any]) -> dict[str, Any]:
         """Look at the images of a trial, answer it, and return the step that follows."""
-        case, truth = self.truths[trial["trial"]]
+        cases = self.truths[trial["trial"]]
         for image in trial["images"]:
             self._look_at(image)
         self._post(f"trials/{trial['trial']}/onset")
         said = {"id": str(uuid.uuid4()), "viewer": {"zoom_max": 1.0, "windowed": False}}
-        said |= self.observer.judge(case, truth, trial["choices"])
+        said |= self.design.simulate(self.observer, cases, trial["choices"])
         sent = time.perf_counter()
         told = self._post(f"trials/{trial['trial']}/answer", **said)
         self.outcome.answer_ms.append(1000 * (time.perf_counter() - sent))
         self.outcome.saved.append(told["saved"])
         if not trial["training"]:
             self.outcome.scored += 1
-            self.outcome.correct += told["saved"]["answer"] == truth
+            truths = [truth for _, truth in cases]
+            self.outcome.correct += self.design.feedback(told["saved"], truths)["correct"]
             self.outcome.late += told["saved"]["late"]
         return told["step"]
 

@@ -1,5 +1,6 @@
-"""What a trial is, one module a design. Each composes trials and checks what a reader says in them."""
+"""What a trial is, one module a design: it composes trials, checks what a reader says, and says what it means."""
 
-from quiz_app.designs import rating
+from quiz_app.designs.design import Design
+from quiz_app.designs.rating import Rating
 
-DESIGNS = {"rating": rating}
+DESIGNS: dict[str, Design] = {design.name: design for design in (Rating(),)}

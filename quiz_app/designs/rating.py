@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from quiz_app.designs.design import Design, Planned, Said, Shown
+from quiz_app.designs.observer import Observer
+from quiz_app.designs.order import balanced_choice, balanced_order, with_repeats
 from quiz_app.errors import RefusedError
 from quiz_app.study.settings import StudySettings
 
@@ -17,20 +22,75 @@ LEVELS: dict[tuple[str, str | None], int] = {
 }
 
 
-def choices(rules: StudySettings) -> list[dict[str, str | None]]:
-    """What a reader may say, in the order of the levels."""
-    return [
-        {"answer": answer, "certainty": certainty} for answer, certainty in LEVELS if answer != "unsure" or rules.unsure
-    ]
+class Rating(Design):
+    """One case a trial, both classes equally frequent in every block."""
+
+    name = "rating"
+
+    def faults(self, cases: Sequence[Shown], practice: Sequence[Shown], rules: StudySettings) -> list[str]:
+        """Equal classes, and enough cases for what the settings ask."""
+        real, reasons = len(cases) - sum(_synthetic(cases)), []
+        synthetic = len(cases) - real
+        if real != synthetic or not cases:
+            reasons.append(f"pool: {real} real and {synthetic} synthetic cases; equal numbers of both are needed")
+        if rules.cases > 2 * min(real, synthetic):
+            reasons.append(f"cases: {rules.cases} a reader are asked for, the pool has {len(cases)}")
+        if rules.repeats > min(rules.cases or len(cases), len(cases)) // 3:
+            most = "at most a third of a reader's cases can be"
+            reasons.append(f"repeats: {rules.repeats} cases are to be repeated, {most}")
+        if len(practice) < rules.practice:
+            reasons.append(f"practice: {rules.practice} practice cases are asked for, the pool has {len(practice)}")
+        return reasons
+
+    def deal(
+        self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator, read: Sequence[int] | None
+    ) -> list[int]:
+        """Half of each class."""
+        return balanced_choice(_synthetic(cases), rules.cases, rng, read)
+
+    def rehearse(self, practice: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
+        """As many as asked for, at random."""
+        return [Planned((int(index),), block=0) for index in rng.permutation(len(practice))[: rules.practice]]
+
+    def compose(self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
+        """Every case once, in balanced blocks, some again; a repeat counts to the block it falls in."""
+        truths, planned, firsts = _synthetic(cases), [], 0
+        for index, is_repeat in with_repeats(balanced_order(truths, rules.block, rng), truths, rules.repeats, rng):
+            firsts += not is_repeat
+            planned.append(Planned((index,), 1 + (firsts - 1) // rules.block, is_repeat))
+        return planned
+
+    def choices(self, rules: StudySettings) -> list[dict[str, Any]]:
+        """What a reader may say, in the order of the levels."""
+        offered = [pair for pair in LEVELS if pair[0] != "unsure" or rules.unsure]
+        return [{"answer": answer, "certainty": certainty} for answer, certainty in offered]
+
+    def check(self, said: Mapping[str, Any], rules: StudySettings, places: Sequence[int]) -> list[dict[str, Any]]:
+        """One row: `answer`, `certainty`, `level`."""
+        answer, certainty = said.get("answer"), said.get("certainty")
+        if {"answer": answer, "certainty": certainty} not in self.choices(rules):
+            raise RefusedError(
+                "not-an-answer",
+                f"answer {answer!r} with certainty {certainty!r} is not one of the answers of this study",
+                status=422,
+            )
+        level = LEVELS[answer, certainty]  # type: ignore[index]
+        return [{"place": places[0], "answer": answer, "certainty": certainty, "level": level}]
+
+    def told(self, answers: Sequence[Said]) -> dict[str, Any]:
+        """Answer and certainty."""
+        return {"answer": answers[0].answer, "certainty": answers[0].certainty}
+
+    def feedback(self, told: Mapping[str, Any], truths: Sequence[str]) -> dict[str, Any]:
+        """The truth of the case; "unsure" is not right."""
+        return {"truth": truths[0], "correct": told["answer"] == truths[0]}
+
+    def simulate(
+        self, observer: Observer, cases: Sequence[tuple[str, str]], choices: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """By signal detection theory."""
+        return observer.judge(*cases[0], choices)
 
 
-def check(said: Mapping[str, Any], rules: StudySettings) -> dict[str, Any]:
-    """The columns of an answer from what a reader sent: `answer`, `certainty`, `level`. Raises RefusedError."""
-    answer, certainty = said.get("answer"), said.get("certainty")
-    if {"answer": answer, "certainty": certainty} not in choices(rules):
-        raise RefusedError(
-            "not-an-answer",
-            f"answer {answer!r} with certainty {certainty!r} is not one of the answers of this study",
-            status=422,
-        )
-    return {"answer": answer, "certainty": certainty, "level": LEVELS[answer, certainty]}  # type: ignore[index]
+def _synthetic(cases: Sequence[Shown]) -> list[bool]:
+    return [case.truth == "synthetic" for case in cases]

@@ -12,7 +12,7 @@ from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.models import Trial, TrialCase
 from quiz_app.pools import images
-from quiz_app.sittings import steps
+from quiz_app.sittings import answering, steps
 from quiz_app.sittings.steps import Step
 
 
@@ -67,20 +67,16 @@ def blinded(shown: TrialCase) -> bytes:
 
 def saved(trial: Trial) -> dict[str, Any]:
     """The answer as it is stored."""
-    stored = trial.cases[0].answers[0]
-    return {
-        "id": stored.id,
-        "trial": trial.token,
-        "answer": stored.answer,
-        "certainty": stored.certainty,
-        "response_ms": trial.response_ms,
-        "late": trial.late,
-    }
+    rows = answering.given(trial)
+    told = DESIGNS[trial.sitting.reader.study.design].told(rows)
+    return {"id": rows[0].id, "trial": trial.token, **told, "response_ms": trial.response_ms, "late": trial.late}
 
 
 def feedback(trial: Trial) -> dict[str, Any] | None:
-    """The truth of a practice case, after its answer, where the study gives it."""
-    if not (trial.is_training and trial.sitting.reader.study.rules.practice_feedback):
+    """The truth of a practice trial, after its answer, where the study gives it."""
+    study = trial.sitting.reader.study
+    if not (trial.is_training and study.rules.practice_feedback):
         return None
-    truth = trial.cases[0].case.truth
-    return {"truth": truth, "correct": trial.cases[0].answers[0].answer == truth}
+    design = DESIGNS[study.design]
+    told = design.told(answering.given(trial))
+    return design.feedback(told, [shown.case.truth for shown in trial.cases])

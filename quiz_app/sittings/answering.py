@@ -68,14 +68,18 @@ def take(sitting: Sitting, trial: Trial, said: Mapping[str, Any]) -> bool:
     if steps.due(sitting) is not trial or not (trial.released_at or trial.keyed_at):
         raise RefusedError("not-due", "This question is not due yet.")
     answer_id, client_ms, viewer = _identity(said), _client_ms(said), _viewer(said)
-    values = DESIGNS[study.design].check(said, study.rules)
+    places = {shown.place: shown for shown in trial.cases}
+    rows = DESIGNS[study.design].check(said, study.rules, list(places))
     trial.answered_at = now
     trial.response_ms = min(clock.milliseconds(trial.onset_at, now), MOST_MS) if trial.onset_at else None
     trial.client_ms = client_ms
     trial.late = (trial.deadline_at is not None and now > trial.deadline_at) or _overlong(trial, client_ms)
     trial.zoom_max, trial.windowed = viewer.get("zoom_max"), viewer.get("windowed")
     trial.viewer = viewer or None
-    db.session.add(Answer(id=answer_id, trial_case=trial.cases[0], **values))
+    rows.sort(key=lambda row: (row["place"], row.get("criterion", "")))
+    for number, row in enumerate(rows):
+        shown = places[row.pop("place")]
+        db.session.add(Answer(id=_row_id(answer_id, number), trial_case=shown, **row))
     if said.get("pause") is True:
         sitting.paused_at = now
         log.record("paused", sitting=sitting)
@@ -86,6 +90,11 @@ def take(sitting: Sitting, trial: Trial, said: Mapping[str, Any]) -> bool:
         sitting.finished_at = now
         log.record("sitting-finished", sitting=sitting)
     return True
+
+
+def given(trial: Trial) -> list[Answer]:
+    """The stored rows of the answer, by place and criterion; the first has the id that the browser made."""
+    return [row for shown in trial.cases for row in sorted(shown.answers, key=lambda row: row.criterion)]
 
 
 def _overlong(trial: Trial, client_ms: int | None) -> bool:
@@ -103,6 +112,11 @@ def _identity(said: Mapping[str, Any]) -> str:
     if db.session.get(Answer, answer_id) is not None:
         raise RefusedError("id-taken", "id: another answer has this one", 422)
     return answer_id
+
+
+def _row_id(answer_id: str, number: int) -> str:
+    """The first row of an answer has the browser's own id; those after it have ids that follow from it."""
+    return answer_id if number == 0 else str(uuid.uuid5(uuid.UUID(answer_id), str(number)))
 
 
 def _client_ms(said: Mapping[str, Any]) -> int | None:

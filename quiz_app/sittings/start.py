@@ -9,9 +9,11 @@ import sqlalchemy as sa
 
 from quiz_app import clock, log
 from quiz_app.database import db
+from quiz_app.designs import DESIGNS
+from quiz_app.designs.design import Planned
+from quiz_app.designs.order import reader_seed
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Reader, Sitting, Study, Trial, TrialCase
-from quiz_app.sittings.order import balanced_choice, balanced_order, reader_seed, with_repeats
 from quiz_app.study import readers
 from quiz_app.study.cases import practice_cases, scored_cases
 
@@ -23,17 +25,10 @@ def begin(reader: Reader) -> Sitting:
     seed = reader_seed(study.seed, reader.pseudonym, number)
     rng = np.random.Generator(np.random.PCG64(seed))
     sitting = Sitting(number=number, seed=seed, created_at=clock.now())
-    training = practice_cases(study)
-    for position, index in enumerate(rng.permutation(len(training))[: rules.practice], start=1):
-        _add_trial(sitting, training[index], position, block=0, version=study.version)
+    design, training = DESIGNS[study.design], practice_cases(study)
+    _add(sitting, design.rehearse(training, rules, rng), training, study.version)
     cases = dealt_cases(study, rng)
-    truths = [case.truth == "synthetic" for case in cases]
-    order = with_repeats(balanced_order(truths, rules.block, rng), truths, rules.repeats, rng)
-    firsts = 0
-    for position, (index, is_repeat) in enumerate(order, start=1):
-        firsts += not is_repeat
-        block = 1 + (firsts - 1) // rules.block
-        _add_trial(sitting, cases[index], position, block=block, version=study.version, is_repeat=is_repeat)
+    _add(sitting, design.compose(cases, rules, rng), cases, study.version)
     reader.sittings.append(sitting)
     db.session.flush()
     log.record("sitting-begun", sitting=sitting, number=number, seed=seed)
@@ -67,8 +62,7 @@ def dealt_cases(study: Study, rng: np.random.Generator) -> list[Case]:
     else:
         counts = _times_dealt(study)
         read = [counts.get(case.id, 0) for case in cases]
-    chosen = balanced_choice([case.truth == "synthetic" for case in cases], rules.cases, rng, read)
-    return [cases[index] for index in chosen]
+    return [cases[index] for index in DESIGNS[study.design].deal(cases, rules, rng, read)]
 
 
 def _times_dealt(study: Study) -> dict[int, int]:
@@ -84,17 +78,19 @@ def _times_dealt(study: Study) -> dict[int, int]:
     return {row[0]: row[1] for row in db.session.execute(query)}
 
 
-def _add_trial(
-    sitting: Sitting, case: Case, position: int, block: int, version: int, *, is_repeat: bool = False
-) -> None:
-    sitting.trials.append(
-        Trial(
-            token=secrets.token_urlsafe(16),
-            position=position,
-            block=block,
-            is_training=block == 0,
-            is_repeat=is_repeat,
-            study_version=version,
-            cases=[TrialCase(case=case, token=secrets.token_urlsafe(16))],
+def _add(sitting: Sitting, planned: list[Planned], cases: list[Case], version: int) -> None:
+    for position, trial in enumerate(planned, start=1):
+        sitting.trials.append(
+            Trial(
+                token=secrets.token_urlsafe(16),
+                position=position,
+                block=trial.block,
+                is_training=trial.block == 0,
+                is_repeat=trial.is_repeat,
+                study_version=version,
+                cases=[
+                    TrialCase(case=cases[index], place=place, token=secrets.token_urlsafe(16))
+                    for place, index in enumerate(trial.cases, start=1)
+                ],
+            )
         )
-    )

@@ -125,24 +125,14 @@ def change(study: Study, settings: Mapping[str, Any], *, title: str | None = Non
 
 def may_not_open(study: Study) -> list[str]:
     """Why the study cannot be opened; empty if it can."""
-    rules, cases, reasons = study.rules, scored_cases(study), []
-    real = sum(case.truth == "real" for case in cases)
-    synthetic = len(cases) - real
+    rules, reasons = study.rules, []
     if study.state == "open":
         reasons.append("state: the study is open already")
-    if real != synthetic or not cases:
-        reasons.append(f"pool: {real} real and {synthetic} synthetic cases; equal numbers of both are needed")
-    if rules.cases > 2 * min(real, synthetic):
-        reasons.append(f"cases: {rules.cases} a reader are asked for, the pool has {len(cases)}")
-    if rules.repeats > min(rules.cases or len(cases), len(cases)) // 3:
-        reasons.append(f"repeats: {rules.repeats} cases are to be repeated, at most a third of a reader's cases can be")
     if rules.closing and rules.closing <= clock.now():
         reasons.append(f"closes: {rules.closes} is over")
     if not rules.consent.strip():
         reasons.append("consent: is empty, and readers must know what they agree to")
-    if (there := len(practice_cases(study))) < rules.practice:
-        reasons.append(f"practice: {rules.practice} practice cases are asked for, the pool has {there}")
-    return reasons
+    return reasons + DESIGNS[study.design].faults(scored_cases(study), practice_cases(study), rules)
 
 
 def open_study(study: Study, *, actor: str = "") -> None:

@@ -7,10 +7,11 @@ from scipy.stats import norm
 
 from quiz_app import simulation
 from quiz_app.database import db, reading
+from quiz_app.designs.observer import ODDITY, Observer
+from quiz_app.designs.order import reader_seed
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Sitting
 from quiz_app.sittings import answering
-from quiz_app.sittings.order import reader_seed
 from quiz_app.study import lifecycle
 
 
@@ -64,14 +65,14 @@ def test_without_unsure_nobody_is(app, make_study):
 
 def test_an_observer_is_as_able_as_its_sensitivity_says():
     # AUC of two normals d' apart, sd sqrt(1 + ODDITY^2): Phi(d' / sqrt(2 (1 + ODDITY^2))); five levels lose a little.
-    observer = simulation.Observer(seed=3, number=1, dprime=1.5, criterion=0.0, narrow=0.4, wide=1.2)
+    observer = Observer(seed=3, number=1, dprime=1.5, criterion=0.0, narrow=0.4, wide=1.2)
     levels = {
         truth: np.array([observer.judge(f"{truth} {n}", truth, _numbered())["level"] for n in range(4000)])
         for truth in ("real", "synthetic")
     }
     pairs = levels["synthetic"][:, None] - levels["real"][None, :]
     area = (pairs > 0).mean() + (pairs == 0).mean() / 2
-    expected = norm.cdf(1.5 / np.sqrt(2 * (1 + simulation.ODDITY**2)))
+    expected = norm.cdf(1.5 / np.sqrt(2 * (1 + ODDITY**2)))
     assert expected - 0.03 < area < expected + 0.01
 
 
@@ -80,8 +81,8 @@ def _numbered():
 
 
 def test_observers_differ_and_come_back_with_their_seed():
-    drawn = [simulation.Observer.drawn(1, number) for number in range(50)]
-    assert drawn == [simulation.Observer.drawn(1, number) for number in range(50)]
+    drawn = [Observer.drawn(1, number) for number in range(50)]
+    assert drawn == [Observer.drawn(1, number) for number in range(50)]
     assert len({observer.dprime for observer in drawn}) > 40
     assert all(0 < observer.narrow < observer.wide for observer in drawn)
 

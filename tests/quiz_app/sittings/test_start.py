@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 
 from quiz_app.database import db
+from quiz_app.designs.order import reader_seed
 from quiz_app.models import Event, Trial
 from quiz_app.sittings import entry, start
-from quiz_app.sittings.order import reader_seed
 from quiz_app.study import readers
 
 

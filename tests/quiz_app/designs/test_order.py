@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quiz_app.sittings.order import balanced_choice, balanced_order, reader_seed, with_repeats
+from quiz_app.designs.order import balanced_choice, balanced_order, reader_seed, with_repeats
 
 
 def generator(seed):
