@@ -48,12 +48,20 @@ def is_dicom(path: Path) -> bool:
     return head[128:] == b"DICM" or (head[:2] in (b"\x02\x00", b"\x08\x00") and len(head) > 8 and head[3:4] == b"\0")
 
 
+def is_read_as_dicom(path: Path) -> bool:
+    """Whether a file is DICOM by how it begins, or by its ending and does not begin as a picture."""
+    if is_dicom(path) or path.suffix.lower() not in DICOM_SUFFIXES:
+        return is_dicom(path)
+    with path.open("rb") as file:
+        return not file.read(4).startswith((b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*"))
+
+
 def frames_of(path: Path) -> int:
     """How many images a file holds, from its header; 1 where that cannot be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if path.suffix.lower() in DICOM_SUFFIXES or is_dicom(path):
+            if is_read_as_dicom(path):
                 import pydicom
 
                 data = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=["NumberOfFrames"])

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from generation.arguments import bar
 from generation.errors import InputError
-from generation.radiographs.finding import DICOM_SUFFIXES, is_dicom
+from generation.radiographs.finding import is_read_as_dicom
 
 # Where Pillow begins to warn: ten times the largest radiograph, and a gigabyte while it is read.
 MOST_PIXELS = 89_478_485
@@ -50,7 +50,7 @@ def look(path: str | Path, frame: int | None = None) -> Reading:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # files from the field break the letter of standards in harmless ways
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            if path.suffix.lower() in DICOM_SUFFIXES or is_dicom(path):
+            if is_read_as_dicom(path):
                 from generation.radiographs import dicom
 
                 return dicom.look(path, frame)

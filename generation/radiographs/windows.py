@@ -26,7 +26,7 @@ def rendered(
     if not np.isfinite([float(least), float(greatest)]).all():
         raise ValueError("some of its pixels are not numbers")
     if pixels.dtype.kind in "iu" and int(greatest) - int(least) < WIDEST:
-        offset = int(least)
+        offset = int(least) if int(least) < 0 or int(greatest) >= WIDEST else 0  # to shift 4 million pixels takes time
         values = np.arange(offset, int(greatest) + 1)
         places = pixels.astype(np.int32) - offset if offset else pixels
         counts = np.bincount(places.ravel(), minlength=len(values))
@@ -35,7 +35,7 @@ def rendered(
             padded[:] = False
         table = _bytes(display(values.astype(float), np.where(padded, 0, counts)), inverted)
         table[padded] = 0
-        return table[places]
+        return np.take(table, places)
     values, places, counts = np.unique(pixels, return_inverse=True, return_counts=True)
     return _bytes(display(values.astype(float), counts), inverted)[places].reshape(pixels.shape)
 

@@ -116,6 +116,14 @@ def test_a_spoilt_dicom_is_named_whatever_it_makes_the_library_raise(tmp_path, t
         radiographs.read(tmp_path / "a.dcm")
 
 
+def test_a_file_is_what_it_begins_as_whatever_it_is_called(tmp_path):
+    Image.fromarray(RAMP).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "a.dcm")
+    assert np.array_equal(pixels_of(tmp_path / "a.dcm"), RAMP)
+    shown = pixels_of(dicom(tmp_path / "b.dcm", RAMP))
+    assert np.array_equal(pixels_of((tmp_path / "b.dcm").rename(tmp_path / "b.png")), shown)
+
+
 def test_what_pillow_warns_of_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", RAMP.size - 1)
     Image.fromarray(RAMP).save(tmp_path / "a.png")

@@ -1,0 +1,95 @@
+"""Intake of DICOM files beside what cannot be avoided: pydicom decoding the same files with the same decoder.
+
+    python benchmarks/dicoms.py [--files 200]
+
+JPEG Lossless, 2900 x 1400, 12 bits. Both run in as many processes as the machine has cores. The intake also checks
+every file in a guarded process, renders it to 8 bits, resizes it to 1024 x 512 and writes it. Wall-clock times of one
+run, their ratio, and the greatest memory of this process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from scipy.ndimage import gaussian_filter
+
+from generation.radiographs import guarded
+from quiz_app.pools import survey
+
+
+def source(folder: Path, number: int) -> Path:
+    """One file, as a panoramic unit stores it."""
+    import gdcm
+
+    rng = np.random.Generator(np.random.PCG64(number))
+    smooth = gaussian_filter(rng.normal(2000, 9000, (350, 725)), 4).repeat(4, 0).repeat(4, 1)
+    pixels = (smooth + rng.normal(0, 12, smooth.shape)).clip(0, 4095).astype(np.uint16)
+    data = pydicom.Dataset()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data.SOPClassUID, data.SOPInstanceUID = pydicom.uid.DigitalXRayImageStorageForPresentation, f"1.2.3.{number + 1}"
+    data.Rows, data.Columns = pixels.shape
+    data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
+    data.BitsAllocated, data.BitsStored, data.HighBit = 16, 12, 11
+    data.PixelData = pixels.tobytes()
+    plain, path = folder / "plain.dcm", folder / f"{number:04}.dcm"
+    data.save_as(plain, enforce_file_format=True)
+    reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
+    reader.SetFileName(str(plain))
+    assert reader.Read()
+    change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer.SetFileName(str(path))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()
+    plain.unlink()
+    return path
+
+
+def alone(path: Path) -> int:
+    """Decode, nothing else."""
+    return int(pydicom.dcmread(path).pixel_array.max())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=200)
+    count = parser.parse_args().files
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "in" / "real").mkdir(parents=True)
+        made = [source(folder / "in" / "real", number) for number in range(min(count, 8))]
+        paths = (
+            made
+            + [
+                path.with_name(f"{number:04}.dcm")
+                for number, path in enumerate(made * (count // 8 + 1))
+                if number >= len(made)
+            ][: count - len(made)]
+        )
+        for number, path in enumerate(paths[len(made) :]):
+            path.write_bytes(made[number % len(made)].read_bytes())
+        start = time.perf_counter()
+        with get_context("forkserver").Pool() as pool:
+            pool.map(alone, paths, chunksize=1)
+        middle = time.perf_counter()
+        found = survey.take(folder / "in", folder, (1024, 512))
+        end = time.perf_counter()
+        assert len(found.images) == count
+    print(f"pydicom alone: {count / (middle - start):.1f} files/s; intake: {count / (end - middle):.1f} files/s")
+    print(f"the intake runs at {100 * (middle - start) / (end - middle):.0f} % of the rate of pydicom alone")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(f"memory of this process: {most} MiB; each other may take {guarded.BYTES // 2**30} GiB above its start")
+
+
+if __name__ == "__main__":
+    main()
