@@ -1,5 +1,6 @@
 """DICOM files as hospitals have them: every common compression, and what a header says of its pixels."""
 
+import functools
 import io
 import warnings
 from pathlib import Path
@@ -31,7 +32,7 @@ def dataset(pixels: np.ndarray = GREY, **fields: object) -> Dataset:
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
     data.SOPClassUID = uid.DigitalXRayImageStorageForPresentation
-    data.SOPInstanceUID = uid.generate_uid()
+    data.SOPInstanceUID = "1.2.3.4"
     data.Rows, data.Columns = pixels.shape[-2:] if pixels.ndim < 3 or pixels.shape[-1] != 3 else pixels.shape[:2]
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
     bits = 8 * pixels.dtype.itemsize
@@ -343,12 +344,13 @@ def test_the_other_files_of_the_wants_are_seen_as_their_headers_say(shared):
         radiographs.read(cases / "tiff_second_page_without_size.tif")
 
 
+@functools.cache
 def _seeds() -> list[bytes]:
     files = []
     for change in (None, uid.RLELossless, uid.JPEGLSLossless, uid.JPEG2000Lossless):
         data, buffer = dataset(GREY[:64, :64].copy()), io.BytesIO()
         if change:
-            data.compress(change)
+            data.compress(change, generate_instance_uid=False)
         data.save_as(buffer, enforce_file_format=True)
         files.append(buffer.getvalue())
     for kind in ("PNG", "TIFF", "JPEG"):
