@@ -36,8 +36,9 @@ class Choice:
 
 
 def choices(study: Study) -> list[Choice]:
-    """The answers of a study, in the order of their levels."""
-    offered = [(choice["answer"], choice["certainty"]) for choice in DESIGNS[study.design].choices(study.rules)]
+    """The answers of a study that have levels, in their order; none in a design that asks for something else."""
+    said = [choice for choice in DESIGNS[study.design].choices(study.rules) if "answer" in choice]
+    offered = [(choice["answer"], choice["certainty"]) for choice in said]
     own = labels(study) or [""] * len(LEVELS)
     levels = [(LEVELS[answer, certainty], str(answer), certainty) for answer, certainty in offered]
     return [Choice(level, answer, certainty, own[level - 1]) for level, answer, certainty in levels]

@@ -63,6 +63,9 @@ class Pairs(Rating):
         synthetic = [index for index, case in enumerate(cases) if case.truth == "synthetic"]
         return [Planned(tuple(rng.permutation(pair)), 1) for pair in zip(real, synthetic, strict=True)]
 
+    def choices(self, rules):
+        return [{"place": place} for place in (1, 2)]
+
     def check(self, said, rules, places):
         return [{"place": place, "chosen": place == said["chosen"]} for place in reversed(places)]
 
@@ -86,6 +89,11 @@ def test_a_trial_of_several_cases_sends_an_image_for_each_place(pair):
     assert len({image["address"] for image in pair.trial["images"]}) == 2
     for image in pair.trial["images"]:
         assert pair.client.get(image["address"]).status_code == 200
+
+
+def test_the_room_of_a_design_without_levels_opens(pair):
+    assert pair.trial["choices"] == [{"place": 1}, {"place": 2}]
+    assert pair.client.get(pair.url("room")).status_code == 200
 
 
 def test_an_answer_of_several_rows_is_kept_once_however_often_it_is_sent(pair):
