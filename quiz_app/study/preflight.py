@@ -51,6 +51,7 @@ def checks(session: Session, study: Study, settings: Settings, *, secure: bool) 
     return [
         _may_open(study),
         _cases(session, study),
+        *_burnt_in(study),
         _texts(study),
         _own_result(study),
         *_looked_at(session, study, settings),
@@ -75,6 +76,16 @@ def _cases(session: Session, study: Study) -> Check:
     if read < FEW_CASES:
         return Check("Cases", "warn", f"A reader judges {read} cases: intervals will be very wide.")
     return Check("Cases", "good", f"A reader judges {read} of {count} cases, half of each class.")
+
+
+def _burnt_in(study: Study) -> list[Check]:
+    """A warning where files of the pool said that text is burnt into their pictures."""
+    how = study.pool.manifest.get("how") or {}
+    told = [how.get(truth) for truth in generation.pool.TRUTHS]
+    notes = [one.get("notes") or {} for one in told if isinstance(one, dict)]
+    count = sum(number for one in notes for note, number in one.items() if "burnt" in note)
+    what = f"{count} files say that text is burnt into the picture: a name may be readable. Look at the pool's images."
+    return [Check("Burnt-in text", "warn", what)] if count else []
 
 
 def _texts(study: Study) -> Check:
