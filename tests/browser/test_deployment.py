@@ -133,7 +133,7 @@ def test_the_server_knows_that_it_is_reached_by_https_and_from_where(public):
 def test_systemd_reads_the_unit_without_a_complaint(tmp_path):
     program = shutil.which("systemd-analyze") or missing("systemd-analyze")
     unit = tmp_path / "discern.service"
-    unit.write_text(block("ini").replace("/srv/discern/.venv/bin/python", sys.executable))
+    unit.write_text(block("ini").replace("/srv/discern/.venv/bin/discern", sys.executable))
     done = subprocess.run([program, "verify", str(unit)], capture_output=True, text=True)
     complaints = [line for line in (done.stdout + done.stderr).splitlines() if "discern.service" in line]
     assert complaints == []

@@ -197,7 +197,8 @@ def rewritten(table, **values):
     ],
 )
 def test_an_archive_that_is_not_whole_is_refused_whole(whole, elsewhere, tmp_path, change, fault):
-    file = changed(whole, tmp_path, change)
+    with elsewhere.app_context():
+        file = changed(whole, tmp_path, change)
     with elsewhere.app_context():
         with pytest.raises(InvalidInputError) as faulty:
             archive.restore(file, elsewhere.config["SETTINGS"].images)

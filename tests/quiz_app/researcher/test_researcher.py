@@ -36,6 +36,7 @@ WRITING = [
     "/researcher/studies/mine/team/1/remove",
     "/researcher/pools/",
     "/researcher/pools/noise/cases/1/exclude",
+    "/researcher/pools/coming/upload",
     "/researcher/studies/mine/preflight",
     "/researcher/studies/mine/reopen",
     "/researcher/studies/mine/put-away",
@@ -60,7 +61,7 @@ OF_A_STUDY = [path for path in WRITING if "/mine/" in path]
 
 
 def test_every_writing_route_is_in_the_lists_of_these_tests(app):
-    values = {"study": "mine", "reader": 1, "case": 1, "slug": "noise", "person": 1, "member": 1}
+    values = {"study": "mine", "reader": 1, "case": 1, "slug": "noise", "person": 1, "member": 1, "name": "upload"}
     written = {
         rule.build({name: values[name] for name in rule.arguments})[1]
         for rule in app.url_map.iter_rules()
