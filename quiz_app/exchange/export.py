@@ -99,7 +99,7 @@ class MiscountedError(RuntimeError):
 def write(session: Session, study: Study, file: IO[bytes]) -> dict[str, int]:
     """Write the zip of `study` into `file`; returns the number of rows by file name.
 
-    As long as the study is blinded, what tells the truth is left out. Raises MiscountedError.
+    While the study is blinded, columns that reveal the truth stay empty. Raises MiscountedError.
     """
     counted, sums = {}, {}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,4 +1,4 @@
-"""Handing over the answers: the `responses` view as CSV, row by row, and the dictionary of its columns."""
+"""Downloading the answers: the `responses` view as CSV, row by row, and the dictionary of its columns."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def lines(session: Session, slug: str, *, blinded: bool = False) -> Iterator[str
 
 
 def rows(session: Session, slug: str, *, blinded: bool = False) -> Iterator[Iterable[object]]:
-    """The same as plain rows; `blinded` leaves out what tells the truth."""
+    """The same as plain rows; `blinded` empties the columns that reveal the truth."""
     columns = ", ".join("NULL" if blinded and name in TELLING else f'"{name}"' for name in DICTIONARY)
     query = sa.text(
         f"SELECT {columns} FROM responses WHERE study = :study "

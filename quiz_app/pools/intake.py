@@ -123,7 +123,7 @@ class Choices:
 
 
 def answer(settings: Settings, name: str, choices: Choices) -> None:
-    """Go on with an upload that had to ask."""
+    """Continue an upload that had to ask."""
     folder = home(settings.instance) / name
     said = {"classes": {str(number): truth for number, truth in choices.classes.items()}, "frames": choices.frames}
     (folder / CHOICES).write_text(json.dumps(said), "utf-8")
@@ -181,7 +181,8 @@ def make(
         ],
     )
     notes = [f"both classes alike: {made.manifest['how']['preparation']}"]
-    notes += [f"{each} cases of each class and {practice} for practice, by lot with seed {wishes.seed}"]
+    cases = "1 case" if each == 1 else f"{each} cases"
+    notes += [f"{cases} of each class and {practice} for practice, by lot with seed {wishes.seed}"]
     notes += [f"{drawn.duplicates} near-duplicates left out"] if drawn.duplicates else []
     return out, notes + _notes(found, choices, size)
 
@@ -233,10 +234,10 @@ def _notes(found: survey.Survey, choices: Choices, size: tuple[int, int]) -> lis
         notes += [f"{count} of {total} {truth} images: {note}" for note, count in sorted(said.items())]
         telling.update(keyword for one in images for keyword in one["telling"])
     notes += [f"left behind of {count} DICOM file(s): {keyword}" for keyword, count in sorted(telling.items())]
-    notes += [f"left out, not readable: {one['file']}: {one['why']}" for one in found.faults]
+    notes += [f"skipped, not readable: {one['file']}: {one['why']}" for one in found.faults]
     if choices.frames == "none":
         notes += [f"left out, holds {one['frames']} images: {one['file']}" for one in found.several]
-    return notes + [f"left aside, no image by its name: {count} x {end}" for end, count in sorted(found.aside.items())]
+    return notes + [f"skipped, not an image file: {count} x {end}" for end, count in sorted(found.aside.items())]
 
 
 def _look(folder: Path, wishes: Wishes, progress: background.Tell) -> Path | survey.Survey:

@@ -1,4 +1,4 @@
-"""Handing over: the answers, everything as one zip, the archive and the way back."""
+"""Downloads: the answers, everything as one zip, the archive and the way back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _named(name: str) -> str:
 
 @blueprint.get("/studies/<study>/responses.csv")
 def responses() -> ResponseReturnValue:
-    """Every answer of the study, a row each; as long as the study is blinded, without what tells the truth."""
+    """Every answer of the study, a row each; while the study is blinded, without the truth."""
     slug, blinded = g.study.slug, g.study.blinded
 
     def lines() -> Iterator[str]:

@@ -144,7 +144,7 @@ def _row(events: dict[int | None, Counter[str]], *row: Any) -> Progress:
         "instructions": sitting,
         "consented": consented,
     }
-    unusual = {"faster than can be": fast, "over 5 minutes": gaps, "answered unseen": unseen, "clocks apart": drifting}
+    unusual = {"implausibly fast": fast, "over 5 minutes": gaps, "answered unseen": unseen, "clock mismatch": drifting}
     return Progress(
         id=number,
         reader=name,

@@ -171,7 +171,7 @@ def _looked_at(session: Session, study: Study, settings: Settings) -> list[Check
     work = background.find(folder)
     names = ("Audit", "Near-duplicates")
     if work is None:
-        return [Check(name, "warn", "Not looked at yet.") for name in names]
+        return [Check(name, "warn", "Not checked yet.") for name in names]
     if work.state == "making":
         return [Check(name, "warn", f"At work: {work.what}.") for name in names]
     if work.state != "done":

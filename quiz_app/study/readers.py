@@ -126,7 +126,7 @@ def assert_in_time(reader: Reader) -> None:
 def preview(study: Study, *, actor: str = "") -> str:
     """The secret of a link by which a researcher walks through the study as a reader does, in a draft too.
 
-    What is answered there counts nowhere, and the next preview replaces it. Raises InvalidInputError with what keeps a
+    Its answers do not count, and the next preview replaces it. Raises InvalidInputError with what keeps a
     sitting from being laid down.
     """
     if wanting := [

@@ -40,14 +40,14 @@ def test_axe_finds_nothing_on_any_page_of_a_reader(sit, house, width):
     sound(page)
     page.get_by_label("I have read this and take part.").check()
     page.get_by_role("button", name="Begin").click()
-    page.get_by_role("button", name="Go on").click()  # with every fault
+    page.get_by_role("button", name="Continue").click()  # with every fault
     expect(page.get_by_text("please choose one")).to_have_count(2)
     sound(page)
     page.get_by_label("a", exact=True).check()
     page.get_by_label("radiology", exact=True).check()
     page.get_by_label("Years of experience").fill("3")
     page.get_by_label("Where do you work?").fill("at home")
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("there and back")).to_be_visible()
     sound(page)
     page.get_by_role("link", name="Leave the study").click()
@@ -138,7 +138,7 @@ def test_a_whole_study_at_390_px_by_touch(sit, house):
     sitter.phase("image")
     tap("Unsure")
     sitter.phase("feedback")
-    tap("Go on")
+    tap("Continue")
     sitter.phase("begin")
     tap("Begin")
     for position in range(1, 13):
@@ -146,7 +146,7 @@ def test_a_whole_study_at_390_px_by_touch(sit, house):
         tap("Synthetic partially certain" if position % 2 else "Real fully certain")
         if position == 6:
             sitter.phase("break")
-            tap("Go on")
+            tap("Continue")
     sitter.ended()
     assert [row["level"] for row in invitation.scored()] == ["4", "1"] * 6
 

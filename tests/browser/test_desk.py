@@ -92,7 +92,7 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
     page.get_by_label("Pool").select_option("mixed")
     page.get_by_label("untimed").check()
     assert_accessible(page)
-    page.get_by_role("button", name="Make the draft", exact=True).click()
+    page.get_by_role("button", name="Create draft", exact=True).click()
 
     in_tab(page, "Pre-flight")
     expect(page.get_by_text("This study should not open yet")).to_be_visible()
@@ -195,7 +195,7 @@ def test_a_dropped_folder_is_asked_about_and_becomes_a_pool(own_house, new_conte
     page.get_by_role("button", name="Create pool").click()
     expect(page.get_by_text("The pool is ready")).to_be_visible(timeout=120_000)
     expect(page.get_by_text("3 cases of each class and 2 for practice")).to_be_visible()
-    expect(page.get_by_text("left out, not readable: set/Röntgen/broken.png")).to_be_visible()
+    expect(page.get_by_text("skipped, not readable: set/Röntgen/broken.png")).to_be_visible()
     expect(page.get_by_text("left aside")).to_have_count(0)  # what a system hides did not even travel
     assert_accessible(page)
 

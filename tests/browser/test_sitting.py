@@ -15,7 +15,7 @@ def test_a_study_by_keyboard_alone_with_a_reload_and_a_time_out_is_in_the_export
     expect(page.get_by_role("heading", name="About you")).to_be_visible()
     for key in ("Tab", "ArrowDown", "Tab", "7", "Enter"):  # the second group, seven years
         keys.press(key)
-    expect(page.get_by_role("heading", name="How it goes")).to_be_visible()
+    expect(page.get_by_role("heading", name="How it works")).to_be_visible()
     for key in ("Tab", "Enter"):
         keys.press(key)
     for _ in range(3):

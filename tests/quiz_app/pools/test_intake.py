@@ -113,8 +113,8 @@ def test_a_dicom_without_an_ending_is_known_by_its_content_and_what_is_no_image_
     members = {name.replace("a.dcm", "IM0001"): data for name, data in MIXED.items()}
     page = brought(owner, members | {"set/Real/IM0002": b"none", "set/Real/list.txt": b"Doe, Jane"})
     assert "left behind of 1 DICOM file(s): PatientName" in page
-    assert "left aside, no image by its name: 1 x .txt" in page
-    assert "left aside, no image by its name: 1 x no ending" in page
+    assert "skipped, not an image file: 1 x .txt" in page
+    assert "skipped, not an image file: 1 x no ending" in page
 
 
 @pytest.mark.parametrize(

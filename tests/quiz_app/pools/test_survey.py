@@ -59,7 +59,7 @@ def test_one_bad_file_is_listed_and_left_out_only_when_that_is_chosen_and_it_is_
     assert "choose whether these files are left out, or stop" in refused.text
     page = answered(owner, page, **{"class-0": "real", "class-1": "synthetic", "faults": "leave-out"})
     assert "The pool is ready" in page
-    assert "left out, not readable: real/broken.png" in page
+    assert "skipped, not readable: real/broken.png" in page
     [left] = pool_named().manifest["left_out"]
     assert left["truth"] == "real"
     assert len(left["sha256"]) == 64

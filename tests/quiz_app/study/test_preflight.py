@@ -109,7 +109,7 @@ def test_a_pool_whose_class_shows_and_whose_cases_repeat_is_flagged(app, owner, 
     study = owned(opened=False, practice=0)
     study.pool = pool
     db.session.commit()
-    assert checked()["Audit"].says == "Not looked at yet."
+    assert checked()["Audit"].says == "Not checked yet."
     assert audited(owner, app) == "done"
     found = checked()
     assert found["Audit"].verdict == "warn"

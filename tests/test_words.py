@@ -1,0 +1,22 @@
+"""Phrases that were replaced on the pages do not come back."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+REPLACED = (
+    *("Go on", "How it goes", "You had it", "Not looked at yet", "Bring images", "Bring them in", "Make the draft"),
+    *("Studies put away", "At most so many", "Make an open link", "what its readers met is frozen", "Handing over"),
+    *("No more answers are taken", "counts nowhere", "what tells the truth", "faster than can be", "clocks apart"),
+    *("Looks again every", "left aside, no image", "only the pixels come along", "The progress of who does not look"),
+)
+
+
+@pytest.mark.parametrize("phrase", REPLACED)
+def test_a_replaced_phrase_stays_away(phrase):
+    where = ("templates", "static", "quiz_app", "analysis", "generation", "docs", "README.md")
+    command = ["git", "grep", "-nI", "-F", phrase, "--", *where, ":!docs/example-report"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.stdout == ""
