@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
+import zlib
+from copy import deepcopy
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from analysis.report.tables.table import Table
     from analysis.responses import Responses
 
+DATABASES = ("sqlite", "postgresql")
 EXAMPLE = Path(__file__).parent / "data" / "panodiff_ratings.csv"
 TAKES = (
     "expected a CSV, .xlsx or .sav of responses, a folder or zip with responses.csv, a database address with "
@@ -55,37 +58,45 @@ def _responses(source: Any, study: str | None, labels: Any, mapping: Any) -> Res
     from analysis import responses
     from analysis.responses.database import load_database
 
-    if hasattr(source, "columns") and hasattr(source, "to_dict"):
-        return responses.load_frame(source)
-    if not isinstance(source, str | Path):
+    frame = hasattr(source, "columns") and hasattr(source, "to_dict")
+    if not frame and not isinstance(source, str | Path):
         raise TypeError(f"load: {TAKES}; got {type(source).__name__}")
+    database = not frame and "://" in str(source)
+    if (study is not None) != database:
+        raise responses.ResponsesError(["study: the slug of a study belongs to a database address, and to that alone"])
+    whole = frame or database or source == "panodiff"
+    if whole and (labels is not None or mapping is not None):
+        raise responses.ResponsesError(["labels, mapping: belong to a file of answers, not to this source"])
+    if frame:
+        return responses.load_frame(source)
     if source == "panodiff":
         return responses.load_ratings(EXAMPLE, title="The published PanoDiff-SR observer study")
-    if "://" in str(source):
-        if study is None:
-            raise responses.ResponsesError(["study: expected the slug of a study, for a database; give study=..."])
-        return load_database(str(source), study)
-    path = Path(source)
-    if path.is_dir():
-        path = path / "responses.csv"
+    if database:
+        if str(source).split("+")[0].split(":")[0] not in DATABASES:
+            raise responses.ResponsesError([f"{source}: is no address of a database; {TAKES}"])
+        return load_database(str(source), str(study))
+    path = Path(source) / "responses.csv" if Path(source).is_dir() else Path(source)
     if not path.is_file():
         raise responses.ResponsesError([f"{path}: there is no such file; {TAKES}"])
     if mapping is not None:
         return responses.load_mapped(path, mapping, labels)
     if labels is not None:
         return responses.load_panodiff(path, labels)
-    return _zipped(path) if zipfile.is_zipfile(path) and path.suffix != ".xlsx" else responses.load_csv(path)
+    return _zipped(path) if path.suffix.lower() == ".zip" else responses.load_csv(path)
 
 
 def _zipped(path: Path) -> Responses:
     """The responses in an export of the desk."""
     from analysis.responses import ResponsesError, load_csv
 
-    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
-        inside = [name for name in archive.namelist() if Path(name).name == "responses.csv"]
-        if len(inside) != 1:
-            raise ResponsesError([f"{path.name}: expected one responses.csv in it, found {len(inside)}"])
-        found = load_csv(archive.extract(inside[0], folder))
+    try:
+        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+            inside = [name for name in archive.namelist() if Path(name).name == "responses.csv"]
+            if len(inside) != 1:
+                raise ResponsesError([f"{path.name}: expected one responses.csv in it, found {len(inside)}"])
+            found = load_csv(archive.extract(inside[0], folder))
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise ResponsesError([f"{path.name}: cannot be read as a zip: {error}"]) from error
     return replace(found, study=found.study | {"title": path.stem})
 
 
@@ -132,7 +143,7 @@ class Study:
     @property
     def tables(self) -> list[str]:
         """The names that `table` takes."""
-        return [table.name for table in self._tables(self.measure())]
+        return [table.name for table in self._tables(self._results({}))]
 
     @property
     def plots(self) -> list[str]:
@@ -142,14 +153,11 @@ class Study:
         return list(NAMES)
 
     def measure(self, **settings: Any) -> dict[str, Any]:
-        """All numbers of the study, as results.json has them; `settings` as in `Settings`, e.g. unsure="half"."""
-        from analysis.designs.common import Settings
-        from analysis.designs.measure import measure
+        """All numbers of the study, as results.json has them; `settings` as in `Settings`, e.g. unsure="half".
 
-        key = Settings(**settings)
-        if key not in self._measured:
-            self._measured[key] = measure(self.responses, key)
-        return self._measured[key]
+        Raises ValueError for a setting that cannot be.
+        """
+        return deepcopy(self._results(settings))  # whoever changes it changes no later table
 
     def table(self, name: str, **settings: Any) -> pd.DataFrame:
         """A table of the report at full precision; an estimate with its interval takes three columns.
@@ -160,7 +168,7 @@ class Study:
 
         from analysis.report.tables.table import plain
 
-        results = self.measure(**settings)
+        results = self._results(settings)
         made = {table.name: table for table in self._tables(results)}
         header, rows = plain(results, made[_known(name, made)])
         return pd.DataFrame(rows, columns=pd.Index(header))
@@ -172,7 +180,7 @@ class Study:
         """
         from analysis.report.figures import draw
 
-        return draw(_known(name, self.plots), self.measure(**settings))
+        return draw(_known(name, self.plots), self._results(settings))
 
     def report(self, out: str | Path, **settings: Any) -> Path:
         """Write the whole report into the folder `out`; the path of its report.html."""
@@ -180,6 +188,15 @@ class Study:
         from analysis.report import write
 
         return write(self.responses, out, Settings(**settings))
+
+    def _results(self, settings: dict[str, Any]) -> dict[str, Any]:
+        from analysis.designs.common import Settings
+        from analysis.designs.measure import measure
+
+        key = Settings(**settings)
+        if key not in self._measured:
+            self._measured[key] = measure(self.responses, key)
+        return self._measured[key]
 
     def _tables(self, results: dict[str, Any]) -> list[Table]:
         from analysis.report.tables import all_tables
@@ -194,7 +211,7 @@ class Study:
         """What a notebook shows: who read what, and the headline figures with their intervals."""
         from analysis.report.tables.table import show
 
-        results = self.measure()
+        results = self._results({})
         rows = [
             ("Design", self.design),
             ("Readers", f"{len(self.responses.readers)}"),

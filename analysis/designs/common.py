@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.responses import Responses, natural
 from analysis.statistics.estimate import Estimate
+from analysis.statistics.scoring import RULES
 
 FORMAT = 1
 KNOWN = (
@@ -36,13 +37,23 @@ class Settings:
     """What the researcher decided beforehand; stands in the report.
 
     `unsure` is the rule that leads, `bootstrap` the number of replicates, `margin` how far from chance an accuracy
-    may lie and still count as equivalent to it.
+    may lie and still count as equivalent to it. Raises ValueError for a setting that cannot be.
     """
 
     unsure: str = "fractional"
     bootstrap: int = 10_000
     seed: int = 0
     margin: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.unsure not in RULES:
+            raise ValueError(f"unsure: expected one of {', '.join(RULES)}, got {self.unsure!r}")
+        if self.bootstrap < 2 or self.seed < 0:
+            raise ValueError(
+                f"bootstrap: expected 2 or more, and a seed of 0 or more, got {self.bootstrap}, {self.seed}"
+            )
+        if not 0 < self.margin < 0.5:
+            raise ValueError(f"margin: expected a number between 0 and 0.5, got {self.margin}")
 
 
 def silent(share: float, what: str) -> None:

@@ -1,6 +1,5 @@
 """The notebook's door: `analysis.load` and what it hands over."""
 
-import contextlib
 import json
 import os
 import sqlite3
@@ -70,18 +69,21 @@ def test_every_table_and_every_figure_of_the_report_can_be_had(published):
     assert {"readers", "overall", "agreement", "cases"} <= set(published.tables)
     for name in published.tables:
         assert isinstance(published.table(name), pd.DataFrame)
-    drawn = 0
     for name in published.plots:
-        with contextlib.suppress(ValueError):  # the published ratings have no times
-            drawn += bool(published.plot(name).axes)
-    assert drawn >= 10
+        if name == "times":
+            with pytest.raises(ValueError, match="time"):  # the published ratings have none
+                published.plot(name)
+        else:
+            assert published.plot(name).axes
 
 
-def test_settings_change_the_numbers_and_are_measured_once(published):
+def test_settings_change_the_numbers_and_are_measured_once(published, monkeypatch):
     half = published.measure(unsure="half")
-    assert half is published.measure(unsure="half")
     assert half["settings"]["unsure"] == "half"
-    assert half is not published.measure()
+    assert half["readers"] != published.measure()["readers"]
+    half["study"]["title"] = "changed by hand"
+    monkeypatch.setattr("analysis.designs.measure.measure", lambda *_: pytest.fail("was measured again"))
+    assert published.measure(unsure="half")["study"]["title"] == published.title
 
 
 def test_a_notebook_shows_the_headline_figures(published):
@@ -110,8 +112,21 @@ def test_what_cannot_be_loaded_is_named(tmp_path, published):
         dn.load(pd.DataFrame({"reader": ["A"], "case": ["1"], "truth": ["real"]}))
     with pytest.raises(ResponsesError, match="the DataFrame, row 2: truth 'fake'"):
         dn.load(pd.DataFrame({"reader": "A", "case": ["1", "2"], "truth": ["real", "fake"], "level": [1, 2]}))
-    with pytest.raises(ResponsesError, match="give study="):
+    with pytest.raises(ResponsesError, match="study: the slug of a study belongs to a database address"):
         dn.load("sqlite:///none.sqlite")
+    with pytest.raises(ResponsesError, match="study: the slug"):
+        dn.load("panodiff", study="mine")
+    with pytest.raises(ResponsesError, match="labels, mapping: belong to a file"):
+        dn.load("panodiff", labels="labels.csv")
+    with pytest.raises(ResponsesError, match=r"https://quiz\.example: is no address of a database"):
+        dn.load("https://quiz.example", study="mine")
+    (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 and nothing more")
+    with pytest.raises(ResponsesError, match=r"broken\.zip: cannot be read as a zip"):
+        dn.load(tmp_path / "broken.zip")
+    with pytest.raises(ValueError, match="unsure: expected one of fractional"):
+        published.measure(unsure="zz")
+    with pytest.raises(ValueError, match="margin: expected a number between"):
+        published.measure(margin=-1)
     with zipfile.ZipFile(tmp_path / "empty.zip", "w") as archive:
         archive.writestr("readme.txt", "nothing")
     with pytest.raises(ResponsesError, match=r"empty\.zip: expected one responses\.csv in it, found 0"):
