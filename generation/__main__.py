@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
         "generation.restoration.fidelity_command",
         "measure how near restored radiographs come to the originals",
     ),
-    "pool": ("generation.mixing", "choose real and synthetic images by lot and write them as a pool"),
+    "pool": ("generation.mixing", "choose real and synthetic images at random and write them as a pool"),
     "audit": ("generation.audit", "find what gives the classes of a pool away besides the picture"),
     "evaluate": ("generation.evaluation.command", "judge synthetic images by numbers: FID, KID, precision and more"),
     "neighbours": ("generation.evaluation.memorisation", "find synthetic images too near to training images"),

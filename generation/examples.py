@@ -7,18 +7,17 @@ stopped goes on as if it had not been, and one process sees what two would see t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.random import PCG64, Generator
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from generation import radiographs
 from generation.corpus import read_manifest
 from generation.errors import InputError
 
@@ -51,8 +50,10 @@ def read_pictures(corpus: Path, which: str, split: str) -> Pictures:
     names = tuple(sorted({row["set"] for row in manifest}))
     rows = [row for row in manifest if row["split"] == split]
     files = [corpus / which / f"{row['image']}.png" for row in rows]
-    with ThreadPoolExecutor() as threads:
-        found = list(tqdm(threads.map(_read, files), total=len(files), desc=f"reading {split}", leave=False))
+    found = [
+        read if isinstance(read, str) else np.asarray(read.image)
+        for read in tqdm(radiographs.looks(files), total=len(files), desc=f"reading {split}", leave=False)
+    ]
     unreadable = tuple(picture for picture in found if isinstance(picture, str))
     pictures = [picture for picture in found if isinstance(picture, np.ndarray)]
     sizes = {picture.shape for picture in pictures}
@@ -111,11 +112,3 @@ class Order:
 def loader(examples: Examples, batches: Iterator[list[tuple[int, int]]], workers: int) -> DataLoader:
     """Batches of examples, made ahead by `workers` processes (0: when asked for)."""
     return DataLoader(examples, batch_sampler=list(batches), num_workers=workers, pin_memory=torch.cuda.is_available())
-
-
-def _read(path: Path) -> np.ndarray | str:
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("L"))
-    except (OSError, ValueError, SyntaxError) as error:
-        return f"{path}: {error}"

@@ -1,4 +1,4 @@
-"""The mixed pool: real and synthetic images chosen by lot, through the same resizing and encoding, into a pool folder.
+"""The mixed pool: real and synthetic images chosen at random, resized and encoded alike, into a pool folder.
 
 Chosen without regard to quality, alike from every source, never two versions of one radiograph, and no image that the
 generator was trained on unless that is wanted. The same arguments give the same bytes.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from generation.arguments import bar, left_out, whole
 from generation.errors import InputError
 from generation.radiographs import guarded, windows
 
+MOST_SOURCES = 5  # synthetic images of a quartet
 STRETCH = (
     "more than 8 bits: by the file's window, or else between the percentiles "
     f"{windows.PERCENTILES[0]:g} and {windows.PERCENTILES[1]:g}; 8 bits as they are"
@@ -142,18 +143,43 @@ def single(
     return drawn
 
 
-def quartets(real: Sequence[Candidate], synthetic: Sequence[Path], count: int, rng: np.random.Generator) -> Drawn:
-    """Groups of one real image and three synthetic ones, each from another folder (its checkpoint)."""
-    if len(synthetic) != 3:
-        raise InputError(f"quartets need three --synthetic folders, one a checkpoint; got {len(synthetic)}")
-    drawn = Drawn()
-    lots = [by_lot(real, rng)]
-    lots += [by_lot([_of(folder, one) for one in candidates([folder], "synthetic")], rng) for folder in synthetic]
-    for number in range(1, count + 1):
-        for lot in lots:
-            if not any(drawn.take(candidate, f"q{number:03d}") for candidate in lot):
-                raise InputError(f"{count} quartets wanted, images are there for {number - 1}", drawn.unreadable)
+def quartets(
+    real: Sequence[Candidate],
+    sources: Mapping[str, Sequence[Candidate]],
+    count: int,
+    practice: int,
+    rng: np.random.Generator,
+    size: tuple[int, int] | None = None,
+) -> Drawn:
+    """Groups of one real image and one of every source (1 to 5 of them, by name), then `practice` more for practice.
+
+    Raises InputError that names the source of which there are too few, or for another number of sources.
+    """
+    if not 1 <= len(sources) <= MOST_SOURCES:
+        raise InputError(
+            f"quartets need 1 to {MOST_SOURCES} synthetic sources beside the real images; got {len(sources)}"
+        )
+    drawn = Drawn(size)
+    groups = [f"q{number:03d}" for number in range(1, count + 1)] + [pool.PRACTICE] * practice
+    for name, found in {"real images": real, **sources}.items():
+        lot = by_lot([replace(one, source=name) if name in sources else one for one in found], rng)
+        for taken, group in enumerate(groups):
+            if not any(drawn.take(candidate, group) for candidate in lot):
+                wanted = f"{count} quartets" + (f" and {practice} for practice" if practice else "")
+                raise InputError(
+                    f"{name}: {wanted} wanted, {taken} images can be had: {len(found)} found, {drawn.duplicates} near-"
+                    f"duplicates and {len(drawn.unreadable)} unreadable left out of all",
+                    drawn.unreadable,
+                )
     return drawn
+
+
+def _by_folder(folders: Sequence[Path], frames: str) -> dict[str, list[Candidate]]:
+    """The synthetic images of each folder, by its name. Raises InputError for two of one name."""
+    names = Counter(folder.resolve().name for folder in folders)
+    if twice := [name for name, times in names.items() if times > 1]:
+        raise InputError(f"two --synthetic folders are called {', '.join(twice)}; each source needs a name of its own")
+    return {folder.resolve().name: candidates([folder], "synthetic", frames=frames) for folder in folders}
 
 
 def comparisons(real: Sequence[Candidate], synthetic: Sequence[Path], count: int, rng: np.random.Generator) -> Drawn:
@@ -261,10 +287,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("REAL", "SYNTHETIC"),
         help="cases (default 100 100)",
     )
-    what.add_argument("--quartets", type=whole(1), metavar="N", help="groups of one real and three synthetic images")
+    what.add_argument(
+        "--quartets",
+        type=whole(1),
+        metavar="N",
+        help="groups of one real image and one of each --synthetic folder (1 to 5 of them)",
+    )
     what.add_argument("--comparisons", type=whole(1), metavar="N", help="groups of one case as several models gave it")
     parser.add_argument(
-        "--practice", type=whole(0), default=0, metavar="N", help="practice cases, with --count (default 0)"
+        "--practice",
+        type=whole(0),
+        default=0,
+        metavar="N",
+        help="practice cases with --count, practice quartets with --quartets (default 0)",
     )
     parser.add_argument("--size", type=whole(8), nargs=2, default=radiographs.HIGH, metavar=("WIDTH", "HEIGHT"))
     corpus.add_frames(parser)
@@ -280,7 +315,8 @@ def run(args: argparse.Namespace) -> int:
     rng = np.random.Generator(np.random.PCG64(args.seed))
     real = candidates(args.real, "real", args.with_training, args.frames)
     if args.quartets:
-        drawn = quartets(real, args.synthetic, args.quartets, rng)
+        given = (real, _by_folder(args.synthetic, args.frames), args.quartets, args.practice)
+        drawn = quartets(*given, rng, None if args.harmonise else tuple(args.size))
     elif args.comparisons:
         drawn = comparisons(real, args.synthetic, args.comparisons, rng)
     else:

@@ -24,8 +24,8 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,6 +33,7 @@ import numpy as np
 from PIL import Image
 
 from generation.errors import InputError
+from generation.radiographs import guarded
 
 FORMAT = 1
 TRUTHS = ("real", "synthetic")
@@ -137,12 +138,12 @@ def read(folder: str | Path, progress: Progress | None = None) -> Pool:
     manifest, rows, faults = _read_tables(folder)
     tables_whole = not faults
     expected = (manifest.get("width"), manifest.get("height"))
-    with ThreadPoolExecutor() as threads:  # hashing and decoding release the interpreter lock
-        checks = threads.map(lambda row: _image_faults(folder, row[1], expected), rows)
-        for done, (row, found) in enumerate(zip(rows, checks, strict=True), start=1):
-            faults += [f"cases.csv, row {row[0]}: {fault}" for fault in found]
-            if progress is not None:
-                progress(done, len(rows))
+    checks = guarded.each(partial(_image_faults, folder, expected), [case for _, case in rows])
+    for done, ((row, case), found) in enumerate(zip(rows, checks, strict=True), start=1):
+        found = [f"{case.file}: {found.why}"] if isinstance(found, guarded.Failed) else found
+        faults += [f"cases.csv, row {row}: {fault}" for fault in found]
+        if progress is not None:
+            progress(done, len(rows))
 
     cases = tuple(case for _, case in rows)
     if "counts" in manifest and tables_whole and manifest["counts"] != counts(cases):
@@ -324,7 +325,7 @@ def _leaves(file: str) -> bool:
     return PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts or "\\" in file or ":" in file
 
 
-def _image_faults(folder: Path, case: Case, expected: tuple[Any, Any]) -> list[str]:
+def _image_faults(folder: Path, expected: tuple[Any, Any], case: Case) -> list[str]:
     path = folder / case.file
     try:
         data = path.read_bytes()
@@ -343,6 +344,6 @@ def _image_faults(folder: Path, case: Case, expected: tuple[Any, Any]) -> list[s
                     faults.append(f"{case.file}: is {size[0]} x {size[1]}, {where} says {sides[0]} x {sides[1]}")
             if not faults:
                 image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # a spoilt file can make a decoder raise anything
         faults.append(f"{case.file}: not readable as an image ({error})")
     return faults

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 from scipy.stats import mannwhitneyu, norm, rankdata
@@ -24,6 +23,7 @@ from generation.audit import cues
 from generation.errors import InputError
 from generation.files import output_folder, save_text
 from generation.pool import Case, Pool, Progress, counts, read_table
+from generation.radiographs import guarded
 
 LEVEL = 0.05
 FOLDS = 5
@@ -49,6 +49,14 @@ class Cue:
     def as_dict(self) -> dict:
         plain = {field: getattr(self, field) for field in self.__dataclass_fields__ if field != "values"}
         return plain | {"ci": list(self.ci)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A file to measure, and its place in the table."""
+
+    path: Path
+    place: int
 
 
 @dataclass(frozen=True)
@@ -90,13 +98,16 @@ def audit(folder: str | Path, permutations: int = 1000, seed: int = 0, progress:
         raise InputError(
             f"{folder}: {(~truth).sum()} real and {truth.sum()} synthetic cases; an audit needs {FOLDS} of each"
         )
-    jobs = (delayed(_measured)(found.path(case), place) for place, case in enumerate(cases))
-    files = []
-    for done, file in enumerate(Parallel(n_jobs=-1, return_as="generator")(jobs), start=1):
-        files.append(file)
+    rows = [Row(found.path(case), place) for place, case in enumerate(cases)]
+    files: list[cues.Measured] = []
+    faults = []
+    for done, file in enumerate(guarded.each(_measured, rows), start=1):
+        if isinstance(file, cues.Measured):
+            files.append(file)
+        else:
+            faults.append(str(file))
         if progress is not None:
             progress(done, len(cases))
-    faults = [file for file in files if isinstance(file, str)]
     if faults:
         raise InputError(f"{folder}: {len(faults)} image(s) cannot be read:", faults)
     columns = cues.table(files)
@@ -106,13 +117,13 @@ def audit(folder: str | Path, permutations: int = 1000, seed: int = 0, progress:
     return Audit(found, cases, judge(columns, truth), together, _remarks(found))
 
 
-def _measured(path: Path, place: int) -> cues.Measured | str:
+def _measured(row: Row) -> cues.Measured | str:
     try:
-        return cues.measure(path, place)
+        return cues.measure(row.path, row.place)
     except InputError as error:
         return str(error)
     except OSError as error:
-        return f"{path}: not readable ({error.strerror})"
+        return f"{row.path}: not readable ({error.strerror})"
 
 
 def _remarks(found: Pool) -> list[str]:

@@ -27,7 +27,7 @@ RINGS = 64
 
 
 def by_source(folders: Sequence[Path], most: int, seed: int, faults: list[str]) -> dict[str, list[Path]]:
-    """Up to `most` images of every source, by lot. A folder's own name is the source unless it holds several.
+    """Up to `most` images of every source, at random. A folder's own name is the source unless it holds several.
 
     What is wrong with files that cannot be read is added to `faults`.
     """

@@ -77,11 +77,9 @@ def load(paths: Sequence[Path], recipe: Recipe) -> tuple[np.ndarray, list[duplic
     """Images as uint8 (images, height, width), and their signatures. Raises InputError naming every unreadable file."""
     pixels = np.empty((len(paths), recipe.height, recipe.width), dtype=np.uint8)
     signatures = []
-    for start in range(0, len(paths), features.BATCH):
-        images = features.read_all(paths[start : start + features.BATCH])
-        signatures += [duplicates.signature(image) for image in images]
-        for number, image in enumerate(images, start=start):
-            pixels[number] = np.asarray(image.resize((recipe.width, recipe.height), Image.Resampling.LANCZOS))
+    for number, image in enumerate(features.in_turn(paths)):
+        signatures.append(duplicates.signature(image))
+        pixels[number] = np.asarray(image.resize((recipe.width, recipe.height), Image.Resampling.LANCZOS))
     return pixels, signatures
 
 

@@ -14,8 +14,8 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -130,26 +130,15 @@ def transformer(name: str, folder: Path) -> Space:
 
 
 def in_turn(paths: Sequence[Path]) -> Iterator[Image.Image]:
-    """Images (mode L), a few at a time in memory. Raises InputError naming every unreadable file of such a batch."""
-    for start in range(0, len(paths), BATCH):
-        yield from read_all(paths[start : start + BATCH])
-
-
-def read_all(paths: Sequence[Path]) -> list[Image.Image]:
-    """Images (mode L), read by several threads. Raises InputError naming every file that is none."""
-    with ThreadPoolExecutor() as threads:
-        found = list(threads.map(_read, paths))
-    faults = [image for image in found if isinstance(image, str)]
+    """Images (mode L), a few at a time in memory. Raises InputError naming every file that cannot be read."""
+    faults: list[str] = []
+    for found in radiographs.looks(paths):
+        if isinstance(found, str):
+            faults.append(found)
+        elif not faults:
+            yield found.image
     if faults:
         raise InputError(f"{len(faults)} file(s) cannot be read:", faults)
-    return [image for image in found if not isinstance(image, str)]
-
-
-def _read(path: Path) -> Image.Image | str:
-    try:
-        return radiographs.read(path)
-    except InputError as error:
-        return str(error)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -195,9 +184,9 @@ def extract(
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, np.ndarray] = {}
+    turns = map(ImageOps.mirror, in_turn(paths)) if mirrored else in_turn(paths)
     for start in range(0, len(paths), BATCH):
-        images = read_all(paths[start : start + BATCH])
-        images = [ImageOps.mirror(image) for image in images] if mirrored else images
+        images = list(islice(turns, BATCH))
         for space in spaces:
             begun = time.perf_counter()
             for name, compute in ((space.name, space.features), (f"{space.name}.classes", space.classes)):

@@ -10,19 +10,25 @@ again. What was fetched is read by `generation corpus`, of which only pixels go 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import logging
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from generation.errors import InputError
 from generation.files import atomic, save_text
 
 Progress = Callable[[int, int], None]
-MODALITIES = ("PX", "DX", "IO", "CR", "RG", "XC", "OT", "SC")
+MODALITIES = {
+    "PX": "panoramic X-ray", "DX": "digital radiography", "IO": "intra-oral radiography", "CR": "computed radiography",
+    "RG": "radiographic imaging", "XC": "photography", "OT": "other", "SC": "secondary capture",
+}  # fmt: skip
 PAGE = 100  # studies asked for at once
 SECONDS = 30
 
@@ -45,7 +51,7 @@ class Query:
             else [f"modality: {self.modality!r}; expected PX, DX, IO ..."]
         )
         for name in ("since", "until"):
-            if getattr(self, name) and not re.fullmatch(r"\d{8}", getattr(self, name)):
+            if getattr(self, name) and not _is_date(getattr(self, name)):
                 found.append(f"{name}: {getattr(self, name)!r}; expected a date as YYYYMMDD")
         if self.since and self.until and self.since > self.until:
             found.append(f"since: {self.since} is after {self.until}")
@@ -61,14 +67,36 @@ class Query:
         return asked
 
 
+def _is_date(text: str) -> bool:
+    try:
+        return bool(re.fullmatch(r"[0-9]{8}", text) and datetime.strptime(text, "%Y%m%d"))  # noqa: DTZ007  (a day)
+    except ValueError:
+        return False
+
+
+class Image(NamedTuple):
+    """An image of the archive: its UIDs, and the description of its study."""
+
+    study: str
+    series: str
+    instance: str
+    description: str
+
+    @property
+    def path(self) -> Path:
+        """Where it is fetched to: names that say nothing of the UIDs, the same for the same UIDs."""
+        study, series, instance = map(_name, self[:3])
+        return Path(study, series, f"{instance}.dcm")
+
+
 @dataclass(frozen=True)
 class Archive:
     """An archive's DICOMweb address, and who asks: a user with a password, or a bearer token."""
 
     url: str
     user: str = ""
-    password: str = ""
-    token: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, url: str = "") -> Archive:
@@ -76,90 +104,153 @@ class Archive:
         said = {
             name: os.environ.get(f"DISCERN_PACS_{name.upper()}", "") for name in ("url", "user", "password", "token")
         }
-        archive = cls(**said | ({"url": url} if url else {}))
-        if not re.match(r"https?://", archive.url):
-            raise InputError("pacs: no DICOMweb address; set DISCERN_PACS_URL to https://...")
-        return archive
+        return cls(**said | ({"url": url} if url else {}))
+
+    def __post_init__(self) -> None:
+        if not re.match(r"https?://[^/]", self.url):
+            raise InputError("No DICOMweb address of an archive is given; set DISCERN_PACS_URL to https://...")
 
     def client(self) -> Any:
-        """The client. Raises InputError naming the extra where it is not installed."""
+        """The client. Raises InputError naming the extra where it is not installed, or for an impossible address."""
         try:
             import requests
             from dicomweb_client.api import DICOMwebClient
         except ImportError as error:
-            raise InputError("pacs: the archive's client is not installed: pip install 'discern[pacs]'") from error
+            raise InputError("The client of archives is not installed: pip install 'discern[pacs]'") from error
+        logging.getLogger("retrying").setLevel(logging.CRITICAL)  # what goes wrong is said once, in words
         session = requests.Session()
         if self.user:
             session.auth = (self.user, self.password)
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else None
-        client = DICOMwebClient(self.url, session=session, headers=headers, timeout=SECONDS)
+        try:
+            client = DICOMwebClient(self.url, session=session, headers=headers, timeout=SECONDS, permissive_uid=True)
+        except ValueError:
+            raise InputError("The archive's address cannot be used; expected https://SERVER/PATH") from None
         client.set_http_retry_params(retry=False)  # a run that broke off goes on where it was
         return client
 
 
-def find(archive: Archive, query: Query) -> list[tuple[str, str, str]]:
-    """The images that fit, as UIDs of study, series and instance, in order, at most `query.limit`.
+def find(archive: Archive, query: Query, progress: Progress = lambda studies, images: None) -> list[Image]:
+    """The images that fit, in order, at most `query.limit`; `progress` is told of studies looked at and images found.
 
     Raises InputError with every fault of the query, or what the archive answered.
     """
     if faults := query.faults():
-        raise InputError("pacs: the query cannot be used:", faults)
-    found = []
-    for image in _asked(archive, query):
-        found.append(image)
-        if len(found) == query.limit:
+        raise InputError("The query cannot be used:", faults)
+    found: list[Image] = []
+    for number, images in enumerate(_by_study(archive.client(), query), start=1):
+        found += images
+        progress(number, len(found))
+        if len(found) >= query.limit:
             break
+    return found[: query.limit]
+
+
+def _by_study(client: Any, query: Query) -> Iterator[list[Image]]:
+    """The images of one study that fits after the other. Raises InputError."""
+    known: set[str] = set()
+    while True:
+        # Some archives count the offset within the limit: with one limit for all, their second page is empty.
+        asked = {"search_filters": query.filters(), "limit": len(known) + PAGE, "offset": len(known)}
+        some = _answer(client.search_for_studies, fields=["StudyDescription"], **asked)
+        told = {_value(entry, "0020000D"): _value(entry, "00081030") for entry in some}
+        if "" in told:
+            raise InputError(NOT_DICOMWEB)
+        if not told.keys() - known:  # archives differ in how many they give at once: the end is where nothing is new
+            return
+        for study in sorted(told.keys() - known):
+            if query.description.lower() in told[study].lower():
+                yield _images(client, study, told[study], query.modality)
+        known |= told.keys()
+
+
+def _images(client: Any, study: str, description: str, modality: str) -> list[Image]:
+    found = []
+    series = _answer(client.search_for_series, study, search_filters={"Modality": modality})
+    for one in sorted(_value(entry, "0020000E") for entry in series):
+        entries = _answer(client.search_for_instances, study, one)
+        found += [Image(study, one, uid, description) for uid in sorted(_value(e, "00080018") for e in entries)]
     return found
 
 
-def _asked(archive: Archive, query: Query) -> Iterator[tuple[str, str, str]]:
-    client = archive.client()
-    offset = 0
-    while True:
-        asked = {"search_filters": query.filters(), "limit": PAGE, "offset": offset}
-        some = _answer(archive, client.search_for_studies, fields=["StudyDescription"], **asked)
-        told = {_uid(entry, "0020000D"): _uid(entry, "00081030") for entry in some}
-        for study in sorted(uid for uid, words in told.items() if query.description.lower() in words.lower()):
-            modality = {"Modality": query.modality}
-            series = _answer(archive, client.search_for_series, study, search_filters=modality)
-            for one in sorted(_uid(entry, "0020000E") for entry in series):
-                images = _answer(archive, client.search_for_instances, study, one)
-                yield from sorted((study, one, _uid(entry, "00080018")) for entry in images)
-        if len(some) < PAGE:
-            return
-        offset += PAGE
-
-
-def _uid(entry: dict[str, Any], tag: str) -> str:
+def _value(entry: Any, tag: str) -> str:
     """The first value of a tag in an answer; empty without."""
-    value = entry.get(tag, {}).get("Value") or [""]
+    value = (entry.get(tag, {}).get("Value") if isinstance(entry, dict) else None) or [""]
     return str(value[0])
 
 
-def _answer(archive: Archive, ask: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """What the archive answers. Raises InputError in words, without the password that an address may hold."""
+NOT_DICOMWEB = "What answers at the archive's address is not DICOMweb"
+_REFUSALS = {
+    401: "The archive refused the user, password or token",
+    403: "The archive does not allow this user to read",
+    404: "There is no DICOMweb at the archive's address",
+}
+
+
+def _answer(ask: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What the archive answers. Raises InputError in one sentence, without the address, which may hold a password."""
     import requests
 
-    where = re.sub(r"//[^/@]*@", "//", archive.url)
     try:
         return ask(*arguments, **options)
     except requests.HTTPError as error:
-        code = error.response.status_code if error.response is not None else "?"
-        why: dict[Any, str] = {
-            401: "the user or password is wrong",
-            403: "this user may not",
-            404: "there is no DICOMweb at this address",
-        }
-        raise InputError(f"{where}: {why.get(code, 'the archive refused')} (HTTP {code})") from None
-    except requests.RequestException as error:
-        raise InputError(f"{where}: cannot be reached ({type(error).__name__})") from None
+        code = error.response.status_code if error.response is not None else 0
+        raise InputError(f"{_REFUSALS.get(code, 'The archive refused the request')} (HTTP {code})") from None
+    except requests.exceptions.SSLError:
+        raise InputError("The archive's certificate cannot be verified") from None
+    except requests.Timeout:
+        raise InputError(f"The archive did not answer within {SECONDS} seconds") from None
+    except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+        raise InputError("The archive cannot be reached") from None
+    except Exception:  # no JSON, or of another shape than DICOM's
+        raise InputError(NOT_DICOMWEB) from None
+
+
+def retrieve(
+    archive: Archive, images: Sequence[Image], path: Callable[[Image], Path], progress: Progress | None = None
+) -> tuple[int, dict[Path, str]]:
+    """Fetch the images that are not at their `path` yet: how many came, and why others did not.
+
+    Raises InputError where the archive answers no more, or a file cannot be written; called again, it goes on there.
+    """
+    client, new, left_out = archive.client(), 0, {}
+    for number, image in enumerate(images, start=1):
+        if not path(image).exists():
+            try:
+                data = _fetched(client, image)
+            except InputError as error:
+                _answer(client.search_for_studies, limit=1)  # an archive that is gone ends the run
+                left_out[path(image)] = error.what
+            else:
+                with atomic(path(image)) as part:
+                    part.write_bytes(data)
+                new += 1
+        if progress is not None:
+            progress(number, len(images))
+    return new, left_out
+
+
+def _fetched(client: Any, image: Image) -> bytes:
+    """The file of an image, as it is stored. Raises InputError."""
+
+    def ask() -> bytes:
+        data, buffer = client.retrieve_instance(*image[:3], media_types=(("application/dicom", "*"),)), io.BytesIO()
+        data.save_as(buffer, enforce_file_format=True)
+        return buffer.getvalue()
+
+    try:
+        return _answer(ask)
+    except InputError as error:
+        told = {NOT_DICOMWEB: "The archive sent no readable DICOM file"}
+        told |= {f"{_REFUSALS[404]} (HTTP 404)": "The archive does not hold this image any more (HTTP 404)"}
+        raise InputError(told.get(error.what, error.what)) from None
 
 
 def fetch(archive: Archive, query: Query, out: str | Path, progress: Progress | None = None) -> dict[str, Any]:
     """Fetch what fits the query into `out`, and return what pacs.json says. Goes on where an earlier run stopped.
 
-    One image that cannot be fetched is listed under `left_out`, and the others are. Raises InputError as `find` does,
-    or when `out` was begun with another query.
+    One image that cannot be fetched is listed under `left_out`, and the others are. Raises InputError as `find` and
+    `retrieve` do, or when `out` was begun with another query.
     """
     out = Path(out)
     asked = {"format": 1, "archive": re.sub(r"//[^/@]*@", "//", archive.url), "query": asdict(query)}
@@ -173,29 +264,11 @@ def fetch(archive: Archive, query: Query, out: str | Path, progress: Progress | 
     images = find(archive, query)
     out.mkdir(parents=True, exist_ok=True)
     save_text(told, json.dumps(asked, indent=2) + "\n")
-    client, left_out, new = archive.client(), [], 0
-    for number, uids in enumerate(images, start=1):
-        path = out / "dicom" / "/".join(_name(uid) for uid in uids[:2]) / f"{_name(uids[2])}.dcm"
-        if not path.exists():
-            try:
-                data = _answer(archive, client.retrieve_instance, *uids, media_types=_ANY)
-                with atomic(path) as part:
-                    data.save_as(part, enforce_file_format=True)
-                new += 1
-            except InputError as error:
-                if "cannot be written" in str(error):
-                    raise
-                left_out.append(f"{path.relative_to(out).as_posix()}: {error}")
-            except Exception as error:  # an answer that is no DICOM
-                left_out.append(f"{path.relative_to(out).as_posix()}: not fetched ({type(error).__name__})")
-        if progress is not None:
-            progress(number, len(images))
+    new, missing = retrieve(archive, images, lambda image: out / "dicom" / image.path, progress)
+    left_out = [f"{path.relative_to(out).as_posix()}: {why}" for path, why in missing.items()]
     summary = asked | {"images": len(images) - len(left_out), "new": new, "left_out": left_out}
     save_text(told, json.dumps(summary, indent=2) + "\n")
     return summary
-
-
-_ANY = (("application/dicom", "*"),)  # as it is stored, without transcoding
 
 
 def _name(uid: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from generation.radiographs.finding import FRAMES, SUFFIXES, expanded, find, frames_of, is_dicom
-from generation.radiographs.reading import Reading, look, read, readable
+from generation.radiographs.guarded import look, looks, read, readable
+from generation.radiographs.reading import Reading
 from generation.radiographs.shaping import (
     HIGH,
     JOURNAL_MARGINS,
@@ -34,6 +35,7 @@ __all__ = [
     "high",
     "is_dicom",
     "look",
+    "looks",
     "low",
     "parse_margins",
     "read",

@@ -1,6 +1,8 @@
 """Work on files in processes of their own, so that one that hangs, crashes or swells is one file's fault and no more.
 
-The processes stay, so that a file costs little more than its own work; one that is lost is replaced.
+The processes stay, so that a file costs little more than its own work; one that is lost is replaced. Every radiograph
+that comes from a person is read here: `look` and `read` for one, `looks` for many, `each` for work that begins by
+reading. Within such a process `look` and `read` are plain reading.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,14 +18,19 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
+from types import ModuleType
 from typing import Any
 
+from PIL import Image
+
+from generation.arguments import bar
 from generation.errors import InputError
 from generation.radiographs import reading
 
 SECONDS = 60.0
 BYTES = 2 * 2**30  # above what a fresh process holds
 AHEAD = 4  # results that wait for their turn, by process
+THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,14 @@ class _Worker:
         return result if outcome == "done" else Failed(item, result)
 
     def _begin(self) -> None:
-        # A forkserver imports nothing of the caller's; where there is none, a fresh interpreter.
+        # A forkserver holds nothing of the caller's but the decoders; where there is none, a fresh interpreter.
         methods = multiprocessing.get_all_start_methods()
         context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        if "forkserver" in methods:
+            context.set_forkserver_preload([reading.__name__])
         self._line, other = context.Pipe()
         self._process = context.Process(target=_serve, args=(other, self._function, self._limit), daemon=True)
-        with _starting:
+        with _starting, _alone():
             self._process.start()
         other.close()
 
@@ -92,17 +102,59 @@ class _Worker:
 
 
 _starting = threading.Lock()
+_reading = threading.Lock()
 _looking: list[_Worker] = []
+_guarded = False  # whether this process is one of these
 
 
-def look(path: Path, frame: int | None = None) -> reading.Reading:
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Start a process that does not run the caller's script again, and computes in one thread: others do the rest."""
+    main, environment = sys.modules["__main__"], dict(os.environ)
+    sys.modules["__main__"] = ModuleType("__main__")
+    os.environ.update(THREADS | environment)
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        for name in THREADS.keys() - environment.keys():
+            del os.environ[name]
+
+
+def read(path: str | Path, frame: int | None = None) -> Image.Image:
+    """A radiograph as an upright 8-bit grey image (Pillow mode L); see `look`."""
+    return look(path, frame).image
+
+
+def look(path: str | Path, frame: int | None = None) -> reading.Reading:
     """`reading.look` in a process that stays for the next file. Raises InputError naming the file, whatever happens."""
-    if not _looking:
-        _looking.append(_Worker(_look, SECONDS, BYTES))
-    found = _looking[0].do((path, frame))
-    if isinstance(found, reading.Reading):
-        return found
-    raise InputError(found if isinstance(found, str) else f"{path}: {found.why}")
+    if _guarded:
+        return reading.look(path, frame)
+    with _reading:
+        if not _looking:
+            _looking.append(_Worker(_look, SECONDS, BYTES))
+        found = _told(_looking[0].do((Path(path), frame)))
+    if isinstance(found, str):
+        raise InputError(found)
+    return found
+
+
+def looks(paths: Sequence[Path], workers: int = -1) -> Iterator[reading.Reading | str]:
+    """Each radiograph in order, or what is wrong with its file; a few are held in memory. workers: as in `each`."""
+    return map(_told, each(_look, [(path, None) for path in paths], workers))
+
+
+def readable(paths: Sequence[Path], faults: list[str]) -> list[Path]:
+    """The files that can be read; what is wrong with each of the others is added to `faults`."""
+    kept = []
+    with bar("images checked") as progress:
+        for done, (path, wrong) in enumerate(zip(paths, each(_fault, paths), strict=True), start=1):
+            if wrong:
+                faults.append(str(wrong))
+            else:
+                kept.append(path)
+            progress(done, len(paths))
+    return kept
 
 
 def _look(wanted: tuple[Path, int | None]) -> reading.Reading | str:
@@ -112,25 +164,35 @@ def _look(wanted: tuple[Path, int | None]) -> reading.Reading | str:
         return str(error)
 
 
+def _fault(path: Path) -> str:
+    found = _look((path, None))
+    return found if isinstance(found, str) else ""
+
+
+def _told(found: reading.Reading | str | Failed) -> reading.Reading | str:
+    return f"{found.item[0]}: {found.why}" if isinstance(found, Failed) else found
+
+
 def each(
     function: Callable[[Any], Any],
     items: Sequence[Any],
     workers: int = -1,
     *,
-    seconds: float = SECONDS,
-    limit: int = BYTES,
+    seconds: float | None = None,
+    limit: int | None = None,
 ) -> Iterator[Any]:
     """What `function` makes of each item, in order; `Failed` where the process raised, crashed or was given up.
 
     An InputError of `function` is raised here: it is of the work, not of the item.
 
-    function: importable by name. workers: processes, -1 for one a core. seconds and limit (bytes): for each item.
+    function: importable by name. workers: processes, -1 for one a core. seconds and limit (bytes): for each item,
+    SECONDS and BYTES where they are not given.
     """
     count = min(len(items), workers if workers > 0 else os.cpu_count() or 1)
     if not count:
         return
     free: SimpleQueue[_Worker] = SimpleQueue()
-    crew = [_Worker(function, seconds, limit) for _ in range(count)]
+    crew = [_Worker(function, seconds or SECONDS, limit or BYTES) for _ in range(count)]
     for worker in crew:
         free.put(worker)
 
@@ -160,6 +222,8 @@ def each(
 
 def _serve(line: Connection, function: Callable[[Any], Any], limit: int) -> None:
     """What a process does."""
+    global _guarded
+    _guarded = True
     _confine(limit)
     with contextlib.suppress(EOFError, KeyboardInterrupt, OSError):
         while True:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from generation.arguments import bar
 from generation.errors import InputError
 from generation.radiographs.finding import is_read_as_dicom
 
 # Where Pillow begins to warn: ten times the largest radiograph, and a gigabyte while it is read.
 MOST_PIXELS = 89_478_485
+# Generators write whole workflows into a PNG's text: more than the 1 MiB that Pillow takes for an attack.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 2**28
 SIXTEEN_BIT = ("I", "F", "I;16", "I;16B", "I;16L")
 LOSSY_FORMATS = ("JPEG", "MPO", "WEBP")
 
@@ -30,13 +30,8 @@ class Reading:
     telling: tuple[str, ...] = ()  # the names of what a DICOM says of the patient and the visit
 
 
-def read(path: str | Path, frame: int | None = None) -> Image.Image:
-    """A radiograph as an upright 8-bit grey image (Pillow mode L); see `look`."""
-    return look(path, frame).image
-
-
 def look(path: str | Path, frame: int | None = None) -> Reading:
-    """A radiograph as an upright 8-bit grey image, with notes on its file.
+    """A radiograph as an upright 8-bit grey image, with notes on its file; in this process, see `guarded`.
 
     Colour goes to luminance, a palette and an alpha channel are resolved, EXIF orientation is applied. More than 8 bits
     are stretched between robust percentiles (`windows.PERCENTILES`); a DICOM is shown as its header says (`dicom`).
@@ -107,30 +102,3 @@ def assert_size(path: Path, width: int, height: int) -> None:
     """Raises InputError for more pixels than are read; before anything is decoded."""
     if width * height > MOST_PIXELS:
         raise InputError(f"{path}: has {width} x {height} pixels, at most {MOST_PIXELS:,} are read")
-
-
-def readable(paths: Sequence[Path], faults: list[str]) -> list[Path]:
-    """The files that can be read; what is wrong with each of the others is added to `faults`.
-
-    Each file is read in a process of its own kind (`guarded`): one that hangs or crashes it is only that file's fault.
-    """
-    from generation.radiographs import guarded
-
-    kept = []
-    with bar("images checked") as progress:
-        results = guarded.each(_fault, paths)
-        for done, (path, wrong) in enumerate(zip(paths, results, strict=True), start=1):
-            if isinstance(wrong, guarded.Failed) or wrong:
-                faults.append(str(wrong))
-            else:
-                kept.append(path)
-            progress(done, len(paths))
-    return kept
-
-
-def _fault(path: Path) -> str:
-    try:
-        read(path)
-    except InputError as error:
-        return str(error)
-    return ""

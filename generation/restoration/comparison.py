@@ -31,7 +31,7 @@ def make_pool(
 ) -> pool.Pool:
     """Write the pool: `group` is the original, `source` the method or `reference`; references are real, no other is.
 
-    Originals and, in each, its images come in an order by lot, so that names of files say nothing; origins.csv has the
+    Originals and, in each, its images come in a random order, so that names of files say nothing; origins.csv has the
     file that each image is from. how: what made the images, by method. Raises InputError when images are missing or
     differ in size, within an original or between originals.
     """

@@ -3,7 +3,7 @@
 The zip holds either a pool folder (pool.json, cases.csv, images), or PNG, JPEG, TIFF or DICOM files in folders. Those
 are read as `generation.radiographs` says and surveyed by folder. Where folders are called `real` and `synthetic` and
 every file can be read, they become a pool; else the researcher is asked which folder is which class, and whether files
-that cannot be read are left out. They are mixed by lot, brought to one size and encoder, and imported as any pool.
+that cannot be read are left out. They are mixed at random, brought to one size and encoder, and imported as any pool.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ MOST_STRETCH = 0.02  # more can be seen, and tells the classes apart where only 
 NOTES = "notes.json"
 SPECIMENS = "specimens"
 CHOICES = "choices.json"
+MISSING = "missing.json"  # files that should be here and are not: why, by path
+MORE = "more.zip"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Wishes:
     width: int = 1024
     height: int = 512
     harmonise: bool = False
+    quartets: bool = False  # each of one real image and one of every synthetic folder
     seed: int = 0
 
     @classmethod
@@ -59,7 +62,13 @@ class Wishes:
         if faults:
             raise InvalidInputError(faults)
         seed = secrets.randbelow(2**31)
-        return cls(form["name"].strip(), **numbers, harmonise=form.get("harmonise") == "yes", seed=seed)
+        return cls(
+            form["name"].strip(),
+            **numbers,
+            harmonise=form.get("harmonise") == "yes",
+            quartets=form.get("quartets") == "yes",
+            seed=seed,
+        )
 
 
 def begin(settings: Settings, upload: Path, wishes: Wishes) -> str:
@@ -68,9 +77,30 @@ def begin(settings: Settings, upload: Path, wishes: Wishes) -> str:
     folder = home(settings.instance) / name
     background.claim(folder)
     shutil.move(upload, folder / "upload.zip")
-    (folder / "wishes.json").write_text(json.dumps(asdict(wishes)), "utf-8")
-    background.start("quiz_app.pools.intake", folder, instance=settings.instance, database_url=settings.database_url)
+    keep(folder, wishes)
+    _start(settings, folder)
     return name
+
+
+def _start(settings: Settings, folder: Path) -> None:
+    background.start("quiz_app.pools.intake", folder, instance=settings.instance, database_url=settings.database_url)
+
+
+def keep(folder: Path, wishes: Wishes) -> None:
+    """Keep with the work in `folder` how its images become a pool."""
+    (folder / "wishes.json").write_text(json.dumps(asdict(wishes)), "utf-8")
+
+
+def _wishes(folder: Path) -> Wishes:
+    return Wishes(**json.loads((folder / "wishes.json").read_text("utf-8")))
+
+
+def add(settings: Settings, name: str, upload: Path) -> None:
+    """Take over a zip of more images for an upload that asks, which is then surveyed anew."""
+    folder = home(settings.instance) / name
+    shutil.move(upload, folder / MORE)
+    background.tell(folder, "making", 0.0, "unpacking")
+    _start(settings, folder)
 
 
 def home(instance: Path) -> Path:
@@ -128,21 +158,20 @@ def answer(settings: Settings, name: str, choices: Choices) -> None:
     said = {"classes": {str(number): truth for number, truth in choices.classes.items()}, "frames": choices.frames}
     (folder / CHOICES).write_text(json.dumps(said), "utf-8")
     background.tell(folder, "making", 0.0, "starting")
-    background.start("quiz_app.pools.intake", folder, instance=settings.instance, database_url=settings.database_url)
+    _start(settings, folder)
 
 
 def stop(instance: Path, name: str) -> None:
-    """Give up an upload that had to ask; its files are removed."""
+    """Give up an upload that had to ask, or what was being fetched; its files are removed."""
     folder = home(instance) / name
-    found = survey.load(folder)
-    background.tell(
-        folder, "failed", 0.0, faults=[f"{one['file']}: {one['why']}" for one in found.faults] or ["Stopped."]
-    )
+    faults = survey.load(folder).faults if (folder / survey.FILE).exists() else []
+    background.tell(folder, "failed", 0.0, faults=[f"{one['file']}: {one['why']}" for one in faults] or ["Stopped."])
     _clear(folder)
 
 
 def _clear(folder: Path) -> None:
-    for name in ("upload.zip", "unpacked", "pool", "ready", survey.SEEN):
+    uploaded = ("upload.zip", MORE, "added", "unpacked", "pool", "ready", survey.SEEN)
+    for name in (*uploaded, "query.json", "found.json", "fetch.json", MISSING):
         shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink(missing_ok=True)
 
 
@@ -160,9 +189,16 @@ def make(
     out, size = work / "pool", (wishes.width, wishes.height)
     survey.more_frames(found, work, work / "unpacked", choices.frames, _size(wishes))
     candidates = _candidates(work, found, choices)
-    each, practice = _counts(candidates, wishes)
     rng = np.random.Generator(np.random.PCG64(wishes.seed))
-    drawn = mixing.single(candidates["real"], candidates["synthetic"], (each, each), practice, rng, _size(wishes))
+    if wishes.quartets:
+        sources = _sources(candidates["synthetic"])
+        each, practice, said = _quartet_counts(candidates["real"], sources, wishes)
+        drawn = mixing.quartets(candidates["real"], sources, each, practice, rng, _size(wishes))
+    else:
+        each, practice = _counts(candidates, wishes)
+        drawn = mixing.single(candidates["real"], candidates["synthetic"], (each, each), practice, rng, _size(wishes))
+        cases = "1 case" if each == 1 else f"{each} cases"
+        said = [f"{cases} of each class and {practice} for practice, at random with seed {wishes.seed}"]
 
     def writing(done: int, total: int) -> None:
         progress(0.4 + 0.4 * done / total, "writing the pool")
@@ -181,8 +217,7 @@ def make(
         ],
     )
     notes = [f"both classes alike: {made.manifest['how']['preparation']}"]
-    cases = "1 case" if each == 1 else f"{each} cases"
-    notes += [f"{cases} of each class and {practice} for practice, by lot with seed {wishes.seed}"]
+    notes += said
     notes += [f"{drawn.duplicates} near-duplicates left out"] if drawn.duplicates else []
     return out, notes + _notes(found, choices, size)
 
@@ -215,6 +250,33 @@ def _counts(candidates: dict[str, list], wishes: Wishes) -> tuple[int, int]:
     return each, wishes.practice
 
 
+def _sources(synthetic: list) -> dict[str, list]:
+    """The synthetic images by their source."""
+    return {
+        source: [one for one in synthetic if one.source == source]
+        for source in sorted({one.source for one in synthetic})
+    }
+
+
+def _quartet_counts(real: list, sources: dict[str, list], wishes: Wishes) -> tuple[int, int, list[str]]:
+    """How many quartets, how many for practice (as many as the practice cases fill), and what is said of it.
+
+    Raises InvalidInputError where a folder has too few images, by its name.
+    """
+    practice = -(-wishes.practice // (1 + len(sources)))
+    have = {"real images": len(real)} | {source: len(own) for source, own in sources.items()}
+    each = wishes.each or min(have.values()) - practice
+    short = [f"{name} ({count})" for name, count in have.items() if count < each + practice or each < 1]
+    if short:
+        wanted = f"{max(each, 1)} quartets and {practice} for practice need {max(each, 1) + practice} of each source"
+        raise InvalidInputError([f"zip: too few images: {', '.join(short)}; {wanted}"])
+    said = [
+        f"{each} quartets of {1 + len(sources)} images and {practice} for practice, at random with seed {wishes.seed}"
+    ]
+    spare = [f"{count - each - practice} of {name}" for name, count in have.items() if count > each + practice]
+    return each, practice, said + ([f"not needed, at random: {', '.join(spare)}"] if spare else [])
+
+
 def _notes(found: survey.Survey, choices: Choices, size: tuple[int, int]) -> list[str]:
     """What is said of the files, class by class."""
     notes, telling = [], Counter[str]()
@@ -240,17 +302,58 @@ def _notes(found: survey.Survey, choices: Choices, size: tuple[int, int]) -> lis
     return notes + [f"skipped, not an image file: {count} x {end}" for end, count in sorted(found.aside.items())]
 
 
-def _look(folder: Path, wishes: Wishes, progress: background.Tell) -> Path | survey.Survey:
-    """Unpack an upload: the pool folder in it, or else the survey of what it holds."""
-    progress(0.0, "unpacking")
-    unpack(folder / "upload.zip", folder / "unpacked")
-    if pools := sorted((folder / "unpacked").rglob("pool.json"), key=lambda path: len(path.parts)):
-        return pools[0].parent
+def look(folder: Path, progress: background.Tell) -> survey.Survey:
+    """The survey of what has been unpacked or fetched. Raises InputError for no image."""
 
     def reading(done: int, total: int) -> None:
         progress(0.4 * done / total, "reading images")
 
-    return survey.take(folder / "unpacked", folder, _size(wishes), reading)
+    missing = json.loads((folder / MISSING).read_text("utf-8")) if (folder / MISSING).exists() else {}
+    return survey.take(folder / "unpacked", folder, _size(_wishes(folder)), reading, missing)
+
+
+def _look_at_more(folder: Path, progress: background.Tell) -> None:
+    """Put more images beside those that are here, in folders of their own, and ask again."""
+    faults = []
+    try:
+        unpack(folder / MORE, folder / "added")
+        for entry in sorted((folder / "added").iterdir()):
+            number, target = 2, folder / "unpacked" / entry.name
+            while target.exists():
+                number, target = number + 1, target.with_name(f"{entry.stem}-{number}{entry.suffix}")
+            entry.rename(target)
+        look(folder, progress)
+    except InvalidInputError as faulty:
+        faults = faulty.faults
+    finally:
+        shutil.rmtree(folder / "added", ignore_errors=True)
+        (folder / MORE).unlink()
+    background.tell(folder, "asking", 0.0, faults=faults)
+
+
+def _make_as_answered(folder: Path, progress: background.Tell) -> None:
+    """The pool as the researcher answered; what makes it impossible is told where that was asked."""
+    said = json.loads((folder / CHOICES).read_text("utf-8"))
+    choices = Choices({int(number): truth for number, truth in said["classes"].items()}, said["frames"])
+    (folder / CHOICES).unlink()
+    try:
+        made = make(folder, survey.load(folder), choices, _wishes(folder), progress)
+    except InvalidInputError as faulty:
+        background.tell(folder, "asking", 0.0, faults=faulty.faults)
+    else:
+        _file(folder, *made, progress)
+
+
+def _make_of_upload(folder: Path, progress: background.Tell) -> None:
+    """The pool of an upload where nothing need be asked."""
+    progress(0.0, "unpacking")
+    unpack(folder / "upload.zip", folder / "unpacked")
+    if pools := sorted((folder / "unpacked").rglob("pool.json"), key=lambda path: len(path.parts)):
+        _file(folder, pools[0].parent, [], progress)
+    elif (found := look(folder, progress)).settled:
+        _file(folder, *make(folder, found, Choices.guessed(found), _wishes(folder), progress), progress)
+    else:
+        background.tell(folder, "asking", 0.0)
 
 
 def _work(folder: Path) -> None:
@@ -258,26 +361,17 @@ def _work(folder: Path) -> None:
     from quiz_app import create_app
 
     app = create_app(Settings.load())
-    wishes = Wishes(**json.loads((folder / "wishes.json").read_text("utf-8")))
-    asking = False
     with app.app_context(), background.working(folder, InvalidInputError, InputError) as progress:
         try:
-            if (folder / CHOICES).exists():
-                said = json.loads((folder / CHOICES).read_text("utf-8"))
-                classes = {int(number): truth for number, truth in said["classes"].items()}
-                found, choices = survey.load(folder), Choices(classes, said["frames"])
+            if (folder / MORE).exists():
+                _look_at_more(folder, progress)
+            elif (folder / CHOICES).exists():
+                _make_as_answered(folder, progress)
             else:
-                looked = _look(folder, wishes, progress)
-                if isinstance(looked, Path):
-                    return _file(folder, looked, [], progress)
-                found, choices = looked, Choices.guessed(looked)
-                asking = not found.settled
-            if not asking:
-                _file(folder, *make(folder, found, choices, wishes, progress), progress)
-            else:
-                background.tell(folder, "asking", 0.0)
+                _make_of_upload(folder, progress)
         finally:
-            if not asking:
+            work = background.find(folder)
+            if work is None or work.state != "asking":
                 _clear(folder)
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from generation import radiographs
@@ -75,11 +76,16 @@ def load(work: Path) -> Survey:
 
 
 def take(
-    unpacked: Path, work: Path, size: tuple[int, int] | None, progress: Callable[[int, int], None] = lambda *_: None
+    unpacked: Path,
+    work: Path,
+    size: tuple[int, int] | None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+    missing: Mapping[str, str] = MappingProxyType({}),
 ) -> Survey:
     """Read everything below `unpacked`, in processes that one bad file cannot end, and keep what was found in `work`.
 
-    size: width and height of the pool; None keeps images as large as they came. Raises InputError for no radiograph.
+    size: width and height of the pool; None keeps images as large as they came. missing: files that should be there
+    and are not, with the reason. Raises InputError for no radiograph.
     """
     paths = radiographs.find(unpacked)
     rest = Counter(
@@ -87,7 +93,8 @@ def take(
     )
     if not paths:
         raise InputError(f"zip: holds no image ({', '.join(radiographs.SUFFIXES)}, or DICOM files without an ending)")
-    names = dict(zip(paths, _folders([path.relative_to(unpacked) for path in paths]), strict=True))
+    wanted = [*paths, *(unpacked / file for file in missing)]
+    names = dict(zip(wanted, _folders([path.relative_to(unpacked) for path in wanted]), strict=True))
     (work / "ready").mkdir(exist_ok=True)
     (work / SEEN).mkdir(exist_ok=True)
     found = Survey([], [], [], [], dict(rest))
@@ -107,6 +114,12 @@ def take(
             why = _without_name(str(result), path)
             found.faults.append({"file": file, "folder": name, "why": why, "sha256": sha256(path)})
         progress(done, len(paths))
+    for file, why in missing.items():
+        name = names[unpacked / file]
+        if name not in folders:
+            folders[name] = Folder(name, *_guess(name))
+            found.folders.append(folders[name])
+        found.faults.append({"file": file, "folder": name, "why": why, "sha256": ""})
     for number, folder in enumerate(found.folders):
         _show(work, number, folder, found)
     found.save(work)

@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 from generation import radiographs
 from generation.errors import InputError
+from generation.radiographs import reading
 
 ROWS, COLUMNS = 96, 192
 _rng = np.random.Generator(np.random.PCG64(3))
@@ -121,14 +122,14 @@ def test_without_a_decoder_one_sentence_names_the_compression_and_the_extra(tmp_
     path = saved(tmp_path / "a.dcm", data)
     monkeypatch.setattr("pydicom.pixels.decoders.base.Decoder.is_available", property(lambda self: False))
     with pytest.raises(InputError) as caught:
-        radiographs.read(path)
+        reading.look(path)
     assert str(caught.value) == (
         f"{path}: is compressed as JPEG 2000 Image Compression (Lossless Only), and its decoder is not installed: "
         "pip install 'discern[dicom]'"
     )
     data.file_meta.TransferSyntaxUID = uid.MPEG2MPML
     with pytest.raises(InputError, match=r"is compressed as MPEG2 .*, which no program here can read"):
-        radiographs.read(saved(path, data))
+        reading.look(saved(path, data))
 
 
 def test_padding_is_left_out_of_the_stretch_and_painted_black(tmp_path):

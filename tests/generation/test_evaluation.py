@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -8,11 +9,12 @@ import torch
 from PIL import Image, ImageFilter
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, Dinov2Config, Dinov2Model
 
-from generation import runs
+from generation import radiographs, runs
 from generation.__main__ import main
 from generation.errors import InputError
 from generation.evaluation import command, embedding, features, radiomics
 from generation.files import sha256
+from generation.radiographs import guarded
 from tests.workers import unmeasured
 
 
@@ -200,12 +202,18 @@ def test_a_corrupt_image_among_many_is_named_and_left_out(folder, capsys):
 
 
 def test_training_the_embedding_holds_few_images_at_a_time(folder, monkeypatch):
-    held = []
-    read = features.read_all
-    monkeypatch.setattr(features, "read_all", lambda paths: held.append(len(paths)) or read(paths))
-    monkeypatch.setattr(features, "BATCH", 5)
+    given, held = [], []
+
+    def counted(paths):
+        for found in guarded.looks(paths):
+            given.append(weakref.ref(found))
+            held.append(sum(one() is not None for one in given))
+            yield found
+
+    monkeypatch.setattr(radiographs, "looks", counted)
     features.embedding(sorted((folder / "real").iterdir()), 1, 0, folder / "embedding.safetensors")
-    assert held == [5, 5, 5, 5, 4]
+    assert len(held) == 24
+    assert max(held) <= 3
 
 
 def test_a_disk_without_room_for_the_features_is_told_in_words(folder):

@@ -111,8 +111,23 @@ def test_a_quartet_is_one_real_and_one_of_each_checkpoint(folders):
         own = [case for case in cases if case.group == group]
         assert sorted(case.truth for case in own) == ["real", "synthetic", "synthetic", "synthetic"]
         assert {case.source for case in own if case.truth == "synthetic"} == set(checkpoints)
-    assert build(folders, "--quartets", "2", out="two", synthetic=("epoch1", "epoch2")) == 2
+    assert {case.truth for case in cases} == {"real", "synthetic"}
+
+
+def test_quartets_of_two_sources_have_practice_and_the_source_that_runs_out_is_named(folders, capsys):
+    for n, name in enumerate(("epoch1", "epoch2")):
+        (folders / name).mkdir()
+        for image in range(10 + 4 * n, 14 + 4 * n - n):
+            shutil.copy(folders / f"synthetic/{image}.jpg", folders / name)
+    checkpoints = ("epoch1", "epoch2")
+    assert build(folders, "--quartets", "2", "--practice", "1", synthetic=checkpoints) == 0
+    cases = pool.read(folders / "pool").cases
+    assert sorted({case.group for case in cases}) == [pool.PRACTICE, "q001", "q002"]
+    assert sorted(case.truth for case in cases if case.practice) == ["real", "synthetic", "synthetic"]
+    capsys.readouterr()
     assert build(folders, "--quartets", "4", out="four", synthetic=checkpoints) == 2
+    assert "epoch2: 4 quartets wanted, 3 images can be had" in capsys.readouterr().err
+    assert build(folders, "--quartets", "1", out="six", synthetic=[*checkpoints, *"abcd"]) == 2
 
 
 def test_a_comparison_is_one_case_as_every_model_gave_it(folders):

@@ -2,17 +2,22 @@
 
 import io
 import json
+import socket
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pydicom
 import pytest
 
-from generation import corpus, radiographs
+from generation import corpus, pacs, radiographs
 from generation.__main__ import main
 from generation.errors import InputError
 from generation.pacs import Archive, Query, fetch, find
 from tests import orthanc
 from tests.generation.test_dicom import GREY, dataset
+from tests.server import free_port
 
 STUDIES = [  # modality, date, description, images
     ("PX", "20240105", "Panoramic adult", 2),
@@ -92,14 +97,14 @@ def test_the_command_makes_a_corpus_that_holds_nothing_but_pixels(address, tmp_p
 
 def test_what_the_archive_refuses_is_said_in_words_and_without_the_password(archive, address, tmp_path):
     wrong = Archive(address.replace("//", "//a:hidden@"), "reader", "wrong")
-    with pytest.raises(InputError, match=r"the user or password is wrong \(HTTP 401\)") as caught:
+    with pytest.raises(InputError, match=r"^The archive refused the user, password or token \(HTTP 401\)$") as caught:
         fetch(wrong, Query(), tmp_path / "out")
     assert "hidden" not in str(caught.value)
     assert not (tmp_path / "out").exists()
-    with pytest.raises(InputError, match="cannot be reached"):
-        find(Archive(f"http://127.0.0.1:{orthanc.free_port()}/dicom-web"), Query())
+    with pytest.raises(InputError, match=r"^The archive cannot be reached$"):
+        find(Archive(f"http://127.0.0.1:{free_port()}/dicom-web"), Query())
     with pytest.raises(InputError) as caught:
-        find(archive, Query("panoramic", "2024", "20231", limit=0))
+        find(archive, Query("panoramic", "2024", "20231331", limit=0))
     assert len(caught.value.faults) == 5
     with pytest.raises(InputError, match="set DISCERN_PACS_URL"):
         Archive.from_environment()
@@ -118,3 +123,92 @@ def test_one_image_that_cannot_be_fetched_is_listed_and_the_others_come(archive,
     assert summary["images"] == 2
     [left] = json.loads((tmp_path / "out" / "pacs.json").read_text())["left_out"]
     assert "HTTP 404" in left
+
+
+def test_a_line_that_breaks_ends_the_run_and_the_next_goes_on_there(archive, tmp_path):
+    line = orthanc.Line(archive.url)
+    by_line = Archive(line.address, "reader", "secret")
+    with pytest.raises(InputError, match=r"^The archive cannot be reached$"):
+        fetch(by_line, Query(), tmp_path / "out", lambda done, total: line.cut())
+    assert len(radiographs.find(tmp_path / "out")) == 1
+    line.mend()
+    summary = fetch(by_line, Query(), tmp_path / "out")
+    line.cut()
+    assert (summary["images"], summary["new"]) == (3, 2)
+
+
+def test_studies_are_asked_for_page_by_page_until_nothing_new_comes(archive, monkeypatch):
+    monkeypatch.setattr(pacs, "PAGE", 1)
+    told = []
+    assert len(find(archive, Query(), lambda *so_far: told.append(so_far))) == 3
+    assert told in ([(1, 2), (2, 3)], [(1, 1), (2, 3)])
+
+
+@pytest.fixture
+def answering():
+    """Starts a server that gives every request one answer; gives its address."""
+    servers = []
+
+    def start(status: int, body: bytes, kind: str = "application/dicom+json"):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}/secret-place"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "said"),
+    [
+        (200, b"<html>Welcome</html>", "text/html", "What answers at the archive's address is not DICOMweb"),
+        (200, b'{"hello": "there"}', "application/json", "What answers at the archive's address is not DICOMweb"),
+        (200, b"[1, 2]", "application/json", "What answers at the archive's address is not DICOMweb"),
+        (200, b'[{"0020000D": {"Value": ["../x"]}}]', "application/dicom+json", "is not DICOMweb"),
+        (403, b"", "text/plain", r"The archive does not allow this user to read \(HTTP 403\)"),
+        (404, b"", "text/plain", r"There is no DICOMweb at the archive's address \(HTTP 404\)"),
+        (503, b"", "text/plain", r"The archive refused the request \(HTTP 503\)"),
+    ],
+)
+def test_an_answer_that_is_none_is_one_sentence_without_the_address(answering, status, body, kind, said):
+    with pytest.raises(InputError, match=said) as caught:
+        find(Archive(answering(status, body, kind)), Query())
+    assert "secret-place" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_archive_that_stays_silent_is_given_up(monkeypatch):
+    monkeypatch.setattr(pacs, "SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        archive = Archive(f"http://127.0.0.1:{silent.getsockname()[1]}/dicom-web")
+        with pytest.raises(InputError, match=r"^The archive did not answer within 0\.3 seconds$"):
+            find(archive, Query())
+
+
+def test_an_image_that_comes_broken_is_left_out_by_name(answering, tmp_path):
+    archive = Archive(answering(200, b"no DICOM", 'multipart/related; type="application/dicom"; boundary=x'))
+    image = pacs.Image("1.2", "1.3", "1.4", "")
+    with pytest.raises(InputError, match="is not DICOMweb"):  # nor can it be asked anything else
+        pacs.retrieve(archive, [image], lambda image: tmp_path / image.path)
+    archive = Archive(answering(200, b"[]"))
+    new, left_out = pacs.retrieve(archive, [image], lambda image: tmp_path / image.path)
+    assert (new, left_out) == (0, {tmp_path / image.path: "The archive sent no readable DICOM file"})
+
+
+def test_the_extra_is_named_where_the_client_is_not_installed(archive, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dicomweb_client.api", None)
+    with pytest.raises(InputError, match=r"pip install 'discern\[pacs\]'"):
+        find(archive, Query())

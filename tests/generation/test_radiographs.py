@@ -2,7 +2,7 @@ import argparse
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
@@ -101,7 +101,7 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, m
     dicom(tmp_path / "a.dcm", RAMP)
     for name in ("a.png", "a.dcm"):
         with pytest.raises(InputError, match=rf"{name}: has 64 x 32 pixels, at most 2,047 are read"):
-            radiographs.read(tmp_path / name)
+            reading.look(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_what_pillow_warns_of_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", RAMP.size - 1)
     Image.fromarray(RAMP).save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"a\.png: not readable"):
-        radiographs.read(tmp_path / "a.png")
+        reading.look(tmp_path / "a.png")
 
 
 def test_margins_are_cut_before_resizing_and_never_more_than_half():
@@ -157,3 +157,10 @@ def test_margins_are_those_published():
     assert radiographs.parse_margins("1,2,3,4") == Margins(1, 2, 3, 4)
     with pytest.raises(argparse.ArgumentTypeError, match="got '1,2'"):
         radiographs.parse_margins("1,2")
+
+
+def test_a_generators_long_text_within_a_png_does_not_keep_it_from_being_read(tmp_path):
+    text = PngImagePlugin.PngInfo()
+    text.add_text("workflow", "node " * 500_000, zip=True)
+    Image.fromarray(RAMP).save(tmp_path / "a.png", pnginfo=text)
+    assert np.array_equal(pixels_of(tmp_path / "a.png"), RAMP)

@@ -130,7 +130,7 @@ def phantoms(tmp_path_factory):
 def test_trained_on_realistic_pairs_it_beats_the_baseline_trained_on_bicubic_ones(phantoms, tmp_path):
     """The paper's comparison, on phantoms kept out of training: same network, same steps, same seed."""
     for name in ("parametric", "bicubic"):
-        changes = [f"pairs.degradation={name}", "training.epochs=80", "pairs.crop=64"]
+        changes = [f"pairs.degradation={name}", "training.epochs=40", "pairs.crop=64"]
         assert trained(phantoms / "corpus", tmp_path / name, *changes) == 0
     AcceleratorState._reset_state(reset_partial_state=True)
     by = [f"baseline={tmp_path / 'bicubic'}", f"method={tmp_path / 'parametric'}"]

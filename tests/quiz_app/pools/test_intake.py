@@ -13,7 +13,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Pool
 from quiz_app.pools import importing, intake
 from quiz_app.study import lifecycle
-from tests.uploads import MIXED, zipped
+from tests.uploads import MIXED, encoded, zipped
 
 POOLS = "/researcher/pools/"
 FORM = {"name": "Mixed", "each": "0", "practice": "2", "width": "128", "height": "64"}
@@ -189,3 +189,48 @@ def test_the_cases_of_an_opened_study_are_frozen(make_study):
     make_study()
     with pytest.raises(InvalidInputError, match="its cases are frozen"):
         importing.exclude(db.session.get(Case, 1), "artefact")
+
+
+def brought_by_folder(client, counts, **form):
+    """Upload so many different images in the real folder and in each folder of a source, and say which is which."""
+    seeds = iter(range(100, 200))
+    members = {
+        f"{name}/{number}.png": encoded(next(seeds), "PNG") for name, count in counts.items() for number in range(count)
+    }
+    page = brought(client, members, **form)
+    (address,) = re.findall(r'action="(/researcher/pools/coming/\w+)/more"', page)
+    legends = re.findall(r"<legend>(.*?)</legend>", page)
+    assert sorted(legends) == sorted(counts)
+    classes = {f"class-{n}": "real" if name == "real" else "synthetic" for n, name in enumerate(legends)}
+    db.session.rollback()
+    assert client.post(address, data=classes).status_code == 303
+    while client.get(f"{address}.json").get_json()["state"] == "making":
+        clock_of_the_machine.sleep(0.2)
+    return client.get(address).text
+
+
+def test_a_zip_with_one_folder_a_source_becomes_quartets_and_a_study_of_them(owner):
+    page = brought_by_folder(owner, {"real": 6, "early": 4, "late": 5}, quartets="yes", practice="2")
+    assert "3 quartets of 3 images and 1 for practice" in page
+    assert "not needed, at random: 2 of real images, 1 of late" in page
+    db.session.expire_all()
+    pool = db.session.query(Pool).filter_by(slug="mixed").one()
+    for group in ("q001", "q002", "q003", "practice"):
+        own = sorted((case.truth, case.source) for case in pool.cases if case.group == group)
+        assert [truth for truth, _ in own] == ["real", "synthetic", "synthetic"]
+        assert [source for _, source in own][1:] == ["early", "late"]
+    form = {"title": "Which is real?", "pool": "mixed", "preset": "quartets", "slug": "which"}
+    assert owner.post("/researcher/studies/new", data=form).status_code == 303
+    assert "is asked for" not in owner.get("/researcher/studies/which/").text
+    settings = owner.get("/researcher/studies/which/settings")
+    assert "Quartets a reader" in settings.text
+    assert "Unsure" not in settings.text
+    assert owner.post("/researcher/studies/which/settings", data={"practice": "1", "title": "W"}).status_code == 303
+    assert owner.post("/researcher/studies/which/open").status_code == 303
+    assert owner.get("/researcher/studies/which/preflight").status_code == 200
+    assert lifecycle.find("which").state == "open"
+
+
+def test_too_few_images_of_a_source_are_refused_by_its_name(owner):
+    page = brought_by_folder(owner, {"real": 6, "early": 2, "late": 5}, quartets="yes", each="4", practice="0")
+    assert "too few images: early (2); 4 quartets and 0 for practice need 4 of each source" in page
