@@ -122,10 +122,18 @@ class Study:
         return self.responses.design
 
     @property
+    def _said(self) -> str:
+        """The column of the responses that an answer fills."""
+        from analysis.responses.checks import ROWS
+
+        return ROWS[self.design].said
+
+    @property
     def readers(self) -> pd.DataFrame:
         """One row a reader: reader, group, cases, answered."""
         rows = self.responses.scored.groupby("reader", sort=False)
-        found = rows.agg(group=("reader_group", "first"), cases=("case", "nunique"), answered=("level", "count"))
+        said = (self._said, "count")
+        found = rows.agg(group=("reader_group", "first"), cases=("case", "nunique"), answered=said)
         return found.loc[self.responses.readers].reset_index()
 
     @property
@@ -136,7 +144,7 @@ class Study:
             truth=("truth", "first"),
             source=("source", "first"),
             readers=("reader", "nunique"),
-            answered=("level", "count"),
+            answered=(self._said, "count"),
         )
         return found.loc[self.responses.case_names].reset_index()
 
@@ -148,9 +156,9 @@ class Study:
     @property
     def plots(self) -> list[str]:
         """The names that `plot` takes."""
-        from analysis.report.figures import NAMES
+        from analysis.designs import find
 
-        return list(NAMES)
+        return list(find(self.design).figures)
 
     def measure(self, **settings: Any) -> dict[str, Any]:
         """All numbers of the study, as results.json has them; `settings` as in `Settings`, e.g. unsure="half".
@@ -209,7 +217,8 @@ class Study:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: who read what, and the headline figures with their intervals."""
-        from analysis.report.tables.table import show
+        from analysis.report.tables import of_design
+        from analysis.report.tables.table import find, show
 
         results = self._results({})
         rows = [
@@ -218,10 +227,8 @@ class Study:
             ("Cases", f"{results['study']['real']} real, {results['study']['synthetic']} synthetic"),
             ("Answers", f"{results['study']['answers']:,}"),
         ]
-        if accuracy := results.get("overall", {}).get("accuracy"):
-            rule = results["settings"]["unsure"]
-            rows.append((f"Accuracy ({rule})", show(accuracy[rule], "share_ci")))
-            rows.append(("AUC", show(results["overall"]["auc"], "number_ci")))
+        for words, style, pointer in of_design(self.design).headline(results):
+            rows.append((words, show(find(results, pointer), style)))
         body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
         return f"<table><caption>{escape(self.title)}</caption>{body}</table>"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -105,6 +105,15 @@ def software() -> dict[str, str]:
         except PackageNotFoundError:
             versions[name] = "0+checkout"
     return {"discern": versions.pop("discern"), "Python": platform.python_version(), **versions}
+
+
+def test_line(name: str, question: str, estimate: Estimate | Mapping[str, Any]) -> dict[str, Any]:
+    """One line of the list of tests, every field of it there."""
+    given = estimate.as_dict() if isinstance(estimate, Estimate) else dict(estimate)
+    line = {"name": name, "question": question, "p": None, "df": None, "holm": None, "benjamini_hochberg": None}
+    kept = ("value", "se", "ci", "p", "df", "reason", "method")
+    line |= {key: given[key] for key in kept if key in given}
+    return line | {key: given.get(key) for key in ("statistic", "smallest_p")}
 
 
 def plain(entry: Any) -> Any:

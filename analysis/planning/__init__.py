@@ -13,10 +13,14 @@ from typing import Any, BinaryIO
 
 from analysis.arguments import Parser, refuse
 from analysis.planning.power import ENDPOINTS, power, power_of_difference, smallest_cases, smallest_readers
+from analysis.planning.quartets import Quartets, exact_power, normal_power
 from analysis.planning.roe_metz import RoeMetz
 from analysis.planning.simulation import simulate
+from analysis.planning.staircases import Staircases, precision
 
 __all__ = ["power", "power_of_difference", "simulate", "smallest_cases", "smallest_readers", "table"]
+STUDIES = 200  # simulated for each row of thresholds, unless said otherwise
+OWN = ("reader_sd", "quartet_sd", "alternatives", "leaning_sd", "case_share")  # options of the models
 
 
 def table(
@@ -37,8 +41,15 @@ def table(
     return rows
 
 
-def draw_curve(rows: list[dict[str, Any]], file: Path | BinaryIO, *, target: float, title: str) -> None:
-    """Power against the number of cases, a line for each number of readers.
+def draw_curve(
+    rows: list[dict[str, Any]],
+    file: Path | BinaryIO,
+    *,
+    target: float,
+    title: str,
+    cases: str = "cases, half of them synthetic",
+) -> None:
+    """Power against the number of cases (in words: `cases`), a line for each number of readers.
 
     `file`: a path, whose ending says the format, or an open binary file for PNG.
 
@@ -56,7 +67,7 @@ def draw_curve(rows: list[dict[str, Any]], file: Path | BinaryIO, *, target: flo
         own = [row for row in rows if row["readers"] == count]
         axes.plot([row["cases"] for row in own], [row["power"] for row in own], marker="o", label=f"{count:g} readers")
     axes.axhline(target, color="0.5", linestyle="--", linewidth=1)
-    axes.set(xlabel="cases, half of them synthetic", ylabel="power", ylim=(0, 1.02), title=title)
+    axes.set(xlabel=cases, ylabel="power", ylim=(0, 1.02), title=title)
     axes.legend(frameon=False)
     figure.savefig(file)
 
@@ -88,17 +99,36 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         epilog=f"Example: {prog} auc 0.6 --readers 4 6 10 --cases 100 200 400 --out plan",
     )
     add = parser.add_argument
-    add("endpoint", choices=ENDPOINTS, help="what is measured: the readers' mean AUC or accuracy, or Fleiss' kappa")
+    add(
+        "endpoint",
+        choices=(*ENDPOINTS, "threshold"),
+        help="what is measured: the readers' mean AUC or accuracy, Fleiss' kappa, real images found in quartets, "
+        "or the threshold of a staircase in ms",
+    )
     add("value", type=float, help="what it truly is, as far as one can guess")
     add("--readers", type=int, nargs="+", default=[3, 6, 10], metavar="N", help="numbers of readers (3 6 10)")
-    add("--cases", type=int, nargs="+", default=[50, 100, 200, 400, 800], metavar="N", help="numbers of cases")
-    add("--null", type=float, help="value it is tested against (.5; 0 for kappa)")
+    add(
+        "--cases",
+        type=int,
+        nargs="+",
+        default=[50, 100, 200, 400, 800],
+        metavar="N",
+        help="numbers of cases, or of quartets",
+    )
+    add("--null", type=float, help="value it is tested against (.5; 0 for kappa; chance for quartets)")
     add("--margin", type=float, help="plan to show equivalence to the null value within this margin")
     add("--alpha", type=float, default=0.05, help="level of the test (.05)")
     add("--target", type=float, default=0.8, help="wanted power (.8)")
-    add("--reader-sd", type=float, help="how much skill varies between readers (see analysis.planning.roe_metz)")
+    add(
+        "--reader-sd",
+        type=float,
+        help="how much skill varies between readers (see analysis.planning.roe_metz, .quartets)",
+    )
     add("--leaning-sd", type=float, help="how much readers lean to one answer")
     add("--case-share", type=float, help="part of the variance of a case that readers share")
+    add("--alternatives", type=int, help="quartets: how many images a trial shows (4)")
+    add("--quartet-sd", type=float, help="quartets: how much their ease varies, in log odds (.5)")
+    add("--ratio", type=float, help="threshold: how many times as long another one is, to be told from it (1.25)")
     add("--simulate", type=int, default=0, metavar="STUDIES", help="check every row by so many simulated studies")
     add("--seed", type=int, default=0, help="of the simulation (0)")
     add("--jobs", type=int, default=1, help="cores for the simulation; -1 = all (1)")
@@ -108,15 +138,22 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
-    given = {name: getattr(options, name) for name in ("reader_sd", "leaning_sd", "case_share")}
-    model = RoeMetz(**{name: value for name, value in given.items() if value is not None})
+    model = _model(options)
+    if isinstance(model, Staircases):
+        _thresholds(options, model)
+        return
     settings: dict[str, Any] = {"margin": options.margin, "alpha": options.alpha, "model": model}
     if options.null is not None:
         settings["null"] = options.null
     rows = table(options.endpoint, options.value, options.readers, options.cases, **settings)
+    if isinstance(model, Quartets):
+        for row in rows:
+            size = int(row["readers"]), int(row["cases"])
+            for way in (exact_power, normal_power):
+                row[way.__name__] = way(options.value, *size, model=model, alpha=options.alpha).value
     if options.simulate:
         if options.endpoint == "kappa":
-            raise ValueError("--simulate: expected endpoint auc or accuracy")
+            raise ValueError("--simulate: expected endpoint auc, accuracy or quartet")
         spread: dict[str, Any] = {
             "studies": options.simulate,
             "seed": options.seed,
@@ -128,9 +165,7 @@ def _run(options: argparse.Namespace) -> None:
             found = simulate(options.endpoint, options.value, readers, cases, **settings, **spread)
             row |= {"simulated_power": found.value, "coverage": found.coverage}
     print(power(options.endpoint, options.value, options.readers[0], options.cases[0], **settings).method)
-    print("  ".join(f"{name:>15}" for name in rows[0]))
-    for row in rows:
-        print("  ".join(f"{entry:>15.3f}" if isinstance(entry, float) else f"{entry!s:>15}" for entry in row.values()))
+    _print(rows)
     for search, held, sizes, wanted in (
         (smallest_cases, "readers", options.readers, "cases"),
         (smallest_readers, "cases", options.cases, "readers"),
@@ -138,9 +173,51 @@ def _run(options: argparse.Namespace) -> None:
         for size in sizes:
             least = search(options.endpoint, options.value, size, target=options.target, **settings)
             needed = least.reason or f"{least.value:g} {wanted}"
-            print(f"power {options.target:g} with {size} {held}: {needed}")
+            said = f"power {options.target:g} with {size} {held}: {needed}"
+            print(said.replace("cases", "quartets") if isinstance(model, Quartets) else said)
     if options.out:
         _write(rows, options)
+
+
+def _thresholds(options: argparse.Namespace, model: Staircases) -> None:
+    """Power and precision of a staircase: by simulation alone, since where exposures lie follows from the answers."""
+    rows, spread = [], {"studies": options.simulate or STUDIES, "seed": options.seed, "jobs": options.jobs}
+    for readers in options.readers:
+        for cases in options.cases:
+            found = precision(
+                options.value, readers, cases, model=model, ratio=options.ratio or 1.25, alpha=options.alpha, **spread
+            )
+            row = {"readers": readers, "cases": cases, "power": found.value or 0.0, "factor": found.factor}
+            rows.append(row | {"coverage": found.coverage})
+    print(found.method)
+    _print(rows)
+    for readers in options.readers:
+        enough = [row["cases"] for row in rows if row["readers"] == readers and row["power"] >= options.target]
+        needed = f"{min(enough)} cases" if enough else "more cases, or more readers, than these"
+        print(f"power {options.target:g} with {readers} readers: {needed}")
+    if options.out:
+        _write(rows, options)
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    print("  ".join(f"{name:>15}" for name in rows[0]))
+    for row in rows:
+        print("  ".join(f"{entry:>15.3f}" if isinstance(entry, float) else f"{entry!s:>15}" for entry in row.values()))
+
+
+def _model(options: argparse.Namespace) -> RoeMetz | Quartets | Staircases:
+    """The model that the options describe. Raises ValueError for an option of another one."""
+    kinds: dict[str, tuple[Any, tuple[str, ...]]] = {
+        "quartet": (Quartets, ("reader_sd", "quartet_sd", "alternatives")),
+        "threshold": (Staircases, ("reader_sd",)),
+    }
+    kind, taken = kinds.get(options.endpoint, (RoeMetz, ("reader_sd", "leaning_sd", "case_share")))
+    others = ("null", "margin", "cluster") if kind is Staircases else ("ratio",)
+    for name in (*others, *OWN):
+        if name not in taken and getattr(options, name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')}: is no option of the end point {options.endpoint}")
+    given = {name: getattr(options, name) for name in taken}
+    return kind(**{name: value for name, value in given.items() if value is not None})
 
 
 def _write(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
@@ -152,4 +229,5 @@ def _write(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
     aim = f" within {options.margin:g}" if options.margin else ""
     title = f"Power, true {options.endpoint.replace('auc', 'AUC')} {options.value:g}{aim}"
     for ending in ("svg", "png"):
-        draw_curve(rows, options.out / f"planning.{ending}", target=options.target, title=title)
+        file, words = options.out / f"planning.{ending}", {"cases": "quartets"} if options.endpoint == "quartet" else {}
+        draw_curve(rows, file, target=options.target, title=title, **words)

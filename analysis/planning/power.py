@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from analysis.planning.quartets import Quartets
 from analysis.planning.roe_metz import RoeMetz
 from analysis.statistics import distributions
 from analysis.statistics.arrays import one_of
 from analysis.statistics.estimate import Estimate, undefined
 
-ENDPOINTS = ("auc", "accuracy", "kappa")
+ENDPOINTS = ("auc", "accuracy", "kappa", "quartet")
 MOST_CASES = 20_000
 MOST_READERS = 200
 
@@ -32,19 +33,20 @@ def power(
     *,
     null: float | None = None,
     margin: float | None = None,
-    model: RoeMetz | None = None,
+    model: RoeMetz | Quartets | None = None,
     components: Mapping[str, float] | None = None,
     alpha: float = 0.05,
 ) -> Estimate:
     """Power of a study of one pool, readers and cases random, when the readers' mean figure is truly `value`.
 
-    `endpoint`: "auc" or "accuracy" against `null` (.5), by the t test of Obuchowski and Rockette; "kappa" (Fleiss',
-    two answers) against 0, by the normal test. With `margin` the power to show equivalence, |figure - null| < margin,
-    by two one-sided tests. With J readers se^2 = (VarR + Error + (J - 1) Cov2) / J on
-    df = (J se^2)^2 / ((VarR + Error - Cov2)^2 / (J - 1)), the statistic being noncentral t (Hillis, Obuchowski and
-    Berbaum 2011, Acad Radiol 18:129). The components are those of `model` at this number of cases, half of them
-    synthetic, or `components` with keys reader, error, cov2 of a pilot and its number of cases under "cases", scaled
-    by pilot cases / cases. For kappa see `kappa_error`.
+    `endpoint`: "auc" or "accuracy" against `null` (.5), by the t test of Obuchowski and Rockette; "kappa" (Fleiss', two
+    answers) against 0, by the normal test; "quartet", the share of trials in which the one real image is found, against
+    chance by the same t test, `cases` being the number of quartets and `model` a `Quartets`. With `margin` the power to
+    show equivalence, |figure - null| < margin, by two one-sided tests. With J readers se^2 = (VarR + Error + (J - 1)
+    Cov2) / J on df = (J se^2)^2 / ((VarR + Error - Cov2)^2 / (J - 1)), the statistic being noncentral t (Hillis,
+    Obuchowski and Berbaum 2011, Acad Radiol 18:129). The components are those of `model` at this number of cases, half
+    of them synthetic, or `components` with keys reader, error, cov2 of a pilot and its number of cases under "cases",
+    scaled by pilot cases / cases. For kappa see `kappa_error`.
 
     `half_width` is the expected half width of the 95 % interval; `se`, `df` those of the study's figure.
 
@@ -56,9 +58,10 @@ def power(
     check_design(readers, cases, alpha, margin)
     if endpoint == "kappa":
         return _kappa_power(value, readers, cases, 0.0 if null is None else null, margin, alpha)
-    null = 0.5 if null is None else null
+    model = as_model(endpoint, model)
+    null = model.chance if null is None else null
     if components is None:
-        parts = (model or RoeMetz()).components(value, cases, endpoint)
+        parts = model.components(value, cases, endpoint)
     else:
         scale = components["cases"] / cases
         parts = {"reader": components["reader"]} | {name: components[name] * scale for name in ("error", "cov2")}
@@ -74,6 +77,8 @@ def power(
         chance = sum(_t_beyond(t, df, (margin + way * (value - null)) / se) for way in (1, -1)) - 1
     extra = {"readers": readers, "cases": cases, "figure": value, "null": null, "components": parts}
     extra |= {"figure_se": se, "figure_df": df, "half_width": distributions.t_quantile(0.95, df) * se}
+    if isinstance(model, Quartets):
+        extra["design_effect"] = model.design_effect(value, readers, cases)
     test = f"against {null:g}" if margin is None else f"of equivalence within {margin:g} of {null:g}"
     name = f"power of the Obuchowski-Rockette test {test}, alpha {alpha:g}, noncentral t"
     return Estimate(min(max(chance, 0.0), 1.0), method=name, extra=extra)
@@ -170,6 +175,18 @@ def smallest_readers(endpoint: str, value: float, cases: int, *, target: float =
     """
     name = f"smallest number of readers for power {target:g} with {cases} cases"
     return _smallest(lambda readers: power(endpoint, value, readers, cases, **settings), 1, MOST_READERS, target, name)
+
+
+def as_model(endpoint: str, model: RoeMetz | Quartets | None = None) -> RoeMetz | Quartets:
+    """The model of an end point, the default one where None is given; ValueError for that of another.
+
+    >>> as_model("quartet").chance, as_model("auc").chance
+    (0.25, 0.5)
+    """
+    kind = Quartets if endpoint == "quartet" else RoeMetz
+    if model is not None and not isinstance(model, kind):
+        raise ValueError(f"model: expected {kind.__name__} for the end point {endpoint}, got {type(model).__name__}")
+    return model or kind()
 
 
 def check_design(readers: int, cases: int, alpha: float = 0.05, margin: float | None = None) -> None:

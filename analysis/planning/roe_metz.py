@@ -37,6 +37,11 @@ class RoeMetz:
         if min(self.reader_sd, self.leaning_sd) < 0 or not 0 <= self.case_share <= 1:
             raise ValueError("expected reader_sd and leaning_sd of 0 or more, and case_share between 0 and 1")
 
+    @property
+    def chance(self) -> float:
+        """The mean figure of readers who cannot tell."""
+        return 0.5
+
     def separation(self, value: float, endpoint: str) -> float:
         """The distance of the classes at which the readers' mean figure is `value` (between 0 and 1)."""
         _check_value(value)

@@ -1,4 +1,4 @@
-"""Studies drawn from the Roe-Metz model and analysed one by one, over cores or machines: power, size, coverage."""
+"""Studies drawn from a model of readers and cases and analysed, over cores or machines: power, size, coverage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.planning.power import check_design
+from analysis.planning.power import as_model, check_design
+from analysis.planning.quartets import Quartets
 from analysis.planning.roe_metz import RoeMetz, to_levels
 from analysis.statistics import distributions
 from analysis.statistics.arrays import one_of
@@ -29,7 +30,7 @@ class _Plan:
     cases: int
     null: float
     margin: float | None
-    model: RoeMetz
+    model: RoeMetz | Quartets
     covariance: str
     levels: bool
     seed: int
@@ -42,9 +43,9 @@ def simulate(
     readers: int,
     cases: int,
     *,
-    null: float = 0.5,
+    null: float | None = None,
     margin: float | None = None,
-    model: RoeMetz | None = None,
+    model: RoeMetz | Quartets | None = None,
     covariance: str = "jackknife",
     levels: bool = True,
     studies: int = 2000,
@@ -53,12 +54,13 @@ def simulate(
     cluster: str | None = None,
     alpha: float = 0.05,
 ) -> Estimate:
-    """Power (or size) and coverage by drawing studies from the Roe-Metz model and analysing each.
+    """Power (or size) and coverage by drawing studies from the model of the end point and analysing each.
 
     Each study is drawn with its own generator, seeded by (seed, number of the study), and analysed by
     Obuchowski-Rockette, readers and cases random; so the result is the same however the work is spread: over `jobs`
     cores, or over the machines of the Dask scheduler at address `cluster`. "auc" readings are given as five levels,
-    or as they are when `levels` is False; "accuracy" ones as decisions at the midpoint of the classes.
+    or as they are when `levels` is False; "accuracy" ones as decisions at the midpoint of the classes; "quartet" ones
+    as right and wrong choices of `cases` quartets, from the model `Quartets`. `null` is chance unless given.
 
     The value is the share of studies that reject (or, with `margin`, show equivalence), with its standard error and
     Wilson interval. `coverage` is the share of 95 % intervals that hold `true_value`, what the readers' mean figure
@@ -68,16 +70,17 @@ def simulate(
     >>> round(simulate("auc", 0.7, readers=5, cases=60, studies=100).value, 1)
     0.8
     """
-    one_of(endpoint, ("auc", "accuracy"), "endpoint")
+    one_of(endpoint, ("auc", "accuracy", "quartet"), "endpoint")
     check_design(readers, cases, alpha, margin)
     if studies < 2:
         raise ValueError(f"studies: expected 2 or more, got {studies}")
-    model = model or RoeMetz()
+    model = as_model(endpoint, model)
+    null = model.chance if null is None else null
     model.separation(value, endpoint)
     blocks = [range(start, min(start + BLOCK, studies)) for start in range(0, studies, BLOCK)]
     plan = _Plan(endpoint, value, readers, cases, null, margin, model, covariance, levels, seed, alpha)
     rows = np.concatenate(_spread(plan, blocks, jobs, cluster))
-    true = model.five_level_auc(value) if endpoint == "auc" and levels else value
+    true = model.five_level_auc(value) if isinstance(model, RoeMetz) and endpoint == "auc" and levels else value
     figure, se, low, high, rejects = rows.T
     tested = np.isfinite(low)
     held = ((low <= true) & (true <= high))[tested]
@@ -93,7 +96,8 @@ def simulate(
     extra |= {"figure_se": float(se[tested].mean()) if tested.any() else None, "coverage": covered}
     if held.size:
         extra["coverage_ci"] = list(interval(int(held.sum()), held.size).ci or ())
-    name = f"Roe-Metz simulation of {studies} studies, Obuchowski-Rockette ({covariance}), alpha {alpha:g}"
+    kind = "Roe-Metz" if isinstance(model, RoeMetz) else "Quartet"
+    name = f"{kind} simulation of {studies} studies, Obuchowski-Rockette ({covariance}), alpha {alpha:g}"
     return replace(interval(int(rejects.sum()), studies), method=name, extra=extra)
 
 
@@ -119,9 +123,10 @@ def _studies(plan: _Plan, block: range) -> np.ndarray:
         scores, truth = plan.model.draw(rng, plan.value, plan.readers, plan.cases, plan.endpoint)
         if plan.endpoint == "accuracy":
             scores = ((scores > 0) == (truth == 1)).astype(float)
-        elif plan.levels:
+        elif plan.levels and plan.endpoint == "auc":
             scores = to_levels(scores)
-        found = obuchowski_rockette(scores, truth, plan.covariance, endpoint=plan.endpoint, null=plan.null)
+        endpoint = "sensitivity" if plan.endpoint == "quartet" else plan.endpoint  # all quartets are of one class
+        found = obuchowski_rockette(scores, truth, plan.covariance, endpoint=endpoint, null=plan.null)
         low, high = found.ci or (math.nan, math.nan)
         rejects = found.p is not None and found.p < plan.alpha
         if plan.margin is not None and found.ci and found.se:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from analysis.arguments import Parser, refuse
+from analysis.designs import find
 from analysis.designs.common import Progress, Settings, silent
 from analysis.designs.measure import measure
 from analysis.report import document, figures, files, tables
 from analysis.report.plates import Pictures, make_plates, open_pool
 from analysis.report.tables.table import RULES
-from analysis.responses import RATED, Responses, ResponsesError, load_csv, load_mapped, load_panodiff, load_ratings
+from analysis.responses import Responses, ResponsesError, load_csv, load_mapped, load_panodiff, load_ratings
 from analysis.responses.database import load_database
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "panodiff_ratings.csv"
@@ -50,11 +51,10 @@ def write(
         folder = Path(name)
         results = measure(responses, settings, lambda share, what: progress(0.5 * share, what))
         (folder / "results.json").write_text(document.dump(results), encoding="utf-8")
-        every, drawn, texts = tables.all_tables(results), [], {}
-        if responses.design in RATED:
-            drawn = _draw(results, folder / "figures", workers or min(2, os.cpu_count() or 1), progress)
-            drawn += make_plates(results, pictures, folder / "figures") if pictures else []
-            texts = {name: document.text(results, name) for name in ("findings", "methods", "limitations")}
+        drawn = _draw(results, folder / "figures", workers or min(2, os.cpu_count() or 1), progress)
+        drawn += make_plates(results, pictures, folder / "figures") if pictures and "plates" in results else []
+        texts = {name: document.text(results, name) for name in find(responses.design).passages}
+        every = tables.all_tables(results)
         progress(0.95, "page and tables")
         (folder / "report.html").write_text(document.page(results, every, drawn), encoding="utf-8")
         files.write_all(folder, results, every, responses, texts)
@@ -65,14 +65,14 @@ def write(
 
 
 def _draw(results: dict[str, Any], folder: Path, workers: int, progress: Progress) -> list[figures.Drawn]:
-    count = 0
+    count, names = 0, find(results["design"]).figures
 
     def done() -> None:
         nonlocal count
         count += 1
-        progress(0.5 + 0.44 * count / len(figures.NAMES), "figures")
+        progress(0.5 + 0.44 * count / len(names), "figures")
 
-    return figures.make_all(results, folder, workers, done)
+    return figures.make_all(names, results, folder, workers, done) if names else []
 
 
 def _replace(folder: Path, out: Path) -> None:
@@ -125,6 +125,9 @@ def parser(prog: str) -> argparse.ArgumentParser:
     made.add_argument("--pool", metavar="DIR", type=Path, help="the pool folder, for plates of its pictures")
     made.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder to write")
     made.add_argument("--unsure", choices=list(RULES), default="fractional", help="the rule that leads (%(default)s)")
+    made.add_argument(
+        "--margin", metavar="M", type=_margin, default=0.1, help="from chance that still counts as chance (%(default)s)"
+    )
     made.add_argument("--bootstrap", metavar="N", type=_from(2), default=10_000, help="replicates (%(default)s)")
     made.add_argument("--seed", metavar="S", type=_from(0), default=0, help="of everything random (%(default)s)")
     return made
@@ -141,6 +144,14 @@ def _from(least: int) -> Callable[[str], int]:
     return number
 
 
+def _margin(text: str) -> float:
+    """The type of a margin of equivalence."""
+    try:
+        return Settings(margin=float(text)).margin
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number between 0 and 0.5, got {text!r}") from None
+
+
 def main(argv: list[str] | None = None, prog: str = "python -m analysis.report") -> int:
     """Run the command line; 0, or 2 with every fault on standard error."""
     from tqdm import tqdm
@@ -153,7 +164,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m analysis.report")
         command.error("--labels goes with --responses")
     if arguments.mapping and not arguments.responses:
         command.error("--mapping goes with --responses")
-    settings = Settings(arguments.unsure, arguments.bootstrap, arguments.seed)
+    settings = Settings(arguments.unsure, arguments.bootstrap, arguments.seed, arguments.margin)
     try:
         responses = load(arguments)
         pictures = open_pool(arguments.pool, responses) if arguments.pool else None

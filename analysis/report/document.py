@@ -17,9 +17,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from analysis.designs import find as design_of
 from analysis.report.figures import Drawn
 from analysis.report.tables.table import NOTHING, PERCENT, RULES, Cell, Table, find, show
-from analysis.responses import RATED
 
 TEMPLATES = Path(__file__).parent / "templates"
 BIBLIOGRAPHY = TEMPLATES / "references.bib"
@@ -90,14 +90,13 @@ def page(results: dict[str, Any], tables: Sequence[Table], figures: Sequence[Dra
     """report.html: `tables` and `figures` find their places by name."""
     css, js = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     digest = base64.b64encode(hashlib.sha256(js.encode()).digest()).decode()
-    writer, rated = PageWriter(results), results["design"] in RATED
+    writer = PageWriter(results)
     written = (
         _environment(writer, html=True)
-        .get_template("report.html" if rated else "other.html")
+        .get_template(f"{design_of(results['design']).templates}/page.html")
         .render(
             results=results,
             html=True,
-            rated=rated,
             tables={table.name: table for table in tables},
             figures={figure.name: figure for figure in figures},
             plates=any(figure.name.startswith("plate_") for figure in figures),
@@ -111,8 +110,10 @@ def page(results: dict[str, Any], tables: Sequence[Table], figures: Sequence[Dra
 
 def text(results: dict[str, Any], template: str) -> str:
     """A passage of the report (`findings`, `methods`, `limitations`) as plain text."""
-    writer = Writer(results)
-    written = _environment(writer, html=False).get_template(f"{template}.j2").render(results=results, html=False)
+    writer, folder = Writer(results), design_of(results["design"]).templates
+    written = (
+        _environment(writer, html=False).get_template(f"{folder}/{template}.j2").render(results=results, html=False)
+    )
     paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", written)]
     return "\n\n".join(part for part in paragraphs if part) + "\n"
 

@@ -12,10 +12,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis.designs import find
 from analysis.report.document import BIBLIOGRAPHY
+from analysis.report.tables import of_design
 from analysis.report.tables.table import Table, plain
 from analysis.report.tex import tex
-from analysis.responses import RATED, Responses
+from analysis.responses import Responses
 
 MODALITY = "study"
 SCHEMA = Path(__file__).parent / "results.schema.json"
@@ -57,33 +59,11 @@ def workbook(results: dict[str, Any], tables: Sequence[Table], responses: Respon
         if table.rows and not table.name.startswith("reader-"):
             sheet(table.name, *plain(results, table))
     rows = responses.scored.sort_values(["reader", "position", "case"], kind="stable")
+    design = of_design(responses.design)
     for reader in responses.readers:
         own = rows[rows["reader"] == reader]
-        sheet(reader, SHEET, (_answer(row) for row in own.itertuples()))
+        sheet(reader, design.ANSWERS, (design.answer(row) for row in own.itertuples()))
     return _timeless(book)
-
-
-SHEET = ("case", "truth", "level", "answer", "certainty", "category", "position", "response_ms", "late")
-
-
-def _answer(row: Any) -> tuple[Any, ...]:
-    """One answer of a reader as a line of the workbook; the category is TP, TN, FP, FN or unsure."""
-    level = None if row.level != row.level else int(row.level)
-    truth = "synthetic" if row.truth else "real"
-    if level is None:
-        return (row.case, truth, None, None, None, None, _number(row.position), _number(row.response_ms), None)
-    answer = "unsure" if level == 3 else "synthetic" if level > 3 else "real"
-    certainty = "" if level == 3 else "full" if level in (1, 5) else "partial"
-    category = answer if level == 3 else ("T" if answer == truth else "F") + ("P" if level > 3 else "N")
-    late = "late" if row.late == 1 else ""
-    return (row.case, truth, level, answer, certainty, category, _number(row.position), _number(row.response_ms), late)
-
-
-def _number(value: float) -> float | int | None:
-    """NaN is nothing, a whole number is an integer."""
-    if value != value:
-        return None
-    return int(value) if value == int(value) else value
 
 
 def _unique(name: str, longest: int, taken: set[str]) -> str:
@@ -174,9 +154,10 @@ def write_all(
             stem = folder / "tables" / _unique(re.sub(r"[^\w.-]", "_", table.name), 80, taken)
             _write(stem.with_name(stem.name + ".csv"), csv_text(*plain(results, table)))
             _write(stem.with_name(stem.name + ".tex"), tex(results, table))
-    if responses.design in RATED:
+    if find(responses.design).exchange:
         for name, text in exchange(responses).items():
             _write(folder / "exchange" / name, text)
+    if texts:
         _write(folder / "references.bib", BIBLIOGRAPHY.read_text("utf-8"))
     _write(folder / "results.schema.json", SCHEMA.read_text("utf-8"))
     for name, text in texts.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.responses.checks import COLUMNS, NEEDED, RATED, checked
+from analysis.responses.checks import COLUMNS, RATED, ROWS, checked
 from analysis.responses.mapped import load_mapped
 from analysis.responses.panodiff import load_panodiff
 from analysis.responses.readings import Responses, as_responses, natural
@@ -80,7 +80,7 @@ def _ours(given: Table, origin: dict[str, Any], title: str) -> Responses:
             [f"{name}: this is an export of the PanoDiff quiz, which needs its image labels too (--labels)"]
         )
     design = next((row["design"].strip().lower() for _, row in rows if row.get("design")), "rating")
-    needed = NEEDED if design in RATED else tuple(c for c in NEEDED if c != "level")
+    needed = ROWS[design].needed if design in ROWS else ("reader", "case", "truth")
     refuse([f"{name}: column {column!r} is missing" for column in needed if column not in header])
     refuse([f"{name}: there is not one row of responses in it"] if not rows else [])
     table = pd.DataFrame([row for _, row in rows]).reindex(columns=COLUMNS, fill_value="")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from analysis.responses import comparisons, quartets, staircases
 from analysis.responses.tabular import refuse
 
 if TYPE_CHECKING:
@@ -18,9 +21,34 @@ NEEDED = ("reader", "case", "truth", "level")
 NUMBERS = ("sitting", "position", "block", "response_ms", "client_ms", "zoom_max")
 FLAGS = {"": False, "0": False, "1": True, "false": False, "true": True, "no": False, "yes": True}
 FLAG_COLUMNS = ("is_training", "is_repeat", "late", "windowed")
-DESIGNS = ("rating", "quartet", "comparison", "staircase")
 RATED = ("rating", "staircase")
 LEVELS = {"real full": "1", "real partial": "2", "unsure": "3", "synthetic partial": "4", "synthetic full": "5"}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the rows of a design are: columns that must be there, what no two rows share, and checks of its own.
+
+    `said` is the column that an answer fills. `check` takes the typed table, with columns of text that it may type, and
+    says each fault with the row's index.
+    """
+
+    needed: tuple[str, ...]
+    key: tuple[str, ...]
+    said: str = "level"
+    check: Callable[[pd.DataFrame], tuple[pd.DataFrame, list[tuple[int, str]]]] = lambda table: (table, [])
+
+
+_RATING = Rows(NEEDED, ("reader", "case"))
+_PARTS = ("reader", "trial", "case", "criterion")
+ROWS = {
+    "rating": _RATING,
+    "staircase": replace(_RATING, check=staircases.check),
+    "quartet": Rows(("reader", "trial", "case", "truth", "chosen"), _PARTS, "chosen", quartets.check),
+    "comparison": Rows(
+        ("reader", "trial", "case", "truth", "source", "criterion", "value"), _PARTS, "score", comparisons.check
+    ),
+}
 
 
 def checked(table: pd.DataFrame, places: list[str], name: str) -> pd.DataFrame:
@@ -51,7 +79,7 @@ def checked(table: pd.DataFrame, places: list[str], name: str) -> pd.DataFrame:
         fault(values.isna() & (table[column] != ""), f"{column} {{{column}!r}}; expected a number or nothing")
     for column in FLAG_COLUMNS:
         fault(~table[column].str.lower().isin(FLAGS), f"{column} {{{column}!r}}; expected true or false")
-    fault(~table["design"].isin(["", *DESIGNS]), f"design {{design!r}}; expected one of {', '.join(DESIGNS)}")
+    fault(~table["design"].isin(["", *ROWS]), f"design {{design!r}}; expected one of {', '.join(ROWS)}")
     said = (table["answer"] + " " + table["certainty"]).str.strip()
     expected = said.map(LEVELS)
     clash = expected.notna() & table["level"].isin(LEVELS.values()) & (expected != table["level"])
@@ -64,7 +92,10 @@ def checked(table: pd.DataFrame, places: list[str], name: str) -> pd.DataFrame:
     typed = typed.assign(**unknown)
     typed["truth"] = (table["truth"] == "synthetic").astype(int)
     typed["superseded"] = typed["sitting"] < typed.groupby("reader")["sitting"].transform("max")
-    faults += _contradictions(typed[table["truth"].isin(["real", "synthetic"])], places)
+    rows = ROWS.get(next((d for d in table["design"] if d), "rating"), _RATING)
+    faults += _contradictions(typed[table["truth"].isin(["real", "synthetic"])], places, rows.key)
+    if not faults:
+        typed, faults = rows.check(typed)
     for column in ("study", "design"):
         several = [entry for entry in table[column].unique() if entry]
         if len(several) > 1:
@@ -73,12 +104,11 @@ def checked(table: pd.DataFrame, places: list[str], name: str) -> pd.DataFrame:
     return typed
 
 
-def _contradictions(typed: pd.DataFrame, places: list[str]) -> list[tuple[int, str]]:
+def _contradictions(typed: pd.DataFrame, places: list[str], unique: tuple[str, ...]) -> list[tuple[int, str]]:
     """Rows that speak against an earlier one: a second answer, another truth, another group."""
     faults = []
     scored = typed[~typed["is_training"] & ~typed["is_repeat"] & ~typed["superseded"]]
-    rated = scored["design"].isin(["", *RATED]).all()
-    key = ["reader", "case"] if rated else ["reader", "trial", "case", "criterion"]
+    key = list(unique)
     first = scored.drop_duplicates(key).set_index(key).index
     rows = dict(zip(first, scored.drop_duplicates(key).index, strict=True))
     for i, row in scored[scored.duplicated(key)].iterrows():

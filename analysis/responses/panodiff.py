@@ -91,5 +91,5 @@ def load_panodiff(responses: str | Path, labels: str | Path) -> Responses:
 
 def _progress(text: str, total: int) -> str:
     """The position that a text such as `Progress: 89.055%` stands for, counted from 1; empty where it has none."""
-    match = re.search(r"([\d.]+)\s*%", text)
+    match = re.search(r"(\d{1,3}(?:\.\d*)?)\s*%", text, re.ASCII)
     return str(round(float(match[1]) / 100 * total)) if match else ""

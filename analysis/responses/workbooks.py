@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import importlib.util
 import io
+import os
+import subprocess
+import sys
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from analysis.responses.tabular import ResponsesError
 
+SECONDS = 60
+READ_SPSS = """
+import sys, pyreadstat
+frame, _ = pyreadstat.read_sav(sys.argv[1], apply_value_formats=True, formats_as_category=False)
+frame.to_pickle(sys.stdout.buffer)
+"""
 Lines = tuple[list[list[str]], list[str]]  # and remarks
 
 
@@ -25,18 +35,19 @@ def excel(path: Path, sheet: str = "") -> Lines:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and validations, which are not read
             book = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile, openpyxl.utils.exceptions.InvalidFileException) as error:
+            with contextlib.closing(book):
+                sheets = [one.title for one in book.worksheets]
+                if not sheets or (sheet and sheet not in sheets):
+                    there = ", ".join(sheets) or "none"
+                    raise ResponsesError([f"{path.name}: has no sheet {sheet!r}; there are: {there}"])
+                chosen = book[sheet or sheets[0]]
+                chosen.reset_dimensions()  # some programs write wrong ones
+                lines = [[_text(cell) for cell in row] for row in chosen.iter_rows(values_only=True)]
+    except ResponsesError:
+        raise
+    except Exception as error:  # a spoilt workbook raises what zlib, the XML parser or openpyxl's classes like
         what = "cannot be read as an Excel workbook; save it as .xlsx or CSV UTF-8"
         raise ResponsesError([f"{path.name}: {what} ({error})"]) from None
-    try:
-        sheets = [one.title for one in book.worksheets]
-        if not sheets or (sheet and sheet not in sheets):
-            raise ResponsesError([f"{path.name}: has no sheet {sheet!r}; there are: {', '.join(sheets) or 'none'}"])
-        chosen = book[sheet or sheets[0]]
-        chosen.reset_dimensions()  # some programs write wrong ones
-        lines = [[_text(cell) for cell in row] for row in chosen.iter_rows(values_only=True)]
-    finally:
-        book.close()
     wide = max(map(len, lines), default=0)
     lines = [line + [""] * (wide - len(line)) for line in lines]
     other = f"{path.name}: read the first sheet, {sheets[0]!r}, of {len(sheets)}"
@@ -44,19 +55,28 @@ def excel(path: Path, sheet: str = "") -> Lines:
 
 
 def spss(path: Path, sheet: str = "") -> Lines:
-    """An SPSS file; a number that has a label is read as its label. Raises ResponsesError naming the extra it needs."""
+    """An SPSS file; a number that has a label is read as its label.
+
+    It is read in a process of its own, as a spoilt file can bring its reader down. Raises ResponsesError naming what is
+    wrong, or the extra that is needed.
+    """
+    if importlib.util.find_spec("pyreadstat") is None:
+        raise ResponsesError([f"{path.name}: SPSS files need the extra `tables`: pip install 'discern[tables]'"])
+    import pandas as pd
+
+    refused = f"{path.name}: cannot be read as an SPSS file"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
-        import pyreadstat
-    except ImportError:
-        raise ResponsesError(
-            [f"{path.name}: SPSS files need the extra `tables`: pip install 'discern[tables]'"]
-        ) from None
-    try:
-        frame, _ = pyreadstat.read_sav(path, apply_value_formats=True, formats_as_category=False)
-    except Exception as error:  # its own kinds, ValueError and others, by version
-        raise ResponsesError([f"{path.name}: cannot be read as an SPSS file ({error})"]) from None
+        command = [sys.executable, "-c", READ_SPSS, str(path)]
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise ResponsesError([f"{refused} (it took more than {SECONDS} s)"]) from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise ResponsesError([f"{refused} ({said[-1] if said else 'it brings its reader down'})"])
+    frame = pd.read_pickle(io.BytesIO(done.stdout))
     rows = [[_text(entry) for entry in row] for row in frame.itertuples(index=False, name=None)]
-    return [list(frame.columns), *rows], []
+    return [[_text(name) for name in frame.columns], *rows], []  # a spoilt name is NaN
 
 
 def _text(entry: Any) -> str:

@@ -1,7 +1,8 @@
 """Finding the one among several (m-alternative forced choice): were readers right more often than by chance?
 
 Which question: does the reader who must choose one of m images find it more often than one time in m? Every answer
-counts alike; that answers of one reader, or to one set of images, may go together is the business of a model.
+counts alike; that answers of one reader, or to one set of images, may go together is the business of a model. And of
+choices in general: do they spread over places, or over sources, as they would if neither mattered?
 """
 
 from __future__ import annotations
@@ -52,3 +53,60 @@ def proportion(correct: Any, alternatives: int) -> Estimate:
         "dprime": detection.mafc_dprime(k / n, int(alternatives), trials=n),
     }
     return Estimate(share.value, share.se, share.ci, exact, method, extra=extra)
+
+
+def even(counts: Any, shown: Any = None) -> Estimate:
+    """Pearson's test that choices fall on all alternatives alike, or as often as each was `shown` (scipy's chisquare).
+
+    `counts`: choices of each of two alternatives or more; `shown`: how often each could be chosen. `value` is the
+    chi-square; `smallest_expected` says whether its distribution can be trusted (5 or more). Undefined without a
+    choice, or with one alternative. Raises ValueError for negative counts or other lengths.
+
+    >>> found = even([31, 24, 22, 23])
+    >>> round(found.value, 2), found.df, round(found.p, 3)
+    (2.0, 3, 0.572)
+    """
+    import numpy as np
+    from scipy.stats import chisquare
+
+    chosen = as_floats(counts, "counts")
+    offered = np.ones(chosen.size) if shown is None else as_floats(shown, "shown")
+    if offered.size != chosen.size or (chosen < 0).any() or (offered < 0).any():
+        raise ValueError("counts, shown: expected as many numbers of both, 0 or more")
+    method = "chi-square test of equal shares"
+    kept = offered > 0
+    chosen, offered = chosen[kept], offered[kept]
+    if chosen.size < 2 or chosen.sum() == 0:
+        return undefined("it needs a choice, and two alternatives", method)
+    expected = chosen.sum() * offered / offered.sum()
+    found = chisquare(chosen, expected)
+    extra = {"smallest_expected": float(expected.min())}
+    return Estimate(float(found.statistic), p=float(found.pvalue), method=method, df=chosen.size - 1, extra=extra)
+
+
+def association(table: Any) -> Estimate:
+    """Do the rows of a table of counts spread alike over its columns? Cramer's V with Pearson's chi-square.
+
+    `table`: rows x columns, e.g. readers x sources taken for real; empty rows and columns are dropped. `value` is
+    Cramer's V (0 none, 1 complete), `chi_square` and `p` the test without continuity correction; both are scipy's.
+    Undefined where fewer than two rows or columns are left. Raises ValueError for negative counts.
+
+    >>> found = association([[12, 5, 3], [4, 9, 7], [6, 6, 8]])
+    >>> round(found.value, 3), round(found.chi_square, 2), found.df, round(found.p, 3)
+    (0.264, 8.36, 4, 0.079)
+    """
+    from scipy.stats import chi2_contingency
+    from scipy.stats.contingency import association as strength
+
+    counts = as_floats(table, "table", ndim=2)
+    if (counts < 0).any():
+        raise ValueError("table: expected counts, 0 or more")
+    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
+    method = "chi-square test of independence, Cramer's V"
+    if min(counts.shape) < 2:
+        return undefined("fewer than two rows or columns have a count", method)
+    whole = counts.astype(int)
+    found = chi2_contingency(whole, correction=False)
+    extra = {"chi_square": float(found.statistic), "smallest_expected": float(found.expected_freq.min())}
+    v = float(strength(whole, method="cramer"))
+    return Estimate(v, p=float(found.pvalue), method=method, df=int(found.dof), extra=extra)

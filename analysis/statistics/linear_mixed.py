@@ -33,8 +33,8 @@ def fit(y: ArrayLike, design: ArrayLike, names: Sequence[str], readers: ArrayLik
     `y`: n numbers; `design`: n x p, one name a column, an intercept among them where one is wanted; `readers`, `cases`:
     n labels. REML as Bates, Maechler, Bolker and Walker 2015 (J Stat Softw 67:1) profile it; degrees of freedom after
     Satterthwaite, by the curvature of the REML criterion (Kuznetsova 2017, J Stat Softw 82:13). A column that the
-    others already give, or that is constant 0, is None with the reason, as is all with too few rows. Raises ValueError
-    for missing numbers or unequal lengths.
+    others already give, or that is constant 0, is None with the reason, as is all with too few rows; where nothing is
+    left to vary, values stand alone. Raises ValueError for missing numbers or unequal lengths.
 
     >>> y = [1.0, 2.0, 1.5, 3.0, 2.0, 3.5, 1.0, 2.5, 2.0, 3.0, 2.5, 4.0]
     >>> found = fit(y, [[1, x] for x in [0, 1] * 6], ["intercept", "x"], list("aaaabbbbcccc"), list("pqrs") * 3)
@@ -56,6 +56,12 @@ def fit(y: ArrayLike, design: ArrayLike, names: Sequence[str], readers: ArrayLik
     model = _Reml(response, matrix[:, kept], labels[0], labels[1])
     ratios = model.maximise()
     beta, covariance, sigma = model.solve(ratios)
+    if sigma <= 1e-9 * max(float(np.abs(response).max()), 1e-300):
+        whole = dict(zip((names[place] for place in kept), beta.tolist(), strict=True))
+        reason = "nothing is left to vary: no standard error"
+        return Fit(
+            {name: Estimate(whole.get(name), method=METHOD, reason=reason, extra={"n": n}) for name in names}, {}
+        )
     dfs = model.satterthwaite(ratios, sigma)
     reason = "the other columns already give this one"
     effects = {name: undefined(reason, METHOD, n=n) for name in names}

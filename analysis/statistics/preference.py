@@ -75,6 +75,27 @@ def bradley_terry(wins: Any, ties: Any = None) -> Strengths:
     return Strengths(strength, se, ci, tie, -float(loss(best)), method)
 
 
+def tally(scores: Any) -> tuple[Floats, Floats]:
+    """Wins and ties, each methods x methods, of scores given side by side, for `bradley_terry`.
+
+    `scores`: comparisons x methods, higher = more of what was asked, NaN = not said. Of each comparison every pair of
+    methods with both scores counts once: for the higher one, or as a tie. Raises ValueError for another shape.
+
+    >>> wins, ties = tally([[1, 0, 0], [1, 1, 0]])
+    >>> wins.tolist(), ties.tolist()
+    ([[0.0, 1.0, 2.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]], [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+    """
+    import numpy as np
+
+    given = as_floats(scores, "scores", 2)
+    if given.ndim != 2:
+        raise ValueError(f"scores: expected comparisons x methods, got the shape {given.shape}")
+    first, second = given[:, :, None], given[:, None, :]
+    ties = (first == second).sum(axis=0).astype(float)
+    np.fill_diagonal(ties, 0)
+    return (first > second).sum(axis=0).astype(float), ties
+
+
 def sign_test(better: int, same: int, worse: int) -> Estimate:
     """The share of preferences for the first, ties set aside, with the exact sign test of one half.
 

@@ -15,6 +15,14 @@ from analysis.statistics.estimate import Estimate, undefined
 
 LARGEST_LAPSE = 0.1
 METHOD = "logistic psychometric function of log stimulus, maximum likelihood, 95% profile-likelihood interval"
+OF_READERS = f"{METHOD}, readers random"
+STARTS = 7  # places at which the search for the threshold begins
+NODES = 21  # of the quadrature over readers
+SCORINGS = 25
+
+Found = tuple[float, Floats]
+Bounds = list[tuple[float, float]]
+Loss = Callable[[Floats], Found]
 
 
 @dataclass(frozen=True)
@@ -54,60 +62,110 @@ def fit(stimulus: Any, correct: Any, trials: Any, guess: float) -> Psychometric:
     (287, True)
     """
     import numpy as np
-    from scipy.optimize import minimize
 
     levels, right, shown = _checked(stimulus, correct, trials, guess)
     if len(np.unique(levels)) < 2:
-        return _undefined("only one level was shown", guess)
+        return nothing("only one level was shown", guess)
     x = np.log(levels)
-    middle = float(x.mean())
     bounds = [(x.min() - 3, x.max() + 3), (1e-3, 50.0), (0.0, LARGEST_LAPSE)]
+    middles = np.unique(np.quantile(x, np.linspace(0, 1, STARTS)))
+    starts = [np.array([middle, slope, 0.01]) for middle in (x.mean(), *middles) for slope in (1.0, 4.0)]
 
-    def loss(parameters: Floats) -> float:
-        p = np.clip(_curve(x - parameters[0], parameters[1], guess, parameters[2]), 1e-12, 1 - 1e-12)
-        return -float((right * np.log(p) + (shown - right) * np.log1p(-p)).sum())
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        return _loss(parameters, x, right, shown, guess)
 
-    def best(fixed: dict[int, float], start: Floats | None = None) -> tuple[float, Floats]:
-        free = [i for i in range(3) if i not in fixed]
-
-        def of_free(values: Floats) -> float:
-            whole = np.empty(3)
-            whole[free] = values
-            for i, value in fixed.items():
-                whole[i] = value
-            return loss(whole)
-
-        starts = [start] if start is not None else [np.array([m, s, 0.01]) for m in (middle, *x) for s in (1.0, 4.0)]
-        runs = [minimize(of_free, at[free], method="L-BFGS-B", bounds=[bounds[i] for i in free]) for at in starts]
-        least = min(runs, key=lambda run: run.fun)
-        whole = np.empty(3)
-        whole[free] = least.x
-        for i, value in fixed.items():
-            whole[i] = value
-        return float(least.fun), whole
-
-    least, found = best({})
-    flat = _flat(right, shown)
-    if flat - least < 1e-6 or found[1] <= bounds[1][0] * 1.01:
-        return _undefined("the share of right answers does not rise with the stimulus", guess)
-
-    def profiled(i: int) -> tuple[float, float]:
-        return _profile(lambda value: best({i: value}, found)[0], least, found[i], bounds[i])
-
-    limits = [profiled(i) for i in range(3)]
+    least, found = _best(loss, bounds, starts)
+    if _flat(right, shown) - least < 1e-6 or found[1] <= bounds[1][0] * 1.01:
+        return nothing("the share of right answers does not rise with the stimulus", guess)
+    drop = _drop()
+    limits = [_profile(loss, bounds, least, found, i, drop) for i in range(3)]
     share = np.clip(right / shown, 1e-12, 1 - 1e-12)
     saturated = -float((right * np.log(share) + (shown - right) * np.log1p(-share)).sum())
-    low, high = limits[0]
-    threshold = (np.exp(low) if low > bounds[0][0] else 0.0, np.exp(high) if high < bounds[0][1] else np.inf)
-    slope = limits[1][0], limits[1][1] if limits[1][1] < bounds[1][1] else np.inf
     extra = {"trials": int(shown.sum()), "levels": len(levels)}
     return Psychometric(
-        Estimate(float(np.exp(found[0])), ci=(float(threshold[0]), float(threshold[1])), method=METHOD, extra=extra),
-        Estimate(float(found[1]), ci=(float(slope[0]), float(slope[1])), method=METHOD),
+        Estimate(float(np.exp(found[0])), ci=_unlogged(limits[0], bounds[0]), method=METHOD, extra=extra),
+        Estimate(float(found[1]), ci=_opened(limits[1], bounds[1]), method=METHOD),
         Estimate(float(found[2]), ci=limits[2], method=METHOD),
         guess,
         max(0.0, 2 * (least - saturated)),
     )
+
+
+def fit_readers(stimulus: Any, correct: Any, readers: Any, guess: float) -> Psychometric:
+    """Threshold, slope and lapse rate of several readers at once, readers random.
+
+    One entry an answer in each: `stimulus` above 0, `correct` 0 or 1, `readers` names. The logarithm of the threshold
+    is normal over the readers, slope and lapse rate are common: a non-linear mixed model, its likelihood integrated
+    over the readers by Gauss-Hermite quadrature (Moscatelli et al. 2012, J Vis 12(11):26). The threshold is the
+    geometric mean over readers like these; its interval is by profile likelihood with the quantile of t (readers - 1)
+    in place of the normal one, since so few readers tell how readers vary. `threshold.sd_log` is the standard deviation
+    of log thresholds between readers. A single reader's is `fit`. Undefined as there. Raises ValueError as there.
+    """
+    import numpy as np
+
+    levels, right, shown = _checked(stimulus, correct, np.ones(len(np.atleast_1d(stimulus))), guess)
+    _, who = np.unique(np.asarray(readers), return_inverse=True)
+    if len(who) != len(levels):
+        raise ValueError("readers: expected one entry an answer")
+    count = int(who.max()) + 1
+    pooled = fit(levels, right, shown, guess)
+    if count == 1 or pooled.threshold.value is None:
+        return pooled
+    x = np.log(levels)
+    bounds = [(x.min() - 3, x.max() + 3), (1e-3, 50.0), (0.0, LARGEST_LAPSE), (0.0, 2.0)]
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    order = np.argsort(who, kind="stable")
+    x, right, firsts = x[order], right[order], np.flatnonzero(np.r_[True, np.diff(who[order]) > 0])
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        return _loss_of_readers(parameters, x, right, firsts, nodes, np.log(weights / weights.sum()), guess)
+
+    if pooled.slope.value is None or pooled.lapse.value is None:  # for the type checker: they come together
+        return pooled
+    first = [np.log(pooled.threshold.value), pooled.slope.value, pooled.lapse.value]
+    least, found = _best(loss, bounds, [np.array([*first, sd]) for sd in (0.05, 0.3)])
+    limits = [_profile(loss, bounds, least, found, i, _drop(count - 1) if i == 0 else _drop()) for i in range(3)]
+    extra = {"trials": len(x), "readers": count, "sd_log": float(found[3])}
+    return Psychometric(
+        Estimate(float(np.exp(found[0])), ci=_unlogged(limits[0], bounds[0]), method=OF_READERS, extra=extra),
+        Estimate(float(found[1]), ci=_opened(limits[1], bounds[1]), method=OF_READERS),
+        Estimate(float(found[2]), ci=limits[2], method=OF_READERS),
+        guess,
+    )
+
+
+def crossed_bootstrap(
+    stimulus: Any, correct: Any, readers: Any, cases: Any, guess: float, replicates: int = 2000, seed: int = 0
+) -> Estimate:
+    """The threshold of all answers pooled, its interval from drawing readers and cases anew, each with replacement.
+
+    One entry an answer in each, as in `fit_readers`; `cases` are names. A drawn reader's answer to a drawn case counts
+    as often as both were drawn (Owen 2007, Ann Appl Stat 1:386). The lapse rate stays that of all answers. Percentile
+    interval; replicates in which the answers do not rise with the stimulus are left out, and their number is in
+    `left_out`. Undefined where `fit` is, or with more than half of them left out.
+    """
+    import numpy as np
+
+    pooled = fit(stimulus, correct, np.ones(len(np.atleast_1d(stimulus))), guess)
+    method = f"pooled answers, bootstrap of readers and cases, {replicates} replicates"
+    if pooled.threshold.value is None or pooled.slope.value is None or pooled.lapse.value is None:
+        return undefined(pooled.threshold.reason or "", method)
+    x, right = np.log(as_floats(stimulus, "stimulus")), as_floats(correct, "correct")
+    rng, weights = np.random.Generator(np.random.PCG64(seed)), np.ones((replicates, len(x)))
+    for names in (readers, cases):
+        _, which = np.unique(np.asarray(names), return_inverse=True)
+        count = int(which.max()) + 1
+        weights *= rng.multinomial(count, np.full(count, 1 / count), size=replicates)[:, which]
+    start = np.array([np.log(pooled.threshold.value), np.log(pooled.slope.value)])
+    drawn = np.concatenate(
+        [_refitted(x, right, part, guess, pooled.lapse.value, start) for part in np.array_split(weights, 20)]
+    )
+    drawn = drawn[np.isfinite(drawn)]
+    if len(drawn) < replicates / 2:
+        return undefined("in most replicates the answers do not rise with the stimulus", method)
+    low, high = np.exp(np.quantile(drawn, [0.025, 0.975]))
+    extra = {"replicates": replicates, "left_out": replicates - len(drawn)}
+    return Estimate(pooled.threshold.value, ci=(float(low), float(high)), method=method, extra=extra)
 
 
 def _checked(stimulus: Any, correct: Any, trials: Any, guess: float) -> tuple[Floats, Floats, Floats]:
@@ -132,6 +190,71 @@ def _curve(x: Floats, slope: float, guess: float, lapse: float) -> Floats:
     return guess + (1 - guess - lapse) * expit(slope * x)
 
 
+def _loss(parameters: Floats, x: Floats, right: Floats, shown: Floats, guess: float) -> tuple[float, Floats]:
+    """The negative log likelihood at (log threshold, slope, lapse), and its gradient."""
+    import numpy as np
+
+    middle, slope, lapse = parameters
+    p, of_z, of_lapse = _share(slope * (x - middle), guess, lapse)
+    at_p = -(right / p - (shown - right) / (1 - p))
+    loss = -float((right * np.log(p) + (shown - right) * np.log1p(-p)).sum())
+    of_z = at_p * of_z
+    return loss, np.array([-slope * of_z.sum(), (of_z * (x - middle)).sum(), (at_p * of_lapse).sum()])
+
+
+def _loss_of_readers(
+    parameters: Floats, x: Floats, right: Floats, firsts: Any, nodes: Floats, log_weights: Floats, guess: float
+) -> tuple[float, Floats]:
+    """The same of answers in order of their readers, each reader's beginning at `firsts`, integrated over `nodes`."""
+    import numpy as np
+    from scipy.special import logsumexp
+
+    middle, slope, lapse, sd = parameters
+    away = x[:, None] - middle - sd * nodes
+    p, of_z, of_lapse = _share(slope * away, guess, lapse)
+    logs = np.add.reduceat(np.log(np.where(right[:, None] == 1, p, 1 - p)), firsts) + log_weights
+    each = logsumexp(logs, axis=1)
+    posterior = np.exp(logs - each[:, None])
+    at_p = np.where(right[:, None] == 1, 1 / p, -1 / (1 - p))
+    of_z = at_p * of_z
+    parts = (-slope * of_z, of_z * away, at_p * of_lapse, -slope * of_z * nodes)
+    gradient = [-(posterior * np.add.reduceat(part, firsts)).sum() for part in parts]
+    return -float(each.sum()), np.array(gradient)
+
+
+def _share(z: Floats, guess: float, lapse: float) -> tuple[Floats, Floats, Floats]:
+    """The share of right answers, and its derivatives by `z` and by the lapse rate."""
+    import numpy as np
+    from scipy.special import expit
+
+    up = expit(z)
+    p = np.clip(guess + (1 - guess - lapse) * up, 1e-12, 1 - 1e-12)
+    return p, (1 - guess - lapse) * up * (1 - up), -up
+
+
+def _refitted(x: Floats, right: Floats, weights: Floats, guess: float, lapse: float, start: Floats) -> Floats:
+    """Log thresholds by Fisher scoring, one a row of `weights` (replicates x answers), NaN where it finds none."""
+    import numpy as np
+
+    at = np.tile(start, (len(weights), 1))  # log threshold, log slope
+    low, high = x.min() - 3, x.max() + 3
+    for _ in range(SCORINGS):
+        slope, away = np.exp(at[:, 1])[:, None], x - at[:, :1]
+        p, of_z, _ = _share(slope * away, guess, lapse)
+        score = weights * (right - p) / (p * (1 - p)) * of_z
+        information = weights * of_z**2 / (p * (1 - p))
+        by = (-slope * np.ones_like(away), slope * away)
+        g = np.stack([(score * one).sum(1) for one in by], axis=1)
+        a, b, d = (
+            (information * one * other).sum(1) for one, other in ((by[0], by[0]), (by[0], by[1]), (by[1], by[1]))
+        )
+        determinant = np.maximum(a * d - b * b, 1e-12)
+        step = np.stack([d * g[:, 0] - b * g[:, 1], a * g[:, 1] - b * g[:, 0]], axis=1) / determinant[:, None]
+        at = at + np.clip(step, -0.5, 0.5)
+    lost = (np.abs(step).max(1) > 1e-3) | (at[:, 0] <= low) | (at[:, 0] >= high)
+    return np.where(lost, np.nan, at[:, 0])
+
+
 def _flat(right: Floats, shown: Floats) -> float:
     """The negative log likelihood of one share for all levels."""
     import numpy as np
@@ -140,23 +263,56 @@ def _flat(right: Floats, shown: Floats) -> float:
     return -float((right * np.log(p) + (shown - right) * np.log1p(-p)).sum())
 
 
-def _profile(
-    loss_at: Callable[[float], float], least: float, value: float, bounds: tuple[float, float]
-) -> tuple[float, float]:
-    """Where the profile log likelihood falls by half the 95 % point of chi-square (1), or the bound."""
+def _best(loss: Loss, bounds: Bounds, starts: list[Floats], fixed: tuple[int, float] | None = None) -> Found:
+    """The least loss and where it is, from the best of `starts`; `fixed`: a parameter that is held at a value."""
+    from scipy.optimize import minimize
+
+    if fixed is not None:
+        place, value = fixed
+        bounds = [(value, value) if i == place else bound for i, bound in enumerate(bounds)]
+    runs = [minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds) for start in starts]
+    least = min(runs, key=lambda run: float(run.fun))
+    return float(least.fun), least.x
+
+
+def _drop(df: int | None = None) -> float:
+    """By how much the log likelihood falls at the ends of a 95 % interval: chi-square, or with `df` the square of t."""
+    from scipy.special import chdtri, stdtrit
+
+    return float(chdtri(1, 0.05) if df is None else stdtrit(df, 0.975) ** 2) / 2
+
+
+def _profile(loss: Loss, bounds: Bounds, least: float, found: Floats, place: int, drop: float) -> tuple[float, float]:
+    """Where the profile log likelihood of one parameter has fallen by `drop`, or its bound."""
+    import numpy as np
     from scipy.optimize import brentq
-    from scipy.special import chdtri
 
-    drop = float(chdtri(1, 0.05)) / 2
+    def excess(value: float) -> float:
+        start = np.where(np.arange(len(found)) == place, value, found)
+        return _best(loss, bounds, [start], (place, value))[0] - least - drop
 
-    def excess(at: float) -> float:
-        return loss_at(at) - least - drop
-
-    low = bounds[0] if excess(bounds[0]) <= 0 else brentq(excess, bounds[0], value, xtol=1e-6)
-    high = bounds[1] if excess(bounds[1]) <= 0 else brentq(excess, value, bounds[1], xtol=1e-6)
+    (lowest, highest), value = bounds[place], float(found[place])
+    low = lowest if excess(lowest) <= 0 else brentq(excess, lowest, value, xtol=1e-4)
+    high = highest if excess(highest) <= 0 else brentq(excess, value, highest, xtol=1e-4)
     return float(low), float(high)
 
 
-def _undefined(reason: str, guess: float) -> Psychometric:
+def _opened(limits: tuple[float, float], bounds: tuple[float, float]) -> tuple[float, float]:
+    """An upper limit at its bound is open."""
+    import numpy as np
+
+    return limits[0], limits[1] if limits[1] < bounds[1] else float(np.inf)
+
+
+def _unlogged(limits: tuple[float, float], bounds: tuple[float, float]) -> tuple[float, float]:
+    """Limits of a logarithm as those of the stimulus; at a bound they are open."""
+    import numpy as np
+
+    low, high = limits
+    return float(np.exp(low)) if low > bounds[0] else 0.0, float(np.exp(high)) if high < bounds[1] else float(np.inf)
+
+
+def nothing(reason: str, guess: float) -> Psychometric:
+    """A fit that is undefined, with the reason."""
     none = undefined(reason, METHOD)
     return Psychometric(none, none, none, guess)

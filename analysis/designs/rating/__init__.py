@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from analysis.designs.common import Progress, Settings, heading
+from analysis.designs.design import Design
 from analysis.designs.rating import course, panel
 from analysis.designs.rating.reader import reader
 from analysis.responses import Responses
@@ -58,7 +59,7 @@ def measure(responses: Responses, settings: Settings, progress: Progress) -> dic
 
 
 def limitations(responses: Responses, results: dict[str, Any]) -> dict[str, Any]:
-    """What the data themselves warn of; the words are in templates/limitations.j2."""
+    """What the data themselves warn of; the words are in templates/rating/limitations.j2."""
     about, scored = results["study"], responses.scored
     answered = scored[scored["level"].notna()]
     shares = [sum(r["confusion"]["unsure"].values()) / r["n"] for r in results["readers"].values() if r["n"]]
@@ -83,3 +84,16 @@ def limitations(responses: Responses, results: dict[str, Any]) -> dict[str, Any]
     if shares and max(shares) - min(shares) > 0.1:
         found |= {"unsure_low": min(shares), "unsure_high": max(shares)}
     return found
+
+
+DESIGN = Design(
+    "rating",
+    measure,
+    tables="analysis.report.tables.rating",
+    templates="rating",
+    figures=(
+        *("pies", "bars", "confusion", "forest", "roc", "detection", "agreement", "certainty", "order", "times"),
+        *("difficulty", "readings", "flow"),
+    ),
+    exchange=True,
+)

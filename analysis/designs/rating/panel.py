@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.designs.common import test_line
 from analysis.designs.rating.reader import Levels, Truth, level_counts
 from analysis.statistics import (
     agreement,
@@ -155,7 +156,7 @@ def tests(
     )
     equal = f"would other readers be within {margin:g} of chance, on"
     found = [
-        _test(f"mean {name}", question, estimate)
+        test_line(f"mean {name}", question, estimate)
         | {"readers": int(np.isfinite(values).sum()), "readers_left_out": int(np.isnan(values).sum())}
         for name, question, values, estimates in (
             ("accuracy", chance, accuracy, _over_readers(accuracy, 0.5, seed)),
@@ -177,7 +178,7 @@ def tests(
         for estimate in estimates
     ]
     each = {
-        f"AUC of {name}": _test(
+        f"AUC of {name}": test_line(
             f"AUC of {name}", "would this reader be better than chance, on other cases?", reader["auc"]
         )
         for name, reader in readers.items()
@@ -202,14 +203,6 @@ def _kept(estimates: Iterable[Estimate], mean: Estimate) -> Levels:
     values = np.array([math.nan if one.value is None else one.value for one in estimates])
     values[[left["reader"] for left in mean.extra.get("left_out", [])]] = math.nan
     return values
-
-
-def _test(name: str, question: str, estimate: Estimate) -> dict[str, Any]:
-    """One line of the list of tests, every field of it there."""
-    kept = {field: estimate.extra.get(field) for field in ("statistic", "smallest_p")}
-    line = {"name": name, "question": question, "p": None, "df": None, "holm": None}
-    line["benjamini_hochberg"] = None
-    return line | {key: value for key, value in estimate.as_dict().items() if key not in estimate.extra} | kept
 
 
 def _cut(estimate: Estimate) -> Estimate:

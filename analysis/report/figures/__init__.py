@@ -22,22 +22,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NAMES = (
-    "pies",
-    "bars",
-    "confusion",
-    "forest",
-    "roc",
-    "detection",
-    "agreement",
-    "certainty",
-    "order",
-    "times",
-    "difficulty",
-    "readings",
-    "flow",
-)
-
 
 @dataclass(frozen=True)
 class Drawn:
@@ -99,16 +83,20 @@ def _drawn(module: Any, results: dict[str, Any]) -> Figure:
 
 
 def make_all(
-    results: dict[str, Any], folder: Path, workers: int = 2, done: Callable[[], object] = lambda: None
+    names: Sequence[str],
+    results: dict[str, Any],
+    folder: Path,
+    workers: int = 2,
+    done: Callable[[], object] = lambda: None,
 ) -> list[Drawn]:
-    """Draw every figure, `workers` at a time in processes of their own; `done` is called after each.
+    """Draw the figures of these names, `workers` at a time in processes of their own; `done` is called after each.
 
     Raises OSError where such a process is lost.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     if workers < 2:
-        for name in NAMES:
+        for name in names:
             drawn.append(make(name, results, folder))
             done()
         return drawn
@@ -119,7 +107,7 @@ def make_all(
         handed.write_bytes(pickle.dumps(results))
         try:
             with ProcessPoolExecutor(workers, get_context("spawn"), _take, (handed,)) as pool:
-                for figure in pool.map(_make, NAMES, [folder] * len(NAMES)):
+                for figure in pool.map(_make, names, [folder] * len(names)):
                     drawn.append(figure)
                     done()
         except BrokenProcessPool:

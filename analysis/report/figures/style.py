@@ -89,6 +89,39 @@ def percent_axis(axes: Axes, which: str = "x") -> None:
     getattr(axes, f"{which}axis").set_major_formatter(PercentFormatter(1.0, decimals=0, symbol="\u202f%"))
 
 
+def exposure_axis(axes: Axes, least: float, most: float) -> tuple[float, float]:
+    """A logarithmic axis of exposures from `least` to `most` ms, a little wider, with round ticks; returns its ends."""
+    from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+
+    left, right = least / 1.25, most * 1.25
+    axes.set_xscale("log")
+    axes.set_xlim(left, right)
+    round_ones = [m * 10**power for power in range(7) for m in (1, 2, 3, 5)]
+    axes.xaxis.set_major_locator(FixedLocator([one for one in round_ones if left <= one <= right]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    return left, right
+
+
+def intervals(axes: Axes, rows: list[dict[str, Any]], colours: list[str], chance: float) -> None:
+    """A point with its interval for each row (`value`, `ci_low`, `ci_high`), from the top, and chance as a line."""
+    for y, (row, colour) in enumerate(zip(rows, colours, strict=True)):
+        if row["value"] is None:
+            axes.text(chance, y, "not defined", ha="center", va="center", fontsize=6, color=QUIET)
+            continue
+        if row["ci_low"] is not None:
+            axes.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, linewidth=1.2)
+        axes.plot(row["value"], y, "o", markersize=4, color=colour)
+    axes.axvline(chance, color=QUIET, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
+    highest = max([chance] + [row["ci_high"] or row["value"] or 0.0 for row in rows])
+    axes.set(xlim=(-0.01, min(1.01, highest + 0.05)), ylim=(len(rows) - 0.4, -0.6))
+    axes.set_yticks(range(len(rows)), [str(row["name"]) for row in rows], fontsize=6.5 if len(rows) <= 45 else 4.5)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    grid(axes, "x")
+    percent_axis(axes)
+
+
 def save(drawn: Figure, stem: Path) -> None:
     """Write `stem`.svg and `stem`.png; the same figure gives the same bytes."""
     engine = drawn.get_layout_engine()

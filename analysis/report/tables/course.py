@@ -213,6 +213,8 @@ FLOW = {
     "cases labelled or in the pool": ("flow", "known"),
     "cases never put to a reader, or for practice only": ("flow", "not_asked"),
     "cases in the analysis": ("study", "cases"),
+    "quartets in the analysis": ("study", "quartets"),
+    "cases compared": ("study", "compared"),
     "cases that every reader judged": ("flow", "judged_by_all"),
     "answers asked for": ("study", "expected"),
     "answers in the analysis": ("study", "answers"),

@@ -16,14 +16,14 @@ RULES = {
 }
 LONGEST = 1e9  # a number is written out up to here
 NOTHING = "–"
-PERCENT, SECONDS = "\u202f%", "\u202fs"
+PERCENT, SECONDS, MILLISECONDS = "\u202f%", "\u202fs", "\u202fms"
 
 
 @dataclass(frozen=True)
 class Cell:
     """One entry of the results and how to write it.
 
-    Styles: count, share, number, p, df, seconds (of ms), text; share_ci and number_ci of estimates.
+    Styles: count, share, number, p, df, seconds (of ms), ms, text; share_ci and number_ci of estimates.
     """
 
     style: str
@@ -74,6 +74,8 @@ def show(entry: Any, style: str) -> str:
         return _rounded(entry, 1)
     if style == "seconds":
         return _rounded(entry / 1000, 1) + SECONDS
+    if style == "ms":
+        return _rounded(entry, 0) + MILLISECONDS
     return str(entry)
 
 
@@ -91,8 +93,13 @@ def _with_interval(estimate: Any, style: str) -> str:
     shown = show(estimate["value"], style)
     if estimate.get("ci") is None:
         return shown
-    low, high = (show(limit, style).removesuffix(PERCENT).removesuffix(SECONDS) for limit in estimate["ci"])
+    low, high = (_bare(show(limit, style)) for limit in estimate["ci"])
     return f"{shown} ({low} to {high})"
+
+
+def _bare(shown: str) -> str:
+    """A number without its unit."""
+    return shown.removesuffix(PERCENT).removesuffix(SECONDS).removesuffix(MILLISECONDS)
 
 
 def plain(results: dict[str, Any], table: Table) -> tuple[list[str], list[list[Any]]]:
@@ -118,3 +125,10 @@ def plain(results: dict[str, Any], table: Table) -> tuple[list[str], list[list[A
 def cells(pointer: Pointer, wanted: Sequence[tuple[str, ...]]) -> Row:
     """One cell for each (style, step, ...) below `pointer`."""
     return [Cell(style, (*pointer, *steps)) for style, *steps in wanted]
+
+
+def whole(value: float) -> float | int | None:
+    """A number for a sheet: NaN is nothing, a whole number is an integer."""
+    if value != value:
+        return None
+    return int(value) if value == int(value) else value

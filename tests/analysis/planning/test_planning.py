@@ -40,7 +40,7 @@ def test_the_command_writes_the_table_and_the_curve(tmp_path, capsys):
     [
         (["auc", "1.5"], "value: expected a number between 0 and 1"),
         (["auc", "0.6", "--readers", "1"], "readers: expected 2 or more"),
-        (["kappa", "0.1", "--simulate", "10"], "--simulate: expected endpoint auc or accuracy"),
+        (["kappa", "0.1", "--simulate", "10"], "--simulate: expected endpoint auc, accuracy or quartet"),
         (["auc", "0.6", "--case-share", "2"], "case_share between 0 and 1"),
     ],
 )

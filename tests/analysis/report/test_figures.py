@@ -16,7 +16,7 @@ if __name__ == "__main__":
     # What is started from here on ends at once, before it reads anything.
     os.environ["PYTHONPATH"] += os.pathsep + sys.argv[1]
     much = "x" * 10**6  # more than a pipe holds
-    figures.make_all({"readers": {}, "much": much}, Path(sys.argv[1]) / "figures", workers=2)
+    figures.make_all(["pies"], {"readers": {}, "much": much}, Path(sys.argv[1]) / "figures", workers=2)
 """
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from analysis.designs import DESIGNS
 from analysis.designs.common import Settings
 from analysis.designs.measure import measure
 from analysis.report import EXAMPLE, figures, main, write
@@ -107,8 +108,10 @@ def resolve(results: dict[str, Any], address: str) -> Any:
     return entry
 
 
-def test_every_number_on_the_page_is_the_one_in_the_results_at_its_place(page: Page, results: dict[str, Any]) -> None:
-    assert len(page.traced) > 500
+def assert_traced(
+    page: Page, results: dict[str, Any], shares: tuple[float, ...] = (1, 100), others: tuple[float, ...] = (1,)
+) -> None:
+    """Every number of the page is in the results where it says, times one of the scales of shares and of others."""
     for address, text in page.traced:
         entry = resolve(results, address)
         if isinstance(entry, str):
@@ -118,10 +121,15 @@ def test_every_number_on_the_page_is_the_one_in_the_results_at_its_place(page: P
             entry = {key: entry[key] for key in ("value", "ci") if key in entry}
         known = leaves(entry)
         for number in numbers(text):
-            places = len(text.split(".")[1].split()[0].rstrip(")%\u202f")) if "." in text else 0
-            scales = (1, 100) if "%" in text else (1,)
+            places = len(text.split(".")[1].split()[0].rstrip(")%\u202fs")) if "." in text else 0
+            scales = shares if "%" in text else others
             close = any(abs(scale * k - number) <= 0.5 * 10**-places + 1e-9 for k in known for scale in scales)
             assert close or ("<" in text and min(known) < number), (address, text, known)
+
+
+def test_every_number_on_the_page_is_the_one_in_the_results_at_its_place(page: Page, results: dict[str, Any]) -> None:
+    assert len(page.traced) > 500
+    assert_traced(page, results)
 
 
 def test_no_number_on_the_page_comes_from_nowhere(page: Page, results: dict[str, Any]) -> None:
@@ -166,7 +174,7 @@ def test_nine_shares_of_every_reader_make_one_whole(results: dict[str, Any]) -> 
 
 
 def test_every_figure_is_there_as_vector_picture_and_numbers(report: Path) -> None:
-    for name in set(figures.NAMES) - {"times"}:  # the published study has none
+    for name in set(DESIGNS["rating"].figures) - {"times"}:  # the published study has none
         for ending in ("svg", "png", "csv"):
             assert (report / "figures" / f"{name}.{ending}").stat().st_size > 0
 
@@ -257,7 +265,7 @@ def test_bad_input_says_every_fault_exits_with_2_and_writes_nothing(
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("in the way")
-    (tmp_path / "r.csv").write_text("design,reader,trial,case,truth\nquartet,A,t1,c1,real\n")
+    (tmp_path / "r.csv").write_text("design,reader,trial,case,truth\ncomparison,A,t1,c1,real\n")
     assert main(["--responses", str(tmp_path / "r.csv"), "--out", str(tmp_path / "file" / "out")]) == 2
     assert "the report was not written" in capsys.readouterr().err
 
@@ -324,16 +332,16 @@ def test_progress_reaches_its_end_without_going_back(report: Path) -> None:
 
 def test_another_design_says_what_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text(
-        "design,reader,trial,case,truth,chosen\nquartet,A,t1,c1,real,1\nquartet,A,t1,c2,synthetic,0\n"
+        "design,reader,trial,case,truth,chosen\ncomparison,A,t1,c1,real,1\ncomparison,A,t1,c2,synthetic,0\n"
     )
     assert main(["--responses", str(tmp_path / "r.csv"), "--out", str(tmp_path / "out")]) == 0
-    assert "The design of this study is quartet" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "The design of this study is comparison" in (tmp_path / "out" / "report.html").read_text("utf-8")
     assert json.loads((tmp_path / "out" / "results.json").read_text())["study"]["answers"] == 2
 
 
 def test_files_of_an_earlier_report_do_not_outlive_it(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    (tmp_path / "r.csv").write_text("design,reader,trial,case,truth\nquartet,A,t1,c1,real\n")
+    (tmp_path / "r.csv").write_text("design,reader,trial,case,truth\ncomparison,A,t1,c1,real\n")
     (tmp_path / "s.csv").write_text("case,truth,A1\nc1,real,1\nc2,synthetic,5\n")
     write(load_ratings(tmp_path / "s.csv"), out, Settings(bootstrap=50), workers=1)
     (out / "notes.txt").write_text("a person's own file stays")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from analysis.statistics import forced_choice
 
@@ -33,3 +34,29 @@ def test_without_an_answer_it_is_undefined_with_a_reason():
 def test_bad_input_is_named(correct, alternatives, words):
     with pytest.raises(ValueError, match=words):
         forced_choice.proportion(correct, alternatives)
+
+
+def test_choices_are_compared_with_what_was_shown():
+    # As scipy has it: 30 choices of sources shown 100, 100 and 50 times.
+    found = forced_choice.even([10, 15, 5], [100, 100, 50])
+    expected = stats.chisquare([10, 15, 5], [12, 12, 6])
+    assert (found.value, found.p, found.df) == (pytest.approx(expected.statistic), pytest.approx(expected.pvalue), 2)
+    assert found.smallest_expected == 6
+    assert forced_choice.even([10, 15, 0], [100, 100, 0]).df == 1  # what was never shown cannot be chosen
+
+
+def test_without_choices_or_alternatives_nothing_is_compared():
+    assert forced_choice.even([0, 0]).reason == "it needs a choice, and two alternatives"
+    assert forced_choice.even([3]).value is None
+    with pytest.raises(ValueError, match="counts, shown"):
+        forced_choice.even([1, 2], [1])
+
+
+def test_association_is_complete_none_or_undefined():
+    assert forced_choice.association([[10, 0], [0, 10]]).value == pytest.approx(1)
+    assert forced_choice.association([[10, 10], [10, 10]]).value == pytest.approx(0)
+    assert forced_choice.association([[3, 0], [4, 0]]).value is None
+    found = forced_choice.association([[5, 0, 3], [0, 0, 0], [2, 0, 6]])
+    assert found.value == pytest.approx(forced_choice.association([[5, 3], [2, 6]]).value)
+    with pytest.raises(ValueError, match="0 or more"):
+        forced_choice.association([[1, -1], [1, 1]])

@@ -1,11 +1,21 @@
 """Holm and Benjamini-Hochberg within families."""
 
+import gc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.statistics.multiplicity import adjust
+
+
+@pytest.fixture(autouse=True)
+def _little_garbage():
+    """statsmodels collects garbage at each call, which takes long beside all that a worker holds."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def test_the_cervical_spine_study_is_reproduced():

@@ -61,3 +61,66 @@ def test_a_threshold_beyond_what_was_shown_has_an_open_limit():
 def test_bad_input_is_named(arguments, words):
     with pytest.raises(ValueError, match=words):
         psychometric.fit(*arguments)
+
+
+def drawn(thresholds, count, seed, slope=4.0):
+    """Exposures spread over the levels, answers of readers with these thresholds, and the readers' numbers."""
+    rng = np.random.default_rng(seed)
+    exposures = rng.choice(LEVELS, (len(thresholds), count))
+    right = rng.random(exposures.shape) < 0.5 + 0.5 / (1 + (exposures / np.array(thresholds)[:, None]) ** -slope)
+    return exposures.ravel(), right.ravel().astype(float), np.repeat(np.arange(len(thresholds)), count)
+
+
+def test_of_readers_who_differ_the_middle_threshold_and_their_spread_are_found():
+    thresholds = 350 * np.exp(np.linspace(-0.5, 0.5, 9))
+    found = psychometric.fit_readers(*drawn(thresholds, 400, 1), 0.5)
+    assert found.threshold.value == pytest.approx(350, rel=0.07)
+    assert found.threshold.sd_log == pytest.approx(np.std(np.log(thresholds)), abs=0.08)
+    assert found.slope.value == pytest.approx(4, rel=0.2)
+    low, high = found.threshold.ci
+    assert low < 350 < high
+    # t over nine readers whose own thresholds are almost known
+    assert np.log(high / low) == pytest.approx(2 * 2.306 * np.std(np.log(thresholds), ddof=1) / 3, rel=0.25)
+
+
+def test_the_interval_is_wider_where_readers_differ_and_a_single_readers_is_its_own():
+    exposures, right, readers = drawn([250, 250, 500, 500], 200, 3)
+    apart = psychometric.fit_readers(exposures, right, readers, 0.5).threshold
+    alike = psychometric.fit_readers(exposures, right, np.arange(800) % 4, 0.5).threshold
+    assert apart.ci[1] / apart.ci[0] > 1.5 * alike.ci[1] / alike.ci[0]
+    assert (apart.sd_log > 0.2) > (alike.sd_log > 0.1)
+    own = psychometric.fit_readers(exposures[:200], right[:200], ["R1"] * 200, 0.5).threshold
+    assert own == psychometric.fit(exposures[:200], right[:200], np.ones(200), 0.5).threshold
+
+
+def test_the_gradients_are_those_of_the_likelihoods():
+    exposures, right, _ = drawn([250, 400], 30, 5)
+    x = np.log(exposures)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(9)
+    at = np.array([5.8, 3.0, 0.03, 0.3])
+    losses = {
+        3: lambda p: psychometric._loss(p, x, right, np.ones(60), 0.5),
+        4: lambda p: psychometric._loss_of_readers(p, x, right, np.array([0, 30]), nodes, np.log(weights), 0.5),
+    }
+    for size, loss in losses.items():
+        gradient = loss(at[:size])[1]
+        for i, step in enumerate(np.eye(size) * 1e-6):
+            slope = (loss(at[:size] + step)[0] - loss(at[:size] - step)[0]) / 2e-6
+            assert gradient[i] == pytest.approx(slope, rel=1e-4, abs=1e-6)
+
+
+def test_the_bootstrap_is_about_the_pooled_threshold_and_wider_the_fewer_the_readers():
+    exposures, right, readers = drawn(350 * np.exp(np.linspace(-0.4, 0.4, 8)), 150, 7)
+    cases = np.tile(np.arange(150), 8)
+    found = psychometric.crossed_bootstrap(exposures, right, readers, cases, 0.5, 400, seed=1)
+    pooled = psychometric.fit(exposures, right, np.ones(len(right)), 0.5).threshold
+    assert found.value == pooled.value
+    assert found.ci[0] < found.value < found.ci[1]
+    assert found.ci == psychometric.crossed_bootstrap(exposures, right, readers, cases, 0.5, 400, seed=1).ci
+    assert np.ptp(np.log(found.ci)) > np.ptp(np.log(pooled.ci))
+    assert "does not rise" in psychometric.crossed_bootstrap(exposures, 1 - right, readers, cases, 0.5, 50).reason
+
+
+def test_a_reader_too_many_is_refused():
+    with pytest.raises(ValueError, match="readers: expected one entry an answer"):
+        psychometric.fit_readers([100, 200], [0, 1], ["R1"], 0.5)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 
 from analysis.statistics import realism
 
@@ -47,3 +48,52 @@ def test_friedmans_test_is_that_of_pingouin():
 def test_a_table_of_one_column_is_refused():
     with pytest.raises(ValueError, match="two columns or more"):
         realism.icc([[1], [2]])
+
+
+def drawn(rng, source, effect, reader_sd, readers=12, images=60):
+    """Ratings 1 to 4 of a sequential logit with thresholds 2, 1, 0: readers x images of `source`."""
+    odds = effect * source[None, :] + rng.normal(0, reader_sd, (readers, 1)) + rng.normal(0, 0.5, (1, images))
+    rating = np.ones((readers, images))
+    for level, threshold in enumerate((2.0, 1.0, 0.0), start=1):
+        beyond = rng.random((readers, images)) < 1 / (1 + np.exp(-(threshold + odds)))
+        rating[(rating == level) & beyond] += 1
+    return rating
+
+
+def test_the_ordinal_model_is_logistic_regression_on_the_steps_of_the_scale():
+    rng = np.random.default_rng(5)
+    ratings, covariate = rng.integers(1, 5, 80).astype(float), rng.random(80)
+    ratings[::9] = np.nan
+    found = realism.sequential(ratings, {"x": covariate}, {})
+    rows = [
+        (ratings[i] > level, level == 2, level == 3, covariate[i])
+        for i in range(80)
+        for level in (1, 2, 3)
+        if ratings[i] >= level
+    ]
+    data = np.array(rows, dtype=float)
+    expected = sm.Logit(data[:, 0], sm.add_constant(data[:, 1:])).fit(disp=0)
+    names = ("intercept", "beyond[2]", "beyond[3]", "x")
+    assert [found.fixed[name].value for name in names] == pytest.approx(expected.params.tolist(), abs=1e-5)
+    assert [found.fixed[name].se for name in names] == pytest.approx(expected.bse.tolist(), rel=1e-3)
+    assert found.n == len(rows)
+
+
+def test_the_ordinal_model_recovers_what_was_put_in():
+    rng, source = np.random.default_rng(2), np.tile([0.0, 1.0], 30)
+    held = []
+    for _ in range(20):
+        ratings = drawn(rng, source, -0.7, 0.6)
+        labels = np.indices(ratings.shape).reshape(2, -1)
+        found = realism.sequential(
+            ratings.ravel(), {"source": np.tile(source, 12)}, {"reader": labels[0], "image": labels[1]}
+        )
+        low, high = found.fixed["source"].ci
+        held.append(low < -0.7 < high)
+    assert sum(held) >= 17  # of 20 at 95 %
+
+
+def test_ratings_all_alike_and_parts_of_points_have_no_ordinal_model():
+    assert realism.sequential([3, 3, 3], {"x": [0, 1, 0]}, {}).reason is not None
+    with pytest.raises(ValueError, match="whole numbers"):
+        realism.sequential([3.5, 3], {}, {})

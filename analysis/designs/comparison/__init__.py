@@ -1,0 +1,164 @@
+"""Comparison: several images of one case, each by another method: which is better, on several criteria?
+
+Two to four images a trial; a case is known by the name of its reference, or of its image by the first method. No
+statistic is written here: `analysis.statistics` computes, this package asks and arranges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from analysis.designs.common import Progress, Settings, heading, test_line
+from analysis.designs.comparison import course, judged
+from analysis.designs.comparison.trials import Trials, repeated, trials
+from analysis.designs.design import Design
+from analysis.responses import Responses
+from analysis.statistics import multiplicity, preference
+
+
+def measure(responses: Responses, settings: Settings, progress: Progress) -> dict[str, Any]:
+    """The results of one study of comparisons, for results.json; arguments as in `analysis.designs.measure.measure`."""
+    found = trials(responses)
+    results = heading(responses, settings)
+    results["study"] |= _study(responses, found)
+    results["criteria"] = {}
+    for i, name in enumerate(found.criteria):
+        progress(i / len(found.criteria), name)
+        results["criteria"][name] = judged.criterion(found, name, settings.seed)
+    lead = next(iter(found.criteria), None)
+    results["overall"] = {"criterion": lead} | (results["criteria"][lead]["preference"] if lead else {})
+    results["agreement"] = {name: one["agreement"] for name, one in results["criteria"].items()}
+    results["readers"] = _readers(found, responses.groups)
+    results["groups"] = _groups(found, responses.groups)
+    results["tests"] = _tests(results["criteria"])
+    results["places"] = course.places(found)
+    results["cases"] = course.listed(found)
+    results["timing"] = course.times(found)
+    again = repeated(responses)
+    results["repeats"] = course.repeats(found, again) if len(again.table) else {}
+    whole = found.table[found.table["answered"]].groupby("item")["reader"].nunique()
+    results["flow"] = {
+        "known": len(responses.cases),
+        "not_asked": len(results["study"]["not_asked"]),
+        "judged_by_all": int((whole == len(found.readers)).sum()) * (len(found.methods) + found.reference),
+    }
+    results["limitations"] = limitations(found, results)
+    progress(1.0, "figures")
+    return results
+
+
+def _study(responses: Responses, found: Trials) -> dict[str, Any]:
+    """What is counted in trials, not in images."""
+    rows = responses.table.drop_duplicates(["reader", "sitting", "trial"])
+    later = rows["superseded"] & ~rows["is_training"]
+    asked = int(found.table.groupby("reader").size().max()) if len(found.table) else 0
+    return {
+        "compared": len(found.items),
+        "methods": found.methods,
+        "alternatives": len(found.methods),
+        "reference": found.reference,
+        "criteria": len(found.criteria),
+        "answers": int(found.table["answered"].sum()),
+        "expected": len(found.readers) * asked,
+        "excluded": {
+            "training": int(rows["is_training"].sum()),
+            "superseded": int(later.sum()),
+            "repeats": int((rows["is_repeat"] & ~rows["superseded"] & ~rows["is_training"]).sum()),
+        },
+    }
+
+
+def _first(found: Trials, criterion: str, readers: list[int]) -> dict[str, Any]:
+    """Of these readers: the first method against all others, a pair of images counting once."""
+    scores = found.scores(criterion)[readers]
+    wins, ties = preference.tally(scores.reshape(-1, len(found.methods)))
+    counts = (int(part.sum()) for part in (wins[0], ties[0], wins[:, 0]))
+    return {"p": None} | preference.sign_test(*counts).as_dict()
+
+
+def _readers(found: Trials, groups: Any) -> dict[str, dict[str, Any]]:
+    readers = {}
+    for i, name in enumerate(found.readers):
+        rows = found.table[found.table["reader"] == name]
+        own = {criterion: _first(found, criterion, [i]) for criterion in found.criteria}
+        about = {"group": groups[name] or None, "n": int(rows["answered"].sum()), "asked": len(rows)}
+        readers[name] = about | {"preferences": own}
+    return readers
+
+
+def _groups(found: Trials, groups: Any) -> dict[str, Any]:
+    """The preferences of each group of readers, by criterion."""
+    members = {}
+    for group in sorted({groups[name] for name in found.readers} - {""}):
+        own = [i for i, name in enumerate(found.readers) if groups[name] == group]
+        preferences = {criterion: _first(found, criterion, own) for criterion in found.criteria}
+        members[group] = {"n": len(own), "preferences": preferences}
+    return {"members": members}
+
+
+def _tests(criteria: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tests of every pair under every criterion; those with readers and cases random are a family of their own."""
+
+    def lines() -> Iterator[tuple[str, dict[str, Any]]]:
+        for name, one in criteria.items():
+            for pair in one["pairs"]:
+                what = f"{name}: {pair['first']} over {pair['second']}"
+                question = "would other readers prefer the first, on other cases?"
+                yield "readers and cases", test_line(what, question, pair["clustered"])
+                question = "was the first preferred, if each answer were independent?"
+                yield "sign test", test_line(what, question, {k: v for k, v in pair.items() if k != "clustered"})
+                for unit, ranks in pair["wilcoxon"].items():
+                    question = f"would other {unit}s lean to the first?"
+                    yield f"Wilcoxon, {unit}s", test_line(what, question, ranks) | {"value": None, "ci": None}
+
+    every = list(lines())
+    families: dict[str, dict[str, float | None]] = {}
+    for i, (family, line) in enumerate(every):
+        families.setdefault(family, {})[str(i)] = line["p"]
+    for row in multiplicity.adjust(families):
+        corrected = {"holm": row.holm, "benjamini_hochberg": row.benjamini_hochberg}
+        every[int(row.name)][1].update(corrected | {"family": row.family})
+    return [line for _, line in every]
+
+
+def limitations(found: Trials, results: dict[str, Any]) -> dict[str, Any]:
+    """What the data themselves warn of; the words are in templates/comparison/limitations.j2."""
+    about, answered = results["study"], found.table[found.table["answered"]]
+    shown = found.answers.drop_duplicates(["reader", "trial", "source"])
+    places = shown[shown["place"].notna()].groupby(["item", "source"])["place"].nunique()
+    orders = found.table[found.table["position"].notna()].groupby("item")["position"].nunique()
+    several = len(found.readers) > 1
+    bias = [name for name, one in results["places"].items() if one["p"] is not None and one["p"] < 0.05]
+    unbounded = [name for name, one in results["criteria"].items() if _unbounded(one)]
+    return {
+        "few_readers": about["readers"] < 10,
+        "few_cases": about["compared"] < 50,
+        "unanswered": max(0, about["expected"] - about["answers"]),
+        "unfinished_readers": sum(r["n"] < len(found.items) for r in results["readers"].values()),
+        "late": int(answered["late"].sum()),
+        "late_share": float(answered["late"].mean()) if answered["late"].notna().any() else None,
+        "one_order": several and len(orders) > 0 and int(orders.max()) == 1,
+        "one_place": several and len(places) > 0 and int(places.max()) == 1,
+        "no_places": bool(shown["place"].isna().all()),
+        "place_bias": bias,
+        "place_biased": len(bias),
+        "several_criteria": about["criteria"] > 1,
+        "no_times": not results["timing"],
+        "excluded": sum(about["excluded"].values()),
+        "unbounded": unbounded,
+        "never": len(unbounded),
+    }
+
+
+def _unbounded(one: dict[str, Any]) -> bool:
+    return all(method["strength"] is None for method in one["methods"].values())
+
+
+DESIGN = Design(
+    "comparison",
+    measure,
+    tables="analysis.report.tables.comparison",
+    templates="comparison",
+    figures=("comparison_preferences", "comparison_wins", "comparison_answers", "flow"),
+)

@@ -1,0 +1,69 @@
+"""The course of a study of comparisons: places, how long a trial took, and what was asked twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from analysis.designs.comparison.trials import Trials
+from analysis.statistics import forced_choice, proportions, timing
+from analysis.statistics.estimate import undefined
+
+
+def places(trials: Trials) -> dict[str, Any]:
+    """By criterion: how often the image at each place was ahead of all others, and the test that places are alike."""
+    found: dict[str, Any] = {}
+    for criterion in trials.criteria:
+        rows = trials.answers[(trials.answers["criterion"] == criterion) & trials.answers["score"].notna()]
+        rows = rows[rows["place"].notna()]
+        key = [rows["reader"], rows["trial"]]
+        best = rows["score"] == rows["score"].groupby(key).transform("max")
+        alone = best & (best.groupby(key).transform("sum") == 1)
+        counts = [int((rows.loc[alone, "place"] == place).sum()) for place in range(1, len(trials.methods) + 1)]
+        even = forced_choice.even(counts) if sum(counts) else undefined("places, or preferences, are not known")
+        found[criterion] = {"counts": counts, "p": None} | even.as_dict()
+    return found
+
+
+def times(trials: Trials) -> dict[str, Any]:
+    """Median response times of a trial with all its criteria, by reader and along the order, and late answers."""
+    rows = trials.table[trials.table["answered"]]
+    rows = rows[rows["response_ms"] > 0]
+    if rows.empty:
+        return {}
+    late = trials.table.loc[trials.table["answered"], "late"].dropna()
+    halves = rows["position"] <= rows.groupby("reader")["position"].transform("median")
+    parts = {"all": rows, "first half": rows[halves], "second half": rows[~halves]}
+    return {
+        "medians": {name: timing.median_interval(own["response_ms"]) for name, own in parts.items()},
+        "late": proportions.interval(int(late.sum()), len(late)),
+        "readers": {name: timing.median_interval(own["response_ms"]) for name, own in rows.groupby("reader")},
+    }
+
+
+def repeats(trials: Trials, again: Trials) -> dict[str, Any]:
+    """Each reader's agreement with themselves: answers to an image and criterion that were the same the second time."""
+    key = ["reader", "item", "source", "criterion"]
+    both = again.answers.merge(trials.answers[[*key, "score"]], on=key)
+    both = both[both["score_x"].notna() & both["score_y"].notna()]
+    return {
+        str(name): proportions.interval(int((pairs["score_x"] == pairs["score_y"]).sum()), len(pairs))
+        for name, pairs in both.groupby("reader", sort=False)
+    }
+
+
+def listed(trials: Trials) -> list[dict[str, Any]]:
+    """Every case compared: by criterion, how many readers were ahead for each method, and how many for none."""
+    found = []
+    scores = {criterion: trials.scores(criterion) for criterion in trials.criteria}
+    for i, item in enumerate(trials.items):
+        criteria = {}
+        for criterion, all_scores in scores.items():
+            own = all_scores[:, i][~np.isnan(all_scores[:, i]).any(axis=1)]
+            best = own == own.max(axis=1, keepdims=True, initial=-np.inf)
+            alone = best & (best.sum(axis=1, keepdims=True) == 1)
+            ahead = {method: int(alone[:, m].sum()) for m, method in enumerate(trials.methods)}
+            criteria[criterion] = {"n": len(own), "ahead": ahead, "level": len(own) - sum(ahead.values())}
+        found.append({"case": item, "criteria": criteria})
+    return found

@@ -1,0 +1,226 @@
+"""What was said under one criterion: which method was preferred to which, how strongly, and how far readers agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from analysis.designs.comparison.trials import Numbers, Trials
+from analysis.statistics import (
+    agreement,
+    distributions,
+    mixed,
+    mrmc,
+    multiplicity,
+    preference,
+    proportions,
+    reader_tests,
+)
+from analysis.statistics.estimate import Estimate, undefined
+
+BOTH, CASES, READERS = "other readers, other cases", "other cases, these readers", "other readers, these cases"
+NEITHER = "these answers, as if each were independent"
+SAID = {"better": "better", "yes-no": "yes", "choice": "chosen"}  # the answer whose share is told of each method
+
+
+def criterion(trials: Trials, name: str, seed: int) -> dict[str, Any]:
+    """Everything about one criterion."""
+    scores, kind = trials.scores(name), trials.criteria[name]
+    listed = pairs(scores, trials.methods, kind, seed)
+    wins, ties = preference.tally(scores.reshape(-1, len(trials.methods)))
+    return {
+        "kind": kind,
+        "answers": [word for word, _ in trials.words(name)],
+        "n": int((~np.isnan(scores)).all(axis=2).sum()),
+        "preference": listed[0] if len(listed) == 1 else _against_all(trials.methods, scores, wins, ties),
+        "pairs": listed,
+        "methods": methods(trials, name, scores),
+        "wins": wins,
+        "ties": ties,
+        "agreement": agreements(trials, name, scores),
+    }
+
+
+def outcomes(scores: Numbers, a: int, b: int) -> Numbers:
+    """1 = the first method ahead, 0 = behind, one half = level: readers x cases, NaN where not said."""
+    return (np.sign(scores[:, :, a] - scores[:, :, b]) + 1) / 2
+
+
+def clustered(credits: Numbers, readers: str = "random", cases: str = "random") -> Estimate:
+    """The mean share of preferences, a tie counting one half, with readers and cases random, p against one half."""
+    found = mrmc.obuchowski_rockette(
+        credits, np.ones(credits.shape[1]), readers=readers, cases=cases, endpoint="sensitivity", null=0.5
+    )
+    if credits.shape[1] < 2:
+        found = replace(found, value=None, reason="one case: how cases vary cannot be known")
+    if found.ci is None:
+        return found
+    return replace(found, ci=(max(0.0, found.ci[0]), min(1.0, found.ci[1])))
+
+
+def model(credits: Numbers) -> Estimate:
+    """The share of preferences, ties set aside, of a logistic model with readers and cases random, averaged over them.
+
+    The chance of one half is a log odds of 0 however readers and cases vary, so that p is the intercept's.
+    """
+    method = "logistic mixed model, readers and cases random, averaged over both, ties set aside"
+    readers, cases = np.nonzero(~np.isnan(credits) & (credits != 0.5))
+    if not readers.size:
+        return undefined("every comparison was a tie", method)
+    fitted = mixed.logistic(credits[readers, cases], {}, {"reader": readers, "case": cases})
+    one = fitted.fixed["intercept"]
+    if one.value is None or one.ci is None:
+        return undefined(one.reason or "no fit", method)
+    spread = math.sqrt(sum((factor.value or 0.0) ** 2 for factor in fitted.random.values()))
+    value, low, high = (mixed.averaged(odds, spread) for odds in (one.value, *one.ci))
+    return Estimate(value, ci=(low, high), p=one.p, method=method, reason=fitted.reason)
+
+
+def pairs(scores: Numbers, names: list[str], kind: str, seed: int) -> list[dict[str, Any]]:
+    """Every two methods: counts, exact share, the same by methods that take readers and cases as random, Wilcoxon."""
+    found: list[dict[str, Any]] = []
+    for a, b in combinations(range(len(names)), 2):
+        credits = outcomes(scores, a, b)
+        better, same, worse = (int((credits == credit).sum()) for credit in (1, 0.5, 0))
+        exact = preference.sign_test(better, same, worse)
+        gaps = scores[:, :, a] - scores[:, :, b] if kind == "scale" else 2 * credits - 1
+        ways = [
+            (clustered(credits), BOTH),
+            (model(credits), BOTH),
+            (clustered(credits, readers="fixed"), CASES),
+            (clustered(credits, cases="fixed"), READERS),
+            (exact, NEITHER),
+        ]
+        wilcoxon = {unit: _ranks(gaps, axis, unit, seed) for axis, unit in ((1, "reader"), (0, "case"))}
+        line: dict[str, Any] = {
+            "first": names[a],
+            "second": names[b],
+            "better": better,
+            "same": same,
+            "worse": worse,
+            "p": None,
+        }
+        line |= exact.as_dict() | {"clustered": ways[0][0], "wilcoxon": wilcoxon}
+        found.append(line | {"methods": [{"speaks_of": reach} | one.as_dict() for one, reach in ways]})
+    corrected = multiplicity.adjust({"pairs": {str(i): line["clustered"].p for i, line in enumerate(found)}})
+    for row in corrected:
+        found[int(row.name)]["p_holm"] = row.holm
+    return found
+
+
+def _ranks(gaps: Numbers, axis: int, unit: str, seed: int) -> Estimate:
+    """Wilcoxon's signed-rank test of the mean gaps of readers, or of cases."""
+    there = ~np.isnan(gaps)
+    counts = there.sum(axis=axis)
+    means = np.where(there, gaps, 0).sum(axis=axis)[counts > 0] / counts[counts > 0]
+    found = reader_tests.signed_rank(means, 0, seed)
+    exact = "exact " if found.method.startswith("exact") else ""
+    return replace(found, method=f"{exact}Wilcoxon signed-rank test, over {unit}s")
+
+
+def _against_all(names: list[str], scores: Numbers, wins: Numbers, ties: Numbers) -> dict[str, Any]:
+    """The first method by name against all others together; every pair on its own stands in `pairs`."""
+    better, same, worse = (int(counts.sum()) for counts in (wins[0], ties[0], wins[:, 0]))
+    credits = np.mean([outcomes(scores, 0, b) for b in range(1, len(names))], axis=0)
+    found = preference.sign_test(better, same, worse).as_dict()
+    head = {"first": names[0], "second": None, "better": better, "same": same, "worse": worse, "p": None}
+    return head | found | {"clustered": clustered(credits)}
+
+
+def methods(trials: Trials, name: str, scores: Numbers) -> dict[str, Any]:
+    """Each method: its strength, how often each answer was given to it, the share of the lead answer, or the mean."""
+    wins, ties = preference.tally(scores.reshape(-1, len(trials.methods)))
+    fitted = preference.bradley_terry(wins, ties)
+    wide = _strengths(scores, fitted)
+    lead, found = SAID.get(trials.criteria[name]), {}
+    for m, method in enumerate(trials.methods):
+        own = scores[:, :, m]
+        counts = {word: int((own == score).sum()) for word, score in trials.words(name)}
+        one: dict[str, Any] = {"strength": None, "ci": None, "reason": fitted.reason, "method": fitted.method}
+        if fitted.strength is not None and fitted.ci is not None and fitted.se is not None:
+            one |= {"strength": fitted.strength[m], "se": fitted.se[m], "ci": fitted.ci[m], "reason": None}
+        one |= {"clustered": wide[m], "counts": counts}
+        if lead:
+            one["share"] = proportions.interval(counts[lead], sum(counts.values()))
+            credits = np.where(np.isnan(own), np.nan, (own == 1).astype(float))
+            one["share_clustered"] = clustered(credits) if credits.size else undefined("nothing was said")
+            one["share_clustered"] = replace(one["share_clustered"], p=None)
+        else:
+            one["mean"] = reader_tests.t_test(_means(own), 0)
+            one["mean"] = replace(one["mean"], p=None, method="mean of the readers' means, t interval over readers")
+        found[method] = one
+    return found
+
+
+def _means(scores: Numbers) -> Numbers:
+    there = ~np.isnan(scores)
+    kept = there.any(axis=1)
+    return np.where(there, scores, 0).sum(axis=1)[kept] / there.sum(axis=1)[kept]
+
+
+def _strengths(scores: Numbers, fitted: preference.Strengths) -> list[Estimate]:
+    """The strengths with errors that take readers and cases as clusters.
+
+    The variance is the sum of the jackknife's over readers and over cases less the model's own (Cameron, Gelbach and
+    Miller 2011, J Bus Econ Stat 29:238), and never less than the latter; t with one less than the smaller number.
+    """
+    method = f"{fitted.method}, readers and cases as clusters (jackknife)"
+    count = scores.shape[2]
+    if fitted.strength is None or fitted.se is None:
+        return [undefined(fitted.reason or "no fit", method)] * count
+    variances = []
+    for axis in (0, 1):
+        units = [i for i in range(scores.shape[axis]) if not np.isnan(np.take(scores, i, axis)).all()]
+        left = [_without(scores, axis, i) for i in units]
+        if len(units) < 2 or any(one is None for one in left):
+            reason = "without one reader or case the strengths are not finite, or there is only one"
+            return [Estimate(float(value), method=method, reason=reason) for value in fitted.strength]
+        spread = np.array(left, dtype=float)
+        variances.append((len(units) - 1) / len(units) * ((spread - spread.mean(axis=0)) ** 2).sum(axis=0))
+    variance = np.maximum(variances[0] + variances[1] - fitted.se**2, fitted.se**2)
+    df = min(scores.shape[0], scores.shape[1]) - 1
+    half = distributions.t_quantile(0.95, df) * np.sqrt(variance)
+    return [
+        Estimate(float(value), float(math.sqrt(v)), (float(value - h), float(value + h)), method=method, df=df)
+        for value, v, h in zip(fitted.strength, variance, half, strict=True)
+    ]
+
+
+def _without(scores: Numbers, axis: int, unit: int) -> Numbers | None:
+    kept = np.delete(scores, unit, axis).reshape(-1, scores.shape[2])
+    return preference.bradley_terry(*preference.tally(kept)).strength
+
+
+def agreements(trials: Trials, name: str, scores: Numbers) -> dict[str, Any]:
+    """Gwet's AC1, Fleiss' kappa and Krippendorff's alpha over what was said, and the share of pairs that agree.
+
+    The subjects are images; cases where one image's answer follows from the other's, or one of them is chosen.
+    """
+    kind = trials.criteria[name]
+    if kind == "choice":
+        subjects = np.where(np.isnan(scores).all(axis=2), np.nan, np.argmax(scores == 1, axis=2)).T
+        categories = list(range(len(trials.methods)))
+    else:
+        chosen = scores[:, :, :1] if trials.mirrored(name) else scores
+        subjects = chosen.reshape(len(trials.readers), -1).T
+        categories = [int(score) for _, score in trials.words(name)]
+    if len(trials.readers) < 2 or np.isnan(subjects).all():
+        nothing = undefined("agreement takes two readers").as_dict()
+        return {coefficient: nothing for coefficient, _ in _coefficients(kind)} | {"subjects": 0}
+    found: dict[str, Any] = {"subjects": len(subjects)}
+    for coefficient, function in _coefficients(kind):
+        found[coefficient] = function(subjects, categories)
+    return found
+
+
+def _coefficients(kind: str) -> Iterator[tuple[str, Any]]:
+    yield "gwet_ac1", agreement.gwet_ac1
+    yield "fleiss_kappa", agreement.fleiss_kappa
+    level = "ordinal" if kind in ("scale", "better") else "nominal"
+    yield "krippendorff_alpha", lambda ratings, _: agreement.krippendorff_alpha(ratings, level)
+    yield "percent_agreement", lambda ratings, _: agreement.percent_agreement(ratings)

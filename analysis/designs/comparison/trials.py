@@ -1,0 +1,88 @@
+"""The trials of comparisons as the measures read them, from the rows that were loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.responses import Responses, natural
+from analysis.responses.comparisons import KINDS, REFERENCE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The scored trials of a study.
+
+    `answers`: a row an image and criterion, with `item`, `source`, `kind` and `score`; `table`: a row a trial with
+    reader, item, position, late, response_ms and `answered`. Methods, items and readers are in order of name.
+    """
+
+    answers: pd.DataFrame
+    table: pd.DataFrame
+    readers: list[str]
+    items: list[str]
+    methods: list[str]
+    reference: bool
+
+    @cached_property
+    def criteria(self) -> dict[str, str]:
+        """The kind of each criterion, by its name, in the order in which they were asked."""
+        said = self.answers[self.answers["kind"] != ""]
+        return dict(zip(said["criterion"], said["kind"], strict=True))
+
+    def scores(self, criterion: str) -> Numbers:
+        """What was said under a criterion, as readers x items x methods, NaN where nothing was."""
+        own = self.answers[self.answers["criterion"] == criterion]
+        found = np.full((len(self.readers), len(self.items), len(self.methods)), np.nan)
+        sides = [(own["reader"], self.readers), (own["item"], self.items), (own["source"], self.methods)]
+        found[tuple(column.map({name: i for i, name in enumerate(names)}) for column, names in sides)] = own["score"]
+        return found
+
+    def mirrored(self, criterion: str) -> bool:
+        """Whether what is said of one image says what is said of the other: one of two is better, or chosen."""
+        if len(self.methods) != 2:
+            return False
+        kind = self.criteria[criterion]
+        return kind == "choice" or (kind == "better" and not self.reference)
+
+    def words(self, criterion: str) -> list[tuple[str, float]]:
+        """The answers of a criterion with their scores, the lowest first."""
+        kind = self.criteria[criterion]
+        if kind in KINDS:
+            return sorted(((word, float(score)) for word, score in KINDS[kind].items()), key=lambda pair: pair[1])
+        said = self.answers.loc[self.answers["criterion"] == criterion, "score"].dropna()
+        return [(f"{point:.0f}", float(point)) for point in sorted(said.unique())]
+
+
+def trials(responses: Responses) -> Trials:
+    """The scored trials: no practice, no repeats, of a reader who began anew the latest sitting."""
+    return _trials(responses, responses.scored)
+
+
+def repeated(responses: Responses) -> Trials:
+    """The trials that were put to a reader once more."""
+    rows = responses.table
+    return _trials(responses, rows[rows["is_repeat"] & ~rows["is_training"] & ~rows["superseded"]])
+
+
+def _trials(responses: Responses, rows: pd.DataFrame) -> Trials:
+    import pandas as pd
+
+    key = ["reader", "trial"]
+    table = rows.drop_duplicates(key).set_index(key)[["item", "position", "late", "response_ms"]]
+    table = table.assign(answered=rows["score"].notna().groupby([rows[name] for name in key]).any())
+    table = table.assign(response_ms=pd.to_numeric(table["response_ms"])).reset_index()
+    judged = rows[rows["source"] != REFERENCE]
+    methods = sorted(set(responses.table["source"]) - {REFERENCE}, key=natural)
+    items = sorted(table["item"].unique(), key=natural)
+    shown = bool((responses.table["source"] == REFERENCE).any())
+    return Trials(judged, table, responses.readers, items, methods, shown)

@@ -1,0 +1,84 @@
+"""How often readers were wrong, on real and on synthetic images, and whether they lean to one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from analysis.designs.common import test_line
+from analysis.designs.staircase.answers import CLASSES, Answers, Numbers
+from analysis.statistics import detection, mrmc, multiplicity, proportions, reader_tests
+from analysis.statistics.estimate import Estimate
+
+NAMES = ("real", "synthetic", "all")
+
+
+def one_reader(correct: Numbers, truth: Any) -> dict[str, Any]:
+    """The shares of wrong answers of one reader with Wilson's intervals, and what signal detection makes of them."""
+    shares = {}
+    for name in NAMES:
+        own = _of_class(correct[None, :], truth, name)[0]
+        own = own[~np.isnan(own)]
+        shares[name] = proportions.interval(int((own == 0).sum()), len(own)).as_dict()
+    hits, misses = (int((correct[truth == 1] == right).sum()) for right in (1, 0))
+    rejections, alarms = (int((correct[truth == 0] == right).sum()) for right in (1, 0))
+    found = detection.dprime(hits, misses, alarms, rejections)
+    return {"errors": shares, "dprime": found.dprime, "criterion": found.criterion}
+
+
+def overall(found: Answers) -> dict[str, Any]:
+    """The mean shares of wrong answers, readers and cases random; `k` of `n` answers were wrong."""
+    return {name: _clustered(_of_class(1 - found.correct, found.truth, name)) for name in NAMES}
+
+
+def tests(readers: Mapping[str, Any], seed: int) -> list[dict[str, Any]]:
+    """Are synthetic images mistaken as often as real ones? Over the readers, and of each reader, Holm."""
+    gaps = np.array(
+        [
+            np.nan if None in (a := [r["errors"][name]["value"] for name in CLASSES]) else a[1] - a[0]
+            for r in readers.values()
+        ],
+        dtype=float,
+    )
+    name = "errors on synthetic less errors on real images"
+    question = "would other readers mistake synthetic images as often as real ones?"
+    lines = [
+        test_line(name, question, test)
+        for test in (reader_tests.t_test(gaps, 0.0), reader_tests.signed_rank(gaps, 0.0, seed))
+    ]
+    each = {}
+    for reader, measured in readers.items():
+        counts = [
+            [one["k"], one["n"] - one["k"]]
+            for one in (measured["errors"][c] for c in ("synthetic", "real"))
+            if one["n"]
+        ]
+        exact = proportions.odds_ratio(counts) if len(counts) == 2 else None
+        words = "did this reader mistake synthetic images as often as real ones?"
+        gap = float(gaps[list(readers).index(reader)])
+        each[reader] = test_line(
+            f"{name}, {reader}",
+            words,
+            {"value": gap, "p": exact.p if exact else None, "method": "Fisher's exact test"},
+        )
+    corrected = multiplicity.adjust({"each reader": {reader: line["p"] for reader, line in each.items()}})
+    return lines + [
+        each[row.name] | {"family": row.family, "holm": row.holm, "benjamini_hochberg": row.benjamini_hochberg}
+        for row in corrected
+    ]
+
+
+def _of_class(matrix: Numbers, truth: Any, name: str) -> Numbers:
+    return matrix if name == "all" else matrix[:, truth == CLASSES[name]]
+
+
+def _clustered(wrong: Numbers) -> dict[str, Any]:
+    """The mean over the readers with readers and cases random, and the counts."""
+    counts = {"k": int((wrong == 1).sum()), "n": int((~np.isnan(wrong)).sum())}
+    found: Estimate = mrmc.obuchowski_rockette(wrong, np.ones(wrong.shape[1]), endpoint="sensitivity")
+    if found.ci is not None:
+        found = replace(found, ci=(max(0.0, found.ci[0]), min(1.0, found.ci[1])))
+    return found.as_dict() | counts
