@@ -27,8 +27,8 @@ def announced(settings: Settings, address: str) -> Iterator[None]:
     """Let the commands find the server at `address` for as long as the context lasts."""
     note = _folder(settings) / f"{time.time_ns()}-{os.getpid()}"
     note.parent.mkdir(exist_ok=True)
-    for old in note.parent.iterdir():
-        if not _answers(settings, old.read_text("utf-8")):
+    for old in _notes(settings):
+        if not _answers(settings, old):
             old.unlink(missing_ok=True)
     note.write_text(address, "utf-8")
     owner = os.getpid()
@@ -43,20 +43,25 @@ def found(settings: Settings) -> str:
     """Where readers reach this instance: `public_url`, the open tunnel, the server started last; else empty."""
     if settings.reached_at:
         return settings.reached_at
-    notes = sorted(_folder(settings).iterdir(), reverse=True) if _folder(settings).is_dir() else []
-    addresses = (note.read_text("utf-8") for note in notes)
-    return next((address for address in addresses if _answers(settings, address)), "")
+    return next((found for note in _notes(settings) if (found := _answers(settings, note))), "")
 
 
 def _folder(settings: Settings) -> Path:
     return settings.instance / "servers"
 
 
-def _answers(settings: Settings, address: str) -> bool:
+def _notes(settings: Settings) -> list[Path]:
+    """The notes of servers, the last started first."""
+    return sorted(_folder(settings).iterdir(), reverse=True) if _folder(settings).is_dir() else []
+
+
+def _answers(settings: Settings, note: Path) -> str:
+    """The address in a note if this instance answers there; else empty, also for a note that has just gone."""
     import httpx
 
     try:
+        address = note.read_text("utf-8")
         told = httpx.get(f"{address}/healthz", timeout=WAIT_S, trust_env=False).json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-        return False
-    return isinstance(told, dict) and told.get("instance") == name_of(settings)
+    except (FileNotFoundError, httpx.HTTPError, httpx.InvalidURL, ValueError):
+        return ""
+    return address if isinstance(told, dict) and told.get("instance") == name_of(settings) else ""

@@ -47,6 +47,12 @@ class Settings:
     ngrok_path: str = setting("", "ngrok program of --tunnel; empty = the one on the PATH, else pyngrok fetches one.")
     ngrok_token: str = setting("", "ngrok token of --tunnel; empty = NGROK_AUTHTOKEN, or ngrok's own configuration.")
     ngrok_domain: str = setting("", "Domain reserved at ngrok, so that links outlive a restart; empty = a random one.")
+    pacs_url: str = setting(
+        "", "DICOMweb address of the archive from which researchers fetch images; empty = there is none."
+    )
+    pacs_user: str = setting("", "User at the archive; empty = none is asked for, or there is a token.")
+    pacs_password: str = setting("", "Password of that user.")
+    pacs_token: str = setting("", "Bearer token for the archive, in place of user and password.")
     tunnel_researcher: bool = setting(False, "Whether the researcher's pages can be reached through the tunnel.")
     session_hours: int = setting(12, "Hours after which a researcher must log in again.")
     max_upload_mb: int = setting(2048, "Largest upload that is accepted, in megabytes.")

@@ -29,7 +29,7 @@ from PIL import Image
 
 from quiz_app.database import db, reading
 from quiz_app.designs import DESIGNS, Design
-from quiz_app.designs.observer import Observer
+from quiz_app.designs.observer import THRESHOLD_MS, Observer
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Reader, Sitting, Trial, TrialCase
 from quiz_app.study import lifecycle, readers
@@ -51,6 +51,8 @@ class Outcome:
     retries: int = 0
     answer_ms: list[float] = field(default_factory=list)  # from sending an answer to its acknowledgement
     seconds: float = 0.0
+    noun: str = "cases"  # what is scored
+    has_truth: bool = True  # whether `correct` means anything
     refusal: str = ""  # why the reader could not finish; empty = finished
 
 
@@ -65,11 +67,16 @@ def run(
     *,
     seed: int = 0,
     url: str | None = None,
+    success: float | None = None,
+    threshold_ms: float = THRESHOLD_MS,
     patience_s: float = PATIENCE_S,
     tell: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Let `count` new readers take the study through the server at `url`, or through one started for the purpose.
 
+    success: the chance with which each of them finds the real image of several, or of two methods prefers the first
+    by name; none = as able as they are.
+    threshold_ms: the exposure at which they are half way between guessing and knowing, as a geometric mean.
     `tell` hears of each reader as it ends. Raises InvalidInputError when the study cannot be taken.
     """
     with app.app_context():
@@ -77,7 +84,14 @@ def run(
     started = _serving(app) if url is None else _there(url)
     with started as address, ThreadPoolExecutor(count) as threads:
         takers = [
-            _Taker(app, f"{address}/r/{token}/", Outcome(name, group), Observer.drawn(seed, number), design, patience_s)
+            _Taker(
+                app,
+                f"{address}/r/{token}/",
+                Outcome(name, group, noun=design.noun, has_truth=design.has_truth),
+                Observer.drawn(seed, number, success, threshold_ms),
+                design,
+                patience_s,
+            )
             for (number, name, token), group in zip(invited, itertools.cycle(groups), strict=False)
         ]
         outcomes = []
@@ -186,7 +200,7 @@ class _Taker:
 
     def _look_up(self) -> dict[str, list[tuple[str, str]]]:
         query = (
-            sa.select(Trial.token, Case.name, Case.truth)
+            sa.select(Trial.token, Case.name, getattr(Case, self.design.known_by))
             .join(Trial.cases)
             .join(TrialCase.case)
             .join(Trial.sitting)
@@ -207,15 +221,18 @@ class _Taker:
             self._look_at(image)
         self._post(f"trials/{trial['trial']}/onset")
         said = {"id": str(uuid.uuid4()), "viewer": {"zoom_max": 1.0, "windowed": False}}
-        said |= self.design.simulate(self.observer, cases, trial["choices"])
+        if exposure_ms := trial.get("exposure_ms"):
+            time.sleep(exposure_ms / 1000)  # the server knows since when the image has been there
+        said |= self.design.simulate(self.observer.shown_for(exposure_ms), cases, trial["choices"])
         sent = time.perf_counter()
         told = self._post(f"trials/{trial['trial']}/answer", **said)
         self.outcome.answer_ms.append(1000 * (time.perf_counter() - sent))
         self.outcome.saved.append(told["saved"])
         if not trial["training"]:
             self.outcome.scored += 1
-            truths = [truth for _, truth in cases]
-            self.outcome.correct += self.design.feedback(told["saved"], truths)["correct"]
+            if self.design.has_truth:
+                truths = [truth for _, truth in cases]
+                self.outcome.correct += self.design.feedback(told["saved"], truths)["correct"]
             self.outcome.late += told["saved"]["late"]
         return told["step"]
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from quiz_app import simulation
 from quiz_app.commands.console import as_json, plainly, tell
+
+if TYPE_CHECKING:
+    from quiz_app.simulation import Outcome
 
 
 @click.command()
@@ -17,23 +20,41 @@ from quiz_app.commands.console import as_json, plainly, tell
 @click.option("--readers", "count", type=click.IntRange(1, 500), default=6, show_default=True, help="How many.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same answers.")
 @click.option("--url", help="Server to talk to, on the same database; one is started if not given.")
+@click.option(
+    "--success",
+    type=click.FloatRange(0, 1),
+    help="Chance with which a reader finds the real image of a quartet (as able as they are if not given), or of two "
+    "methods of a comparison prefers the first by name (0.7).",
+)
+@click.option(
+    "--threshold-ms",
+    type=click.FloatRange(1, 60_000),
+    default=350,
+    show_default=True,
+    help="Exposure at which readers of a staircase are half way between guessing and knowing.",
+)
 @as_json
 @with_appcontext
 @plainly
-def simulate(slug: str, count: int, seed: int, url: str | None, as_json: bool) -> None:
+def simulate(
+    slug: str, count: int, seed: int, url: str | None, success: float | None, threshold_ms: float, as_json: bool
+) -> None:
     """Let simulated readers take a study through real HTTP requests.
 
     They are invited as sim-001, sim-002, ... and stay in the study with their answers: rehearse on a copy.
     """
+    from quiz_app import simulation  # with its client of HTTP
 
-    def told(outcome: simulation.Outcome) -> None:
-        score = f"{outcome.correct / outcome.scored:.1%} correct" if outcome.scored else ""
+    def told(outcome: Outcome) -> None:
+        score = f"{outcome.correct / outcome.scored:.1%} correct" if outcome.scored and outcome.has_truth else ""
         ending = f"REFUSED: {outcome.refusal}" if outcome.refusal else f"{outcome.seconds:.1f} s"
-        line = "\t".join([outcome.pseudonym, outcome.group, f"{outcome.scored} cases", score, ending])
+        line = "\t".join([outcome.pseudonym, outcome.group, f"{outcome.scored} {outcome.noun}", score, ending])
         click.echo(line, err=as_json)
 
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    outcomes = simulation.run(app, slug, count, seed=seed, url=url, tell=told)
+    outcomes = simulation.run(
+        app, slug, count, seed=seed, url=url, success=success, threshold_ms=threshold_ms, tell=told
+    )
     if as_json:
         tell("", [asdict(outcome) for outcome in outcomes], as_json)
     if refused := sum(bool(outcome.refusal) for outcome in outcomes):

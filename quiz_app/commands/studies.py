@@ -16,7 +16,6 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import archive
 from quiz_app.models import Pool, Study
 from quiz_app.study import lifecycle, plan
-from quiz_app.study.settings import PRESETS
 
 group = AppGroup("study", help="Make, open, close and copy studies.")
 
@@ -27,7 +26,11 @@ group = AppGroup("study", help="Make, open, close and copy studies.")
 @click.option("--pool", "pool_slug", default="", help="Slug of an imported pool.")
 @click.option("--slug", default="", help="Short name for addresses and exports; made from the title if not given.")
 @click.option(
-    "--preset", type=click.Choice(list(PRESETS)), default="panodiff", show_default=True, help="Settings to begin from."
+    "--preset",
+    type=click.Choice(list(lifecycle.PRESETS)),
+    default="panodiff",
+    show_default=True,
+    help="Settings to begin from; cervical and quartets are for quartets, hype-time and staircase for staircases.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Seed of all orders; drawn if not given.")
 @as_json

@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 
+from quiz_app.designs.exposure import Past
 from quiz_app.designs.observer import Observer
 from quiz_app.study.settings import StudySettings
 
@@ -50,6 +52,28 @@ class Design(ABC):
     """
 
     name: str
+    settings: type[StudySettings] = StudySettings  # those of its own
+    presets: Mapping[str, tuple[str, StudySettings]] = MappingProxyType({})  # by name, each with what it is
+    grouped = False  # whether a group of the pool is one trial, and goes as a whole
+    chooses = False  # whether a trial asks for the real one of its cases
+    brief = False  # whether an image is shown for an exposure that follows the answers, and is then gone
+    has_truth = True  # whether an answer is right or wrong
+    known_by = "truth"  # which column of a case a simulated reader goes by
+    noun = "cases"  # what a reader judges
+    balance = "half of each class"
+    untimed_s = 10  # how long a trial takes about, where there is no limit
+
+    def unfit(self, cases: Sequence[Shown]) -> list[str]:
+        """Why no study of this design can be made of these scored cases of a pool, each as `pool: reason`."""
+        return []
+
+    def warnings(self, rules: StudySettings) -> list[str]:
+        """What should be known of these settings before a study opens, in sentences."""
+        return []
+
+    def available(self, cases: Sequence[Shown]) -> int:
+        """How many different trials there are in these scored cases."""
+        return len(cases)
 
     @abstractmethod
     def faults(self, cases: Sequence[Shown], practice: Sequence[Shown], rules: StudySettings) -> list[str]:
@@ -59,7 +83,7 @@ class Design(ABC):
     def deal(
         self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator, read: Sequence[int] | None
     ) -> list[int]:
-        """Which `rules.cases` of `cases` a sitting gets, as indices; `read` = how often each was dealt before."""
+        """The cases of the `rules.cases` trials of a sitting, as indices; `read` = how often each was dealt before."""
 
     @abstractmethod
     def rehearse(self, practice: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
@@ -68,6 +92,10 @@ class Design(ABC):
     @abstractmethod
     def compose(self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
         """The scored trials of one sitting, in order, in blocks from 1. They follow from `rng` alone."""
+
+    def reference(self, cases: Sequence[Shown]) -> int | None:
+        """The place of that of a trial's cases which readers are shown as what it is, and do not judge."""
+        return None
 
     @abstractmethod
     def choices(self, rules: StudySettings) -> list[dict[str, Any]]:
@@ -88,6 +116,13 @@ class Design(ABC):
     @abstractmethod
     def feedback(self, told: Mapping[str, Any], truths: Sequence[str]) -> dict[str, Any]:
         """After a practice trial: the truth, and under `correct` whether what was `told` is right."""
+
+    def next_ms(self, rules: StudySettings, past: Sequence[Past], track: int, seed: int, position: int) -> float:
+        """Of a `brief` design, for how long the image of the trial that is due is shown, in ms.
+
+        `past` are the answered scored trials in their order, `track` is the `block` of the trial, `seed` the sitting's.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def simulate(

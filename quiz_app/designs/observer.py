@@ -7,12 +7,17 @@ is real, shifted by how odd this case looks to everybody; the answer is where it
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+PREFERENCE = 0.7  # chance of preferring the earlier of two methods by name
 PAUSES = 0.01  # share of the answers after which a reader asks for a pause
+SLOPE = 4.0  # of the psychometric function, per natural log unit of exposure
+LAPSE = 0.02
+THRESHOLD_MS, THRESHOLD_SPREAD = 350.0, 0.25  # geometric mean over readers, standard deviation of its logarithm
 ODDITY = 0.5  # standard deviation of what all readers see in a case beyond its class
 
 
@@ -26,9 +31,14 @@ class Observer:
     criterion: float
     narrow: float  # "unsure" within so much of the criterion
     wide: float  # "partially certain" within so much of it
+    success: float | None = None  # chance of choosing the real one of several; none = as sensitivity and bias give it
+    threshold_ms: float = THRESHOLD_MS  # exposure half way between guessing and knowing
+    exposure_ms: float | None = None  # for how long the image of this trial is shown, where that is limited
 
     @classmethod
-    def drawn(cls, seed: int, number: int) -> Observer:
+    def drawn(
+        cls, seed: int, number: int, success: float | None = None, threshold_ms: float = THRESHOLD_MS
+    ) -> Observer:
         """The observer with this number: the same seed always gives the same one."""
         rng = np.random.default_rng([seed, number])
         narrow = rng.uniform(0.05, 0.35)
@@ -39,15 +49,14 @@ class Observer:
             criterion=rng.normal(0.0, 0.3),
             narrow=narrow,
             wide=narrow + rng.uniform(0.5, 1.2),
+            success=success,
+            threshold_ms=threshold_ms * float(np.exp(rng.normal(0, THRESHOLD_SPREAD))),
         )
 
     def judge(self, case: str, truth: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
         """What this observer says of `case`: one of 2, 4 or 5 `choices` (in the order of the levels), the time it
         takes in ms, and whether a pause is asked for. It depends on nothing but the seed, the observer and the case."""
-        name = int.from_bytes(hashlib.sha256(case.encode()).digest()[:8], "big")
-        own = np.random.default_rng([self.seed, self.number, name])
-        oddity = np.random.default_rng([self.seed, name]).normal(0, ODDITY)
-        evidence = own.normal((self.dprime if truth == "synthetic" else -self.dprime) / 2) + oddity
+        evidence, own = self._sees(case, truth)
         inner = [-self.narrow, self.narrow] if len(choices) == 5 else [0.0]
         bounds = [-self.wide, *inner, self.wide] if len(choices) > 2 else inner
         thresholds = self.criterion + np.array(bounds)
@@ -58,3 +67,80 @@ class Observer:
             "client_ms": round(1000 * seconds),
             "pause": bool(own.random() < PAUSES),
         }
+
+    def choose(self, cases: Sequence[tuple[str, str]], points: int) -> dict[str, Any]:
+        """What this observer says of several cases (name and truth, by place), of which one is real: the place chosen,
+        from 1, and the realism of each from 1 to `points`; with the time it takes in ms, and whether a pause is asked
+        for. The one that looks least synthetic is chosen, or where `success` is given the real one with that chance."""
+        seen = [self._sees(case, truth) for case, truth in cases]
+        evidence, own = [one for one, _ in seen], seen[0][1]
+        chosen = int(np.argmin(evidence))
+        if self.success is not None:
+            real = next(place for place, (_, truth) in enumerate(cases) if truth == "real")
+            others = [place for place in range(len(cases)) if place != real]
+            chosen = real if own.random() < self.success else int(own.choice(others))
+        bounds = self.criterion + self.wide * np.linspace(-1, 1, points - 1)
+        return {
+            "chosen": chosen + 1,
+            "realism": [points - int(np.searchsorted(bounds, one)) for one in evidence],
+            "client_ms": round(1000 * len(cases) * 5 * np.exp(own.normal(0, 0.3))),
+            "pause": bool(own.random() < PAUSES),
+        }
+
+    def shown_for(self, exposure_ms: float | None) -> Observer:
+        """This observer, before an image that is shown for so long; None = for as long as one likes."""
+        return replace(self, exposure_ms=exposure_ms)
+
+    def glance(self, case: str, truth: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
+        """What this observer says of an image shown for `exposure_ms`, one of 2 or 4 `choices`, with the time it takes
+        in ms and what a browser reports of the exposure; and whether a pause is asked for."""
+        _, own = self._sees(case, truth)
+        exposure_ms = self.exposure_ms or self.threshold_ms
+        knows = (1 - 2 * LAPSE) / (1 + (exposure_ms / self.threshold_ms) ** -SLOPE)
+        answer = truth if own.random() < (1 + knows) / 2 else next(c["answer"] for c in choices if c["answer"] != truth)
+        offered = [choice for choice in choices if choice["answer"] == answer]
+        return {
+            **offered[int(own.integers(len(offered)))],
+            "viewer": {"shown_ms": exposure_ms, "frames": max(1, round(exposure_ms * 0.06)), "frame_ms": 16.7},
+            "client_ms": round(exposure_ms + 1000 * np.exp(own.normal(0, 0.3))),
+            "pause": bool(own.random() < PAUSES),
+        }
+
+    def compare(self, cases: Sequence[tuple[str, str]], choices: list[dict[str, Any]], images: int) -> dict[str, Any]:
+        """What this observer says of several cases (name and method, by place), under each criterion of `choices`; with
+        the time it takes in ms, and whether a pause is asked for. Of two methods that follow each other by name the
+        first is preferred with the chance `success`, or PREFERENCE (Bradley and Terry's model, by Gumbel noise)."""
+        chance = PREFERENCE if self.success is None else min(max(self.success, 1e-6), 1 - 1e-6)
+        names = sorted({method for _, method in cases})
+        _, own = self._sees("/".join(sorted(case for case, _ in cases)), "real")
+        place_of = sorted(range(len(cases)), key=lambda place: cases[place][1])
+        said: dict[str, Any] = {}
+        for choice in choices:
+            worth = own.gumbel(size=len(names)) - np.log(chance / (1 - chance)) * np.arange(len(names))
+            rank = np.empty(len(cases), dtype=int)
+            for method, place in enumerate(place_of):
+                rank[place] = int((worth > worth[method]).sum())
+            said[choice["criterion"]] = _ranked(choice, rank.tolist())
+        return {
+            "criteria": said,
+            "client_ms": round(1000 * images * 5 * np.exp(own.normal(0, 0.3))),
+            "pause": bool(own.random() < PAUSES),
+        }
+
+    def _sees(self, case: str, truth: str) -> tuple[float, np.random.Generator]:
+        """The evidence for a case, and what else is random about it."""
+        name = int.from_bytes(hashlib.sha256(case.encode()).digest()[:8], "big")
+        own = np.random.default_rng([self.seed, self.number, name])
+        oddity = np.random.default_rng([self.seed, name]).normal(0, ODDITY)
+        return own.normal((self.dprime if truth == "synthetic" else -self.dprime) / 2) + oddity, own
+
+
+def _ranked(choice: dict[str, Any], ranks: list[int]) -> Any:
+    """The answer to a criterion that follows from the ranks by place, 0 = the best."""
+    kind = choice["kind"]
+    if kind == "choice":
+        return 1 + ranks.index(0)
+    if kind == "scale":
+        return [max(1, choice["points"] - rank) for rank in ranks]
+    ahead, behind = ("better", "worse") if kind == "better" else ("yes", "no")
+    return [ahead if rank == 0 else behind for rank in ranks]

@@ -60,13 +60,21 @@ def with_repeats(
     Repeated are the first `count` / 2 cases of each class; each comes again at a random place in the last third of the
     order, in any case after its first showing. Raises ValueError if a class is too small.
     """
-    first = {index: place for place, index in enumerate(order)}
     repeated: list[int] = []
     for wanted in (False, True):
         members = [index for index in order if truths[index] == wanted][: count // 2]
         if len(members) < count // 2:
             raise ValueError(f"{count // 2} {'synthetic' if wanted else 'real'} cases wanted, {len(members)} there")
         repeated += members
+    return shown_again(order, repeated, rng)
+
+
+def shown_again(order: Sequence[int], repeated: Sequence[int], rng: np.random.Generator) -> list[tuple[int, bool]]:
+    """`order` with those `repeated` once more, each at a random place in its last third, and after its first showing.
+
+    Returns pairs of what is shown and whether it is a repeat.
+    """
+    first = {index: place for place, index in enumerate(order)}
     # Before which place of the order each repeat comes.
     last_third = len(order) - len(order) // 3
     before = [int(rng.integers(max(last_third, first[index] + 1), len(order) + 1)) for index in repeated]
@@ -77,3 +85,18 @@ def with_repeats(
         if place < len(order):
             shown.append((order[place], False))
     return shown
+
+
+def balanced_places(trials: int, count: int, rng: np.random.Generator) -> list[list[int]]:
+    """The places, from 0, of the `count` members of every trial: each member stands at each place equally often.
+
+    As far as `trials` is a multiple of `count`; else the numbers differ by at most one. Random Latin squares (cyclic,
+    with rows, columns and symbols in random order), whose rows are spread over all trials, so that no place follows
+    from those before it. Returns one row a trial: `row[member]` is its place.
+    """
+    rows: list[list[int]] = []
+    while len(rows) < trials:
+        members, places = rng.permutation(count), rng.permutation(count)
+        square = [[int(places[(members[member] + turn) % count]) for member in range(count)] for turn in range(count)]
+        rows += [square[turn] for turn in rng.permutation(count)]
+    return [rows[number] for number in rng.permutation(trials)]

@@ -11,7 +11,7 @@ from quiz_app.designs.design import Design, Planned, Said, Shown
 from quiz_app.designs.observer import Observer
 from quiz_app.designs.order import balanced_choice, balanced_order, with_repeats
 from quiz_app.errors import RefusedError
-from quiz_app.study.settings import StudySettings
+from quiz_app.study.settings import PRESETS, StudySettings
 
 LEVELS: dict[tuple[str, str | None], int] = {
     ("real", "full"): 1,
@@ -26,6 +26,7 @@ class Rating(Design):
     """One case a trial, both classes equally frequent in every block."""
 
     name = "rating"
+    presets: Mapping[str, tuple[str, StudySettings]] = PRESETS
 
     def faults(self, cases: Sequence[Shown], practice: Sequence[Shown], rules: StudySettings) -> list[str]:
         """Equal classes, and enough cases for what the settings ask."""

@@ -27,7 +27,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.models import Answer, Case, Event, Pool, Reader, Researcher, Sitting, Study, Trial, TrialCase
 from quiz_app.pools.importing import free_slug
 from quiz_app.storage import Store
-from quiz_app.study.settings import StudySettings
+from quiz_app.study.settings import settings_of
 
 FORMAT = 1
 # In the order in which rows can be put back.
@@ -164,7 +164,7 @@ def _assert_new(rows: dict[type[Base], list[dict[str, Any]]]) -> None:
         faults.append(f"study: there is one called {slug!r} already")
     if tokens and db.session.scalar(sa.select(sa.func.count()).where(Reader.token_hash.in_(tokens[:500]))):
         faults.append("study: its readers are here already")
-    StudySettings.from_dict(rows[Study][0]["settings"])
+    settings_of(rows[Study][0]["design"]).from_dict(rows[Study][0]["settings"])
     if faults:
         raise InvalidInputError(faults)
 

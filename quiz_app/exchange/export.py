@@ -13,7 +13,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -55,7 +55,13 @@ TRIALS = {
     "lens_ms": "How long the magnifier was on, in ms.",
     "inverted": "How often the image was inverted.",
     "full_screen": "1 = answered in full screen.",
+    "asked_ms": "In staircases: for how long the image was to be shown, in ms; empty while the study is blinded.",
+    "shown_ms": "For how long it was, as the browser measured it; empty while the study is blinded.",
+    "frames": "In how many pictures of the screen; empty while the study is blinded.",
+    "frame_ms": "How long a picture of the screen lasts, in ms.",
+    "cut": "1 = the page was hidden while the image was shown.",
 }
+EXPOSED = ("asked_ms", "shown_ms", "frames")  # they tell which answers were right
 SETTINGS = {
     "setting": "Name of the setting; study.toml holds the same in a form that makes the study again.",
     "value": "As JSON.",
@@ -108,7 +114,7 @@ def write(session: Session, study: Study, file: IO[bytes]) -> dict[str, int]:
             if counted[part.name] != part.expected:
                 raise MiscountedError(f"{part.name}: {counted[part.name]} rows, the database has {part.expected}")
         texts = {"study.toml": plan.dump(study), "dictionary.csv": _dictionary(session, study)}
-        if not study.blinded and study.design == "rating":
+        if not study.blinded and study.design in ("rating", "staircase"):
             texts |= _for_others(session, study)
         for name, text in texts.items():
             archive.writestr(name, text)
@@ -192,6 +198,9 @@ def _trials(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
             *map(_moment, (at, keyed, onset, deadline, answered)),
             *(used.get(name) for name in ("zoom_ms", "lens_ms", "inverted")),
             int(used["full_screen"]) if "full_screen" in used else None,
+            *(None if study.blinded else used.get(name) for name in EXPOSED),
+            used.get("frame_ms"),
+            int(used["cut"]) if "cut" in used else None,
         )
 
 
@@ -203,8 +212,8 @@ def _cases(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
 
 def _settings(study: Study) -> Iterator[tuple[Any, ...]]:
     values = study.rules.as_dict()
-    for entry in fields(study.rules):
-        yield entry.name, json.dumps(values[entry.name], ensure_ascii=False), plan.meaning(entry)
+    for name, entry in study.rules.entries().items():
+        yield name, json.dumps(values[name], ensure_ascii=False), plan.meaning(entry)
 
 
 def events(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:

@@ -18,7 +18,7 @@ DICTIONARY: dict[str, str] = {
     "sitting": "Number of the reader's sitting: 1, or higher after a reset.",
     "trial": "Name of the trial; the same in every export.",
     "position": "Place of the trial in the reader's order, from 1; practice is counted apart.",
-    "block": "Balanced block of the order, from 1; 0 = practice.",
+    "block": "Balanced block of the order, from 1; 0 = practice. In staircases the one that set the exposure.",
     "is_training": "1 = practice, never scored.",
     "is_repeat": "1 = a case shown again, for the reader's agreement with themselves.",
     "case": "Name of the case in its pool.",
@@ -29,9 +29,9 @@ DICTIONARY: dict[str, str] = {
     "level": "Answer and certainty as one: 1 surely real, 2 probably real, 3 unsure, 4 probably, 5 surely synthetic.",
     "place": "Place of the case on the screen, from 1, where a trial shows several.",
     "chosen": "1 = chosen by the reader out of several, 0 = not.",
-    "realism": "How realistic the reader finds the case: 1 unrealistic to 4 fully realistic.",
-    "criterion": "The criterion that `value` answers, in comparisons.",
-    "value": "The answer to `criterion`.",
+    "realism": "How realistic the reader finds the case: from 1 = least to 4 or 5 = fully realistic.",
+    "criterion": "The criterion that `value` answers, in comparisons; exposure_ms in staircases.",
+    "value": "The answer to `criterion`; in staircases the exposure in ms that the browser measured, if it could.",
     "onset_at": "When the image was painted, UTC, by the server; at the latest interval and grace after release.",
     "answered_at": "When the answer reached the server, UTC.",
     "response_ms": "From onset to answer by the server's clock, in ms, network included; at most 2147483647 (24 days).",
@@ -45,6 +45,8 @@ DICTIONARY: dict[str, str] = {
 
 # What tells the truth of a case: empty in a blinded export.
 TELLING = ("truth", "source")
+# The exposures of a staircase tell which answers were right, and with these the truth.
+_BLINDED = dict.fromkeys(TELLING, "NULL") | {"value": "CASE WHEN design = 'staircase' THEN NULL ELSE \"value\" END"}
 
 
 def lines(session: Session, slug: str, *, blinded: bool = False) -> Iterator[str]:
@@ -55,7 +57,8 @@ def lines(session: Session, slug: str, *, blinded: bool = False) -> Iterator[str
 
 def rows(session: Session, slug: str, *, blinded: bool = False) -> Iterator[Iterable[object]]:
     """The same as plain rows; `blinded` empties the columns that reveal the truth."""
-    columns = ", ".join("NULL" if blinded and name in TELLING else f'"{name}"' for name in DICTIONARY)
+    hidden = _BLINDED if blinded else {}
+    columns = ", ".join(hidden.get(name, f'"{name}"') for name in DICTIONARY)
     query = sa.text(
         f"SELECT {columns} FROM responses WHERE study = :study "
         "ORDER BY reader, sitting, is_training DESC, position, place, criterion"

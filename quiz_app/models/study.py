@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from quiz_app.database import Base, Instant
 from quiz_app.models.pool import Case, Pool
 from quiz_app.models.researcher import Researcher
-from quiz_app.study.settings import StudySettings
+from quiz_app.study.settings import StudySettings, settings_of
 
 
 class Study(Base):
@@ -58,7 +58,7 @@ class Study(Base):
     @property
     def rules(self) -> StudySettings:
         """The settings as a typed, checked structure."""
-        return StudySettings.from_dict(self.settings)
+        return settings_of(self.design).from_dict(self.settings)
 
 
 class Reader(Base):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from jinja2 import Template
 
 from quiz_app.database import db
 from quiz_app.errors import InvalidInputError, RefusedError
@@ -38,8 +39,13 @@ def _page(name: str, **values: object) -> ResponseReturnValue:
     where = _where()
     if where != name:
         return redirect(url_for(f"reader.{where}"), code=303)
-    values |= {"choices": words.choices(g.study), "tools": words.tools(g.study)}
-    return render_template(f"reader/{name}.html", reader=g.reader, study=g.study, rules=g.study.rules, **values)
+    values |= {"choices": words.choices(g.study), "scale": words.scale(g.study), "tools": words.tools(g.study)}
+    values["criteria"] = words.criteria(g.study)
+    templates: list[str | Template] = [
+        f"reader/{g.study.design}/{name}.html",
+        f"reader/{name}.html",
+    ]  # a design may have its own
+    return render_template(templates, reader=g.reader, study=g.study, rules=g.study.rules, **values)
 
 
 def _by_field(faulty: InvalidInputError) -> dict[str, str]:

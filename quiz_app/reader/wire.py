@@ -10,6 +10,7 @@ from flask import current_app, url_for
 from quiz_app import clock, storage
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
+from quiz_app.designs.staircase import StaircaseSettings
 from quiz_app.models import Trial, TrialCase
 from quiz_app.pools import images
 from quiz_app.sittings import answering, steps
@@ -33,7 +34,12 @@ def _trial(trial: Trial, seen: bool) -> dict[str, Any]:
     study = trial.sitting.reader.study
     rules, pool = study.rules, study.pool
     limit_ms = round(rules.limit_s * 1000) or None
-    return {
+    exposure = (
+        {"exposure_ms": (trial.viewer or {}).get("asked_ms"), "mask_ms": rules.mask_ms}
+        if isinstance(rules, StaircaseSettings)
+        else {}
+    )
+    return exposure | {
         "trial": trial.token,
         "training": trial.is_training,
         "position": trial.position,
@@ -42,6 +48,8 @@ def _trial(trial: Trial, seen: bool) -> dict[str, Any]:
         "at_timeout": rules.at_timeout,
         "remaining_ms": steps.remaining_ms(trial) if trial.released_at else limit_ms,
         "choices": DESIGNS[study.design].choices(rules),
+        "places": len(trial.cases),
+        "reference": DESIGNS[study.design].reference([shown.case for shown in trial.cases]),
         "images": [_image(shown.token, shown.place, pool.width, pool.height) for shown in trial.cases] if seen else [],
     }
 

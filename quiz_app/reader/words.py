@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from flask_babel import LazyString, lazy_gettext
+from flask_babel import LazyString, get_locale, gettext, lazy_gettext
 
 from quiz_app.designs import DESIGNS
+from quiz_app.designs.comparison import ComparisonSettings, Criterion, parsed
+from quiz_app.designs.quartet import SCALE, QuartetSettings
 from quiz_app.designs.rating import LEVELS
 from quiz_app.languages import study_text
 from quiz_app.models import Study
@@ -48,6 +50,23 @@ def labels(study: Study) -> list[str]:
     """The study's own words for the levels 1 to 5 in the reader's language; none where it keeps the usual ones."""
     lines = study_text("\n".join(study.rules.labels)).splitlines()
     return [line.strip() for line in lines if line.strip()]
+
+
+def scale(study: Study) -> list[str]:
+    """The words on the scale of realism, from 1 on, in the reader's language; none in a design without one."""
+    rules = study.rules
+    if not isinstance(rules, QuartetSettings):
+        return []
+    own = [line.strip() for line in study_text("\n".join(rules.scale)).splitlines() if line.strip()]
+    return own or [gettext(word) for word in SCALE]
+
+
+def criteria(study: Study) -> list[Criterion]:
+    """The questions of a comparison, in the reader's language; none in another design."""
+    rules = study.rules
+    if not isinstance(rules, ComparisonSettings):
+        return []
+    return [replace(one, words=gettext(one.words)) for one in parsed(rules.criteria, str(get_locale()))]
 
 
 @dataclass(frozen=True)

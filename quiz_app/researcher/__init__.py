@@ -173,4 +173,4 @@ def moment(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M UTC") if at else "–"
 
 
-from quiz_app.researcher import account, exports, people, pools, preflight, readers, results, studies  # noqa: E402, F401  (they add their views)
+from quiz_app.researcher import account, exports, pacs, people, pools, preflight, readers, results, studies  # noqa: E402, F401  (they add their views)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,14 +29,14 @@ class Control:
 def sections(rules: StudySettings, said: MultiDict[str, str] | None = None) -> dict[str, list[Control]]:
     """Every setting by section, with its present value, or with what was `said` in a form that was refused."""
     return {
-        section: [_control(entry, rules, said) for entry in fields(rules) if entry.metadata["section"] == section]
+        section: [_control(one, rules, said) for one in rules.entries().values() if one.metadata["section"] == section]
         for section in SECTIONS
     }
 
 
-def settings(form: MultiDict[str, str]) -> dict[str, Any]:
-    """The settings that a form holds. What cannot be read as its kind stays text, for the check to name."""
-    given = [entry for entry in fields(StudySettings) if entry.name in form]
+def settings(form: MultiDict[str, str], rules: StudySettings) -> dict[str, Any]:
+    """The settings of `rules` that a form holds. What cannot be read as its kind stays text, for the check to name."""
+    given = [entry for entry in rules.entries().values() if entry.name in form]
     return {entry.name: _parsed(entry, form.getlist(entry.name)) for entry in given}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,19 +14,21 @@ from flask import abort, current_app, redirect, render_template, request, send_f
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from PIL import Image
+from werkzeug.datastructures import FileStorage
 
 from quiz_app import background, storage
 from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Pool, Study
-from quiz_app.pools import images, importing, intake, survey, thumbnails
+from quiz_app.pools import fetching, images, importing, intake, survey, thumbnails
 from quiz_app.researcher import blueprint, by_field, looking, saved, uploads
 from quiz_app.settings import Settings
 
 THUMBNAIL = (320, 320)
 
 
-def _settings() -> Settings:
+def settings() -> Settings:
+    """How this copy of the application runs."""
     return current_app.config["SETTINGS"]
 
 
@@ -59,33 +63,63 @@ def bring_pool() -> ResponseReturnValue:
             raise InvalidInputError(["file: none is given"])
     except InvalidInputError as faulty:
         return _page(by_field(faulty) | ({} if file else {"file": "none is given"}))
-    _settings().instance.joinpath("intake").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=_settings().instance / "intake") as folder:
-        upload = Path(folder) / "upload.zip"
-        file.save(upload)
-        name = intake.begin(_settings(), upload, wishes)
+    with _saved_upload(file) as upload:
+        name = intake.begin(settings(), upload, wishes)
     return redirect(url_for("researcher.show_intake", name=name), code=303)
 
 
-def _work(name: str) -> background.Work:
-    folder = intake.home(_settings().instance)
+@contextmanager
+def _saved_upload(file: FileStorage) -> Iterator[Path]:
+    """The uploaded file on the disk of the instance, to be moved from there."""
+    home = intake.home(settings().instance)
+    home.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home) as folder:
+        file.save(Path(folder) / "upload.zip")
+        yield Path(folder) / "upload.zip"
+
+
+def coming(name: str) -> background.Work:
+    """An upload or a fetch, and how it stands; 404 for a name that is none."""
+    folder = intake.home(settings().instance)
     return (background.find(folder / name) if name.isalnum() else None) or abort(404)
 
 
 @blueprint.get("/pools/coming/<name>")
 def show_intake(name: str) -> ResponseReturnValue:
     """How far an upload is, and what came of it."""
-    work = _work(name)
+    work, folder = coming(name), intake.home(settings().instance) / name
+    from_archive = fetching.is_at_work(folder) or fetching.is_interrupted(folder, work)
     if work.state == "asking":
-        return _asking(name, work, {})
-    notes = intake.home(_settings().instance) / name / intake.NOTES
-    made = json.loads(notes.read_text("utf-8")) if work.state == "done" else None
-    hidden = made is not None and _is_read_blindly(made["pool"])
-    return render_template("researcher/intake.html", name=name, work=work, made=made, hidden=hidden)
+        return choosing(name, {}) if from_archive else _asking(name, work, {})
+    made = json.loads((folder / intake.NOTES).read_text("utf-8")) if work.state == "done" else None
+    return render_template(
+        "researcher/intake.html",
+        name=name,
+        work=work,
+        made=made,
+        hidden=made is not None and _is_read_blindly(made["pool"]),
+        from_archive=from_archive,
+        fetched=fetching.progress(folder) if from_archive else (0, 0),
+    )
+
+
+def choosing(name: str, faults: dict[str, str]) -> ResponseReturnValue:
+    """What a search of the archive found, and the choice of how many images are fetched."""
+    found = fetching.Found.load(intake.home(settings().instance) / name)
+    page = render_template(
+        "researcher/pacs_found.html",
+        name=name,
+        found=found,
+        most=fetching.MOST,
+        faults=faults,
+        said=request.form,
+        usual=intake.Wishes(""),
+    )
+    return page, 422 if faults else 200
 
 
 def _asking(name: str, work: background.Work, faults: dict[str, str]) -> ResponseReturnValue:
-    found = survey.load(intake.home(_settings().instance) / name)
+    found = survey.load(intake.home(settings().instance) / name)
     page = render_template(
         "researcher/survey.html", name=name, work=work, found=found, faults=faults, said=request.form
     )
@@ -95,26 +129,45 @@ def _asking(name: str, work: background.Work, faults: dict[str, str]) -> Respons
 @blueprint.post("/pools/coming/<name>")
 def answer_intake(name: str) -> ResponseReturnValue:
     """Take the answers to what an upload asks: which folder is which class, and what becomes of bad files."""
-    work = _work(name)
-    if work.state != "asking":
-        abort(409)
+    work = _surveyed(name)
     if "stop" in request.form:
-        intake.stop(_settings().instance, name)
+        intake.stop(settings().instance, name)
     else:
         try:
-            found = survey.load(intake.home(_settings().instance) / name)
-            intake.answer(_settings(), name, intake.Choices.from_form(request.form, found))
+            found = survey.load(intake.home(settings().instance) / name)
+            intake.answer(settings(), name, intake.Choices.from_form(request.form, found))
         except InvalidInputError as faulty:
             return _asking(name, work, by_field(faulty))
+    return redirect(url_for("researcher.show_intake", name=name), code=303)
+
+
+def _surveyed(name: str) -> background.Work:
+    """An upload that asks which folder is which class; 409 for one that does not."""
+    work = coming(name)
+    if work.state != "asking" or not (intake.home(settings().instance) / name / survey.FILE).exists():
+        abort(409)
+    return work
+
+
+@blueprint.post("/pools/coming/<name>/more")
+@uploads
+def add_images(name: str) -> ResponseReturnValue:
+    """Take more images for an upload that asks, such as the synthetic ones beside those from the archive."""
+    work = _surveyed(name)
+    file = request.files.get("file")
+    if not file:
+        return _asking(name, work, {"file": "none is given"})
+    with _saved_upload(file) as upload:
+        intake.add(settings(), name, upload)
     return redirect(url_for("researcher.show_intake", name=name), code=303)
 
 
 @blueprint.get("/pools/coming/<name>/seen/<int:folder>-<int:number>.png")
 def seen_image(name: str, folder: int, number: int) -> ResponseReturnValue:
     """A small picture of an uploaded folder, while its upload asks."""
-    if _work(name).state != "asking":
+    if coming(name).state != "asking":
         abort(404)
-    return send_from_directory(intake.home(_settings().instance) / name / survey.SEEN, f"{folder}-{number}.png")
+    return send_from_directory(intake.home(settings().instance) / name / survey.SEEN, f"{folder}-{number}.png")
 
 
 def _is_read_blindly(slug: str) -> bool:
@@ -126,14 +179,16 @@ def _is_read_blindly(slug: str) -> bool:
 @blueprint.get("/pools/coming/<name>.json")
 def intake_status(name: str) -> ResponseReturnValue:
     """The same for the page that waits."""
-    return _work(name).told()
+    return coming(name).told()
 
 
 @blueprint.get("/pools/coming/<name>/<int:number>-<side>.png")
 def specimen(name: str, number: int, side: str) -> ResponseReturnValue:
     """A small picture of an uploaded image: as it came, or as readers get it."""
-    folder = intake.home(_settings().instance) / name
-    if _work(name).state == "done" and _is_read_blindly(json.loads((folder / intake.NOTES).read_text("utf-8"))["pool"]):
+    folder = intake.home(settings().instance) / name
+    if coming(name).state == "done" and _is_read_blindly(
+        json.loads((folder / intake.NOTES).read_text("utf-8"))["pool"]
+    ):
         abort(403)
     folder /= intake.SPECIMENS
     return send_from_directory(folder, thumbnails.name(number, side))
@@ -143,7 +198,7 @@ def specimen(name: str, number: int, side: str) -> ResponseReturnValue:
 def show_pool(slug: str) -> ResponseReturnValue:
     """The images, without their truth."""
     pool = looking().scalar(sa.select(Pool).filter_by(slug=slug)) or abort(404)
-    upload = intake.of_pool(_settings().instance, slug)
+    upload = intake.of_pool(settings().instance, slug)
     return render_template("researcher/pool.html", pool=pool, upload=upload)
 
 
@@ -151,7 +206,7 @@ def show_pool(slug: str) -> ResponseReturnValue:
 def thumbnail(slug: str, case: int) -> ResponseReturnValue:
     """A small picture of a case, as its readers get it."""
     found = looking().scalar(sa.select(Case).where(Case.id == case, Case.pool.has(slug=slug))) or abort(404)
-    with Image.open(io.BytesIO(storage.read(_settings().images, found.stored))) as image:
+    with Image.open(io.BytesIO(storage.read(settings().images, found.stored))) as image:
         image.thumbnail(THUMBNAIL)
         small = images.encoded(image)
     headers = {"Cache-Control": "private, max-age=3600"}

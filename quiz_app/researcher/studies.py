@@ -15,7 +15,6 @@ from quiz_app.exchange import mirror
 from quiz_app.models import Pool
 from quiz_app.researcher import blueprint, by_field, forms, looking, me, owner_only, saved
 from quiz_app.study import lifecycle, monitor, plan, readers, researchers
-from quiz_app.study.settings import PRESETS
 
 
 @blueprint.get("/")
@@ -41,7 +40,9 @@ def new_study() -> ResponseReturnValue:
             db.session.rollback()
             faults = by_field(faulty)
     pools = looking().scalars(sa.select(Pool).order_by(Pool.id.desc())).all()
-    page = render_template("researcher/new_study.html", pools=pools, presets=PRESETS, said=request.form, faults=faults)
+    page = render_template(
+        "researcher/new_study.html", pools=pools, presets=lifecycle.PRESETS, said=request.form, faults=faults
+    )
     return page, 422 if faults else 200
 
 
@@ -82,7 +83,7 @@ def study_settings() -> ResponseReturnValue:
     faults: dict[str, str] = {}
     if request.method == "POST":
         try:
-            said, title = forms.settings(request.form), request.form.get("title")
+            said, title = forms.settings(request.form, g.study.rules), request.form.get("title")
             changed = lifecycle.change(g.study, said, title=title, actor=current_user.name)
             return saved("study_settings", f"Saved: {', '.join(changed)}." if changed else "Nothing was different.")
         except InvalidInputError as faulty:
@@ -135,8 +136,14 @@ def watch_study() -> ResponseReturnValue:
 def _moving_part() -> str:
     rows = monitor.progress(looking(), g.study)
     mirrored = mirror.status(looking()) if current_app.config["SETTINGS"].firestore_credentials else None
+    exposures = monitor.exposures(looking(), g.study)
     return render_template(
-        "researcher/live_part.html", rows=rows, summary=monitor.summary(rows), mirrored=mirrored, now=clock.now()
+        "researcher/live_part.html",
+        rows=rows,
+        summary=monitor.summary(rows),
+        mirrored=mirrored,
+        exposures=exposures,
+        now=clock.now(),
     )
 
 

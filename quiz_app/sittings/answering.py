@@ -13,7 +13,7 @@ from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.errors import RefusedError
 from quiz_app.models import Answer, Event, Sitting, Trial
-from quiz_app.sittings import steps
+from quiz_app.sittings import exposures, steps
 
 LONGEST_MS = 24 * 3600 * 1000
 MOST_MS = 2**31 - 1  # a column holds no more: who answers after 24 days is late, and not lost
@@ -28,6 +28,12 @@ VIEWER: dict[str, tuple[tuple[type, ...], float, float]] = {
     "inverted": ((int,), 0, 10_000),
     "lens_ms": ((int,), 0, LONGEST_MS),
     "full_screen": ((bool,), 0, 1),
+    # Where an image is shown for an exposure: for how long it was, in how many pictures of the screen, each so long;
+    # and whether the page was hidden meanwhile.
+    "shown_ms": ((int, float), 0, LONGEST_MS),
+    "frames": ((int,), 0, 1_000_000),
+    "frame_ms": ((int, float), 0, 10_000),
+    "cut": ((bool,), 0, 1),
 }
 
 
@@ -69,13 +75,18 @@ def take(sitting: Sitting, trial: Trial, said: Mapping[str, Any]) -> bool:
         raise RefusedError("not-due", "This question is not due yet.")
     answer_id, client_ms, viewer = _identity(said), _client_ms(said), _viewer(said)
     places = {shown.place: shown for shown in trial.cases}
-    rows = DESIGNS[study.design].check(said, study.rules, list(places))
+    design = DESIGNS[study.design]
+    shown_as_such = design.reference([shown.case for shown in trial.cases])
+    rows = design.check(said, study.rules, [place for place in places if place != shown_as_such])
+    if shown_as_such:
+        rows.append({"place": shown_as_such})  # says nothing, so that an export tells that it was shown
+    exposures.vet(trial, rows, viewer, now)
     trial.answered_at = now
     trial.response_ms = min(clock.milliseconds(trial.onset_at, now), MOST_MS) if trial.onset_at else None
     trial.client_ms = client_ms
     trial.late = (trial.deadline_at is not None and now > trial.deadline_at) or _overlong(trial, client_ms)
     trial.zoom_max, trial.windowed = viewer.get("zoom_max"), viewer.get("windowed")
-    trial.viewer = viewer or None
+    trial.viewer = {**(trial.viewer or {}), **viewer} or None
     rows.sort(key=lambda row: (row["place"], row.get("criterion", "")))
     for number, row in enumerate(rows):
         shown = places[row.pop("place")]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quiz_app import clock, log
+from quiz_app.designs import DESIGNS
 from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.models import Reader, Sitting, Study
 from quiz_app.sittings import start
@@ -27,14 +28,13 @@ DEVICE = {
     "trip_ms": (0, 600_000),  # to the server and back
     "frame_ms": (0, 10_000),  # between two frames of the screen
 }
-SECONDS_UNTIMED = 10  # a reader without a limit takes about as long
 
 
 def expected_minutes(study: Study) -> int:
     """How long a reader will sit, rounded up: two thirds of the time limit a case, and the advised breaks."""
-    rules = study.rules
-    cases = (rules.cases or len(scored_cases(study))) + rules.repeats
-    case_s = (rules.limit_s * 2 / 3 or SECONDS_UNTIMED) + rules.interval_ms / 1000
+    rules, design = study.rules, DESIGNS[study.design]
+    cases = (rules.cases or design.available(scored_cases(study))) + rules.repeats
+    case_s = (rules.limit_s * 2 / 3 or design.untimed_s) + rules.interval_ms / 1000
     breaks = (cases - 1) // rules.break_every if rules.break_every and cases else 0
     rest_s = breaks * rules.break_s + (rules.long_break_s - rules.break_s if breaks else 0)
     return -int(-((cases + rules.practice) * case_s + rest_s) // 60)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from quiz_app.database import db
+from quiz_app.designs import DESIGNS
 from quiz_app.models import Answer, Case, Reader, Sitting, Study, Trial, TrialCase
 
 # Scored trials, each case where it is shown first.
@@ -34,6 +35,7 @@ class Result:
     by_truth: dict[str, Share]  # real, synthetic
     by_certainty: dict[str, Share]  # full, partial, unsure
     misses: list[TrialCase]
+    by_chance: int = 0  # how many would be right by guessing, where one of several is chosen
 
 
 def visible(reader: Reader) -> bool:
@@ -46,6 +48,8 @@ def visible(reader: Reader) -> bool:
 
 def own(reader: Reader) -> Result:
     """The result of the reader's latest sitting."""
+    if DESIGNS[reader.study.design].chooses:
+        return _found(reader)
     query = sa.select(Answer, TrialCase).join(TrialCase).join(Trial).join(Sitting)
     query = query.where(Sitting.id == max(sitting.id for sitting in reader.sittings), *_FIRST).order_by(Trial.position)
     marked = [(answer, shown.case.truth, shown) for answer, shown in db.session.execute(query)]
@@ -62,9 +66,21 @@ def own(reader: Reader) -> Result:
     )
 
 
+def _found(reader: Reader) -> Result:
+    """In how many trials the real one was chosen; the misses are the synthetic ones that were."""
+    query = sa.select(TrialCase).join(Answer).join(Trial).where(Answer.chosen.is_(True))
+    query = query.where(Trial.sitting_id == max(sitting.id for sitting in reader.sittings), *_FIRST)
+    chosen = db.session.scalars(query.order_by(Trial.position)).all()
+    misses = [shown for shown in chosen if shown.case.truth != "real"]
+    by_chance = round(sum(1 / len(shown.trial.cases) for shown in chosen))
+    return Result(Share(len(chosen) - len(misses), len(chosen)), {}, {}, misses, by_chance)
+
+
 def leaders(study: Study) -> list[tuple[str, Share]]:
     """Every reader who has finished, by the latest sitting, the most accurate first."""
-    right = sa.func.sum(sa.case((Answer.answer == Case.truth, 1), else_=0))
+    chooses = DESIGNS[study.design].chooses
+    is_right = Case.truth == "real" if chooses else Answer.answer == Case.truth
+    right = sa.func.sum(sa.case((is_right, 1), else_=0))
     later = sa.orm.aliased(Sitting)
     latest = ~sa.exists().where(later.reader_id == Sitting.reader_id, later.number > Sitting.number)
     query = (
@@ -77,6 +93,7 @@ def leaders(study: Study) -> list[tuple[str, Share]]:
         .join(Reader)
         .where(Reader.study_id == study.id, latest, Sitting.finished_at.isnot(None), *_FIRST)
         .where(Reader.withdrawn_at.is_(None), Reader.is_preview.is_(False))
+        .where(Answer.chosen.is_(True) if chooses else sa.true())
         .group_by(Reader.id, Reader.pseudonym)
     )
     rows = [(pseudonym, Share(int(right), given)) for pseudonym, right, given in db.session.execute(query)]

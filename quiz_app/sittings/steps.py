@@ -14,8 +14,10 @@ import sqlalchemy as sa
 
 from quiz_app import clock, log
 from quiz_app.database import db
+from quiz_app.designs import DESIGNS
 from quiz_app.errors import RefusedError
 from quiz_app.models import Sitting, Trial
+from quiz_app.sittings import exposures
 from quiz_app.study.settings import StudySettings
 
 MOST_RELEASES = 2
@@ -62,6 +64,7 @@ def next_step(sitting: Sitting) -> Step:
     if sitting.paused_at is not None:
         return Step("pause", answered, total, ahead=coming[:-1])
     _release(coming[0], rules, clock.now())
+    exposures.ask(coming[0])
     keyed = _hand_keys(coming, rules, answered)
     return Step("trial", answered, total, trial=coming[0], ahead=coming[1:], keyed=keyed)
 
@@ -123,6 +126,8 @@ def due(sitting: Sitting) -> Trial | None:
 
 def visible(trial: Trial, now: datetime) -> bool:
     """Whether the image of a due trial may be sent in the clear: released, and its time not up, where it goes then."""
+    if DESIGNS[trial.sitting.reader.study.design].brief and trial.onset_at is not None:
+        return False  # shown once, however often the page is loaded
     if trial.released_at is None or trial.deadline_at is None:
         return trial.released_at is not None
     return now <= trial.deadline_at or trial.sitting.reader.study.rules.at_timeout == "keep"

@@ -10,12 +10,13 @@ import sqlalchemy as sa
 
 from quiz_app import clock, log
 from quiz_app.database import db
-from quiz_app.designs import DESIGNS
+from quiz_app.designs import DESIGNS, design_of
+from quiz_app.designs import PRESETS as PRESETS
 from quiz_app.errors import InvalidInputError
-from quiz_app.models import Answer, Pool, Reader, Researcher, Sitting, Study, Trial, TrialCase
+from quiz_app.models import Pool, Reader, Researcher, Sitting, Study, Trial
 from quiz_app.pools.importing import free_slug, slugified
-from quiz_app.study.cases import practice_cases, scored_cases
-from quiz_app.study.settings import PRESETS, StudySettings
+from quiz_app.study.cases import practice_cases, scored_cases, scored_in
+from quiz_app.study.settings import settings_of
 
 # What no reader's answer depends on.
 CHANGEABLE_ANY_TIME = {"closes", "thanks"}
@@ -26,32 +27,40 @@ def create(
     pool: Pool | None,
     *,
     slug: str = "",
-    preset: str = "panodiff",
+    preset: str = "",
     settings: Mapping[str, Any] | None = None,
-    design: str = "rating",
+    design: str = "",
     seed: int | None = None,
     owner: Researcher | None = None,
 ) -> Study:
     """A draft: the settings of `preset`, those in `settings` over them.
 
+    A preset is for one design; either may be left out.
     Raises InvalidInputError with every fault by field.
 
     Without a `seed` one is drawn; it is kept with the study, and the orders of all readers follow from it.
     """
     faults = _title_faults(title)
+    design = design or (design_of(preset) if preset in PRESETS else "rating")
+    preset = preset or next(iter(DESIGNS[design].presets if design in DESIGNS else PRESETS))
     if pool is None:
         faults.append("pool: no imported pool is named")
     if preset not in PRESETS:
         faults.append(f"preset: {preset!r} is none of {', '.join(PRESETS)}")
     if design not in DESIGNS:
         faults.append(f"design: {design!r} is none of {', '.join(DESIGNS)}")
+    elif preset in PRESETS and preset not in DESIGNS[design].presets:
+        faults.append(f"preset: {preset!r} is for the design {design_of(preset)}, not for {design}")
+    elif pool is not None:
+        faults += DESIGNS[design].unfit(scored_in(pool, design))
     if slug and slug != slugified(slug):
         faults.append(f"slug: {slug!r} is not made of small letters, digits and dashes")
     elif slug and db.session.scalar(sa.select(Study).filter_by(slug=slug)):
         faults.append(f"slug: {slug!r} is taken")
     rules = None
     try:
-        rules = StudySettings.from_dict({**PRESETS.get(preset, PRESETS["panodiff"])[1].as_dict(), **(settings or {})})
+        usual = DESIGNS[design].presets.get(preset) if design in DESIGNS else None
+        rules = settings_of(design).from_dict({**(usual[1].as_dict() if usual else {}), **(settings or {})})
     except InvalidInputError as faulty:
         faults += faulty.faults
     if faults or rules is None or pool is None:
@@ -81,8 +90,8 @@ def find(slug: str) -> Study:
 
 
 def answers(study: Study) -> int:
-    """Scored and practice answers given in the study, previews apart."""
-    query = sa.select(sa.func.count()).select_from(Answer).join(TrialCase).join(Trial).join(Sitting).join(Reader)
+    """Scored and practice trials answered in the study, previews apart."""
+    query = sa.select(sa.func.count(Trial.answered_at)).select_from(Trial).join(Sitting).join(Reader)
     return db.session.scalar(query.where(Reader.study_id == study.id, sa.not_(Reader.is_preview))) or 0
 
 
@@ -103,7 +112,7 @@ def change(study: Study, settings: Mapping[str, Any], *, title: str | None = Non
     """
     faults = _title_faults(study.title if title is None else title)
     try:
-        new = StudySettings.from_dict({**study.settings, **settings}).as_dict()
+        new = settings_of(study.design).from_dict({**study.settings, **settings}).as_dict()
     except InvalidInputError as faulty:
         raise InvalidInputError(faults + faulty.faults) from None
     if faults:

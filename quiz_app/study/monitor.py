@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from quiz_app import clock
+from quiz_app.designs import DESIGNS
 from quiz_app.models import Event, Reader, Sitting, Study, Trial
 
 # Somebody of whom nothing was heard for so long has left the room.
@@ -21,6 +23,8 @@ FASTEST_MS = 300
 LONGEST_MS = 300_000
 # The browser's clock and the server's may differ by the way through the network, hardly by more.
 MOST_DRIFT_MS = 2000
+# A screen that takes longer for a picture, as one of 30 Hz does, shows no brief exposures.
+SLOWEST_FRAME_MS = 25
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,7 @@ def _query(study: Study) -> sa.Select[*tuple[Any, ...]]:
             count.filter(scored, Trial.response_ms > LONGEST_MS),
             count.filter(scored, answered, Trial.onset_at.is_(None)),
             count.filter(scored, sa.func.abs(Trial.response_ms - Trial.client_ms) > MOST_DRIFT_MS),
+            Sitting.device["frame_ms"].as_float(),
         )
         .select_from(Reader)
         .outerjoin(Sitting, sa.and_(Sitting.reader_id == Reader.id, Sitting.number == latest.scalar_subquery()))
@@ -132,7 +137,8 @@ def _events(session: Session, study: Study) -> dict[int | None, Counter[str]]:
 
 def _row(events: dict[int | None, Counter[str]], *row: Any) -> Progress:
     number, name, group, consented, revoked, withdrawn, sitting, instructed, paused, finished, *counts = row
-    answered, total, late, to_practise, last, onset, released, mean_ms, fast, gaps, unseen, drifting = counts
+    answered, total, late, to_practise, last, onset, released, mean_ms, fast, gaps, unseen, drifting, frame_ms = counts
+    own = events.get(sitting, Counter())
     moments = {
         "withdrawn": withdrawn,
         "finished": finished,
@@ -145,6 +151,8 @@ def _row(events: dict[int | None, Counter[str]], *row: Any) -> Progress:
         "consented": consented,
     }
     unusual = {"implausibly fast": fast, "over 5 minutes": gaps, "answered unseen": unseen, "clock mismatch": drifting}
+    unusual |= {"exposures cut short": own["exposure-cut"], "impossible exposures": own["exposure-impossible"]}
+    unusual["slow screen, pictures a second"] = round(1000 / frame_ms) if (frame_ms or 0) > SLOWEST_FRAME_MS else 0
     return Progress(
         id=number,
         reader=name,
@@ -157,7 +165,7 @@ def _row(events: dict[int | None, Counter[str]], *row: Any) -> Progress:
         seen_at=max((moment for moment in (last, onset, released) if moment), default=None),
         mean_ms=float(mean_ms) if mean_ms is not None else None,
         unusual={what: times for what, times in unusual.items() if times},
-        events=events.get(sitting, Counter()),
+        events=own,
     )
 
 
@@ -181,3 +189,39 @@ def summary(rows: list[Progress]) -> Summary:
         finished=sum(row.state == "finished" for row in rows),
         answers=sum(row.answered for row in rows),
     )
+
+
+@dataclass(frozen=True)
+class Exposures:
+    """How well the browsers of a study kept to the exposures they were asked for; practice and previews apart.
+
+    `within` of `measured` exposures were at most one picture of the screen off, nineteen in twenty at most `off_ms`.
+    """
+
+    answered: int
+    measured: int
+    within: int
+    off_ms: float | None
+
+
+def exposures(session: Session, study: Study) -> Exposures | None:
+    """That of the latest sittings; None in a design that shows images for as long as one likes."""
+    if not DESIGNS[study.design].brief:
+        return None
+    latest = sa.select(sa.func.max(Sitting.number)).where(Sitting.reader_id == Reader.id).correlate(Reader)
+    query = (
+        sa.select(Trial.viewer)
+        .join(Sitting)
+        .join(Reader)
+        .where(Reader.study_id == study.id, sa.not_(Reader.is_preview), Sitting.number == latest.scalar_subquery())
+        .where(sa.not_(Trial.is_training), Trial.answered_at.isnot(None))
+    )
+    viewers = [viewer or {} for viewer in session.scalars(query)]
+    off = sorted(
+        (abs(viewer["shown_ms"] - viewer["asked_ms"]), viewer.get("frame_ms") or 0)
+        for viewer in viewers
+        if viewer.get("shown_ms") and not viewer.get("cut")
+    )
+    most = off[math.ceil(0.95 * len(off)) - 1][0] if off else None
+    # A tenth of a millisecond is what browsers round their clocks to.
+    return Exposures(len(viewers), len(off), sum(ms <= frame_ms + 0.1 for ms, frame_ms in off), most)

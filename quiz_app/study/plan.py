@@ -12,11 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from quiz_app.database import db
+from quiz_app.designs import DESIGNS, PRESETS, Design, design_of
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Pool, Researcher, Study
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle
-from quiz_app.study.settings import PRESETS, SECTIONS, StudySettings
+from quiz_app.study.settings import SECTIONS, StudySettings
 
 FORMAT = 1
 # What stands above [settings], its kind, and what it means.
@@ -50,7 +51,7 @@ def dump(study: Study) -> str:
     values = study.rules.as_dict()
     for section in SECTIONS:
         lines += ["", f"## {section}"]
-        for entry in _of(section):
+        for entry in _of(study.rules, section):
             lines += [*textwrap.wrap(meaning(entry), 110, initial_indent="# ", subsequent_indent="# ")]
             lines += [f"{entry.name} = {_toml(values[entry.name])}"]
     return "\n".join(lines) + "\n"
@@ -78,9 +79,9 @@ def make(
             title or given.get("title", ""),
             found,
             slug=slug or given.get("slug", ""),
-            preset=given.get("preset", "panodiff"),
+            preset=given.get("preset", ""),
             settings=given["settings"],
-            design=given.get("design", "rating"),
+            design=given.get("design", ""),
             seed=given.get("seed") if seed is None else seed,
             owner=owner,
         )
@@ -142,8 +143,8 @@ def meaning(entry: Field[Any]) -> str:
     return " ".join(words)
 
 
-def _of(section: str) -> list[Field[Any]]:
-    return [entry for entry in fields(StudySettings) if entry.metadata["section"] == section]
+def _of(rules: StudySettings, section: str) -> list[Field[Any]]:
+    return [entry for entry in rules.entries().values() if entry.metadata["section"] == section]
 
 
 def _toml(value: Any) -> str:
@@ -168,17 +169,33 @@ def handbook() -> Iterator[str]:
     )
     for section in SECTIONS:
         yield f"### {section}\n\n| setting | default | meaning |\n|---|---|---|"
-        for entry in _of(section):
+        for entry in _of(StudySettings(), section):
             yield f"| `{entry.name}` | {_shown(entry.default)} | {meaning(entry)} |"
         yield ""
-    yield "### Presets\n\n| preset | what it is | other than the defaults |\n|---|---|---|"
-    plain = StudySettings().as_dict()
+    for design in DESIGNS.values():
+        yield from _own(design)
+    yield "### Presets\n\n| preset | design | what it is | other than the defaults of its design |\n|---|---|---|---|"
     for name, (what, rules) in PRESETS.items():
+        plain = type(rules)().as_dict()
         other = [f"`{key}` {_shown(value)}" for key, value in rules.as_dict().items() if value != plain[key]]
-        yield f"| `{name}` | {what} | {', '.join(other) or '–'} |"
+        yield f"| `{name}` | {design_of(name)} | {what} | {', '.join(other) or '–'} |"
     yield "\n### Head of the file\n\n| entry | meaning |\n|---|---|"
     for name, (_, what) in HEAD.items():
         yield f"| `{name}` | {what} |"
+
+
+def _own(design: Design) -> Iterator[str]:
+    """What a design has of its own, or otherwise than the others."""
+    usual, own = StudySettings.entries(), design.settings.entries()
+    other = [entry for name, entry in own.items() if name not in usual or entry.metadata != usual[name].metadata]
+    if not other:
+        return
+    yield f"### In the design `{design.name}`\n\n| setting | default | meaning |\n|---|---|---|"
+    for entry in other:
+        yield f"| `{entry.name}` | {_shown(entry.default)} | {meaning(entry)} |"
+    if unused := [f"`{name}`" for name in usual if name not in own]:
+        yield f"\nIt does not know {', '.join(unused)}."
+    yield ""
 
 
 def _shown(value: Any) -> str:

@@ -24,11 +24,13 @@ from sqlalchemy.orm import Session
 import generation.pool
 from generation.errors import InputError
 from quiz_app import background, clock, storage
+from quiz_app.designs import DESIGNS
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Event, Pool, Study
 from quiz_app.settings import Settings
 from quiz_app.storage import Store
-from quiz_app.study import lifecycle
+from quiz_app.study import lifecycle, monitor
+from quiz_app.study.cases import scored_cases
 from quiz_app.tunnel import SKIP_WARNING
 
 FOUND = "found.json"
@@ -50,7 +52,8 @@ def checks(session: Session, study: Study, settings: Settings, *, secure: bool) 
     """Every check of the study. secure: whether this very request came by https."""
     return [
         _may_open(study),
-        _cases(session, study),
+        _cases(study),
+        *_exposures(session, study),
         *_burnt_in(study),
         _texts(study),
         _own_result(study),
@@ -69,13 +72,33 @@ def _may_open(study: Study) -> Check:
     return Check("Settings and pool", "good", "Pool, settings and practice cases fit together.")
 
 
-def _cases(session: Session, study: Study) -> Check:
-    usable = (Case.pool_id == study.pool_id, Case.excluded.is_(None), Case.group != generation.pool.PRACTICE)
-    count = session.scalar(sa.select(sa.func.count()).select_from(Case).where(*usable)) or 0
+def _cases(study: Study) -> Check:
+    design = DESIGNS[study.design]
+    count, noun = design.available(scored_cases(study)), design.noun
     read = min(study.rules.cases or count, count)
     if read < FEW_CASES:
-        return Check("Cases", "warn", f"A reader judges {read} cases: intervals will be very wide.")
-    return Check("Cases", "good", f"A reader judges {read} of {count} cases, half of each class.")
+        return Check(noun.capitalize(), "warn", f"A reader judges {read} {noun}: intervals will be very wide.")
+    return Check(noun.capitalize(), "good", f"A reader judges {read} of {count} {noun}, {design.balance}.")
+
+
+def _exposures(session: Session, study: Study) -> list[Check]:
+    """Where images are shown briefly: whether settings and the screens seen so far allow it."""
+    design = DESIGNS[study.design]
+    if not design.brief:
+        return []
+    said = design.warnings(study.rules)
+    exposures = Check(
+        "Exposures", "warn" if said else "good", "Known limits:" if said else "Screens can show them.", said
+    )
+    slow = [
+        f"{reader.pseudonym}: {1000 / frame_ms:.0f} pictures a second"
+        for reader in study.readers
+        if reader.sitting and (frame_ms := reader.sitting.device.get("frame_ms") or 0) > monitor.SLOWEST_FRAME_MS
+    ]
+    if slow:
+        words = "Too slow for brief exposures; these readers need another screen, or fewer programs beside the browser:"
+        return [exposures, Check("Screens", "warn", words, slow)]
+    return [exposures, Check("Screens", "good", "No reader's screen was found to be slow.")]
 
 
 def _burnt_in(study: Study) -> list[Check]:
@@ -159,7 +182,7 @@ def home(session: Session, study: Study, settings: Settings) -> Path:
 def look(session: Session, study: Study, settings: Settings) -> None:
     """Have the pool audited, unless it has been or is being. Returns at once."""
     folder = home(session, study, settings)
-    if background.claim(folder):
+    if DESIGNS[study.design].has_truth and background.claim(folder):
         background.start(
             "quiz_app.study.preflight", folder, study.pool.slug,
             instance=settings.instance, database_url=settings.database_url,
@@ -167,6 +190,8 @@ def look(session: Session, study: Study, settings: Settings) -> None:
 
 
 def _looked_at(session: Session, study: Study, settings: Settings) -> list[Check]:
+    if not DESIGNS[study.design].has_truth:
+        return [Check("Audit", "good", "Not needed: readers compare versions, and are not asked which are real.")]
     folder = home(session, study, settings)
     work = background.find(folder)
     names = ("Audit", "Near-duplicates")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import secrets
 
@@ -18,8 +19,6 @@ FIRST = "admin"
 SHORTEST_PASSWORD = 12
 # In rising order; who may do a thing may do everything before it.
 ROLES = ("viewer", "collaborator", "owner")
-# Checked when nobody has the name given, so that the answer takes as long as for a wrong password.
-_NOBODY = generate_password_hash(secrets.token_urlsafe(16))
 
 
 def ensure_first() -> str | None:
@@ -59,9 +58,15 @@ def find(name: str) -> Researcher | None:
 
 def check(name: str, password: str) -> Researcher | None:
     """The researcher who has this name and password."""
-    researcher = find(name)
-    right = check_password_hash(researcher.password_hash if researcher else _NOBODY, password)
+    researcher, nobody = find(name), _nobody()
+    right = check_password_hash(researcher.password_hash if researcher else nobody, password)
     return researcher if right else None
+
+
+@functools.cache
+def _nobody() -> str:
+    """Checked when nobody has the name given, so that the answer takes as long as for a wrong password."""
+    return generate_password_hash(secrets.token_urlsafe(16))
 
 
 def change_password(researcher: Researcher, old: str, new: str, again: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, asdict, dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from quiz_app.errors import InvalidInputError
 from quiz_app.languages import sections
 
 # The sections of the form, of the file's comments and of docs/reference/settings.md, in order.
-SECTIONS = ("Time", "Cases", "Breaks", "Answers", "Viewer", "Questions", "Afterwards", "Texts")
+SECTIONS = ("Time", "Exposure", "Cases", "Breaks", "Answers", "Viewer", "Questions", "Afterwards", "Texts")
 
 TOOLS = ("zoom", "window", "invert", "magnifier", "fullscreen")
 
@@ -35,7 +35,9 @@ def rule(
     """A field with its section, label and meaning; for numbers its bounds, for lists `among` what they may hold.
 
     more: `choices` maps what a text may be to its meaning; `long` is a text of several lines; `moment` is a text that
-    is empty or a moment with its time zone; `lines` is how many a list has in each of its languages, if it has any.
+    is empty or a moment with its time zone; `lines` are the numbers of lines that a list may have, the same in each of
+    its languages, if it has any; `check` raises ValueError for a list that cannot be; `even` is why a number must be
+    even.
     """
     metadata = {"section": section, "label": label, "help": meaning, "low": low, "high": high, **more}
     return field(default=default, metadata=metadata)
@@ -43,7 +45,13 @@ def rule(
 
 @dataclass(frozen=True)
 class StudySettings:
-    """How a study is read. The defaults are those of the published PanoDiff-SR study."""
+    """How a study is read. The defaults are those of the published PanoDiff-SR study.
+
+    A design with settings of its own derives a class from this one: a field of the same name takes the place of the
+    one here, and `unused` names those that mean nothing there.
+    """
+
+    unused: ClassVar[frozenset[str]] = frozenset()
 
     limit_s: float = rule(
         "Time",
@@ -85,6 +93,7 @@ class StudySettings:
         "Cases a reader judges, half of each class; 0 = every case of the pool.",
         0,
         10_000,
+        even="half of the cases are of each class",
     )
     assignment: str = rule(
         "Cases",
@@ -104,6 +113,7 @@ class StudySettings:
         "themselves: the first of the order, again in its last third.",
         0,
         1000,
+        even="half of the repeats are of each class",
     )
     block: int = rule(
         "Cases",
@@ -112,6 +122,7 @@ class StudySettings:
         "Within each run of this many cases both classes are equally frequent; repeats come on top.",
         2,
         10_000,
+        even="a block holds as many real as synthetic cases",
     )
     practice: int = rule("Cases", "Practice cases", 3, "Practice cases at the start, never scored.", 0, 50)
     practice_feedback: bool = rule(
@@ -133,7 +144,7 @@ class StudySettings:
         (),
         "Words on the answers, one a line, for all five levels from surely real over unsure to surely synthetic; "
         "none = the usual words. After a line [da] or [de] alone, those of another language.",
-        lines=5,
+        lines=(5,),
     )
     tools: tuple[str, ...] = rule(
         "Viewer",
@@ -219,12 +230,17 @@ class StudySettings:
     )
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> StudySettings:
+    def entries(cls) -> dict[str, Field[Any]]:
+        """The settings that mean something here, by name, in the order of the form."""
+        return {entry.name: entry for entry in fields(cls) if entry.name not in cls.unused}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Check and take over `values`; a missing one keeps its default.
 
         Raises InvalidInputError with every fault by field.
         """
-        known = {entry.name: entry for entry in fields(cls)}
+        known = cls.entries()
         faults = [f"{name}: unknown setting" for name in values if name not in known]
         taken: dict[str, Any] = {}
         for name, entry in known.items():
@@ -244,15 +260,17 @@ class StudySettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {name: plain[name] for name in self.entries()}
 
 
-# What has to be even, and why.
-EVEN = {
-    "cases": "half of the cases are of each class",
-    "repeats": "half of the repeats are of each class",
-    "block": "a block holds as many real as synthetic cases",
-}
+# The settings of designs that have their own, by the design's name; filled where designs are registered.
+OF_DESIGNS: dict[str, type[StudySettings]] = {}
+
+
+def settings_of(design: str) -> type[StudySettings]:
+    """The settings of a study of this design."""
+    return OF_DESIGNS.get(design, StudySettings)
 
 
 def _checked(entry: Field[Any], value: Any) -> Any:
@@ -264,6 +282,8 @@ def _checked(entry: Field[Any], value: Any) -> Any:
             raise ValueError(f"{', '.join(strange)}: none of {', '.join(rules['among'])}")
         if rules.get("lines") and value:
             _count_lines(value, rules["lines"])
+        if rules.get("check"):
+            rules["check"](value)
         return tuple(value)
     if wanted is float and type(value) is int:
         value = float(value)
@@ -271,8 +291,8 @@ def _checked(entry: Field[Any], value: Any) -> Any:
         raise ValueError(f"{value!r} is not a {KINDS[wanted]}")
     if rules["low"] is not None and not rules["low"] <= value <= rules["high"]:
         raise ValueError(f"{value} is not between {rules['low']:g} and {rules['high']:g}")
-    if entry.name in EVEN and value % 2:
-        raise ValueError(f"{value} is odd, and {EVEN[entry.name]}")
+    if rules.get("even") and value % 2:
+        raise ValueError(f"{value} is odd, and {rules['even']}")
     if rules.get("choices") and value not in rules["choices"]:
         raise ValueError(f"{value!r} is none of {', '.join(rules['choices'])}")
     if rules.get("moment") and value:
@@ -285,16 +305,18 @@ def _checked(entry: Field[Any], value: Any) -> Any:
     return value
 
 
-def _count_lines(value: Sequence[str], wanted: int) -> None:
-    """Raises ValueError where a language has more or fewer lines than `wanted`, of which none is empty."""
+def _count_lines(value: Sequence[str], wanted: Sequence[int]) -> None:
+    """Raises ValueError where a language has a number of lines that is not `wanted`, or other than the first."""
     for language, part in sections("\n".join(value)).items():
         given = sum(bool(line.strip()) for line in part.splitlines())
-        if given != wanted:
-            raise ValueError(f"{given} lines{f' in [{language}]' if language else ''}, {wanted} or none are expected")
+        if given not in wanted:
+            expected = " or ".join(map(str, [*wanted, "none"]))
+            raise ValueError(f"{given} lines{f' in [{language}]' if language else ''}, {expected} are expected")
+        wanted = (given,)
 
 
 PRESETS: dict[str, tuple[str, StudySettings]] = {
     "panodiff": ("The published study: every case, 12 s each, five levels, breaks.", StudySettings()),
-    "untimed": ("As the published study, without a limit of time.", StudySettings(limit_s=0.0)),
+    "untimed": ("As the published study, without a limit of time (HYPE-infinity).", StudySettings(limit_s=0.0)),
     "short": ("Forty cases, one break: about ten minutes.", StudySettings(cases=40, break_every=20, long_break_s=30)),
 }

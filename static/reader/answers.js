@@ -2,10 +2,12 @@
 // A held key, a double click and a press in the first moments after the image came answer nothing.
 
 const TOO_EARLY_MS = 150;
+const DOUBLE_MS = 400; // two clicks within it are one
 
 export class Answers {
   constructor(room) {
-    this.buttons = [...room.querySelectorAll("#answers button")];
+    this.buttons = [...room.querySelectorAll("#answers button, [data-pick]")];
+    this.follows = false;
     this.panelButton = null;
     this.settle = null;
     for (const button of this.buttons) button.addEventListener("click", (event) => this.#pressed(event, button));
@@ -14,9 +16,11 @@ export class Answers {
     this.disarm();
   }
 
-  // The answer that will be pressed; the first moments from now do not count.
-  chosen() {
+  // The button that will be pressed, as its data, and when; the first moments from now do not count. `follows`: this is
+  // another question about the same images, whose answer may lie where the last one was clicked.
+  chosen(follows = false) {
     this.openFrom = performance.now() + TOO_EARLY_MS;
+    this.follows = follows;
     for (const button of this.buttons) button.setAttribute("aria-disabled", "false");
     return new Promise((settle) => (this.settle = settle));
   }
@@ -46,12 +50,14 @@ export class Answers {
     if (event.key === "Enter" && !event.target.closest("button, a, input")) this.panelButton?.click();
     // By its place, too: some keyboards give the digits with Shift only.
     const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code)?.[1];
-    const button = this.buttons.find(({ dataset }) => [event.key, digit].includes(dataset.key));
+    const button = this.buttons.find(({ dataset, offsetParent }) => offsetParent && dataset.key && [event.key, digit].includes(dataset.key));
     if (button) this.#give(button);
   }
 
   #pressed(event, button) {
-    if (event.detail <= 1) this.#give(button); // the second click of a double click was not meant
+    // The second click of a double click was not meant.
+    const isOwn = event.detail <= 1 || (this.follows && performance.now() > this.openFrom + DOUBLE_MS);
+    if (isOwn) this.#give(button);
   }
 
   #give({ dataset }) {
@@ -59,7 +65,7 @@ export class Answers {
     if (!this.settle || this.panelButton || now < this.openFrom) return;
     const settle = this.settle;
     this.disarm();
-    settle({ answer: dataset.answer, certainty: dataset.certainty || null, at: now });
+    settle({ dataset, at: now });
   }
 
   #panelPressed(event) {

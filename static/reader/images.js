@@ -6,7 +6,7 @@ export class Images {
   constructor(line) {
     this.line = line;
     this.travelling = new Map(); // address -> promise of sealed bytes
-    this.held = {}; // the last image taken: asked for twice, it is fetched once
+    this.held = new Map(); // address -> bitmap, of the last trial: asked for twice, an image is fetched once
     // WebCrypto is there on https and on localhost only.
     this.way = globalThis.crypto?.subtle ? "sealed" : "clear";
   }
@@ -20,19 +20,28 @@ export class Images {
     }
   }
 
-  // Whether `image` is here, sealed.
-  ready(image) {
-    return Promise.race([this.travelling.get(image.sealed), null]).then(Boolean);
+  // Whether all these images are here, sealed.
+  async ready(images) {
+    const here = await Promise.all(images.map((image) => Promise.race([this.travelling.get(image.sealed), null])));
+    return here.every(Boolean);
   }
 
-  // The decoded image of a trial as `bitmap`, from the sealed bytes or in the clear; or why there is none, as `failed`.
-  async take(image) {
-    if (this.held.address === image.address) return this.held;
+  // The decoded images of a trial as `bitmaps`, from the sealed bytes or in the clear; or why one is missing, as `failed`.
+  async take(images) {
+    for (const address of this.held.keys()) if (!images.some((image) => image.address === address)) this.held.delete(address);
+    const taken = await Promise.all(images.map((image) => this.#take(image)));
+    const missing = taken.find(({ failed }) => failed);
+    return missing ?? { bitmaps: taken.map(({ bitmap }) => bitmap) };
+  }
+
+  async #take(image) {
+    if (this.held.has(image.address)) return { bitmap: this.held.get(image.address) };
     const bytes = (await this.#opened(image)) ?? (await this.line.bytes(image.address).catch(() => null));
     if (!bytes) return { failed: "not-fetched" };
     const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" })).catch(() => null);
     if (!bitmap) return { failed: "not-decoded" };
-    return (this.held = { address: image.address, bitmap });
+    this.held.set(image.address, bitmap);
+    return { bitmap };
   }
 
   async #opened(image) {

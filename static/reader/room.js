@@ -1,9 +1,12 @@
 // The reading room: one step after the other, each told by the server, until it says "done".
 
 import { Answers } from "./answers.js";
+import { Comparison } from "./comparison.js";
 import { Countdown } from "./countdown.js";
+import { Exposure } from "./exposure.js";
 import { Images } from "./images.js";
 import { Line, Refusal, sleep } from "./line.js";
+import { Quartet } from "./quartet.js";
 import { Tools } from "./tools.js";
 import { Vault, uuid } from "./vault.js";
 import { Viewer } from "./viewer.js";
@@ -24,6 +27,12 @@ const answers = new Answers(room);
 const viewer = new Viewer(find("stage"));
 new Tools(room, viewer);
 const countdown = new Countdown(find("time"), timeIsUp);
+// What is asked of a trial: resolves with what was `said`, and when (`at`).
+const exposure = new Exposure(room, viewer);
+const asks = { level: askLevel, quartet: (trial) => quartet.ask(trial), comparison: (trial) => comparison.ask(trial) };
+const quartet = find("answers").dataset.ask === "quartet" ? new Quartet(room, answers, viewer) : null;
+const comparison = find("answers").dataset.ask === "comparison" ? new Comparison(room, answers, viewer) : null;
+const ask = asks[find("answers").dataset.ask];
 const others = new BroadcastChannel(room.dataset.base); // other windows of this reader in this browser
 
 const steps = { begin: rest, break: rest, pause: rest, trial: read, done: leave };
@@ -67,8 +76,10 @@ async function read(step) {
   current = trial;
   show("mask");
   let onset = null;
+  let measured = {}; // of an exposure
+  let reported = overtaken;
   if (trial.images.length) {
-    const { bitmap, failed } = await images.take(trial.images[0]);
+    const { bitmaps, failed } = await images.take(trial.images);
     if (failed) {
       await complain(trial, failed);
       await sleep(AGAIN_MS);
@@ -80,23 +91,32 @@ async function read(step) {
     if (!resumed && !step.unannounced && Date.now() - step.cameAt > trial.interval_ms + STALE_MS && !step.again) {
       return { ...(await next()), again: true };
     }
-    onset = await viewer.show(bitmap);
-    show("image");
+    if (trial.exposure_ms) {
+      announce(step); // beforehand, for nothing shall move while the image is there
+      const began = (at) => {
+        onset = at;
+        show("image");
+        reported = report(trial);
+      };
+      measured = await Promise.race([exposure.show(bitmaps, trial, began), overtaken]);
+    } else {
+      onset = await viewer.show(bitmaps);
+    }
+    show(trial.exposure_ms ? "masked" : "image");
     if (trial.limit_ms) countdown.start(resumed ? step.sentAt + trial.remaining_ms : onset + trial.limit_ms, trial.limit_ms);
     if (!step.unannounced) images.prefetch(step.ahead);
   } else {
     timeIsUp();
   }
   announce(step);
-  const reported = onset === null || step.unannounced ? overtaken : report(trial);
-  const given = await Promise.race([answers.chosen(), overtaken, reported]);
+  if (!trial.exposure_ms && onset !== null && !step.unannounced) reported = report(trial);
+  const given = await Promise.race([ask(trial), overtaken, reported]);
   current = null;
   vault.keep(trial.trial, {
     id: uuid(),
-    answer: given.answer,
-    certainty: given.certainty,
+    ...given.said,
     client_ms: onset === null ? null : Math.round(given.at - onset),
-    viewer: viewer.record,
+    viewer: { ...viewer.record, ...measured },
     pause: pause.getAttribute("aria-pressed") === "true",
   });
   pause.setAttribute("aria-pressed", "false");
@@ -105,12 +125,18 @@ async function read(step) {
   return onward(step);
 }
 
+// One press answers.
+async function askLevel() {
+  const { dataset, at } = await answers.chosen();
+  return { said: { answer: dataset.answer, certainty: dataset.certainty || null }, at };
+}
+
 // The step that follows. Where the study hands out keys ahead, a dead line does not keep the reader: the next trial is
 // at hand, and the server will hear of it later.
 async function onward({ keyed = [], total }) {
   const home = bring();
   const [trial, ...rest] = keyed;
-  if (!trial || !(await images.ready(trial.images[0]))) return home;
+  if (!trial || !(await images.ready(trial.images))) return home;
   const told = await Promise.race([home, sleep(DEAD_MS)]);
   if (told) return told;
   home.catch(overtake);
@@ -155,11 +181,15 @@ async function bringAll() {
   return step;
 }
 
-async function feedback({ truth, correct }) {
+async function feedback(told) {
+  const { truth, correct } = told;
   const panel = show("feedback");
   for (const line of panel.querySelectorAll("[data-truth]")) line.hidden = line.dataset.truth !== truth;
   for (const line of panel.querySelectorAll("[data-correct]")) line.hidden = line.dataset.correct !== String(correct);
+  for (const text of panel.querySelectorAll("[data-text]")) text.textContent = filled(text.dataset.text, told);
   viewer.reveal();
+  exposure.uncover();
+  quartet?.mark("real", told.real);
   await Promise.race([answers.goOn(panel), overtaken]);
   viewer.forget();
   mask("mask");
@@ -189,6 +219,10 @@ async function refused(refusal) {
 }
 
 function timeIsUp() {
+  if (current.exposure_ms) {
+    show("masked");
+    return tell("gone");
+  }
   if (current.at_timeout === "keep") return tell("late");
   viewer.hide();
   say(show("late").textContent);
@@ -214,7 +248,7 @@ function show(phase) {
 function announce({ trial, total }) {
   const words = find("place").dataset;
   find("place").textContent = trial.training ? words.practice : filled(words.scored, { position: trial.position, total });
-  if (room.dataset.phase === "image") say(find("place").textContent);
+  if (["image", "masked"].includes(room.dataset.phase)) say(find("place").textContent);
 }
 
 // For those who listen.

@@ -90,7 +90,7 @@ export class Tools {
     const at = this.#at(event);
     if (this.viewer.lensOn) this.viewer.lensAt(at.x, at.y);
     const before = this.fingers.get(event.pointerId);
-    if (event.type === "pointerdown" && !event.target.closest(".panel, #sliders")) {
+    if (event.type === "pointerdown" && !event.target.closest(".panel, #sliders, button")) {
       this.stage.setPointerCapture(event.pointerId);
       this.fingers.set(event.pointerId, { ...at, startX: at.x, startY: at.y, right: event.button === 2 });
     } else if (before && event.type === "pointermove") {

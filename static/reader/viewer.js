@@ -1,4 +1,4 @@
-// The radiograph on the stage: painted at once, gone at once; zoomed, moved, windowed, and how much of that was used.
+// The radiograph on the stage, or several in cells of a grid, zoomed and windowed together: painted at once, gone at once; zoomed, moved, windowed, and how much of that was used.
 
 const CLOSEST = 8; // largest magnification
 const LENS_ZOOM = 2.5;
@@ -6,43 +6,75 @@ const LENS_ZOOM = 2.5;
 export class Viewer {
   constructor(stage) {
     this.stage = stage;
-    this.canvas = stage.querySelector("#image");
+    this.cells = [...stage.querySelectorAll(".cell")];
+    this.canvases = this.cells.length ? this.cells.map((cell) => cell.querySelector("canvas")) : [stage.querySelector("#image")];
+    this.enlarged = null; // the number of the one cell that is shown
     this.lens = stage.querySelector("#lens");
     this.transfer = [...stage.querySelectorAll("#window [type=linear]")];
     this.#reset();
-    this.hide();
+    this.forget();
+    if (this.cells.length) new ResizeObserver(() => this.#arrange()).observe(stage);
   }
 
-  // Paint `bitmap`; resolves, when it is on the screen, with that moment (performance.now).
-  async show(bitmap) {
-    this.#reset();
-    this.canvas.width = bitmap.width;
-    this.canvas.height = bitmap.height;
-    this.canvas.getContext("2d").drawImage(bitmap, 0, 0);
-    this.canvas.hidden = false;
-    this.#place();
+  // Paint `bitmaps`; resolves, when they are on the screen, with that moment (performance.now).
+  async show(bitmaps) {
+    this.draw(bitmaps);
     await frame(); // its frame is being made
     return frame(); // and now it has been shown
   }
 
+  // The same without waiting.
+  draw(bitmaps) {
+    this.#reset();
+    bitmaps.forEach((bitmap, number) => {
+      const canvas = this.canvases[number];
+      canvas.width = bitmap.width;
+      canvas.height = bitmap.height;
+      canvas.getContext("2d").drawImage(bitmap, 0, 0);
+    });
+    this.reveal();
+    this.#place();
+  }
+
   get shown() {
-    return !this.canvas.hidden;
+    return this.pieces.some((piece) => !piece.hidden);
+  }
+
+  // What is shown or hidden: the cells, or the one canvas.
+  get pieces() {
+    return this.cells.length ? this.cells : this.canvases;
   }
 
   hide() {
     this.#count();
-    this.canvas.hidden = true;
+    for (const piece of this.pieces) piece.hidden = true;
     this.lens.hidden = true;
   }
 
   // Show again what was hidden.
   reveal() {
-    this.canvas.hidden = this.canvas.width === 1;
+    this.pieces.forEach((piece, number) => {
+      piece.hidden = this.canvases[number].width === 1 || ![null, number].includes(this.enlarged);
+    });
+    this.#arrange();
   }
 
   forget() {
     this.hide();
-    this.canvas.width = this.canvas.height = 1; // drops the pixels
+    this.enlarged = null;
+    for (const canvas of this.canvases) canvas.width = canvas.height = 1; // drops the pixels
+  }
+
+  // Show the cell with this number alone, as large as it can be; or all of them again.
+  enlarge(number) {
+    const before = this.#frame();
+    const [width, height] = [before.clientWidth, before.clientHeight];
+    this.enlarged = this.enlarged === null ? number : null;
+    this.reveal();
+    const after = this.#frame();
+    this.x *= after.clientWidth / width;
+    this.y *= after.clientHeight / height;
+    this.#place();
   }
 
   // Everything as it was when the image came.
@@ -55,6 +87,7 @@ export class Viewer {
   // Magnify `factor` times more, keeping the point (x, y) of the stage where it is.
   zoom(factor, x = this.stage.clientWidth / 2, y = this.stage.clientHeight / 2) {
     this.#count();
+    [x, y] = this.#within(x, y);
     const scale = Math.min(CLOSEST, Math.max(1, this.scale * factor));
     this.x = x - ((x - this.x) * scale) / this.scale;
     this.y = y - ((y - this.y) * scale) / this.scale;
@@ -107,6 +140,35 @@ export class Viewer {
     this.used = { zoom_max: 1, windowed: false, zoom_ms: 0, inverted: 0, lens_ms: 0 };
     Object.assign(this, { scale: 1, x: 0, y: 0, brightness: 0, contrast: 0, inverted: false, since: performance.now() });
     this.lensOn = false;
+    this.enlarged = null;
+  }
+
+  // The cell at the point (x, y) of the stage, or the first that is shown; where there are none, the stage.
+  #frame(x = -1, y = -1) {
+    const stage = this.stage.getBoundingClientRect();
+    const shown = this.cells.filter((cell) => !cell.hidden);
+    const holds = ({ left, top, right, bottom }) =>
+      x + stage.left >= left && x + stage.left < right && y + stage.top >= top && y + stage.top < bottom;
+    return shown.find((cell) => holds(cell.getBoundingClientRect())) ?? shown[0] ?? this.stage;
+  }
+
+  // The point (x, y) of the stage, as one of its cell.
+  #within(x, y) {
+    const [stage, cell] = [this.stage.getBoundingClientRect(), this.#frame(x, y).getBoundingClientRect()];
+    return [x + stage.left - cell.left, y + stage.top - cell.top];
+  }
+
+  // As many columns as show the images largest.
+  #arrange() {
+    const shown = this.cells.filter((cell) => !cell.hidden);
+    if (!shown.length) return;
+    const { width, height } = this.canvases[this.cells.indexOf(shown[0])];
+    const size = (columns) => {
+      const rows = Math.ceil(shown.length / columns);
+      return Math.min(this.stage.clientWidth / columns / width, this.stage.clientHeight / rows / height);
+    };
+    const columns = shown.map((_, number) => number + 1).reduce((best, one) => (size(one) > size(best) ? one : best));
+    this.stage.style.setProperty("--columns", columns);
   }
 
   // Add up the time spent magnified; called before anything about that changes.
@@ -118,12 +180,15 @@ export class Viewer {
   }
 
   #place() {
-    const { clientWidth: width, clientHeight: height } = this.stage;
+    const { clientWidth: width, clientHeight: height } = this.#frame();
     this.x = Math.min(0, Math.max(width * (1 - this.scale), this.x));
     this.y = Math.min(0, Math.max(height * (1 - this.scale), this.y));
-    this.canvas.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
     const filter = this.brightness || this.contrast || this.inverted ? "url(#window)" : "none";
-    this.canvas.style.filter = this.lens.style.filter = filter;
+    this.lens.style.filter = filter;
+    for (const { style } of this.canvases) {
+      style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
+      style.filter = filter;
+    }
     // Window and level: grey value v is shown as slope * v + intercept.
     const slope = 2 ** (this.contrast / 50);
     const intercept = 0.5 - slope * (0.5 - this.brightness / 200);
@@ -139,16 +204,18 @@ export class Viewer {
     this.lens.hidden = !(this.lensOn && this.shown);
     if (this.lens.hidden) return;
     const side = this.lens.width;
-    const box = this.canvas.getBoundingClientRect(); // the image lies in it, as large as fits, in the middle
-    const fitted = Math.min(box.width / this.canvas.width, box.height / this.canvas.height);
+    const cell = this.#frame(this.lensX, this.lensY);
+    const canvas = this.canvases[Math.max(0, this.cells.indexOf(cell))];
+    const box = canvas.getBoundingClientRect(); // the image lies in it, as large as fits, in the middle
+    const fitted = Math.min(box.width / canvas.width, box.height / canvas.height);
     const stage = this.stage.getBoundingClientRect();
     const toImage = (at, from, size, pixels) => (at + from - size / 2) / fitted + pixels / 2;
-    const centreX = toImage(this.lensX, stage.left - box.left, box.width, this.canvas.width);
-    const centreY = toImage(this.lensY, stage.top - box.top, box.height, this.canvas.height);
+    const centreX = toImage(this.lensX, stage.left - box.left, box.width, canvas.width);
+    const centreY = toImage(this.lensY, stage.top - box.top, box.height, canvas.height);
     const seen = side / (fitted * LENS_ZOOM);
     const context = this.lens.getContext("2d");
     context.clearRect(0, 0, side, side);
-    context.drawImage(this.canvas, centreX - seen / 2, centreY - seen / 2, seen, seen, 0, 0, side, side);
+    context.drawImage(canvas, centreX - seen / 2, centreY - seen / 2, seen, seen, 0, 0, side, side);
     this.lens.style.transform = `translate(${this.lensX - side / 2}px, ${this.lensY - side / 2}px)`;
   }
 }

@@ -6,7 +6,7 @@ const form = document.querySelector("form[data-upload]");
 const zone = form.querySelector("[data-drop]");
 const [files, folder] = zone.querySelectorAll("input[type=file]");
 const list = zone.querySelector("[data-chosen]");
-const button = form.querySelector("button.primary");
+const button = form.querySelector(":scope > button");
 const progress = form.querySelector(".progress");
 const bar = progress.querySelector("progress");
 const words = progress.querySelector("[role=status]");
@@ -17,11 +17,8 @@ for (const part of zone.querySelectorAll("[data-script]")) part.hidden = false;
 files.required = false;
 
 for (const input of [files, folder]) {
-  input.addEventListener("change", () => {
-    for (const file of input.files) add(file.webkitRelativePath || file.name, file);
-    input.value = ""; // the same may be chosen again
-    show();
-  });
+  input.addEventListener("change", () => take(input));
+  take(input); // what was chosen while this script was still on its way
 }
 
 for (const name of ["dragenter", "dragover"]) {
@@ -54,6 +51,12 @@ async function walk(entry, above) {
     if (!some.length) return undefined;
     for (const inner of some) await walk(inner, `${path}/`);
   }
+}
+
+function take(input) {
+  for (const file of input.files) add(file.webkitRelativePath || file.name, file);
+  input.value = ""; // the same may be chosen again
+  show();
 }
 
 // What a system hides in folders does not travel.

@@ -14,7 +14,7 @@ async function watch(place) {
       continue; // the line is down; the work goes on
     }
     if (told.state !== "making") return location.reload();
-    bar.value = told.share;
+    if (told.share) bar.value = told.share; // without a share it moves to and fro
     if (words.textContent !== told.what) words.textContent = told.what;
   }
 }

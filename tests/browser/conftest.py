@@ -180,7 +180,8 @@ class Sitter:
 
     def see(self, position: int) -> Sitter:
         """Wait until the image of this scored trial is on the screen, and may be answered."""
-        expect(self.page.locator("#place")).to_have_text(f"{position} of {self.invitation.total}")
+        place = f"{position} of {self.invitation.total}"
+        expect(self.page.locator("#place")).to_have_text(place, timeout=20_000)  # a line may have to come back first
         self.phase("image")
         self.page.wait_for_timeout(160)
         return self

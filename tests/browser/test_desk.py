@@ -89,7 +89,7 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
     page.get_by_role("link", name="Studies").click()
     page.get_by_role("link", name="New study").click()
     page.get_by_label("Title").fill("From nothing")
-    page.get_by_label("Pool").select_option("mixed")
+    page.get_by_label("Pool", exact=True).select_option("mixed")
     page.get_by_label("untimed").check()
     assert_accessible(page)
     page.get_by_role("button", name="Create draft", exact=True).click()
@@ -104,7 +104,7 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved: ")).to_be_visible()
     in_tab(page, "Pre-flight")
-    expect(page.get_by_text("This study may open")).to_be_visible()
+    expect(page.get_by_text("Ready to open.")).to_be_visible()
     page.get_by_role("button", name="Open the study").click()
 
     in_tab(page, "Readers")
@@ -217,6 +217,17 @@ def shot(page, name):
     """A picture to look at, where DISCERN_TEST_SHOTS says."""
     if folder := os.environ.get("DISCERN_TEST_SHOTS"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def test_what_was_chosen_before_the_script_came_is_taken(own_house, new_context):
+    page = new_context().new_page()
+    log_in(page, own_house.server.url, first_password(own_house.app))
+    held_back = []
+    page.route("**/upload.js*", lambda route: held_back.append(route))
+    page.goto(f"{own_house.server.url}/researcher/pools/", wait_until="commit")
+    page.get_by_label("Files or a zip").set_input_files({"name": "early.zip", "mimeType": "", "buffer": zipped(MIXED)})
+    held_back[0].continue_()
+    expect(page.locator("[data-chosen]")).to_contain_text("early.zip")
 
 
 def test_an_upload_that_asks_can_be_stopped(own_house, new_context, tmp_path):

@@ -37,6 +37,8 @@ WRITING = [
     "/researcher/pools/",
     "/researcher/pools/noise/cases/1/exclude",
     "/researcher/pools/coming/upload",
+    *(f"/researcher/pools/coming/upload/{deed}" for deed in ("more", "fetch", "pause", "resume", "discard")),
+    "/researcher/pacs",
     "/researcher/studies/mine/preflight",
     "/researcher/studies/mine/reopen",
     "/researcher/studies/mine/put-away",

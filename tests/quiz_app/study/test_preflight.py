@@ -32,7 +32,7 @@ def checked(app):
 def test_a_study_that_may_open_has_nothing_bad(owner, owned, checked):
     owned(opened=False)
     assert not [one for one in checked().values() if one.verdict == "bad"]
-    assert "may open" in owner.get(PAGE).text
+    assert "Ready to open." in owner.get(PAGE).text
 
 
 def test_files_that_say_text_is_burnt_in_are_a_warning(owned, checked):

@@ -1,0 +1,339 @@
+"""Comparison: the images of one case by several methods, blind, judged on several criteria.
+
+The cases compared are the groups of the pool; the method is the source. An image whose source is `reference` is shown
+as such, at the last place, and is not judged. Those for practice have the group `practice`, and are put together in
+the order of the pool: the first image of each method, the second, and so on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from quiz_app.designs.design import Design, Planned, Said, Shown
+from quiz_app.designs.observer import Observer
+from quiz_app.designs.order import balanced_places, shown_again
+from quiz_app.errors import RefusedError
+from quiz_app.languages import sections
+from quiz_app.study.settings import StudySettings, marked, rule
+
+FEWEST, MOST = 2, 4  # images of a trial that are judged
+REFERENCE = "reference"
+VALUES = {"better": ("better", "same", "worse"), "yes-no": ("yes", "no")}
+_LINE = re.compile(r"([a-z][a-z0-9-]{0,39}): *(better/same/worse|yes/no|choice|scale ([2-9])): *(\S.*)")
+_KINDS = {"better/same/worse": "better", "yes/no": "yes-no", "choice": "choice"}
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One question: its short name in exports, its kind, the points of a scale, and its words."""
+
+    name: str
+    kind: str  # better, yes-no, choice or scale
+    points: int
+    words: str
+
+
+def parsed(lines: Sequence[str], language: str = "") -> list[Criterion]:
+    """The criteria of these lines, in this language where they have it. Raises ValueError for a line out of form."""
+    by_language = {code: _criteria(part) for code, part in sections("\n".join(lines)).items()}
+    usual = by_language[""]
+    if not usual:
+        raise ValueError("no criterion is given; one a line is expected")
+    if twice := [name for name, count in Counter(one.name for one in usual).items() if count > 1]:
+        raise ValueError(f"two criteria are called {', '.join(twice)}")
+    for code, others in by_language.items():
+        if [(one.name, one.kind, one.points) for one in others] != [(o.name, o.kind, o.points) for o in usual]:
+            raise ValueError(f"[{code}]: the same names and kinds are expected as in the lines before it")
+    return by_language.get(language) or usual
+
+
+def _criteria(part: str) -> list[Criterion]:
+    found = []
+    for line in filter(str.strip, part.splitlines()):
+        match = _LINE.fullmatch(line.strip())
+        if match is None:
+            form = "'noise: yes/no: There is more noise'; kinds: better/same/worse, yes/no, choice, scale 2 to scale 9"
+            raise ValueError(f"{line.strip()!r}: expected a name, a kind and the words, as in {form}")
+        name, kind, points, words = match.groups()
+        found.append(Criterion(name, _KINDS.get(kind, "scale"), int(points or 0), words))
+    return found
+
+
+@dataclass(frozen=True)
+class ComparisonSettings(StudySettings):
+    """How a study of comparisons is read."""
+
+    unused: ClassVar[frozenset[str]] = frozenset(
+        {"block", "unsure", "labels", "practice_feedback", "result", "leaderboard"}
+    )
+
+    limit_s: float = rule(
+        "Time",
+        "Time limit (s)",
+        0.0,
+        "Seconds a reader has for a case with all its criteria; 0 = no limit. An answer after them is still taken, and "
+        "marked late.",
+        0,
+        3600,
+    )
+    cases: int = rule("Cases", "Cases a reader", 0, "Cases a reader compares; 0 = every case of the pool.", 0, 10_000)
+    repeats: int = rule(
+        "Cases",
+        "Repeated cases",
+        0,
+        "Cases shown a second time, for a reader's agreement with themselves: the first of the order, again in its "
+        "last third, with the places drawn anew.",
+        0,
+        1000,
+    )
+    practice: int = rule("Cases", "Practice cases", 1, "Practice cases at the start, never scored.", 0, 50)
+    practice_feedback: bool = False  # there is no truth to tell
+    criteria: tuple[str, ...] = rule(
+        "Answers",
+        "Criteria",
+        ("better: better/same/worse: " + marked("Overall, how good is this radiograph?"),),
+        "One a line: a short name for exports, the kind (better/same/worse, yes/no, choice, scale 2 to scale 9) and "
+        "the words, as in 'noise: yes/no: There is more noise'. Better and worse compare with the reference where the "
+        "pool has one, else with the other images. After a line [da] or [de] alone, those of another language.",
+        check=parsed,
+    )
+    display: str = rule(
+        "Viewer",
+        "Display",
+        "side",
+        "How the images of a case are shown. Zoom and window are the same for all of them.",
+        choices={
+            "side": "side by side; any one enlarges",
+            "flicker": "one at a time in the same place; the reader switches between them at will",
+            "series": "one after the other; the questions follow when each was seen",
+        },
+    )
+    welcome: str = rule(
+        "Texts",
+        "Welcome",
+        marked("Thank you for taking part. You will see several versions of one radiograph at a time."),
+        "First words on the welcome page.",
+        long=True,
+    )
+    instructions: str = rule(
+        "Texts",
+        "Instructions",
+        marked("Each time, compare the versions and answer the questions about them. There is no right or wrong."),
+        "Shown before practice.",
+        long=True,
+    )
+
+
+DIFFUSIONXRAY = (
+    "nodule: yes/no: " + marked("The nodule is easy to see"),
+    "confusable: yes/no: " + marked("The nodule could be taken for bone, a lead or a button"),
+    "clarity: yes/no: " + marked("The lung fields are clearer"),
+    "noise: yes/no: " + marked("There is clearly more noise"),
+)
+
+
+class Comparison(Design):
+    """One group of the pool a trial; over a reader's trials each method stands at each place equally often."""
+
+    name = "comparison"
+    settings = ComparisonSettings
+    presets: Mapping[str, tuple[str, StudySettings]] = MappingProxyType(
+        {
+            "comparisons": ("Every case of the pool, which is better, no limit of time.", ComparisonSettings()),
+            "diffusionxray": (
+                "As in the DiffusionXRay study: its four criteria, yes or no of each image.",
+                ComparisonSettings(criteria=DIFFUSIONXRAY),
+            ),
+        }
+    )
+    grouped = True
+    has_truth = False
+    known_by = "source"
+    noun = "comparisons"
+    balance = "with each method equally often at each place"
+    untimed_s = 40
+
+    def unfit(self, cases: Sequence[Shown]) -> list[str]:
+        """Every case compared has one image of every method."""
+        alone = sum(not case.group for case in cases)
+        if not cases or alone == len(cases):
+            return [
+                "pool: its cases stand alone, as for ratings; for comparisons the images of one case must have the "
+                "same group, and their method as source"
+            ]
+        reasons = [f"pool: {alone} images belong to no group"] if alone else []
+        sources = sorted({case.source for case in cases if case.group})
+        for name, group in _groups(cases).items():
+            given = Counter(cases[index].source for index in group)
+            reasons += [f"pool: case {name}: no image of {source}" for source in sources if source not in given]
+            twice = [source for source, times in given.items() if times > 1]
+            reasons += [f"pool: case {name}: {given[s]} images of {s}; one is expected" for s in twice]
+        methods = [source for source in sources if source != REFERENCE]
+        if not FEWEST <= len(methods) <= MOST:
+            found = ", ".join(methods) or "none"
+            reasons.append(f"pool: {len(methods)} methods ({found}); {FEWEST} to {MOST} are expected")
+        return reasons
+
+    def available(self, cases: Sequence[Shown]) -> int:
+        """The groups."""
+        return len(_groups(cases))
+
+    def faults(self, cases: Sequence[Shown], practice: Sequence[Shown], rules: StudySettings) -> list[str]:
+        """Whole groups, and enough of them for what the settings ask."""
+        reasons = self.unfit(cases)
+        if reasons:
+            return reasons
+        there, rehearsals = self.available(cases), _rehearsals(practice)
+        if rules.cases > there:
+            reasons.append(f"cases: {rules.cases} a reader are asked for, the pool has {there}")
+        if rules.repeats > min(rules.cases or there, there) // 3:
+            reasons.append(f"repeats: {rules.repeats} are to be repeated, at most a third of a reader's cases can be")
+        if len(rehearsals) < rules.practice:
+            reasons.append(f"practice: {rules.practice} practice cases are asked for, the pool has {len(rehearsals)}")
+        scored, rehearsed = ({case.source for case in some} for some in (cases, practice))
+        if rules.practice and practice and scored != rehearsed:
+            said = " and ".join(", ".join(sorted(some)) for some in (rehearsed, scored))
+            reasons.append(f"practice: its methods are not those of the scored cases: {said}")
+        return reasons
+
+    def deal(
+        self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator, read: Sequence[int] | None
+    ) -> list[int]:
+        """Whole groups."""
+        groups = list(_groups(cases).values())
+        order = [groups[number] for number in rng.permutation(len(groups))]
+        if read is not None:
+            order.sort(key=lambda group: read[group[0]])  # stable: ties stay in random order
+        return sorted(index for group in order[: rules.cases] for index in group)
+
+    def rehearse(self, practice: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
+        """As many as asked for, at random."""
+        groups = _rehearsals(practice)
+        order = [groups[number] for number in rng.permutation(len(groups))[: rules.practice]]
+        return _placed(practice, order, [(0, False)] * len(order), rng)
+
+    def compose(self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
+        """Every group once, some again, in one block."""
+        groups = list(_groups(cases).values())
+        order = [int(number) for number in rng.permutation(len(groups))]
+        shown = shown_again(order, order[: rules.repeats], rng)
+        return _placed(cases, [groups[number] for number, _ in shown], [(1, again) for _, again in shown], rng)
+
+    def reference(self, cases: Sequence[Shown]) -> int | None:
+        """The last place, where the pool has a reference."""
+        return len(cases) if cases[-1].source == REFERENCE else None
+
+    def choices(self, rules: StudySettings) -> list[dict[str, Any]]:
+        """The criteria in their order: name, kind, words, and the points of a scale."""
+        assert isinstance(rules, ComparisonSettings)
+        return [
+            {"criterion": one.name, "kind": one.kind, "words": one.words}
+            | ({"points": one.points} if one.kind == "scale" else {})
+            for one in parsed(rules.criteria)
+        ]
+
+    def check(self, said: Mapping[str, Any], rules: StudySettings, places: Sequence[int]) -> list[dict[str, Any]]:
+        """A row a place and criterion: `value`. `places` are those of the images that are judged."""
+        given, choices = said.get("criteria"), self.choices(rules)
+        names = {choice["criterion"] for choice in choices}
+        if not isinstance(given, Mapping) or given.keys() - names:
+            raise _refused(f"criteria: an answer for each of {', '.join(sorted(names))} is expected, and no other")
+        rows = []
+        for choice in choices:
+            name = choice["criterion"]
+            if name not in given:
+                raise _refused(f"criterion {name!r} is left out")
+            values = _values(choice, given[name], sorted(places))
+            rows += [
+                {"place": place, "criterion": name, "value": value}
+                for place, value in zip(sorted(places), values, strict=True)
+            ]
+        return rows
+
+    def told(self, answers: Sequence[Said]) -> dict[str, Any]:
+        """Of each criterion the values by place, or the place that was chosen."""
+        values: dict[str, list[Any]] = defaultdict(list)
+        for row in answers:
+            if row.value is None:
+                continue  # the reference
+            values[row.criterion].append(row.value)
+        return {"criteria": {name: _as_sent(given) for name, given in values.items()}}
+
+    def feedback(self, told: Mapping[str, Any], truths: Sequence[str]) -> dict[str, Any]:
+        """Nothing is right or wrong."""
+        return {}
+
+    def simulate(
+        self, observer: Observer, cases: Sequence[tuple[str, str]], choices: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """With a given chance of preferring the earlier method by name."""
+        return observer.compare([case for case in cases if case[1] != REFERENCE], choices, len(cases))
+
+
+def _refused(what: str) -> RefusedError:
+    return RefusedError("not-an-answer", what, status=422)
+
+
+def _values(choice: Mapping[str, Any], given: Any, places: Sequence[int]) -> list[str]:
+    """What is stored of one criterion, by place. Raises RefusedError."""
+    name, kind = choice["criterion"], choice["kind"]
+    if kind == "choice":
+        if type(given) is not int or given not in places:
+            raise _refused(f"criterion {name!r}: {given!r} is none of the images on the screen")
+        return ["chosen" if place == given else "not chosen" for place in places]
+    if not isinstance(given, list) or len(given) != len(places):
+        raise _refused(f"criterion {name!r}: a list of {len(places)} answers is expected, one an image")
+    for one in given:
+        if kind == "scale" and (type(one) is not int or not 1 <= one <= choice["points"]):
+            raise _refused(f"criterion {name!r}: {one!r} is not a whole number from 1 to {choice['points']}")
+        if kind != "scale" and one not in VALUES[kind]:
+            raise _refused(f"criterion {name!r}: {one!r} is none of {', '.join(VALUES[kind])}")
+    return [str(one) for one in given]
+
+
+def _as_sent(values: list[Any]) -> Any:
+    if "chosen" in values:
+        return 1 + values.index("chosen")
+    return [int(value) if value.isdecimal() else value for value in values]
+
+
+def _groups(cases: Sequence[Shown]) -> dict[str, list[int]]:
+    """The images of each case, by method, the reference last."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index, case in enumerate(cases):
+        if case.group:
+            groups[case.group].append(index)
+    return {name: _ordered(cases, group) for name, group in groups.items()}
+
+
+def _ordered(cases: Sequence[Shown], group: Sequence[int]) -> list[int]:
+    return sorted(group, key=lambda i: (cases[i].source == REFERENCE, cases[i].source))
+
+
+def _rehearsals(practice: Sequence[Shown]) -> list[list[int]]:
+    """The practice cases: the images of each method in their order, side by side."""
+    columns: dict[str, list[int]] = defaultdict(list)
+    for index, case in enumerate(practice):
+        columns[case.source].append(index)
+    return [_ordered(practice, row) for row in zip(*columns.values(), strict=False)] if len(columns) > 1 else []
+
+
+def _placed(
+    cases: Sequence[Shown], groups: list[list[int]], kinds: list[tuple[int, bool]], rng: np.random.Generator
+) -> list[Planned]:
+    """The trials with these images, each method at its place, the reference last; `kinds` says block and repeat."""
+    if not groups:
+        return []
+    judged = sum(cases[index].source != REFERENCE for index in groups[0])
+    planned = []
+    for group, row, (block, again) in zip(groups, balanced_places(len(groups), judged, rng), kinds, strict=True):
+        at = {place: index for index, place in zip(group[:judged], row, strict=True)}
+        planned.append(Planned((*(at[place] for place in range(judged)), *group[judged:]), block, again))
+    return planned

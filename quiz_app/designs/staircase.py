@@ -1,0 +1,196 @@
+"""Staircase: one image, shown for an exposure that follows the reader's answers, then masked; real or synthetic?
+
+The approach of HYPE-time (Zhou et al. 2019, arXiv 1904.01121). Which staircase a trial belongs to is drawn, and has
+nothing to do with its truth; it stands in the `block` of the trial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from quiz_app.designs import exposure
+from quiz_app.designs.design import Planned, Shown
+from quiz_app.designs.observer import Observer
+from quiz_app.designs.rating import Rating
+from quiz_app.study.settings import StudySettings, marked, rule
+
+CRITERION = "exposure_ms"
+FEWEST_OF_A_STAIRCASE = 10  # cases: with fewer it does not reach the threshold
+USUAL_FRAME_MS = 1000 / 60
+
+
+@dataclass(frozen=True)
+class StaircaseSettings(StudySettings):
+    """How a staircase is read. The defaults are those of HYPE-time, its steps larger at first."""
+
+    unused: ClassVar[frozenset[str]] = frozenset(
+        {"limit_s", "at_timeout", "repeats", "block", "unsure", "tools", "keys_ahead"}
+    )
+
+    limit_s: float = 0.0
+    repeats: int = 0
+    unsure: bool = False
+    tools: tuple[str, ...] = ()
+    keys_ahead: int = 0
+
+    interval_ms: int = rule(
+        "Time", "Interval (ms)", 800, "Pause before each image, with a cross to look at, in milliseconds.", 0, 10_000
+    )
+    method: str = rule(
+        "Exposure",
+        "Method",
+        "staircase",
+        "How the next exposure is chosen.",
+        choices={
+            "staircase": "shorter after a right answer, longer after a wrong one",
+            "quest": "that from whose answer most is learnt (QUEST+, needs the package questplus)",
+        },
+    )
+    start_ms: int = rule("Exposure", "First exposure (ms)", 500, "For how long the first image is shown.", 10, 60_000)
+    shortest_ms: int = rule("Exposure", "Shortest exposure (ms)", 100, "No image is shown for less.", 10, 60_000)
+    longest_ms: int = rule("Exposure", "Longest exposure (ms)", 1000, "No image is shown for longer.", 10, 60_000)
+    up_ms: int = rule("Exposure", "Step up (ms)", 30, "So much longer after a wrong answer.", 1, 10_000)
+    down_ms: int = rule(
+        "Exposure",
+        "Step down (ms)",
+        10,
+        "So much shorter after a right answer. The share of right answers at which the staircase settles is up / (up + "
+        "down): 30 up and 10 down, three in four.",
+        1,
+        10_000,
+    )
+    coarse: float = rule("Exposure", "Coarse steps", 4.0, "At first the steps are so many times as large.", 1, 20)
+    reversals: int = rule(
+        "Exposure",
+        "Reversals",
+        3,
+        "The coarse steps end when a staircase has turned so often, from shorter to longer or back; 0 = at once.",
+        0,
+        50,
+    )
+    tracks: int = rule(
+        "Exposure",
+        "Staircases",
+        2,
+        "So many staircases run side by side, in random turns, each with half of its cases of each class, so that an "
+        "exposure says less of the answer before.",
+        1,
+        4,
+    )
+    jitter_ms: int = rule(
+        "Exposure",
+        "Jitter (ms)",
+        30,
+        "Every exposure is moved at random by up to so much: a step is harder to notice, and more is learnt of the "
+        "curve.",
+        0,
+        1000,
+    )
+    mask_ms: int = rule(
+        "Exposure", "Mask (ms)", 300, "For how long a pattern covers the place of the image after it; 0 = plain grey.",
+        0, 10_000,
+    )  # fmt: skip
+    practice: int = rule("Cases", "Practice cases", 5, "Practice cases at the start, never scored.", 0, 50)
+    welcome: str = rule(
+        "Texts",
+        "Welcome",
+        marked(
+            "Thank you for taking part. You will see radiographs one at a time, each only briefly. Some are real, "
+            "others synthetic."
+        ),
+        "First words on the welcome page.",
+        long=True,
+    )
+    instructions: str = rule(
+        "Texts",
+        "Instructions",
+        marked(
+            "Look at the cross. A radiograph appears in its place for a moment. Then say whether it is real or "
+            "synthetic, and whether you are fully or only partially certain. If you are not sure, guess."
+        ),
+        "Shown before practice.",
+        long=True,
+    )
+
+
+class Staircase(Rating):
+    """One case a trial, as many real as synthetic over all the reader's trials, and in no run within them."""
+
+    name = "staircase"
+    settings = StaircaseSettings
+    presets: Mapping[str, tuple[str, StudySettings]] = MappingProxyType(
+        {
+            "hype-time": (
+                "HYPE-time: how long must one look? 150 cases, exposures of 100 to 1000 ms that follow the answers.",
+                StaircaseSettings(cases=150, break_every=50),
+            ),
+            "staircase": ("The same with every case of the pool.", StaircaseSettings()),
+        }
+    )
+    brief = True
+    untimed_s = 4
+
+    def faults(self, cases: Sequence[Shown], practice: Sequence[Shown], rules: StudySettings) -> list[str]:
+        """Those of a rating, exposures that go together, and cases for every staircase."""
+        assert isinstance(rules, StaircaseSettings)
+        reasons = super().faults(cases, practice, rules)
+        if not rules.shortest_ms <= rules.start_ms <= rules.longest_ms:
+            reasons.append(
+                f"start_ms: {rules.start_ms} is not between the shortest exposure, {rules.shortest_ms}, and the "
+                f"longest, {rules.longest_ms}"
+            )
+        if rules.shortest_ms >= rules.longest_ms:
+            reasons.append(f"longest_ms: {rules.longest_ms} is not above the shortest exposure, {rules.shortest_ms}")
+        if (rules.cases or len(cases)) < FEWEST_OF_A_STAIRCASE * rules.tracks:
+            reasons.append(f"tracks: {rules.tracks} staircases need {FEWEST_OF_A_STAIRCASE} cases each")
+        if rules.method == "quest" and not exposure.has_quest():
+            reasons.append("method: QUEST+ needs the package questplus (pip install 'discern[quest]')")
+        return reasons
+
+    def warnings(self, rules: StudySettings) -> list[str]:
+        """What a screen of 60 Hz makes of the exposures."""
+        assert isinstance(rules, StaircaseSettings)
+        said = []
+        if rules.shortest_ms < 2 * USUAL_FRAME_MS:
+            said.append(f"The shortest exposure, {rules.shortest_ms} ms, is less than two pictures of a 60 Hz screen.")
+        if rules.method == "staircase" and max(rules.jitter_ms, min(rules.up_ms, rules.down_ms)) < USUAL_FRAME_MS:
+            said.append(
+                "Steps of less than 17 ms are less than one picture of a 60 Hz screen; a jitter evens them out."
+            )
+        if rules.tracks == 1 or not rules.jitter_ms:
+            said.append("With one staircase, or without a jitter, a reader can notice which answers were right.")
+        return said
+
+    def compose(self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
+        """Every case once, in random order; each staircase, the `block`, has about half of its cases of each class."""
+        assert isinstance(rules, StaircaseSettings)
+        tracks: dict[int, int] = {}
+        for truth in ("real", "synthetic"):
+            members = rng.permutation([index for index, case in enumerate(cases) if case.truth == truth])
+            order = rng.permutation(rules.tracks)
+            tracks |= {int(index): 1 + int(order[at % rules.tracks]) for at, index in enumerate(members)}
+        return [Planned((int(index),), tracks[int(index)]) for index in rng.permutation(len(cases))]
+
+    def check(self, said: Mapping[str, Any], rules: StudySettings, places: Sequence[int]) -> list[dict[str, Any]]:
+        """The row of a rating, and under `exposure_ms` what the browser measured; None where it measured nothing."""
+        (row,) = super().check(said, rules, places)
+        shown = (said.get("viewer") or {}).get("shown_ms")
+        return [{**row, "criterion": CRITERION, "value": f"{shown:.1f}" if shown else None}]
+
+    def next_ms(
+        self, rules: StudySettings, past: Sequence[exposure.Past], track: int, seed: int, position: int
+    ) -> float:
+        """The exposure of the trial that is due, in ms; practice, track 0, is shown as long as the first one."""
+        assert isinstance(rules, StaircaseSettings)
+        return float(rules.start_ms) if track == 0 else exposure.next_ms(rules, past, track, seed, position)
+
+    def simulate(
+        self, observer: Observer, cases: Sequence[tuple[str, str]], choices: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Right with the probability of a psychometric function of the exposure."""
+        return observer.glance(*cases[0], choices)

@@ -1,0 +1,74 @@
+"""For how long images were asked to be shown, and for how long they were, in designs that limit it.
+
+All of it is kept in `viewer` of the trial: `asked_ms` when it is released, what the browser measured with its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from quiz_app import clock, log
+from quiz_app.database import db
+from quiz_app.designs import DESIGNS
+from quiz_app.designs.exposure import Past
+from quiz_app.models import Answer, Case, Sitting, Trial, TrialCase
+
+# Clocks of browser and server run at their own pace, and a frame is rounded.
+SLACK_MS = 100.0
+
+
+def ask(trial: Trial) -> None:
+    """Lay down for how long the image of a due trial is shown; it follows from the answers before, and stays."""
+    sitting = trial.sitting
+    study = sitting.reader.study
+    design = DESIGNS[study.design]
+    if not design.brief or "asked_ms" in (trial.viewer or {}):
+        return
+    asked = design.next_ms(study.rules, past(sitting), trial.block, sitting.seed, trial.position)
+    trial.viewer = {**(trial.viewer or {}), "asked_ms": asked}
+
+
+def past(sitting: Sitting) -> list[Past]:
+    """The answered scored trials of a sitting, in their order."""
+    query = (
+        sa.select(Trial.block, Trial.viewer, Answer.answer, Answer.value, Case.truth)
+        .join(TrialCase, TrialCase.trial_id == Trial.id)
+        .join(Case)
+        .join(Answer)
+        .where(Trial.sitting_id == sitting.id, Trial.is_training.is_(False))
+        .order_by(Trial.position)
+    )
+    return [
+        Past(
+            track,
+            viewer["asked_ms"],
+            float(shown) if shown else None,
+            right=answer == truth,
+            cut=bool(viewer.get("cut")),
+        )
+        for track, viewer, answer, shown, truth in db.session.execute(query)
+    ]
+
+
+def vet(trial: Trial, rows: list[dict[str, Any]], viewer: Mapping[str, Any], now: datetime) -> None:
+    """Put on record an exposure that was cut short, and take one that cannot be for none at all.
+
+    It cannot be that an image was shown for longer than it has been there, or for no picture of the screen.
+    """
+    if not DESIGNS[trial.sitting.reader.study.design].brief:
+        return
+    shown_ms, since = viewer.get("shown_ms"), trial.released_at or trial.keyed_at
+    if shown_ms and (
+        since is None
+        or shown_ms > clock.milliseconds(since, now) + SLACK_MS
+        or (viewer.get("frames") == 0 and not viewer.get("cut"))
+    ):
+        log.record("exposure-impossible", sitting=trial.sitting, trial=trial.token)
+        for row in rows:
+            row["value"] = None
+    elif viewer.get("cut"):
+        log.record("exposure-cut", sitting=trial.sitting, trial=trial.token)

@@ -1,0 +1,60 @@
+// The questions about several radiographs, one after the other: which is the real one, and how realistic each looks.
+
+export class Quartet {
+  constructor(room, answers, viewer) {
+    this.bar = room.querySelector("#answers");
+    this.answers = answers;
+    this.cells = viewer.cells;
+    this.question = this.bar.querySelector("#question");
+    this.cells.forEach((cell, number) => {
+      cell.querySelector("[data-enlarge]").addEventListener("click", () => viewer.enlarge(number));
+    });
+    addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && viewer.enlarged !== null) viewer.enlarge(null);
+    });
+  }
+
+  // What the reader says of a trial, and when the last question was answered. Until then each may be taken back.
+  async ask({ choices, places }) {
+    const ofPart = { choice: [{ part: "choice" }], realism: [] };
+    for (let place = 1; place <= places; place++) ofPart.realism.push({ part: "realism", place });
+    const questions = choices.flatMap(({ part }) => ofPart[part]);
+    const said = { chosen: null, realism: Array(places).fill(null) };
+    let last = 0;
+    this.mark("real", null);
+    for (let number = 0; number < questions.length; ) {
+      const { part, place } = questions[number];
+      this.#show(questions[number], number > 0, places);
+      this.mark("chosen", said.chosen);
+      const { dataset, at } = await this.answers.chosen(number > 0);
+      last = at;
+      if ("back" in dataset) {
+        number -= 1;
+        continue;
+      }
+      if (part === "choice") said.chosen = Number(dataset.place);
+      else said.realism[place - 1] = Number(dataset.realism);
+      number += 1;
+    }
+    this.#show(questions[0], false, places);
+    for (const what of ["chosen", "asked"]) this.mark(what, null);
+    return { said, at: last };
+  }
+
+  // Mark the cell at this place, and no other.
+  mark(what, place) {
+    this.cells.forEach((cell, number) => cell.toggleAttribute(`data-${what}`, number + 1 === place));
+  }
+
+  #show({ part, place }, mayGoBack, places) {
+    const hadFocus = this.bar.contains(document.activeElement);
+    this.bar.dataset.part = part;
+    this.question.textContent = this.question.dataset[part].replace("{place}", place);
+    for (const button of this.bar.querySelectorAll("button[data-place]")) button.hidden = part !== "choice" || Number(button.dataset.place) > places;
+    for (const button of this.bar.querySelectorAll("button[data-realism]")) button.hidden = part !== "realism";
+    for (const cell of this.cells) cell.querySelector("[data-pick]").disabled = part !== "choice";
+    this.bar.querySelector("[data-back]").hidden = !mayGoBack;
+    this.mark("asked", place ?? null);
+    if (hadFocus) this.bar.querySelector("button:not([hidden], [data-back])").focus({ preventScroll: true });
+  }
+}

@@ -1,0 +1,205 @@
+"""Comparisons: whole, balanced, answered once, and measured as they were answered."""
+
+import csv
+import io
+import uuid
+from collections import Counter
+
+import pytest
+import sqlalchemy as sa
+
+from analysis.designs.common import Settings
+from analysis.designs.measure import measure
+from analysis.responses import load_csv
+from quiz_app import simulation
+from quiz_app.database import db, reading
+from quiz_app.designs import DESIGNS
+from quiz_app.designs.comparison import ComparisonSettings, parsed
+from quiz_app.errors import InvalidInputError
+from quiz_app.exchange import archive, responses_csv
+from quiz_app.models import Answer, Sitting, Study
+from quiz_app.study import lifecycle, monitor, plan, preflight
+from tests.quiz_app import comparisons
+
+FORM = (
+    "clearer: better/same/worse: Which is clearer?",
+    "nodule: yes/no: The nodule is easy to see",
+    "sharp: scale 5: How sharp is it?",
+    "report: choice: From which would you report?",
+)
+GOOD = {"clearer": ["better", "worse"], "nodule": ["yes", "yes"], "sharp": [5, 2], "report": 1}
+
+
+@pytest.fixture
+def pool(app, tmp_path):
+    """Eight cases and one for practice, by two methods."""
+    return comparisons.imported(app, tmp_path, comparisons.entries(8, practice=1), "pairs")
+
+
+@pytest.fixture
+def taker(app, pool, take):
+    """A reader in front of the first comparison."""
+    taker = comparisons.invited(comparisons.opened(pool, criteria=FORM), app, take)
+    taker.go_on()
+    return taker
+
+
+def say(taker, criteria=GOOD):
+    return taker.post(f"trials/{taker.trial['trial']}/answer", id=str(uuid.uuid4()), criteria=criteria)
+
+
+def stored():
+    db.session.expire_all()
+    return db.session.scalars(sa.select(Answer)).all()
+
+
+def exported(slug):
+    with reading() as session:
+        return "".join(responses_csv.lines(session, slug))
+
+
+def test_a_sitting_holds_every_case_once_with_each_method_equally_often_at_each_place(app, tmp_path, take):
+    given = comparisons.entries(6, practice=1, methods=("a", "b", "c"), reference=True)
+    study = comparisons.opened(comparisons.imported(app, tmp_path, given, "triples"), practice=1)
+    comparisons.invited(study, app, take)
+    sitting = db.session.query(Sitting).one()
+    trials = [trial for trial in sitting.trials if not trial.is_training]
+    assert sorted(trial.cases[0].case.group for trial in trials) == [f"c{n:03d}" for n in range(1, 7)]
+    places = Counter((shown.case.source, shown.place) for trial in trials for shown in trial.cases)
+    assert {count for (source, _), count in places.items() if source != "reference"} == {2}
+    assert places["reference", 4] == 6
+    assert all(len({shown.case.group for shown in trial.cases}) == 1 for trial in trials)
+
+
+def test_a_trial_says_which_image_is_the_reference_and_nothing_of_the_methods(app, tmp_path, take):
+    pool = comparisons.imported(app, tmp_path, comparisons.entries(3, reference=True), "beside")
+    taker = comparisons.invited(comparisons.opened(pool, criteria=FORM), app, take)
+    taker.go_on()
+    assert (taker.trial["places"], taker.trial["reference"]) == (3, 3)
+    assert [choice["kind"] for choice in taker.trial["choices"]] == ["better", "yes-no", "scale", "choice"]
+    assert not {"model-a", "model-b", "real", "synthetic"} & set(str(taker.step).replace("'", " ").split())
+    assert say(taker, GOOD | {"report": 3}).status_code == 422  # the reference cannot be chosen
+    assert say(taker).status_code == 200
+    assert [(row.criterion, row.value) for row in stored()].count(("", None)) == 1  # the reference
+    assert len(stored()) == 4 * 2 + 1
+
+
+def test_an_answer_is_stored_by_image_and_criterion_and_told_as_it_was_sent(taker):
+    answer = say(taker)
+    assert answer.get_json()["saved"]["criteria"] == GOOD
+    said = [("clearer", "better"), ("clearer", "worse"), ("nodule", "yes"), ("nodule", "yes")]
+    said += [("report", "chosen"), ("report", "not chosen"), ("sharp", "2"), ("sharp", "5")]
+    assert sorted((row.criterion, row.value) for row in stored()) == said
+
+
+@pytest.mark.parametrize(
+    ("criteria", "words"),
+    [
+        (GOOD | {"report": 3}, "criterion 'report': 3 is none of the images on the screen"),
+        (GOOD | {"report": True}, "criterion 'report': True is none of the images on the screen"),
+        ({k: v for k, v in GOOD.items() if k != "nodule"}, "criterion 'nodule' is left out"),
+        (GOOD | {"colour": ["yes", "no"]}, "an answer for each of clearer, nodule, report, sharp is expected"),
+        (GOOD | {"sharp": [6, 1]}, "6 is not a whole number from 1 to 5"),
+        (GOOD | {"nodule": ["yes"]}, "a list of 2 answers is expected"),
+        (GOOD | {"nodule": ["yes", "better"]}, "'better' is none of yes, no"),
+        ("yes", "an answer for each of"),
+    ],
+)
+def test_what_is_no_answer_is_refused_by_name_and_nothing_is_stored(taker, criteria, words):
+    told = say(taker, criteria)
+    assert told.status_code == 422
+    assert words in str(told.get_json())
+    assert stored() == []
+
+
+def test_a_pool_with_a_missing_method_is_refused_by_name(app, tmp_path):
+    given = list(comparisons.entries(3))
+    given.remove(next(entry for entry in given if entry.group == "c002" and entry.source == "model-b"))
+    pool = comparisons.imported(app, tmp_path, given, "gap")
+    with pytest.raises(InvalidInputError, match="pool: case c002: no image of model-b"):
+        lifecycle.create("C", pool, slug="c", seed=1, preset="comparisons")
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["noise: maybe: There is noise"], "expected a name, a kind and the words"),
+        (["noise: yes/no: There is noise", "noise: choice: Which?"], "two criteria are called noise"),
+        (["noise: yes/no: Noise", "[da]", "noise: choice: Støj"], r"\[da\]: the same names and kinds"),
+        ([], "no criterion is given"),
+    ],
+)
+def test_criteria_out_of_form_are_refused(lines, words):
+    with pytest.raises(InvalidInputError, match=words):
+        ComparisonSettings.from_dict({"criteria": lines})
+
+
+def test_criteria_are_told_in_the_readers_language():
+    lines = ["noise: yes/no: There is noise", "[da]", "noise: yes/no: Der er støj"]
+    assert [one.words for one in parsed(lines, "da")] == ["Der er støj"]
+    assert [one.words for one in parsed(lines, "de")] == ["There is noise"]
+
+
+def test_what_simulated_readers_said_is_what_the_report_says(app, tmp_path):
+    pool = comparisons.imported(app, tmp_path, comparisons.entries(20, practice=1, reference=True), "twenty")
+    slug = comparisons.opened(pool, practice=1, groups=["A", "B"], repeats=2, criteria=FORM).slug
+    db.session.remove()
+    outcomes = simulation.run(app, slug, 4, seed=2, success=0.7)
+    assert [outcome.refusal for outcome in outcomes] == [""] * 4
+    text = exported(slug)
+    rows = [row for row in csv.DictReader(io.StringIO(text)) if row["is_training"] == row["is_repeat"] == "0"]
+    assert len(rows) == 4 * 20 * (2 * 4 + 1)
+    (tmp_path / "responses.csv").write_text(text)
+    results = measure(load_csv(tmp_path / "responses.csv"), Settings(bootstrap=50))
+    said = Counter(r["value"] for r in rows if r["criterion"] == "clearer" and r["source"] == "model-a")
+    told = results["criteria"]["clearer"]["preference"]
+    assert (told["better"], told["worse"]) == (said["better"], said["worse"])
+    assert 0.55 < told["value"] < 0.85
+    assert results["criteria"]["report"]["kind"] == "choice"
+    assert results["study"]["reference"] is True
+
+
+def test_the_preset_has_the_four_criteria_and_a_plan_makes_the_same_study(app, pool):
+    study = comparisons.opened(pool, preset="diffusionxray")
+    names = [choice["criterion"] for choice in DESIGNS["comparison"].choices(study.rules)]
+    assert names == ["nodule", "confusable", "clarity", "noise"]
+    again = plan.make(plan.dump(study), slug="again")
+    assert again.rules == study.rules
+    assert again.design == "comparison"
+
+
+def test_an_archive_brings_a_comparison_back_with_its_answers(app, taker, tmp_path):
+    assert say(taker).status_code == 200
+    study = lifecycle.find("compare-it")
+    lifecycle.close(study)
+    db.session.commit()
+    before, store = exported("compare-it"), app.config["SETTINGS"].images
+    with reading() as session, (tmp_path / "archive.zip").open("wb") as file:
+        archive.write(session, session.query(Study).filter_by(slug="compare-it").one(), store, file)
+    twin = lifecycle.copy(study, slug="twin")
+    assert (twin.design, twin.settings) == (study.design, study.settings)
+    db.session.delete(study)
+    db.session.commit()
+    assert archive.restore(tmp_path / "archive.zip", store).rules.criteria == FORM
+    db.session.commit()
+    assert exported("compare-it") == before
+    assert before.count(",chosen,") == 2  # the column's name, and one answer
+
+
+def test_pre_flight_and_the_live_page_count_comparisons_and_nothing_is_called_right(app, pool, take):
+    study = comparisons.opened(pool, criteria=FORM)
+    taker = comparisons.invited(study, app, take)
+    taker.go_on()
+    assert say(taker).status_code == 200
+    (row,) = monitor.progress(db.session, study)
+    assert (row.answered, row.total) == (1, 8)
+    checks = {check.name: check for check in preflight.checks(db.session, study, app.config["SETTINGS"], secure=True)}
+    assert checks["Settings and pool"].verdict == "good"
+    assert "8 comparisons" in checks["Comparisons"].says
+    assert "Not needed" in checks["Audit"].says  # whose pool may be of one class
+    db.session.remove()
+    arguments = ["simulate", "--study", "compare-it", "--readers", "1", "--success", "1"]
+    result = app.test_cli_runner().invoke(args=arguments)
+    assert result.exit_code == 0, result.output
+    assert "8 comparisons" in result.output
+    assert "correct" not in result.output
