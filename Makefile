@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable
 # The tests of a module share a worker. ARGS="-n 0" leaves workers away, as a debugger wants it.
-WORKERS := -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+WORKERS := -n auto --dist loadscope --no-loadscope-reorder
 GROUND := pyproject.toml requirements.lock
 
 .PHONY: help docs run test coverage lint bench lock clean
@@ -14,7 +14,7 @@ help:  ## list these commands
 run: .venv/quiz  ## start the quiz with a demonstration study (ARGS="--port 8080" for options)
 	$(BIN)/python run.py $(ARGS)
 
-test: .venv/all  ## run every test, on each core (ARGS="-k order" for options)
+test: .venv/all  ## run every test, on every core (ARGS="-k order" for options)
 	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 coverage: .venv/all  ## run every test and print what they ran of each wing; below 90 % of the branches it fails
@@ -46,5 +46,5 @@ clean:  ## remove the virtual environment and caches; data in instance/ stays
 
 .venv/all: $(GROUND)
 	$(PYTHON) -m venv .venv
-	$(INSTALL) ".[generation,cloud,tunnel,postgres,cluster,dicom,pacs,tables,quest,notebook,docs,test]"
+	$(INSTALL) ".[everything]"
 	@touch $@ .venv/quiz

@@ -1,6 +1,6 @@
 """Changes the code on purpose, one place at a time, and looks whether the tests notice.
 
-    python benchmarks/mutation.py                       mutants drawn by lot, evenly over TARGETS, each with its tests
+    python benchmarks/mutation.py                       random mutants, evenly over TARGETS, each with its tests
     python benchmarks/mutation.py --only steps --count 40 --seed 3
     python benchmarks/mutation.py --rules               every rule of tests/rules.toml taken away, with its one test
 
@@ -136,7 +136,7 @@ def mutants(file: str) -> list[Mutant]:
 
 
 def drawn(only: str, count: int, seed: int) -> list[Mutant]:
-    """`count` mutants by lot, as many of each module as of the others where it has them."""
+    """`count` random mutants, as many of each module as of the others where it has them."""
     rng = np.random.Generator(np.random.PCG64(seed))
     by_file = [mutants(file) for file in TARGETS if only in file]
     lots = [[some[index] for index in rng.permutation(len(some))] for some in by_file]

@@ -1,6 +1,6 @@
-"""Photograph every page a reader meets, at 1440 and 390 px, into docs/screenshots: python docs/screenshots.py
+"""Photograph the product's pages at 1440 and 390 px into docs/screenshots: python docs/screenshots.py [reader] [desk]
 
-A small pool of phantoms, a server on a temporary instance, Chromium. Takes about a minute.
+A small pool of phantoms, a server on a temporary instance, Chromium. Takes about two minutes.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import zipfile
 from pathlib import Path
 
 import waitress
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from quiz_app.database import db  # noqa: E402
-from quiz_app.study import lifecycle, readers  # noqa: E402
+from quiz_app.study import lifecycle, readers, researchers  # noqa: E402
 from tests.phantoms import furnish, invite  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
@@ -142,22 +143,65 @@ def walk_aside(browser: Browser, app: Flask, url: str, width: int) -> None:
     photograph(page, "left")
 
 
-def main() -> None:
-    """Take all photographs."""
+def walk_desk(browser: Browser, app: Flask, url: str, password: str, width: int) -> None:
+    """A researcher's way: images, a new study, its pre-flight, readers, and what comes in."""
+    desk = f"{url}/researcher"
+    page = browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB").new_page()
+
+    def at(path: str, name: str) -> None:
+        page.goto(f"{desk}/{path}")
+        page.wait_for_timeout(300)
+        photograph(page, f"desk-{name}")
+
+    page.goto(f"{desk}/")
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill(password)
+    photograph(page, "desk-login")
+    page.get_by_role("button", name="Log in").click()
+    at("", "studies")
+    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        page.goto(f"{desk}/pools/")
+        page.locator("input[type=file]:not([webkitdirectory])").set_input_files(uploaded(app, file.name))
+        page.get_by_role("button", name="Upload").click()
+        page.wait_for_selector("input[name=class-0]", timeout=60_000)
+        photograph(page, "desk-folders")
+    at("studies/new", "new-study")
+    slug = f"at-{width}"
+    for tab in ("settings", "preflight", "readers", "live"):
+        at(f"studies/{slug}/{tab}", tab)
+
+
+def uploaded(app: Flask, path: str) -> str:
+    """A zip of images in two folders whose names do not say their class, as a researcher may bring it."""
+    drawn = sorted((app.config["SETTINGS"].instance / "drawn" / "images").iterdir())
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, image in enumerate(drawn[:8]):
+            archive.write(image, f"{'clinic' if number % 2 else 'model-7'}/{image.name}")
+    return path
+
+
+def main(parts: list[str]) -> None:
+    """Take the photographs of the reader's pages, the desk's, or both."""
     with tempfile.TemporaryDirectory() as folder:
         app = furnish(Path(folder) / "instance", 12)
+        with app.app_context():
+            password = researchers.ensure_first()
+            db.session.remove()
         server = waitress.create_server(app, host="127.0.0.1", port=0)
         threading.Thread(target=server.run, daemon=True).start()
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            url = f"http://127.0.0.1:{server.effective_port}"
             for width in SIZES:
                 token = invite(app, f"at-{width}", TITLE, SETTINGS)
-                link = f"http://127.0.0.1:{server.effective_port}/r/{token}/"
-                walk(browser, link, width)
-                walk_aside(browser, app, f"http://127.0.0.1:{server.effective_port}", width)
+                if "reader" in parts:
+                    walk(browser, f"{url}/r/{token}/", width)
+                    walk_aside(browser, app, url, width)
+                if "desk" in parts:
+                    walk_desk(browser, app, url, password, width)
             browser.close()
         server.close()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or ["reader", "desk"])

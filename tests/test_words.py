@@ -11,6 +11,7 @@ REPLACED = (
     *("Studies put away", "At most so many", "Make an open link", "what its readers met is frozen", "Handing over"),
     *("No more answers are taken", "counts nowhere", "what tells the truth", "faster than can be", "clocks apart"),
     *("Looks again every", "left aside, no image", "only the pixels come along", "The progress of who does not look"),
+    *("Nothing speaks against", "Look at the warnings first"),
 )
 
 

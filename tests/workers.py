@@ -12,6 +12,11 @@ import pytest
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, and no more than five: some tests wait for a clock or a line."""
+    return min((os.cpu_count() or 1) + 1, 5)
+
+
 def ground(factory: pytest.TempPathFactory) -> Path:
     """The temporary folder of the whole run."""
     return factory.getbasetemp().parent if WORKER else factory.getbasetemp()
