@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.designs import comparison, other, quartet, rating, staircase
+from analysis.designs import comparison, quartet, rating, staircase
 from analysis.designs.design import Design
 
 DESIGNS: dict[str, Design] = {
@@ -11,5 +11,5 @@ DESIGNS: dict[str, Design] = {
 
 
 def find(name: str) -> Design:
-    """The design of this name; of one that is not measured the report has the flow and the answers."""
-    return DESIGNS.get(name, other.DESIGN)
+    """The design of this name, which the check of the responses has found in DESIGNS."""
+    return DESIGNS[name]

@@ -100,6 +100,11 @@ def fit_readers(stimulus: Any, correct: Any, readers: Any, guess: float) -> Psyc
     geometric mean over readers like these; its interval is by profile likelihood with the quantile of t (readers - 1)
     in place of the normal one, since so few readers tell how readers vary. `threshold.sd_log` is the standard deviation
     of log thresholds between readers. A single reader's is `fit`. Undefined as there. Raises ValueError as there.
+
+    >>> exposures, readers = [100, 100, 200, 200, 400, 400, 800, 800] * 15, ["A", "B", "C"] * 40
+    >>> found = fit_readers(exposures, [1, 0, 1, 0, 1, 1, 1, 1] * 14 + [0, 1] * 4, readers, guess=0.5)
+    >>> round(found.threshold.value), found.threshold.extra["readers"]
+    (275, 3)
     """
     import numpy as np
 
@@ -143,6 +148,13 @@ def crossed_bootstrap(
     as often as both were drawn (Owen 2007, Ann Appl Stat 1:386). The lapse rate stays that of all answers. Percentile
     interval; replicates in which the answers do not rise with the stimulus are left out, and their number is in
     `left_out`. Undefined where `fit` is, or with more than half of them left out.
+
+    >>> exposures, readers = [100, 100, 200, 200, 400, 400, 800, 800] * 15, ["A", "B", "C"] * 40
+    >>> correct = [0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 1, 1, 1, 1] * 5
+    >>> cases = list(range(40)) * 3
+    >>> found = crossed_bootstrap(exposures, correct, readers, cases, guess=0.5, replicates=200)
+    >>> round(found.value), found.ci[0] < found.value < found.ci[1]
+    (287, True)
     """
     import numpy as np
 
@@ -313,6 +325,10 @@ def _unlogged(limits: tuple[float, float], bounds: tuple[float, float]) -> tuple
 
 
 def nothing(reason: str, guess: float) -> Psychometric:
-    """A fit that is undefined, with the reason."""
+    """A fit that is undefined, with the reason.
+
+    >>> nothing("only one level was shown", guess=0.5).threshold.reason
+    'only one level was shown'
+    """
     none = undefined(reason, METHOD)
     return Psychometric(none, none, none, guess)

@@ -26,6 +26,8 @@ from analysis.report.tables import all_tables
 from analysis.report.tables.table import find
 from analysis.responses import load_csv, load_ratings
 
+QUARTET = "design,reader,trial,case,truth,chosen,place\nquartet,A,t1,c1,real,1,1\nquartet,A,t1,c2,synthetic,0,2\n"
+
 VOID = {"meta", "img", "br", "link", "input"}
 
 
@@ -265,7 +267,7 @@ def test_bad_input_says_every_fault_exits_with_2_and_writes_nothing(
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("in the way")
-    (tmp_path / "r.csv").write_text("design,reader,trial,case,truth\ncomparison,A,t1,c1,real\n")
+    (tmp_path / "r.csv").write_text(QUARTET)
     assert main(["--responses", str(tmp_path / "r.csv"), "--out", str(tmp_path / "file" / "out")]) == 2
     assert "the report was not written" in capsys.readouterr().err
 
@@ -330,18 +332,9 @@ def test_progress_reaches_its_end_without_going_back(report: Path) -> None:
     assert SHARES[-1] == 1
 
 
-def test_another_design_says_what_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "r.csv").write_text(
-        "design,reader,trial,case,truth,chosen\ncomparison,A,t1,c1,real,1\ncomparison,A,t1,c2,synthetic,0\n"
-    )
-    assert main(["--responses", str(tmp_path / "r.csv"), "--out", str(tmp_path / "out")]) == 0
-    assert "The design of this study is comparison" in (tmp_path / "out" / "report.html").read_text("utf-8")
-    assert json.loads((tmp_path / "out" / "results.json").read_text())["study"]["answers"] == 2
-
-
 def test_files_of_an_earlier_report_do_not_outlive_it(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    (tmp_path / "r.csv").write_text("design,reader,trial,case,truth\ncomparison,A,t1,c1,real\n")
+    (tmp_path / "r.csv").write_text(QUARTET)
     (tmp_path / "s.csv").write_text("case,truth,A1\nc1,real,1\nc2,synthetic,5\n")
     write(load_ratings(tmp_path / "s.csv"), out, Settings(bootstrap=50), workers=1)
     (out / "notes.txt").write_text("a person's own file stays")
