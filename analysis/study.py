@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-import zipfile
-import zlib
 from copy import deepcopy
-from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +53,7 @@ def load(
 def _responses(source: Any, study: str | None, labels: Any, mapping: Any) -> Responses:
     from analysis import responses
     from analysis.responses.database import load_database
+    from analysis.responses.exported import is_export, load_export
 
     frame = hasattr(source, "columns") and hasattr(source, "to_dict")
     if not frame and not isinstance(source, str | Path):
@@ -82,22 +79,7 @@ def _responses(source: Any, study: str | None, labels: Any, mapping: Any) -> Res
         return responses.load_mapped(path, mapping, labels)
     if labels is not None:
         return responses.load_panodiff(path, labels)
-    return _zipped(path) if path.suffix.lower() == ".zip" else responses.load_csv(path)
-
-
-def _zipped(path: Path) -> Responses:
-    """The responses in an export of the desk."""
-    from analysis.responses import ResponsesError, load_csv
-
-    try:
-        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
-            inside = [name for name in archive.namelist() if Path(name).name == "responses.csv"]
-            if len(inside) != 1:
-                raise ResponsesError([f"{path.name}: expected one responses.csv in it, found {len(inside)}"])
-            found = load_csv(archive.extract(inside[0], folder))
-    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
-        raise ResponsesError([f"{path.name}: cannot be read as a zip: {error}"]) from error
-    return replace(found, study=found.study | {"title": path.stem})
+    return load_export(source) if is_export(source) else responses.load_csv(path)
 
 
 class Study:

@@ -7,7 +7,7 @@ generator was trained on unless that is wanted. The same arguments give the same
 from __future__ import annotations
 
 import argparse
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from generation import corpus, duplicates, pool, radiographs
+from generation import corpus, duplicates, flow, pool, radiographs
 from generation.arguments import bar, left_out, whole
 from generation.errors import InputError
 from generation.radiographs import guarded, windows
+from generation.radiographs.reading import SEVERAL
 
 MOST_SOURCES = 5  # synthetic images of a quartet
 STRETCH = (
@@ -40,6 +41,7 @@ class Candidate:
     origin: Path | None = None  # the file as it came, where `path` is a prepared copy
     lossy: bool = False
     notes: tuple[str, ...] = ()
+    training: bool = False  # a generator was trained on it
 
 
 @dataclass
@@ -51,8 +53,16 @@ class Drawn:
     groups: list[str] = field(default_factory=list)
     images: list[Image.Image] = field(default_factory=list)
     signatures: list[duplicates.Signature] = field(default_factory=list)
-    duplicates: int = 0
+    lost: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # by reason and truth
     unreadable: list[str] = field(default_factory=list)
+
+    @property
+    def duplicates(self) -> int:
+        return self.lost["near_duplicate"].total()
+
+    def flow(self, given: Mapping[str, int], *left_out: Mapping[str, Mapping[str, int]]) -> dict:
+        """`flow` of pool.json: how many were given, left out before the draw or in it, and taken; see `flow`."""
+        return flow.counted(given, _by_truth(self.candidates), self.lost, *left_out)
 
     def take(self, candidate: Candidate, group: str, alike: bool = False) -> bool:
         """Add an image unless it cannot be read, or is a version of one already chosen (`alike`: that is meant)."""
@@ -60,11 +70,12 @@ class Drawn:
             found = guarded.look(candidate.path, candidate.frame)
         except InputError as error:
             self.unreadable.append(str(error))
+            self.lost["several_images" if SEVERAL in str(error) else "unreadable"][candidate.truth] += 1
             return False
         image = found.image
         signature = duplicates.signature(image)
         if not alike and duplicates.pairs([signature], self.signatures):
-            self.duplicates += 1
+            self.lost["near_duplicate"][candidate.truth] += 1
             return False
         lossy, notes = candidate.lossy or found.lossy, candidate.notes or found.notes
         self.candidates.append(replace(candidate, lossy=lossy, notes=notes))
@@ -90,8 +101,9 @@ def candidates(
             found += [Candidate(other.path(case), truth, case.source, case.case, other.phantom) for case in own]
         elif (folder / "manifest.csv").exists():
             rows = corpus.read_manifest(folder)
-            kept = [row for row in rows if with_training or row["split"] != "train"]
-            found += [Candidate(folder / "hr" / f"{row['image']}.png", truth, row["set"], row["image"]) for row in kept]
+            for row in (row for row in rows if with_training or row["split"] != "train"):
+                path, seen = folder / "hr" / f"{row['image']}.png", row["split"] == "train"
+                found.append(Candidate(path, truth, row["set"], row["image"], training=seen))
         else:
             for path, frame in radiographs.expanded(radiographs.find(folder), frames):
                 inside = path.relative_to(folder)
@@ -175,30 +187,30 @@ def quartets(
 
 
 def _by_folder(folders: Sequence[Path], frames: str) -> dict[str, list[Candidate]]:
-    """The synthetic images of each folder, by its name. Raises InputError for two of one name."""
+    """The synthetic images of each folder, by its name, also for training. Raises InputError for two of one name."""
     names = Counter(folder.resolve().name for folder in folders)
     if twice := [name for name, times in names.items() if times > 1]:
         raise InputError(f"two --synthetic folders are called {', '.join(twice)}; each source needs a name of its own")
-    return {folder.resolve().name: candidates([folder], "synthetic", frames=frames) for folder in folders}
+    return {folder.resolve().name: candidates([folder], "synthetic", True, frames) for folder in folders}
 
 
-def comparisons(real: Sequence[Candidate], synthetic: Sequence[Path], count: int, rng: np.random.Generator) -> Drawn:
-    """Groups of images of one case, told by equal file names: one from every --synthetic folder, and its real one."""
-    models = [{one.stem: _of(folder, one) for one in candidates([folder], "synthetic")} for folder in synthetic]
-    originals = {one.stem: one for one in real}
-    shared = sorted(set.intersection(*map(set, models), *([set(originals)] if originals else [])))
+def comparisons(
+    real: Sequence[Candidate], sources: Mapping[str, Sequence[Candidate]], count: int, rng: np.random.Generator
+) -> Drawn:
+    """Groups of images of one case, told by equal file names: one from every source, and its real one."""
+    models = [{one.stem: replace(one, source=name) for one in found} for name, found in sources.items()]
+    models += [{one.stem: one for one in real}] if real else []
+    shared = sorted(set.intersection(*map(set, models)))
     if len(shared) < count:
         raise InputError(f"{count} comparisons wanted, only {len(shared)} file names are in all folders")
     drawn = Drawn()
+    for model in models:
+        drawn.lost["unmatched"].update(one.truth for stem, one in model.items() if stem not in set(shared))
     for number, place in enumerate(rng.permutation(len(shared))[:count], start=1):
-        for model in [*models, *([originals] if originals else [])]:
+        for model in models:
             if not drawn.take(model[shared[place]], f"c{number:03d}", alike=True):
                 raise InputError("a comparison needs all of its images:", drawn.unreadable)
     return drawn
-
-
-def _of(folder: Path, candidate: Candidate) -> Candidate:
-    return replace(candidate, source=folder.resolve().name)
 
 
 def build(
@@ -211,10 +223,12 @@ def build(
     harmonised: bool = False,
     progress: pool.Progress | None = None,
     left_out: Sequence[dict[str, str]] = (),
+    flow: Mapping | None = None,
 ) -> pool.Pool:
     """Write what was drawn as a pool of `size` (width, height), in a random order.
 
     The brightness of either class (mean and spread over images, grey levels 0 to 255) is noted in pool.json.
+    left_out, flow: as in `pool.write`.
     """
     truths = [candidate.truth for candidate in drawn.candidates]
     if harmonised:
@@ -253,7 +267,12 @@ def build(
         how=how,
         phantom=phantom,
         left_out=left_out,
+        flow=flow,
     )
+
+
+def _by_truth(found: Sequence[Candidate]) -> Counter[str]:
+    return Counter(one.truth for one in found)
 
 
 def _described(drawn: Drawn, frames: list[np.ndarray], truth: str) -> dict:
@@ -313,22 +332,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     rng = np.random.Generator(np.random.PCG64(args.seed))
-    real = candidates(args.real, "real", args.with_training, args.frames)
-    if args.quartets:
-        given = (real, _by_folder(args.synthetic, args.frames), args.quartets, args.practice)
-        drawn = quartets(*given, rng, None if args.harmonise else tuple(args.size))
-    elif args.comparisons:
-        drawn = comparisons(real, args.synthetic, args.comparisons, rng)
+    size = None if args.harmonise else tuple(args.size)
+    real = candidates(args.real, "real", True, args.frames)
+    if args.quartets or args.comparisons:
+        sources = _by_folder(args.synthetic, "none" if args.comparisons else args.frames)
     else:
-        size = None if args.harmonise else tuple(args.size)
-        drawn = single(
-            real,
-            candidates(args.synthetic, "synthetic", frames=args.frames),
-            tuple(args.count),
-            args.practice,
-            rng,
-            size,
-        )
+        sources = {"": candidates(args.synthetic, "synthetic", True, args.frames)}
+    given = [*real, *(one for found in sources.values() for one in found)]
+    trained = [one for one in given if one.training and not (args.with_training and one.truth == "real")]
+    real = [one for one in real if args.with_training or not one.training]
+    sources = {name: [one for one in found if not one.training] for name, found in sources.items()}
+    if args.quartets:
+        drawn = quartets(real, sources, args.quartets, args.practice, rng, size)
+    elif args.comparisons:
+        drawn = comparisons(real, sources, args.comparisons, rng)
+    else:
+        drawn = single(real, sources[""], tuple(args.count), args.practice, rng, size)
     with bar("images written") as progress:
         made = build(
             args.out,
@@ -338,6 +357,7 @@ def run(args: argparse.Namespace) -> int:
             size=tuple(args.size),
             harmonised=args.harmonise,
             progress=progress,
+            flow=drawn.flow(_by_truth(given), {"training": _by_truth(trained)}),
         )
     print(f"{made.folder}: {made.manifest['counts']}; {drawn.duplicates} near-duplicates left out")
     for truth in pool.TRUTHS:

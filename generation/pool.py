@@ -1,7 +1,7 @@
 """The pool folder: the cases of a study and what is known of them, as one folder that travels.
 
     pool.json   {"format": 1, "name", "created", "seed", "width", "height", "phantom",
-                 "counts": {"real", "synthetic", "practice"}, "how": {"real", "synthetic"}}
+                 "counts": {"real", "synthetic", "practice"}, "how": {"real", "synthetic"}, "flow": see `flow`}
     cases.csv   case,file,truth,source,group,sha256,width,height
     images/     one image a case; the names say nothing of the truth
 
@@ -23,7 +23,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from generation import flow as flows
 from generation.errors import InputError
 from generation.radiographs import guarded
 
@@ -187,12 +188,14 @@ def write(
     how: dict[str, Any],
     phantom: bool = False,
     left_out: Sequence[dict[str, str]] = (),
+    flow: Mapping[str, Any] | None = None,
 ) -> Pool:
     """Write a pool folder, all of it or nothing; `folder` must not exist, or be empty.
 
     The entries come in the order in which they are numbered: shuffle them first, so that names say nothing.
     how: for `real` and for `synthetic`, what the images are and how they were made.
     left_out: files that could not be used and were left out knowingly: `truth`, `sha256` and `why`, but no name.
+    flow: how many images were given, left out and taken, as `flow.counted` gives it.
     Where entries have an origin, origins.csv (case,origin) tells it.
     The same entries give the same bytes; `created` is a date, or that of SOURCE_DATE_EPOCH where it is set.
     """
@@ -227,6 +230,7 @@ def write(
             "phantom": phantom,
             "counts": counts(cases),
             "how": how,
+            **({"flow": flow} if flow else {}),
             **({"left_out": list(left_out)} if left_out else {}),
         }
         (building / "pool.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -270,6 +274,8 @@ def _read_manifest(path: Path) -> tuple[dict[str, Any], list[str]]:
     for side in ("width", "height"):
         if not _is_size(manifest.get(side)):
             faults.append(f"pool.json: {side} is {manifest.get(side)!r}, expected a whole number of pixels")
+    if "flow" in manifest:
+        faults += [f"pool.json: {fault}" for fault in flows.faults(manifest["flow"])]
     return manifest, faults
 
 

@@ -21,6 +21,7 @@ from analysis.report.plates import Pictures, make_plates, open_pool
 from analysis.report.tables.table import RULES
 from analysis.responses import Responses, ResponsesError, load_csv, load_mapped, load_panodiff, load_ratings
 from analysis.responses.database import load_database
+from analysis.responses.exported import is_export, load_export
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "panodiff_ratings.csv"
 
@@ -98,6 +99,8 @@ def load(arguments: argparse.Namespace) -> Responses:
         responses = load_mapped(arguments.responses, arguments.mapping, arguments.labels)
     elif arguments.labels:
         responses = load_panodiff(arguments.responses, arguments.labels)
+    elif is_export(arguments.responses):
+        responses = load_export(arguments.responses)
     else:
         responses = load_csv(arguments.responses)
     responses = responses.with_groups(arguments.groups) if arguments.groups else responses
@@ -110,7 +113,10 @@ def parser(prog: str) -> argparse.ArgumentParser:
     source = made.add_mutually_exclusive_group(required=True)
     source.add_argument("--database", metavar="URL", help="a study's database, e.g. sqlite:///instance/discern.sqlite")
     source.add_argument(
-        "--responses", metavar="FILE", type=Path, help="our CSV, .xlsx or .sav, or (with --labels) the PanoDiff export"
+        "--responses",
+        metavar="FILE",
+        type=Path,
+        help="our CSV, .xlsx or .sav, the desk's zip, or (with --labels) the PanoDiff export",
     )
     source.add_argument("--example", action="store_true", help="the published ratings of the PanoDiff-SR study")
     made.add_argument("--study", metavar="SLUG", help="which study of the database")

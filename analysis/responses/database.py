@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.responses.checks import COLUMNS, checked
+from analysis.responses.images import images_of
 from analysis.responses.readings import Responses, as_responses
 from analysis.responses.tabular import ResponsesError, refuse
 
@@ -57,7 +58,8 @@ def load_database(url: str, study: str) -> Responses:
 def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
     """What the database says of a study beside its responses, as far as its tables have it.
 
-    Title, state, version, settings and dates; `pool` (name, checksum, phantom); `flow`, how many readers were invited,
+    Title, state, version, settings and dates; `pool` (name, checksum, phantom, and `images`, as `images_of`
+    has it); `flow`, how many readers were invited,
     consented, began and finished; `years` of experience by reader.
     """
     import sqlalchemy as sa
@@ -67,6 +69,7 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
             "id",
             "slug",
             "title",
+            "design",
             "state",
             "version",
             "settings",
@@ -76,6 +79,7 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
             "pool_id",
         ),
         "pool": ("id", "name", "sha256", "manifest"),
+        "case": ("pool_id", "truth", "group", "excluded"),
         "reader": ("id", "study_id", "pseudonym", "years", "consented_at", "is_preview"),
         "sitting": ("reader_id", "finished_at"),
     }
@@ -95,8 +99,13 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
     about |= {name: _text(study.get(name)) or None for name in ("opened_at", "closed_at", "unblinded_at")}
     about["settings"] = _mapping(study.get("settings"))
     for pool in rows("pool", "id", [study.get("pool_id")]):
-        phantom = bool(_mapping(pool.get("manifest")).get("phantom"))
-        about["pool"] = {"name": pool.get("name"), "sha256": pool.get("sha256"), "phantom": phantom}
+        manifest = _mapping(pool.get("manifest"))
+        about["pool"] = {name: pool.get(name) for name in ("name", "sha256")} | {
+            "phantom": bool(manifest.get("phantom"))
+        }
+        cases, where = rows("case", "pool_id", [pool["id"]]), f"pool {pool.get('name')}: flow"
+        if images := images_of(manifest.get("flow"), cases, str(study.get("design")), where):
+            about["pool"]["images"] = images
     # A researcher's own preview is nobody who was invited.
     readers = [reader for reader in rows("reader", "study_id", [study.get("id")]) if not reader.get("is_preview")]
     if readers:

@@ -120,7 +120,7 @@ def write(session: Session, study: Study, file: IO[bytes]) -> dict[str, int]:
             archive.writestr(name, text)
             sums[name] = hashlib.sha256(text.encode()).hexdigest()
         about = {"format": 1, "study": study.slug, "version": study.version, "made": clock.now().isoformat()}
-        about |= {"blinded": study.blinded, "rows": counted, "sha256": sums}
+        about |= {"blinded": study.blinded, "rows": counted, "sha256": sums, "pool": _pool(study)}
         archive.writestr("manifest.json", json.dumps(about, indent=1) + "\n")
     return counted
 
@@ -142,6 +142,14 @@ def _parts(session: Session, study: Study) -> list[Part]:
         Part("settings.csv", SETTINGS, _settings(study), len(study.rules.as_dict())),
         Part("events.csv", EVENTS, events(session, study), _count(session, Event, Event.study_id == study.id)),
     ]
+
+
+def _pool(study: Study) -> dict[str, Any]:
+    """What the report tells of the pool; while the study is blinded, without the numbers of each class."""
+    pool = study.pool
+    about = {"name": pool.name, "sha256": pool.sha256, "phantom": bool(pool.manifest.get("phantom"))}
+    flow = None if study.blinded else pool.manifest.get("flow")
+    return about | ({"flow": flow} if flow else {})
 
 
 def _count(session: Session, model: type, *where: Any) -> int:

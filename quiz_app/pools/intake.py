@@ -215,6 +215,7 @@ def make(
         left_out=[
             {"truth": classes[one["folder"]], "sha256": one["sha256"], "why": one["why"]} for one in found.faults
         ],
+        flow=drawn.flow(*found.counted(classes, choices.frames)),
     )
     notes = [f"both classes alike: {made.manifest['how']['preparation']}"]
     notes += said

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -20,6 +20,7 @@ from typing import Any
 from generation import radiographs
 from generation.errors import InputError
 from generation.files import sha256
+from generation.flow import NO_CLASS
 from generation.radiographs import guarded
 
 FILE = "survey.json"
@@ -64,6 +65,22 @@ class Survey:
         loud = any("burnt" in note for folder in self.folders for note in folder.notes)
         asked = self.faults or self.several or loud or not all(folder.sure for folder in self.folders)
         return guesses == {"real", "synthetic"} and not asked
+
+    def counted(self, classes: Mapping[str, str], frames: str) -> tuple[Counter[str], dict[str, Counter[str]]]:
+        """How many images were given, by class, and left out before any was drawn, by reason and class.
+
+        classes: of each folder by name, empty where it is left out. frames: what is taken of files of several images.
+        """
+        lost: dict[str, Counter[str]] = defaultdict(Counter)
+        for one in self.faults:
+            lost["unreadable" if one["sha256"] else "not_fetched"][classes[one["folder"]] or NO_CLASS] += 1
+        for several in self.several if frames == "none" else ():
+            lost["several_images"][classes[several["folder"]] or NO_CLASS] += 1
+        given = sum(lost.values(), Counter[str]())
+        for folder in self.folders:
+            given[classes[folder.name] or NO_CLASS] += len(folder.images)
+            lost[NO_CLASS][NO_CLASS] += 0 if classes[folder.name] else len(folder.images)
+        return given, lost
 
     def save(self, work: Path) -> None:
         (work / FILE).write_text(json.dumps(asdict(self), ensure_ascii=False), "utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.report.tables.table import RULES, Cell, Row, Table, cells, find
+from analysis.report.tables.table import RULES, Cell, Pointer, Row, Table, cells, find
 
 ORDER = {
     "per_100_trials": "each further hundred cases",
@@ -204,7 +204,31 @@ def detector(results: dict[str, Any]) -> Table:
     )
 
 
-FLOW = {
+LEFT_OUT = {
+    "unreadable": "not readable",
+    "not_fetched": "not fetched",
+    "several_images": "several in one file",
+    "no_class": "of no class",
+    "training": "used in training",
+    "unmatched": "without counterpart",
+    "near_duplicate": "near-duplicates",
+    "not_drawn": "not drawn",
+}
+CLASSES = {"all": "", "real": ": real", "synthetic": ": synthetic", "no_class": ": of no class"}
+IMAGES: Pointer = ("study", "pool", "images")
+STAGES: dict[str, Pointer] = {
+    "images given": (*IMAGES, "given"),
+    **{f"images left out, {words}": (*IMAGES, "left_out", reason) for reason, words in LEFT_OUT.items()},
+    "images in the pool": (*IMAGES, "in_pool"),
+    "images left out on the desk": (*IMAGES, "set_aside"),
+}
+FLOW: dict[str, Pointer] = {
+    **{
+        f"{words}{which}": (*at, name)
+        for words, at in STAGES.items()
+        for name, which in CLASSES.items()
+        if not (at[-1] == name == "no_class")  # all of them
+    },
     "readers invited": ("study", "flow", "invited"),
     "readers who consented": ("study", "flow", "consented"),
     "readers who began": ("study", "flow", "began"),
@@ -227,7 +251,7 @@ FLOW = {
 def flow(results: dict[str, Any]) -> Table:
     return Table(
         "flow",
-        "Flow of readers, cases and answers",
+        "Flow of images, readers, cases and answers" if find(results, IMAGES) else "Flow of readers, cases and answers",
         "Who and what entered the study and who and what is in the analysis, after the flow diagram of STARD.",
         ("stage", "number"),
         [[words, Cell("count", pointer)] for words, pointer in FLOW.items() if find(results, pointer) is not None],

@@ -1,0 +1,73 @@
+"""The responses of a study as the desk exported it: a zip, or the folder that it was unpacked to."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from analysis.responses import load_csv
+from analysis.responses.images import images_of
+from analysis.responses.readings import Responses
+from analysis.responses.tabular import ResponsesError
+
+Read = Callable[[str], str | None]  # the text of a file beside responses.csv, None where there is none
+
+
+def is_export(path: str | Path) -> bool:
+    """Whether `path` can only be an export: a folder, or a zip."""
+    return Path(path).is_dir() or Path(path).suffix.lower() == ".zip"
+
+
+def load_export(path: str | Path) -> Responses:
+    """The rows of responses.csv in an export, and what its manifest.json and cases.csv say of the pool.
+
+    Raises:
+        ResponsesError: for what is no export, with every fault of its responses, or with what is wrong in its manifest.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if not (path / "responses.csv").is_file():
+            raise ResponsesError([f"{path / 'responses.csv'}: there is no such file"])
+        found = load_csv(path / "responses.csv")
+
+        def beside(name: str) -> str | None:
+            return (path / name).read_text("utf-8") if (path / name).is_file() else None
+
+        return _with_pool(found, path.name, beside)
+    try:
+        with zipfile.ZipFile(path) as archive, TemporaryDirectory() as folder:
+            inside = [name for name in archive.namelist() if PurePosixPath(name).name == "responses.csv"]
+            if len(inside) != 1:
+                raise ResponsesError([f"{path.name}: expected one responses.csv in it, found {len(inside)}"])
+            found = load_csv(archive.extract(inside[0], folder))
+
+            def within(name: str) -> str | None:
+                member = str(PurePosixPath(inside[0]).with_name(name))
+                return archive.read(member).decode("utf-8") if member in archive.namelist() else None
+
+            return _with_pool(replace(found, study=found.study | {"title": path.stem}), path.name, within)
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise ResponsesError([f"{path.name}: cannot be read as a zip: {error}"]) from error
+
+
+def _with_pool(found: Responses, name: str, read: Read) -> Responses:
+    """The responses with `pool`, where manifest.json has it."""
+    try:
+        said: Any = json.loads(read("manifest.json") or "{}")
+        pool = said.get("pool") if isinstance(said, dict) else None
+        cases = list(csv.DictReader(io.StringIO(read("cases.csv") or "")))
+    except (ValueError, csv.Error) as error:
+        raise ResponsesError([f"{name}: manifest.json or cases.csv cannot be read: {error}"]) from error
+    if not isinstance(pool, dict):
+        return found
+    about = {"name": pool.get("name"), "sha256": pool.get("sha256"), "phantom": bool(pool.get("phantom"))}
+    images = images_of(pool.get("flow"), cases, found.design, f"{name}: manifest.json: pool: flow")
+    return replace(found, study=found.study | {"pool": about | ({"images": images} if images else {})})
