@@ -100,12 +100,10 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
     about["settings"] = _mapping(study.get("settings"))
     for pool in rows("pool", "id", [study.get("pool_id")]):
         manifest = _mapping(pool.get("manifest"))
-        about["pool"] = {name: pool.get(name) for name in ("name", "sha256")} | {
-            "phantom": bool(manifest.get("phantom"))
-        }
+        told = {name: pool.get(name) for name in ("name", "sha256")} | {"phantom": bool(manifest.get("phantom"))}
         cases, where = rows("case", "pool_id", [pool["id"]]), f"pool {pool.get('name')}: flow"
-        if images := images_of(manifest.get("flow"), cases, str(study.get("design")), where):
-            about["pool"]["images"] = images
+        images = images_of(manifest.get("flow"), cases, str(study.get("design")), where)
+        about["pool"] = told | ({"images": images} if images else {})
     # A researcher's own preview is nobody who was invited.
     readers = [reader for reader in rows("reader", "study_id", [study.get("id")]) if not reader.get("is_preview")]
     if readers:

@@ -176,3 +176,53 @@ def test_a_comparison_without_one_of_its_images_is_refused(folders, capsys):
     assert build(folders, "--comparisons", "10", real=(), synthetic=("ours", "theirs")) == 2
     assert "12.jpg: not readable" in capsys.readouterr().err
     assert not (folders / "pool").exists()
+
+
+def flow_of(folder) -> dict:
+    return pool.read(folder).manifest["flow"]
+
+
+def test_the_flow_of_a_pool_accounts_for_every_image_by_reason_and_class(folders, sound_phantoms):
+    (folders / "real/large/0.png").write_bytes(b"no picture")
+    sound_phantoms[30].save(folders / "real/pages.tif", save_all=True, append_images=[sound_phantoms[31]])
+    assert build(folders, "--count", "9", "8") == 1  # all real images are met, unless the last is the copy
+    flow = flow_of(folders / "pool")
+    copies = flow["left_out"].pop("near_duplicate", {}), flow["left_out"]["not_drawn"].pop("real", 0)
+    assert copies in (({"real": 1}, 0), ({}, 1))
+    assert flow == {
+        "given": {"real": 12, "synthetic": 10},
+        "left_out": {"unreadable": {"real": 1}, "several_images": {"real": 1}, "not_drawn": {"synthetic": 2}},
+        "in_pool": {"real": 9, "synthetic": 8},
+    }
+    assert build(folders, "--count", "9", "8", "--frames", "all", out="frames") in (0, 1)
+    assert flow_of(folders / "frames")["given"]["real"] == 13
+
+
+def test_training_images_and_cases_without_a_counterpart_are_counted(folders):
+    corpus.prepare(folders / "real", folders / "corpus", size=(256, 128), parts=(0.5, 0, 0.5))
+    trained = sum(row["split"] == "train" for row in corpus.read_manifest(folders / "corpus"))
+    assert build(folders, "--count", "3", "3", real=("corpus",)) == 0
+    flow = flow_of(folders / "pool")
+    assert flow["left_out"]["training"] == {"real": trained}
+    assert flow["given"]["real"] == 11
+    assert build(folders, "--count", "3", "3", "--with-training", real=("corpus",), out="with") == 0
+    assert "training" not in flow_of(folders / "with")["left_out"]
+    for name in ("ours", "theirs"):
+        (folders / name).mkdir()
+        for n in range(10, 20):
+            image = Image.open(folders / f"synthetic/{n}.jpg")
+            (image if name == "ours" else image.resize((192, 96))).save(folders / name / f"{n}.png")
+    (folders / "theirs/13.png").unlink()
+    assert build(folders, "--comparisons", "3", real=(), synthetic=("ours", "theirs"), out="pairs") == 0
+    assert flow_of(folders / "pairs") == {
+        "given": {"synthetic": 19},
+        "left_out": {"unmatched": {"synthetic": 1}, "not_drawn": {"synthetic": 12}},
+        "in_pool": {"synthetic": 6},
+    }
+    for name, seen in (("early", range(10, 13)), ("late", range(13, 17))):
+        (folders / name).mkdir()
+        for n in seen:
+            shutil.copy(folders / f"synthetic/{n}.jpg", folders / name)
+    assert build(folders, "--quartets", "2", synthetic=("early", "late"), out="sets") == 0
+    assert flow_of(folders / "sets")["in_pool"] == {"real": 2, "synthetic": 4}
+    assert flow_of(folders / "sets")["given"] == {"real": 11, "synthetic": 7}

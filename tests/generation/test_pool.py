@@ -154,6 +154,24 @@ def test_counts_that_disagree_with_the_table_are_a_fault(folder):
     assert any("pool.json: counts say" in fault for fault in faults(folder))
 
 
+@pytest.mark.parametrize(
+    ("flow", "fault"),
+    [
+        ([], "flow: expected an object with given, left_out, in_pool"),
+        ({"given": {}, "left_out": {"lost": {}}, "in_pool": {}}, "left_out: 'lost' is none of unreadable, "),
+        ({"given": {"real": -1}, "left_out": {}, "in_pool": {}}, "flow: given: expected whole numbers of real, "),
+        ({"given": {"fake": 1}, "left_out": {}, "in_pool": {}}, "flow: given: expected whole numbers of real, "),
+        ({"given": {"real": 3}, "left_out": {"not_drawn": {"real": 1}}, "in_pool": {}}, "flow: real: 3 given, 1 left"),
+    ],
+)
+def test_a_flow_that_does_not_add_up_is_a_fault(folder, flow, fault):
+    manifest = json.loads((folder / "pool.json").read_text())
+    (folder / "pool.json").write_text(json.dumps(manifest | {"flow": flow}))
+    [found] = faults(folder)
+    assert found.startswith("pool.json: flow: ")
+    assert fault in found
+
+
 def test_no_folder_is_said_plainly(tmp_path):
     with pytest.raises(InputError, match="no such folder"):
         pool.read(tmp_path / "nowhere")
