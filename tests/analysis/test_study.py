@@ -145,3 +145,19 @@ def test_the_notebook_of_the_docs_runs_from_beginning_to_end(monkeypatch):
     shown = json.dumps(notebook)
     assert "image/png" in shown
     assert "68.4" in shown
+
+
+def test_what_an_export_says_wrongly_of_its_pool_is_named(table, tmp_path):
+    table.to_csv(tmp_path / "responses.csv", index=False)
+    for text, fault in (
+        ("{", r"manifest\.json or cases\.csv cannot be read: Expecting"),
+        (
+            '{"pool": {"name": "P", "flow": {"given": 3}}}',
+            r"manifest\.json: pool: flow: expected whole numbers of given",
+        ),
+    ):
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(ResponsesError, match=fault):
+            dn.load(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"format": 1}')  # as a zip of an earlier version has it
+    assert dn.load(tmp_path).measure(bootstrap=20)["study"]["pool"] is None

@@ -272,6 +272,7 @@ def test_an_image_that_is_gone_is_listed_and_left_out_only_when_that_is_chosen(a
         owner, page, **{f"class-{n}": c for n, c in enumerate(("real", "real", "synthetic"))}, faults="leave-out"
     )
     assert "The pool is ready" in page
+    assert set(pool_named("from-the-archive").manifest["flow"]["left_out"]) >= {"not_fetched"}
     assert pool_named("from-the-archive").manifest["left_out"] == [
         {"truth": "real", "sha256": "", "why": "The archive does not hold this image any more (HTTP 404)"}
     ]
