@@ -1,0 +1,148 @@
+"""Lettering that is burnt into a radiograph: names, dates, numbers. Single letters such as L and R are not looked for.
+
+Letters are thin, of one grey and sharp at the edge, and stand in rows. So: a white top-hat leaves what is thinner than
+a stroke can be, and half of its local maximum is where a stroke ends; connected pieces that are sharp, and stand beside
+others of like height and grey, are taken for lettering. Dark letters are looked for in the inverted image, large ones
+in a smaller image. What is found, and what is missed, is measured by `benchmarks/burned_in.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+from scipy.sparse.csgraph import connected_components
+
+MOST_SIDE = 2000  # px; larger images are made smaller first
+LEAST_SIDE = 128  # px: a letter is at most a fifth of an image
+SIZES = (1, 2, 4)  # the image is looked at as it is, and so many times smaller
+STROKE = 7  # px, the thickest line of a letter
+CONTRAST = 36  # grey levels between a letter and what is around it
+HEIGHTS = (4, 26)  # px, of a letter
+WIDEST = 4  # times its height: letters that touch are one piece
+SHARP = 0.64  # the share of its contrast by which a letter's edge falls within 3 px
+SHARP_ROW, SHARP_THREE = 0.76, 0.82  # the same on average in a row; in one of three, which may be fillings
+ALIKE = 24  # grey levels between neighbours
+TALLER = 1.7  # times as high as a neighbour
+LEVEL = 0.2  # of their height: neighbours begin, or end, at one level
+CLOSE = 1.4  # times their height between neighbours: a colon or a dash between digits is no piece
+CLOSE_ROW = 0.6  # the same for the median of a row: brackets on teeth stand wider
+FEWEST = 3  # pieces of a row
+MOST_PIECES = 2000  # of which there are so many is texture; the sharpest are looked at
+
+
+class Box(NamedTuple):
+    """A place in an image: its rows and columns in px; `bottom` and `right` lie just outside."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+def find(pixels: np.ndarray) -> list[Box]:
+    """What looks like lettering in a grey image, uint8 (height, width): a box a row, from top to bottom.
+
+    Raises TypeError for another array.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 2:
+        raise TypeError(f"expected uint8 (height, width), got {pixels.dtype} {pixels.shape}")
+    image = Image.fromarray(pixels)
+    first = max(1, -(-max(image.size) // MOST_SIDE))
+    found = []
+    for factor in (first * size for size in SIZES):
+        if factor > first and min(image.size) // factor < LEAST_SIDE:
+            break
+        small = np.asarray(image.reduce(factor))
+        for bright in (small, 255 - small):
+            found += [np.minimum(row * factor, pixels.shape * 2) for row in _rows(bright)]
+    return _joined(Box(*row.tolist()) for row in found)
+
+
+def shares(boxes: Iterable[Box], size: tuple[int, int]) -> list[tuple[float, float, float, float]]:
+    """Boxes as shares (left, top, right, bottom) of an image of `size` (width, height), to find them at any size."""
+    width, height = size
+    return [
+        (
+            round(box.left / width, 5),
+            round(box.top / height, 5),
+            round(box.right / width, 5),
+            round(box.bottom / height, 5),
+        )
+        for box in boxes
+    ]
+
+
+def _rows(image: np.ndarray) -> list[np.ndarray]:
+    """Where bright letters stand in rows: top, left, bottom, right of each."""
+    pieces, grey, sharp = _pieces(image)
+    if len(pieces) < FEWEST:
+        return []
+    _, row = connected_components(_are_neighbours(pieces, grey), directed=False)
+    found = []
+    for number in np.flatnonzero(np.bincount(row) >= FEWEST):
+        own = pieces[row == number]
+        needed = SHARP_ROW if len(own) > FEWEST else SHARP_THREE
+        if sharp[row == number].mean() >= needed and _median_gap(own) <= CLOSE_ROW:
+            found.append(np.r_[own[:, :2].min(axis=0), own[:, 2:].max(axis=0)])
+    return found
+
+
+def _pieces(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pieces that may be letters: top, left, bottom, right (n, 4), grey (n,) and sharpness (n,) of each."""
+    thin = ndimage.white_tophat(image, STROKE + 2)
+    peak = ndimage.maximum_filter(thin, 2 * STROKE + 1)
+    inside = (thin > peak // 2) & (peak >= CONTRAST)
+    labels, count = ndimage.label(inside, np.ones((3, 3)))
+    boxes = [(down.start, across.start, down.stop, across.stop) for down, across in ndimage.find_objects(labels)]
+    pieces = np.array(boxes, dtype=int).reshape(-1, 4)
+    edge = inside & ~ndimage.binary_erosion(inside)
+    fall = (ndimage.maximum_filter(thin, 3) - ndimage.minimum_filter(thin, 3))[edge] / peak[edge]
+    total, length = (np.bincount(labels[edge], weights, count + 1)[1:] for weights in (fall, None))
+    sharp = total / np.maximum(length, 1)
+    height, width = (pieces[:, 2:] - pieces[:, :2]).T
+    fits = (height >= HEIGHTS[0]) & (height <= HEIGHTS[1]) & (width <= WIDEST * height) & (sharp >= SHARP)
+    kept = np.flatnonzero(fits)
+    kept = kept[np.argsort(-sharp[kept], kind="stable")[:MOST_PIECES]]
+    return pieces[kept], np.asarray(ndimage.maximum(image, labels, kept + 1), dtype=int), sharp[kept]
+
+
+def _are_neighbours(pieces: np.ndarray, grey: np.ndarray) -> np.ndarray:
+    """Whether each piece (n, 4) stands beside each other one, alike in height and grey, at one level: (n, n)."""
+    top, left, bottom, right = pieces.T.astype(np.int32)
+    height = bottom - top
+    taller, lower = np.maximum.outer(height, height), np.minimum.outer(height, height)
+    gap = np.maximum.outer(left, left) - np.minimum.outer(right, right)
+    step = np.minimum(abs(np.subtract.outer(top, top)), abs(np.subtract.outer(bottom, bottom)))
+    alike = (taller <= TALLER * lower) & (abs(np.subtract.outer(grey, grey)) <= ALIKE)
+    return alike & (gap <= CLOSE * taller) & (step <= np.maximum(1, LEVEL * taller))
+
+
+def _median_gap(row: np.ndarray) -> float:
+    """Between the pieces of a row from left to right, in their mean height."""
+    row = row[np.argsort(row[:, 1])]
+    gaps = row[1:, 1] - np.maximum.accumulate(row[:, 3])[:-1]
+    return float(np.median(gaps) / (row[:, 2] - row[:, 0]).mean())
+
+
+def _joined(boxes: Iterable[Box]) -> list[Box]:
+    """The boxes, those that overlap as one."""
+    joined: list[Box] = []
+    for box in boxes:
+        while other := next((one for one in joined if _overlap(one, box)), None):
+            joined.remove(other)
+            box = Box(
+                min(box.top, other.top),
+                min(box.left, other.left),
+                max(box.bottom, other.bottom),
+                max(box.right, other.right),
+            )
+        joined.append(box)
+    return sorted(joined)
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one.top < other.bottom and other.top < one.bottom and one.left < other.right and other.left < one.right
