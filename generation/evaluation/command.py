@@ -15,10 +15,10 @@ import numpy as np
 
 from generation import runs
 from generation.arguments import bar, left_out, whole
+from generation.drawing import Candidate, candidates, sound
 from generation.errors import InputError
 from generation.evaluation import distances, features
 from generation.files import atomic, output_folder, save_text
-from generation.mixing import Candidate, candidates, sound
 
 LEAST = 12  # images a set: of each half (`estimate`) more than the 5 neighbours of density and coverage
 PARTIAL = 0.05  # the interval is at 95 %

@@ -15,11 +15,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from generation import radiographs
 from generation.arguments import bar, left_out, whole
+from generation.drawing import Candidate, by_lot, candidates, sound
 from generation.errors import InputError
 from generation.evaluation import features
 from generation.evaluation.radiomics import radial_spectrum
 from generation.files import atomic, output_folder, save_picture
-from generation.mixing import Candidate, by_lot, candidates, sound
 
 LEAST = 4
 TILE = (256, 128)

@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from generation import corpus, duplicates, pool
 from generation.arguments import bar, left_out, whole
 from generation.audit import interval
+from generation.drawing import Candidate, candidates, sound
 from generation.errors import InputError
 from generation.evaluation import features
 from generation.files import atomic, output_folder, save_picture, save_text
-from generation.mixing import Candidate, candidates, sound
 
 LEAST = 10
 READER = "machine"

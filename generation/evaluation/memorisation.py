@@ -23,11 +23,11 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from generation import corpus, duplicates, radiographs
 from generation.arguments import bar, left_out, whole
+from generation.drawing import candidates
 from generation.errors import InputError
 from generation.evaluation import features
 from generation.evaluation.distances import nearest
 from generation.files import atomic, output_folder, save_picture, save_text
-from generation.mixing import candidates
 
 PERCENTILE = 0.05
 LEAST = 10  # images a set

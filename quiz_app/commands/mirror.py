@@ -80,7 +80,7 @@ def verify() -> None:
     outside = list(mirror.stored(mirror.connect(_settings())))
     with reading() as session:
         found = archive.compare(session, outside)
-    click.echo(f"{found.same} answers are the same on both sides")
+    click.echo(f"{found.same} rows of answers are the same on both sides")
     faults = [
         f"{len(ids)} {what}: {', '.join(ids[:3])}{' ...' if len(ids) > 3 else ''}"
         for ids, what in (

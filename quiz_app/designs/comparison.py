@@ -166,7 +166,8 @@ class Comparison(Design):
         if not cases or alone == len(cases):
             return [
                 "pool: its cases stand alone, as for ratings; for comparisons the images of one case must have the "
-                "same group, and their method as source"
+                "same group, and their method as source (upload one folder a method as comparisons, or: discern "
+                "generate pool --comparisons)"
             ]
         reasons = [f"pool: {alone} images belong to no group"] if alone else []
         sources = sorted({case.source for case in cases if case.group})

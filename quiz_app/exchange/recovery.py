@@ -132,7 +132,7 @@ def _rebuild(rows: list[Row]) -> list[Study]:
         study = _study(slug, answers)
         db.session.add(study)
         db.session.flush()
-        log.record("study-restored", study=study, answers=len(answers))
+        log.record("study-restored", study=study, answers=len({row["trial"] for row in answers}))
         made.append(study)
     return made
 

@@ -26,6 +26,7 @@ from generation.errors import InputError
 from quiz_app import background
 from quiz_app.errors import InvalidInputError
 from quiz_app.pools import intake, survey
+from quiz_app.pools.wishes import Wishes
 from quiz_app.settings import Settings
 
 QUERY, FOUND, FETCH, PAUSE = "query.json", "found.json", "fetch.json", "pause"
@@ -117,7 +118,7 @@ def fetch(settings: Settings, name: str, limit: str, form: Mapping[str, str]) ->
     if not (limit.isdecimal() and 1 <= int(limit) <= most):
         faults.append(f"limit: {limit!r} is not a whole number from 1 to {most}")
     try:
-        wishes = intake.Wishes.from_form(dict(form))
+        wishes = Wishes.from_form(dict(form))
     except InvalidInputError as faulty:
         faults += faulty.faults
     if faults:

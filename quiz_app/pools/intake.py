@@ -14,16 +14,15 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-
-import numpy as np
 
 from generation.errors import InputError
 from quiz_app import background
 from quiz_app.errors import InvalidInputError
-from quiz_app.pools import importing, survey, thumbnails
+from quiz_app.pools import draw, importing, survey, thumbnails
 from quiz_app.pools.archives import unpack
+from quiz_app.pools.wishes import COMPARISONS, Choices, Wishes, class_faults
 from quiz_app.settings import Settings
 
 MOST_STRETCH = 0.02  # more can be seen, and tells the classes apart where only one is stretched
@@ -32,43 +31,6 @@ SPECIMENS = "specimens"
 CHOICES = "choices.json"
 MISSING = "missing.json"  # files that should be here and are not: why, by path
 MORE = "more.zip"
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """How two folders become a pool. `each` cases of each class, 0 = as many as the smaller class has."""
-
-    name: str
-    each: int = 0
-    practice: int = 6
-    width: int = 1024
-    height: int = 512
-    harmonise: bool = False
-    quartets: bool = False  # each of one real image and one of every synthetic folder
-    seed: int = 0
-
-    @classmethod
-    def from_form(cls, form: dict[str, str]) -> Wishes:
-        """What a form says. Raises InvalidInputError with every fault by field."""
-        faults = [] if 0 < len(form.get("name", "").strip()) <= 200 else ["name: 1 to 200 characters are expected"]
-        bounds = {"each": (0, 10_000), "practice": (0, 50), "width": (64, 8192), "height": (64, 8192)}
-        numbers = {}
-        for name, (low, high) in bounds.items():
-            text = form.get(name, "")
-            if text.isdecimal() and low <= int(text) <= high:
-                numbers[name] = int(text)
-            else:
-                faults.append(f"{name}: {text!r} is not a whole number from {low} to {high}")
-        if faults:
-            raise InvalidInputError(faults)
-        seed = secrets.randbelow(2**31)
-        return cls(
-            form["name"].strip(),
-            **numbers,
-            harmonise=form.get("harmonise") == "yes",
-            quartets=form.get("quartets") == "yes",
-            seed=seed,
-        )
 
 
 def begin(settings: Settings, upload: Path, wishes: Wishes) -> str:
@@ -91,7 +53,8 @@ def keep(folder: Path, wishes: Wishes) -> None:
     (folder / "wishes.json").write_text(json.dumps(asdict(wishes)), "utf-8")
 
 
-def _wishes(folder: Path) -> Wishes:
+def asked(folder: Path) -> Wishes:
+    """How the images of the work in `folder` become a pool."""
     return Wishes(**json.loads((folder / "wishes.json").read_text("utf-8")))
 
 
@@ -116,49 +79,28 @@ def of_pool(instance: Path, slug: str) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What the researcher answered: the class of each folder by its place, and the frames to take."""
-
-    classes: dict[int, str] = field(default_factory=dict)  # real, synthetic, or nothing: left aside
-    frames: str = "none"
-
-    @classmethod
-    def from_form(cls, form: Mapping[str, str], found: survey.Survey) -> Choices:
-        """What a form says. Raises InvalidInputError with every fault by field."""
-        classes = {number: form.get(f"class-{number}", "") for number in range(len(found.folders))}
-        faults = [
-            f"class-{number}: {found.folders[number].name or 'the upload'} has no class; choose one, or leave it out"
-            for number, truth in classes.items()
-            if truth not in ("real", "synthetic", "none")
-        ]
-        faults += [
-            f"class-0: no folder is {truth}; a pool needs images of both classes"
-            for truth in ("real", "synthetic")
-            if not faults and truth not in classes.values()
-        ]
-        if found.faults and form.get("faults") != "leave-out":
-            faults.append("faults: choose whether these files are left out, or stop")
-        frames = form.get("frames", "none")
-        if frames not in ("none", "first", "middle", "all"):
-            faults.append(f"frames: {frames!r} is none of none, first, middle, all")
-        if faults:
-            raise InvalidInputError(faults)
-        return cls({number: truth for number, truth in classes.items() if truth != "none"}, frames)
-
-    @classmethod
-    def guessed(cls, found: survey.Survey) -> Choices:
-        """What the names of folders say."""
-        return cls({number: folder.guess for number, folder in enumerate(found.folders)})
-
-
 def answer(settings: Settings, name: str, choices: Choices) -> None:
-    """Continue an upload that had to ask."""
+    """Continue an upload that had to ask. Raises InvalidInputError for cases that lack a method and are to stay."""
     folder = home(settings.instance) / name
-    said = {"classes": {str(number): truth for number, truth in choices.classes.items()}, "frames": choices.frames}
+    without = lacking(folder, survey.load(folder), choices.classes)
+    if without and not choices.incomplete:
+        cases = "1 case is" if len(without) == 1 else f"{len(without)} cases are"
+        raise InvalidInputError([f"incomplete: {cases} not in every folder; choose whether to leave them out, or stop"])
+    said = {"classes": {str(number): truth for number, truth in choices.classes.items()}, "frames": choices.frames} | (
+        {"incomplete": True} if choices.incomplete else {}
+    )
     (folder / CHOICES).write_text(json.dumps(said), "utf-8")
     background.tell(folder, "making", 0.0, "starting")
     _start(settings, folder)
+
+
+def lacking(folder: Path, found: survey.Survey, classes: Mapping[int, str]) -> list[str]:
+    """What images are missing of cases to be compared, or are there twice, where the folders are of these classes."""
+    from generation.drawing import matched
+
+    if asked(folder).sets != COMPARISONS:
+        return []
+    return matched(draw.methods(_candidates(folder, found, Choices(dict(classes)))))[1]
 
 
 def stop(instance: Path, name: str) -> None:
@@ -175,30 +117,19 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink(missing_ok=True)
 
 
-def _size(wishes: Wishes) -> tuple[int, int] | None:
-    """The size at which images are kept before they are drawn; none where they are to be harmonised, at their own."""
-    return None if wishes.harmonise else (wishes.width, wishes.height)
-
-
 def make(
     work: Path, found: survey.Survey, choices: Choices, wishes: Wishes, progress: background.Tell
 ) -> tuple[Path, list[str]]:
-    """A pool folder of what was surveyed, and what was noted. Raises InputError where there are not enough images."""
+    """A pool folder of what was surveyed, and what was noted.
+
+    Raises InputError or InvalidInputError where there are not enough images, or a comparison lacks one.
+    """
     from generation import mixing
 
     out, size = work / "pool", (wishes.width, wishes.height)
-    survey.more_frames(found, work, work / "unpacked", choices.frames, _size(wishes))
-    candidates = _candidates(work, found, choices)
-    rng = np.random.Generator(np.random.PCG64(wishes.seed))
-    if wishes.quartets:
-        sources = _sources(candidates["synthetic"])
-        each, practice, said = _quartet_counts(candidates["real"], sources, wishes)
-        drawn = mixing.quartets(candidates["real"], sources, each, practice, rng, _size(wishes))
-    else:
-        each, practice = _counts(candidates, wishes)
-        drawn = mixing.single(candidates["real"], candidates["synthetic"], (each, each), practice, rng, _size(wishes))
-        cases = "1 case" if each == 1 else f"{each} cases"
-        said = [f"{cases} of each class and {practice} for practice, at random with seed {wishes.seed}"]
+    survey.more_frames(found, work, work / "unpacked", choices.frames, draw.size_of(wishes))
+    images = _candidates(work, found, choices)
+    drawn, said = draw.drawn(images, wishes, choices.incomplete)
 
     def writing(done: int, total: int) -> None:
         progress(0.4 + 0.4 * done / total, "writing the pool")
@@ -213,11 +144,13 @@ def make(
         harmonised=wishes.harmonise,
         progress=writing,
         left_out=[
-            {"truth": classes[one["folder"]], "sha256": one["sha256"], "why": one["why"]} for one in found.faults
+            *({"truth": classes[one["folder"]], "sha256": one["sha256"], "why": one["why"]} for one in found.faults),
+            *(draw.incomplete(images) if wishes.sets == COMPARISONS else []),
         ],
         flow=drawn.flow(*found.counted(classes, choices.frames)),
     )
-    notes = [f"both classes alike: {made.manifest['how']['preparation']}"]
+    alike = "all alike" if wishes.sets == COMPARISONS else "both classes alike"
+    notes = [f"{alike}: {made.manifest['how']['preparation']}"]
     notes += said
     notes += [f"{drawn.duplicates} near-duplicates left out"] if drawn.duplicates else []
     return out, notes + _notes(found, choices, size)
@@ -225,57 +158,19 @@ def make(
 
 def _candidates(work: Path, found: survey.Survey, choices: Choices) -> dict[str, list]:
     """The images of each class, made ready."""
-    from generation.mixing import Candidate
+    from generation.drawing import Candidate
 
     candidates: dict[str, list] = {"real": [], "synthetic": []}
     for number, truth in choices.classes.items():
         folder = found.folders[number]
-        source = folder.name.rpartition("/")[2] or truth
+        source = folder.source or truth
         for image in (found.images[place] for place in folder.images):
             ready = work / "ready" / image["ready"]
             origin = work / "unpacked" / image["file"] if image["frame"] is None else ready
             about = {"origin": origin, "lossy": image["lossy"], "notes": tuple(image["notes"])}
-            candidates[truth].append(Candidate(ready, truth, source, origin.stem, **about))
+            stem = Path(image["file"]).stem + ("" if image["frame"] is None else f", image {image['frame'] + 1}")
+            candidates[truth].append(Candidate(ready, truth, source, stem, **about))
     return candidates
-
-
-def _counts(candidates: dict[str, list], wishes: Wishes) -> tuple[int, int]:
-    """How many cases of each class, and how many for practice. Raises InvalidInputError for too few images."""
-    shares = {"real": (wishes.practice + 1) // 2, "synthetic": wishes.practice // 2}
-    each = wishes.each or min(len(candidates[truth]) - shares[truth] for truth in candidates)
-    if each < 1:
-        have = ", ".join(f"{len(own)} {truth}" for truth, own in candidates.items())
-        raise InvalidInputError(
-            [f"zip: too few images ({have}) for {wishes.practice} practice cases and one of each class"]
-        )
-    return each, wishes.practice
-
-
-def _sources(synthetic: list) -> dict[str, list]:
-    """The synthetic images by their source."""
-    return {
-        source: [one for one in synthetic if one.source == source]
-        for source in sorted({one.source for one in synthetic})
-    }
-
-
-def _quartet_counts(real: list, sources: dict[str, list], wishes: Wishes) -> tuple[int, int, list[str]]:
-    """How many quartets, how many for practice (as many as the practice cases fill), and what is said of it.
-
-    Raises InvalidInputError where a folder has too few images, by its name.
-    """
-    practice = -(-wishes.practice // (1 + len(sources)))
-    have = {"real images": len(real)} | {source: len(own) for source, own in sources.items()}
-    each = wishes.each or min(have.values()) - practice
-    short = [f"{name} ({count})" for name, count in have.items() if count < each + practice or each < 1]
-    if short:
-        wanted = f"{max(each, 1)} quartets and {practice} for practice need {max(each, 1) + practice} of each source"
-        raise InvalidInputError([f"zip: too few images: {', '.join(short)}; {wanted}"])
-    said = [
-        f"{each} quartets of {1 + len(sources)} images and {practice} for practice, at random with seed {wishes.seed}"
-    ]
-    spare = [f"{count - each - practice} of {name}" for name, count in have.items() if count > each + practice]
-    return each, practice, said + ([f"not needed, at random: {', '.join(spare)}"] if spare else [])
 
 
 def _notes(found: survey.Survey, choices: Choices, size: tuple[int, int]) -> list[str]:
@@ -310,7 +205,9 @@ def look(folder: Path, progress: background.Tell) -> survey.Survey:
         progress(0.4 * done / total, "reading images")
 
     missing = json.loads((folder / MISSING).read_text("utf-8")) if (folder / MISSING).exists() else {}
-    return survey.take(folder / "unpacked", folder, _size(_wishes(folder)), reading, missing)
+    wishes = asked(folder)
+    by_method = wishes.sets == COMPARISONS
+    return survey.take(folder / "unpacked", folder, draw.size_of(wishes), reading, missing, by_method)
 
 
 def _look_at_more(folder: Path, progress: background.Tell) -> None:
@@ -335,10 +232,11 @@ def _look_at_more(folder: Path, progress: background.Tell) -> None:
 def _make_as_answered(folder: Path, progress: background.Tell) -> None:
     """The pool as the researcher answered; what makes it impossible is told where that was asked."""
     said = json.loads((folder / CHOICES).read_text("utf-8"))
-    choices = Choices({int(number): truth for number, truth in said["classes"].items()}, said["frames"])
+    classes = {int(number): truth for number, truth in said["classes"].items()}
+    choices = Choices(classes, said["frames"], said.get("incomplete", False))
     (folder / CHOICES).unlink()
     try:
-        made = make(folder, survey.load(folder), choices, _wishes(folder), progress)
+        made = make(folder, survey.load(folder), choices, asked(folder), progress)
     except InvalidInputError as faulty:
         background.tell(folder, "asking", 0.0, faults=faulty.faults)
     else:
@@ -351,10 +249,14 @@ def _make_of_upload(folder: Path, progress: background.Tell) -> None:
     unpack(folder / "upload.zip", folder / "unpacked")
     if pools := sorted((folder / "unpacked").rglob("pool.json"), key=lambda path: len(path.parts)):
         _file(folder, pools[0].parent, [], progress)
-    elif (found := look(folder, progress)).settled:
-        _file(folder, *make(folder, found, Choices.guessed(found), _wishes(folder), progress), progress)
-    else:
+        return
+    found, wishes = look(folder, progress), asked(folder)
+    choices = Choices.guessed(found)
+    unclear = not found.settled or class_faults(found, choices.classes, wishes.sets)
+    if unclear or lacking(folder, found, choices.classes):
         background.tell(folder, "asking", 0.0)
+    else:
+        _file(folder, *make(folder, found, choices, wishes, progress), progress)
 
 
 def _work(folder: Path) -> None:

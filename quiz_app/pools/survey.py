@@ -27,6 +27,7 @@ FILE = "survey.json"
 SEEN = "seen"
 EACH = 4  # of each folder are shown
 SMALL = (240, 240)
+MOST_METHODS = 4  # compared
 MOST_BRANCHES = 12  # folders below one whose name tells the class: more are no generators but patients
 WORDS = {
     "real": "real original originals genuine authentic patient patients clinical true echt echte original ægte rigtig",
@@ -47,6 +48,11 @@ class Folder:
     shown: int = 0
     notes: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def source(self) -> str:
+        """What its images are called in a pool: the innermost part of the name."""
+        return self.name.rpartition("/")[2]
+
 
 @dataclass
 class Survey:
@@ -60,11 +66,10 @@ class Survey:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing need be asked: two classes that are called so, and nothing to decide or to look at."""
-        guesses = {folder.guess for folder in self.folders}
+        """Whether nothing need be asked of the folders: all are called what they are, and there is nothing to decide or
+        to look at."""
         loud = any("burnt" in note for folder in self.folders for note in folder.notes)
-        asked = self.faults or self.several or loud or not all(folder.sure for folder in self.folders)
-        return guesses == {"real", "synthetic"} and not asked
+        return not (self.faults or self.several or loud) and all(folder.sure for folder in self.folders)
 
     def counted(self, classes: Mapping[str, str], frames: str) -> tuple[Counter[str], dict[str, Counter[str]]]:
         """How many images were given, by class, and left out before any was drawn, by reason and class.
@@ -98,11 +103,13 @@ def take(
     size: tuple[int, int] | None,
     progress: Callable[[int, int], None] = lambda *_: None,
     missing: Mapping[str, str] = MappingProxyType({}),
+    by_method: bool = False,
 ) -> Survey:
     """Read everything below `unpacked`, in processes that one bad file cannot end, and keep what was found in `work`.
 
     size: width and height of the pool; None keeps images as large as they came. missing: files that should be there
-    and are not, with the reason. Raises InputError for no radiograph.
+    and are not, with the reason. by_method: folders are methods, and a reference, not classes. Raises InputError for no
+    radiograph.
     """
     paths = radiographs.find(unpacked)
     rest = Counter(
@@ -111,7 +118,8 @@ def take(
     if not paths:
         raise InputError(f"zip: holds no image ({', '.join(radiographs.SUFFIXES)}, or DICOM files without an ending)")
     wanted = [*paths, *(unpacked / file for file in missing)]
-    names = dict(zip(wanted, _folders([path.relative_to(unpacked) for path in wanted]), strict=True))
+    told = (_methods, _guess_method) if by_method else (_folders, _guess)
+    names = dict(zip(wanted, told[0]([path.relative_to(unpacked) for path in wanted]), strict=True))
     (work / "ready").mkdir(exist_ok=True)
     (work / SEEN).mkdir(exist_ok=True)
     found = Survey([], [], [], [], dict(rest))
@@ -120,7 +128,7 @@ def take(
     for done, (path, result) in enumerate(zip(paths, results, strict=True), start=1):
         name, file = names[path], path.relative_to(unpacked).as_posix()
         if name not in folders:
-            folders[name] = Folder(name, *_guess(name))
+            folders[name] = Folder(name, *told[1](name))
             found.folders.append(folders[name])
         if isinstance(result, int):
             found.several.append({"file": file, "folder": name, "frames": result})
@@ -134,7 +142,7 @@ def take(
     for file, why in missing.items():
         name = names[unpacked / file]
         if name not in folders:
-            folders[name] = Folder(name, *_guess(name))
+            folders[name] = Folder(name, *told[1](name))
             found.folders.append(folders[name])
         found.faults.append({"file": file, "folder": name, "why": why, "sha256": ""})
     for number, folder in enumerate(found.folders):
@@ -213,6 +221,16 @@ def _folders(files: list[Path]) -> list[str]:
     ]
 
 
+def _methods(files: list[Path]) -> list[str]:
+    """The same of comparisons: the folders that hold files, without what all have in common, or the outermost where
+    they are more than methods and a reference."""
+    parts = [PurePosixPath(file.as_posix()).parts[:-1] for file in files]
+    while parts and all(one and one[0] == parts[0][0] for one in parts):
+        parts = [one[1:] for one in parts]
+    few = len(set(parts)) <= MOST_METHODS + 1
+    return ["/".join(one if few else one[:1]) for one in parts]
+
+
 def _words(part: str) -> set[str]:
     """The classes that a folder's name speaks of."""
     spaced = re.sub(r"(?<=[a-zæøåäöü])(?=[A-Z])", " ", part)
@@ -225,6 +243,13 @@ def _guess(name: str) -> tuple[str, bool]:
     every = set().union(*said)
     exact = [part.lower() for part in name.split("/") if part.lower() in WORDS]
     return (next(iter(every)), len(exact) == 1) if len(every) == 1 else ("", False)
+
+
+def _guess_method(name: str) -> tuple[str, bool]:
+    """Real, the reference, for a folder that is called so; the others are methods, unless they may be the originals."""
+    if name.rpartition("/")[2].lower() == "reference":
+        return "real", True
+    return ("real", False) if _guess(name)[0] == "real" else ("synthetic" if name else "", bool(name))
 
 
 def _show(work: Path, number: int, folder: Folder, found: Survey) -> None:

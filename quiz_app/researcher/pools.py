@@ -16,11 +16,13 @@ from flask_login import current_user
 from PIL import Image
 from werkzeug.datastructures import FileStorage
 
+import generation.pool
 from quiz_app import background, storage
 from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Pool, Study
 from quiz_app.pools import fetching, images, importing, intake, survey, thumbnails
+from quiz_app.pools.wishes import COMPARISONS, Choices, Wishes
 from quiz_app.researcher import blueprint, by_field, looking, saved, uploads
 from quiz_app.settings import Settings
 
@@ -46,9 +48,7 @@ def _page(faults: dict[str, str]) -> ResponseReturnValue:
         .order_by(Pool.id.desc())
     )
     rows = looking().execute(counted).all()
-    page = render_template(
-        "researcher/pools.html", rows=rows, faults=faults, said=request.form, usual=intake.Wishes("")
-    )
+    page = render_template("researcher/pools.html", rows=rows, faults=faults, said=request.form, usual=Wishes(""))
     return page, 422 if faults else 200
 
 
@@ -58,7 +58,7 @@ def bring_pool() -> ResponseReturnValue:
     """Take an uploaded zip and have a pool made of it."""
     file = request.files.get("file")
     try:
-        wishes = intake.Wishes.from_form(request.form.to_dict())
+        wishes = Wishes.from_form(request.form.to_dict())
         if not file:
             raise InvalidInputError(["file: none is given"])
     except InvalidInputError as faulty:
@@ -113,15 +113,25 @@ def choosing(name: str, faults: dict[str, str]) -> ResponseReturnValue:
         most=fetching.MOST,
         faults=faults,
         said=request.form,
-        usual=intake.Wishes(""),
+        usual=Wishes(""),
     )
     return page, 422 if faults else 200
 
 
 def _asking(name: str, work: background.Work, faults: dict[str, str]) -> ResponseReturnValue:
-    found = survey.load(intake.home(settings().instance) / name)
+    folder = intake.home(settings().instance) / name
+    found, wishes = survey.load(folder), intake.asked(folder)
+    chosen = {n: request.form.get(f"class-{n}") or one.guess for n, one in enumerate(found.folders)}
     page = render_template(
-        "researcher/survey.html", name=name, work=work, found=found, faults=faults, said=request.form
+        "researcher/survey.html",
+        name=name,
+        work=work,
+        found=found,
+        chosen=chosen,
+        compared=wishes.sets == COMPARISONS,
+        lacking=intake.lacking(folder, found, {n: one for n, one in chosen.items() if one in generation.pool.TRUTHS}),
+        faults=faults,
+        said=request.form,
     )
     return page, 422 if faults else 200
 
@@ -134,8 +144,9 @@ def answer_intake(name: str) -> ResponseReturnValue:
         intake.stop(settings().instance, name)
     else:
         try:
-            found = survey.load(intake.home(settings().instance) / name)
-            intake.answer(settings(), name, intake.Choices.from_form(request.form, found))
+            folder = intake.home(settings().instance) / name
+            found, sets = survey.load(folder), intake.asked(folder).sets
+            intake.answer(settings(), name, Choices.from_form(request.form, found, sets))
         except InvalidInputError as faulty:
             return _asking(name, work, by_field(faulty))
     return redirect(url_for("researcher.show_intake", name=name), code=303)

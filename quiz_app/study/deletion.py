@@ -24,10 +24,10 @@ def delete_reader(reader: Reader, reason: str, instance: Path, *, actor: str = "
     db.session.refresh(reader, with_for_update=True)  # an answer on its way comes first, and is counted
     study, pseudonym, alias = reader.study, reader.pseudonym, f"deleted-{reader.id}"
     sittings = len(reader.sittings)
-    query = sa.select(sa.func.count()).select_from(Answer).join(TrialCase).join(Trial).join(Sitting)
+    query = sa.select(sa.func.count(Trial.id.distinct())).select_from(Answer).join(TrialCase).join(Trial).join(Sitting)
     query = query.where(Sitting.reader_id == reader.id)
     answers = db.session.scalar(query) or 0
-    copies = db.session.scalar(query.join(Outgoing)) or 0
+    copies = db.session.scalar(query.join(Outgoing).with_only_columns(sa.func.count(Outgoing.id))) or 0
     there = [f"Copies in Firestore: {copies} are queued for removal; `mirror status` counts what is left."]
     for event in db.session.scalars(sa.select(Event).filter_by(study_id=study.id)):
         if event.actor == pseudonym:

@@ -1,7 +1,7 @@
 """Reports of a study: each made in the background, and kept.
 
-A report stands in a folder named after the version of the study's settings and the number of its answers, so that the
-same answers are not measured twice and earlier moments stay.
+A report stands in a folder named after the version of the study's settings and the number of its answered trials, so
+that the same answers are not measured twice and earlier moments stay.
 """
 
 from __future__ import annotations
@@ -41,13 +41,14 @@ class Report:
 
     @property
     def answers(self) -> int:
-        """That were there, practice and repeats among them."""
+        """Trials that had been answered, practice and repeats among them."""
         return int(self.key.split("-")[1])
 
 
 def key(session: Session, study: Study) -> str:
     """The name of the report on the study as it is now."""
-    count = session.scalar(sa.text("SELECT count(*) FROM responses WHERE study = :slug"), {"slug": study.slug})
+    query = sa.text("SELECT count(DISTINCT trial) FROM responses WHERE study = :slug")
+    count = session.scalar(query, {"slug": study.slug})
     return f"v{study.version}-{count}"
 
 
@@ -91,10 +92,10 @@ def make(settings: Settings, study: Study, name: str) -> None:
 
 
 def compare(settings: Settings, study: Study, other: Study, answers: int | None = None) -> dict[str, Any]:
-    """`study` now, less `other` or, where `answers` is given, less itself when it had so many: see `analysis.compare`.
+    """`study` now, less `other` or, where `answers` is given, less itself with so many trials: see `analysis.compare`.
 
-    Answers are only ever added, so the first so many are what there was then. Raises InvalidInputError where there is
-    none yet.
+    Answers are only ever added, so the first so many trials are what there was then. Raises InvalidInputError where
+    there is none yet.
     """
     from analysis.compare import compare
     from analysis.responses import ResponsesError
@@ -103,7 +104,9 @@ def compare(settings: Settings, study: Study, other: Study, answers: int | None 
     if answers is None:
         then = _load(settings, other.slug)
     else:
-        then = replace(now, table=now.table.sort_values("answered_at", kind="stable").head(answers))
+        order = now.table.sort_values("answered_at", kind="stable")
+        first = order["trial"].drop_duplicates().head(answers)
+        then = replace(now, table=order[order["trial"].isin(first)])
     try:
         return compare(now, then, same_cases=study.pool_id == other.pool_id)
     except ResponsesError as bad:

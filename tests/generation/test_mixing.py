@@ -4,9 +4,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
-from generation import corpus, mixing, pool
+from generation import corpus, drawing, mixing, pool
 from generation.__main__ import main
 
 SIZE = ["--size", "256", "128"]
@@ -49,10 +49,10 @@ def test_sources_are_balanced_and_both_classes_encoded_alike(folders):
 
 
 def test_images_kept_small_as_they_are_drawn_make_the_same_pool(folders):
-    found = [mixing.candidates([folders / truth], truth) for truth in ("real", "synthetic")]
+    found = [drawing.candidates([folders / truth], truth) for truth in ("real", "synthetic")]
     made = []
     for size in (None, (256, 128)):
-        drawn = mixing.single(*found, (5, 5), 2, np.random.default_rng(3), size)
+        drawn = drawing.single(*found, (5, 5), 2, np.random.default_rng(3), size)
         assert ({image.size for image in drawn.images} == {(256, 128)}) is bool(size)
         made.append(mixing.build(folders / f"of-{size}", drawn, name="one", seed=1, size=(256, 128)))
     assert made[0].cases == made[1].cases  # the sums of the images are in them
@@ -80,10 +80,10 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_pool(folder
 def test_training_images_stay_out_unless_wanted(folders):
     corpus.prepare(folders / "real", folders / "corpus", size=(256, 128), parts=(0.5, 0, 0.5))
     split = {row["image"]: row["split"] for row in corpus.read_manifest(folders / "corpus")}
-    kept = mixing.candidates([folders / "corpus"], "real")
+    kept = drawing.candidates([folders / "corpus"], "real")
     assert kept
     assert {split[one.stem] for one in kept} == {"test"}
-    assert len(mixing.candidates([folders / "corpus"], "real", with_training=True)) == len(split) == 11
+    assert len(drawing.candidates([folders / "corpus"], "real", with_training=True)) == len(split) == 11
 
 
 def test_a_pool_gives_its_cases_and_phantoms_stay_labelled(folders, sound_phantoms):
@@ -92,7 +92,7 @@ def test_a_pool_gives_its_cases_and_phantoms_stay_labelled(folders, sound_phanto
     ]
     how = {"name": "p", "seed": 1, "width": 512, "height": 256, "how": {}}
     pool.write(folders / "phantoms", entries, phantom=True, **how)
-    assert {one.truth for one in mixing.candidates([folders / "phantoms"], "real")} == {"real"}
+    assert {one.truth for one in drawing.candidates([folders / "phantoms"], "real")} == {"real"}
     assert build(folders, "--count", "4", "4", real=("phantoms",), out="mixed") == 0
     assert pool.read(folders / "mixed").phantom
     assert build(folders, "--count", "4", "4", out="other") == 0
@@ -121,6 +121,7 @@ def test_quartets_of_two_sources_have_practice_and_the_source_that_runs_out_is_n
             shutil.copy(folders / f"synthetic/{image}.jpg", folders / name)
     checkpoints = ("epoch1", "epoch2")
     assert build(folders, "--quartets", "2", "--practice", "1", synthetic=checkpoints) == 0
+    assert "not needed, left out at random: 8 of real images, 1 of epoch1\n" in capsys.readouterr().out
     cases = pool.read(folders / "pool").cases
     assert sorted({case.group for case in cases}) == [pool.PRACTICE, "q001", "q002"]
     assert sorted(case.truth for case in cases if case.practice) == ["real", "synthetic", "synthetic"]
@@ -130,21 +131,87 @@ def test_quartets_of_two_sources_have_practice_and_the_source_that_runs_out_is_n
     assert build(folders, "--quartets", "1", out="six", synthetic=[*checkpoints, *"abcd"]) == 2
 
 
-def test_a_comparison_is_one_case_as_every_model_gave_it(folders):
-    for name in ("ours", "theirs"):
+@pytest.fixture
+def versions(folders):
+    """Ten cases by two methods, and their originals."""
+    blur = {"ours": ImageFilter.GaussianBlur(1), "theirs": ImageFilter.GaussianBlur(2)}
+    for name in (*blur, "originals"):
         (folders / name).mkdir()
-        for n in range(10, 14):
-            image = Image.open(folders / f"synthetic/{n}.jpg")
-            (image if name == "ours" else image.resize((192, 96))).save(folders / name / f"{n}.png")
-    (folders / "theirs/13.png").unlink()
-    assert build(folders, "--comparisons", "3", real=(), synthetic=("ours", "theirs")) == 0
-    read = pool.read(folders / "pool")
+        for n in range(10):
+            image = Image.open(folders / f"synthetic/{n + 10}.jpg")
+            (image if name == "originals" else image.filter(blur[name])).save(folders / name / f"{n}.png")
+    return folders
+
+
+def compared(folders, *options, out="pool", **where) -> int:
+    return build(folders, "--comparisons", *options, out=out, **{"real": (), "synthetic": ("ours", "theirs")} | where)
+
+
+def test_a_comparison_is_one_case_as_every_method_gave_it_and_its_reference(versions, capsys):
+    assert compared(versions, "3", "--practice", "4", "--reference", str(versions / "originals")) == 0
+    assert "not needed, left out at random: 3 cases\n" in capsys.readouterr().out
+    read = pool.read(versions / "pool")
     stems = {case: path.rsplit("/", 1)[1] for case, path in origins(read.folder).items()}
     for group in ("c001", "c002", "c003"):
         own = [case for case in read.cases if case.group == group]
-        assert {case.source for case in own} == {"ours", "theirs"}
+        assert sorted((case.source, case.truth) for case in own) == [
+            ("ours", "synthetic"),
+            ("reference", "real"),
+            ("theirs", "synthetic"),
+        ]
         assert len({stems[case.case] for case in own}) == 1
-    assert build(folders, "--comparisons", "4", real=(), synthetic=("ours", "theirs"), out="more") == 2
+    practised = {
+        source: [stems[case.case] for case in read.practice if case.source == source]
+        for source in ("ours", "theirs", "reference")
+    }
+    assert practised["ours"] == practised["theirs"] == practised["reference"]  # in step: the order tells their case
+    assert len(set(practised["ours"])) == 4
+
+
+def test_a_case_that_lacks_a_method_is_named_and_left_out_and_too_few_are_refused(versions, capsys):
+    (versions / "theirs/3.png").unlink()
+    (versions / "ours/4.png").write_bytes(b"no picture")
+    shutil.copy(versions / "ours/6.png", versions / "theirs/6.png")
+    shutil.copytree(versions / "ours", versions / "ours/again")
+    for n in range(10):
+        if n != 5:
+            (versions / f"ours/again/{n}.png").unlink()
+    assert compared(versions, "6") == 1
+    said = capsys.readouterr().err
+    assert "left out: 3: no image of theirs" in said
+    assert "left out: 5: 2 images of ours have this name" in said
+    assert "left out: 6: the image of theirs is the same as another one" in said
+    assert "4.png: not readable as a radiograph" in said
+    taken = {path.rsplit("/", 1)[1] for path in origins(versions / "pool").values()}
+    assert taken == {f"{n}.png" for n in range(10) if n not in (3, 4, 5, 6)}
+    assert flow_of(versions / "pool") == {
+        "given": {"synthetic": 20},
+        "left_out": {
+            "unreadable": {"synthetic": 1},
+            "unmatched": {"synthetic": 5},
+            "near_duplicate": {"synthetic": 2},
+        },
+        "in_pool": {"synthetic": 12},
+    }
+    assert compared(versions, "6", "--practice", "1", out="more") == 2
+    said = capsys.readouterr().err
+    assert "6 comparisons and 1 for practice wanted, 6 cases can be had" in said
+    assert "3: no image of theirs" in said
+    assert "4.png: not readable" in said
+    assert not (versions / "more").exists()
+
+
+def test_comparisons_of_one_method_or_of_two_folders_of_one_name_are_refused(versions, capsys):
+    assert compared(versions, "3", synthetic=("ours",)) == 2
+    assert "comparisons need 2 to 4 methods; got 1: ours" in capsys.readouterr().err
+    (versions / "b").mkdir()
+    shutil.copytree(versions / "ours", versions / "b/ours")
+    assert compared(versions, "3", synthetic=("ours", "b/ours")) == 2
+    assert "two --synthetic folders are called ours" in capsys.readouterr().err
+    assert compared(versions, "3", real=("ours",)) == 2
+    assert "each folder needs a name of its own" in capsys.readouterr().err
+    assert build(versions, "--reference", str(versions / "originals")) == 2
+    assert "--reference goes with --comparisons alone" in capsys.readouterr().err
 
 
 def test_a_corrupt_image_and_a_missing_folder_are_named_and_nothing_is_written(folders, capsys):
@@ -167,15 +234,6 @@ def test_an_image_that_cannot_be_read_is_named_and_another_is_drawn(folders, cap
     assert pool.read(folders / "pool").manifest["counts"] == {"real": 9, "synthetic": 9, "practice": 0}
     assert build(folders, "--count", "10", "10", out="more") == 2
     assert "1 as unreadable" in capsys.readouterr().err
-
-
-def test_a_comparison_without_one_of_its_images_is_refused(folders, capsys):
-    for name in ("ours", "theirs"):
-        shutil.copytree(folders / "synthetic", folders / name)
-    (folders / "ours/12.jpg").write_bytes(b"no picture")
-    assert build(folders, "--comparisons", "10", real=(), synthetic=("ours", "theirs")) == 2
-    assert "12.jpg: not readable" in capsys.readouterr().err
-    assert not (folders / "pool").exists()
 
 
 def flow_of(folder) -> dict:

@@ -16,10 +16,13 @@ from quiz_app.database import db, reading
 from quiz_app.designs import DESIGNS
 from quiz_app.designs.comparison import ComparisonSettings, parsed
 from quiz_app.errors import InvalidInputError
-from quiz_app.exchange import archive, responses_csv
-from quiz_app.models import Answer, Sitting, Study
+from quiz_app.exchange import archive, recovery, responses_csv
+from quiz_app.models import Answer, Pool, Sitting, Study
 from quiz_app.study import lifecycle, monitor, plan, preflight
+from tests.firestore import outside, status, until
 from tests.quiz_app import comparisons
+from tests.quiz_app.designs.test_quartet import waited_for
+from tests.uploads import encoded, zipped
 
 FORM = (
     "clearer: better/same/worse: Which is clearer?",
@@ -203,3 +206,76 @@ def test_pre_flight_and_the_live_page_count_comparisons_and_nothing_is_called_ri
     assert result.exit_code == 0, result.output
     assert "8 comparisons" in result.output
     assert "correct" not in result.output
+
+
+def test_a_zip_with_one_folder_a_method_is_uploaded_read_and_reported_on_the_desk(app, owner):
+    seeds = iter(range(500, 600))
+    folders = ("ours", "reference", "theirs")
+    members = {f"set/{folder}/{n}.jpg": encoded(next(seeds), "JPEG") for n in range(13) for folder in folders}
+    form = {"name": "Versions", "each": "12", "practice": "1", "width": "128", "height": "64", "sets": "comparisons"}
+    db.session.rollback()  # the context of the test outlives its requests, and would keep the database from the import
+    sent = owner.post("/researcher/pools/", data=form | {"file": (io.BytesIO(zipped(members)), "x.zip")})
+    address = sent.headers["Location"]
+    waited_for(lambda: owner.get(f"{address}.json").get_json()["state"])
+    form = {"title": "Which is better?", "pool": "versions", "preset": "diffusionxray", "slug": "which"}
+    assert owner.post("/researcher/studies/new", data=form).status_code == 303
+    page = "/researcher/studies/which/"
+    assert owner.post(f"{page}open").status_code == 303
+    db.session.remove()
+    assert [one.refusal for one in simulation.run(app, "which", 3, seed=3, success=0.8)] == [""] * 3
+    assert owner.get(f"{page}live?part").text.count("12 / 12") == 3
+    assert owner.post(f"{page}close").status_code == 303
+    assert owner.post(f"{page}results").status_code == 303
+    db.session.remove()
+    trials = 3 * (12 + 1)
+    waited_for(lambda: owner.get(f"{page}results/v1-{trials}.json").get_json()["state"])
+    with owner.get(f"{page}results/v1-{trials}/results.json") as file:
+        results = file.get_json()
+    assert (results["design"], results["study"]["reference"]) == ("comparison", True)
+    assert set(results["criteria"]) == {"nodule", "confusable", "clarity", "noise"}
+    assert set(results["criteria"]["nodule"]["methods"]) == {"ours", "theirs"}
+    assert results["criteria"]["nodule"]["preference"]["value"] > 0.5  # the first by name is preferred in 80 %
+    with owner.get(f"{page}results/v1-{trials}/report.html") as file:
+        said = file.text
+    assert all(word in said for word in ("nodule", "confusable", "ours", "theirs"))
+    assert f'<td class="number">{trials}</td><td class="number">1</td>' in owner.get(f"{page}results").text
+
+
+def test_a_preview_walks_through_a_draft_of_comparisons_and_counts_nowhere(app, owner, pool, take):
+    plain = {"groups": [], "ask_years": False, "criteria": FORM}
+    study = lifecycle.create("Draft", pool, slug="draft", seed=1, preset="comparisons", settings=plain)
+    study.owner_id = owner.researcher.id
+    db.session.commit()
+    link = owner.post("/researcher/studies/draft/preview").headers["Location"]
+    preview = take(link.rstrip("/").rsplit("/", 1)[-1]).enter()
+    seen = 0
+    while preview.step["kind"] != "done":
+        if preview.step["kind"] == "trial":
+            answer = say(preview).get_json()
+            assert answer.get("feedback") is None  # there is no truth to tell, in practice either
+            seen, preview.step = seen + 1, answer["step"]
+        else:
+            preview.go_on()
+    assert seen == 1 + 8
+    assert exported("draft").count("\n") == 1
+    assert (monitor.progress(db.session, study), lifecycle.answers(study)) == ([], 0)
+
+
+def test_the_mirror_holds_a_row_an_image_and_criterion_and_a_lost_study_comes_back_from_it(mirrored, worker, tmp_path):
+    pool = comparisons.imported(mirrored, tmp_path, comparisons.entries(6, practice=1, reference=True), "copied")
+    slug = comparisons.opened(pool, practice=1, criteria=FORM).slug
+    db.session.remove()
+    assert [one.refusal for one in simulation.run(mirrored, slug, 2, seed=4)] == [""] * 2
+    copying = worker().start()
+    until(lambda: status()["waiting"] == 0)
+    copying.stop()
+    found = outside(mirrored)
+    assert len(found) == 2 * 7 * (2 * 4 + 1)
+    before = exported(slug)
+    db.session.delete(lifecycle.find(slug))
+    db.session.delete(db.session.query(Pool).filter_by(slug="copied").one())
+    db.session.commit()
+    (study,) = recovery.restore(found.values())
+    db.session.commit()
+    assert (study.design, lifecycle.answers(study)) == ("comparison", 2 * 7)
+    assert exported(slug) == before

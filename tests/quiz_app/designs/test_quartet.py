@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import time as clock_of_the_machine
 import uuid
 from collections import Counter
@@ -17,10 +18,11 @@ from quiz_app import simulation
 from quiz_app.database import db, reading
 from quiz_app.designs.order import balanced_places
 from quiz_app.errors import InvalidInputError
-from quiz_app.exchange import archive, export, responses_csv
+from quiz_app.exchange import archive, export, recovery, responses_csv
 from quiz_app.models import Answer, Case, Pool, Sitting, Trial
 from quiz_app.pools import importing
 from quiz_app.study import lifecycle, monitor, plan, preflight
+from tests.firestore import outside, status, until
 from tests.quiz_app import quartets
 
 
@@ -319,13 +321,56 @@ def test_pre_flight_audits_a_pool_of_quartets_and_the_desk_makes_the_report(app,
     assert owner.post(f"{page}close").status_code == 303
     assert owner.post(f"{page}results").status_code == 303
     db.session.remove()
-    key = "v1-240"
+    key = "v1-60"  # trials, not rows
     waited_for(lambda: owner.get(f"{page}results/{key}.json").get_json()["state"])
     with owner.get(f"{page}results/{key}/results.json") as file:
         results = file.get_json()
     assert (results["design"], results["overall"]["proportion_correct"]["n"]) == ("quartet", 60)
     with owner.get(f"{page}results/{key}/report.html") as file:
         assert "quartet" in file.text
+    assert re.search(r'<td class="number">60</td><td class="number">1</td>', owner.get(f"{page}results").text)
+
+
+def test_a_preview_walks_through_a_draft_of_quartets_and_counts_nowhere(app, owner, pool, take):
+    plain = {"groups": [], "ask_years": False}
+    study = lifecycle.create("Draft", pool, slug="draft", seed=1, preset="quartets", settings=plain)
+    study.owner_id = owner.researcher.id
+    db.session.commit()
+    link = owner.post("/researcher/studies/draft/preview").headers["Location"]
+    preview = take(link.rstrip("/").rsplit("/", 1)[-1]).enter()
+    told = []
+    while preview.step["kind"] != "done":
+        if preview.step["kind"] == "trial":
+            answer = say(preview).get_json()
+            told += ["feedback" in answer and answer["feedback"] is not None]
+            preview.step = answer["step"]
+        else:
+            preview.go_on()
+    assert told == [True] * 2 + [False] * 8
+    assert exported("draft").count("\n") == 1
+    assert monitor.progress(db.session, study) == []
+    assert lifecycle.answers(study) == 0
+
+
+def test_the_mirror_holds_a_row_an_image_and_a_lost_study_comes_back_from_it(mirrored, worker, tmp_path):
+    pool = quartets.imported(mirrored, tmp_path, quartets.entries(8, practice=2), "copied")
+    slug = quartets.opened(pool, practice=1).slug
+    db.session.remove()
+    assert [one.refusal for one in simulation.run(mirrored, slug, 2, seed=4)] == [""] * 2
+    copying = worker().start()
+    until(lambda: status()["waiting"] == 0)
+    copying.stop()
+    found = outside(mirrored)
+    assert len(found) == 2 * 9 * 4
+    assert sum(document["chosen"] for document in found.values()) == 2 * 9
+    before = exported(slug)
+    db.session.delete(lifecycle.find(slug))
+    db.session.delete(db.session.query(Pool).filter_by(slug="copied").one())
+    db.session.commit()
+    (study,) = recovery.restore(found.values())
+    db.session.commit()
+    assert (study.design, lifecycle.answers(study)) == ("quartet", 18)
+    assert exported(slug) == before
 
 
 def waited_for(state):

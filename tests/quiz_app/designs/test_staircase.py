@@ -20,9 +20,10 @@ from quiz_app.designs.exposure import Past
 from quiz_app.designs.observer import Observer
 from quiz_app.designs.staircase import Staircase, StaircaseSettings
 from quiz_app.errors import InvalidInputError
-from quiz_app.exchange import archive, export, responses_csv
+from quiz_app.exchange import archive, export, recovery, responses_csv
 from quiz_app.models import Event, Pool, Sitting, Trial
 from quiz_app.study import lifecycle, monitor, plan, preflight
+from tests.firestore import outside, status, until
 from tests.quiz_app import quartets, staircases
 from tests.quiz_app.designs.test_quartet import waited_for
 
@@ -412,6 +413,30 @@ def test_the_desk_offers_the_preset_watches_the_exposures_and_makes_the_report(a
     assert (results["design"], results["overall"]["errors"]["all"]["n"]) == ("staircase", 48)
     with owner.get(f"{page}results/{key}/report.html") as file:
         assert "Thresholds of the readers" in file.text
+
+
+def test_the_mirror_holds_the_exposures_and_a_lost_study_comes_back_from_it(mirrored, worker, tmp_path):
+    quick = {"start_ms": 40, "shortest_ms": 20, "longest_ms": 80, "jitter_ms": 10}
+    pool = quartets.imported(mirrored, tmp_path, staircases.entries(20, practice=2), "copied")
+    slug = staircases.opened(pool, practice=2, **quick).slug
+    db.session.remove()
+    assert [one.refusal for one in simulation.run(mirrored, slug, 2, seed=4, threshold_ms=40)] == [""] * 2
+    copying = worker().start()
+    until(lambda: status()["waiting"] == 0)
+    copying.stop()
+    found = outside(mirrored)
+    assert len(found) == 2 * 22
+    assert all(20 <= float(document["value"]) <= 80 for document in found.values())
+    lifecycle.close(lifecycle.find(slug))
+    db.session.commit()
+    before = rows(slug)
+    db.session.delete(lifecycle.find(slug))
+    db.session.delete(db.session.query(Pool).filter_by(slug="copied").one())
+    db.session.commit()
+    (study,) = recovery.restore(found.values())
+    db.session.commit()
+    assert (study.design, lifecycle.answers(study)) == ("staircase", 44)
+    assert rows(slug) == before
 
 
 def test_a_preview_and_the_readers_own_result_are_those_of_a_rating(app, owner, pool, take, time):

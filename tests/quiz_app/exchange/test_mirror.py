@@ -145,7 +145,7 @@ def test_verify_sees_what_is_missing_added_or_changed(mirrored, make_study):
     worker.begin()
     worker.send()
     run = mirrored.test_cli_runner().invoke
-    assert "15 answers are the same" in run(args=["mirror", "verify"]).output
+    assert "15 rows of answers are the same" in run(args=["mirror", "verify"]).output
     answers = worker.client.collection(mirror.COLLECTION)
     answers.document(ids[0]).delete()
     answers.document(ids[1]).set(answers.document(ids[1]).get().to_dict() | {"level": 9})

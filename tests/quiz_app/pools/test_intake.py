@@ -191,6 +191,18 @@ def test_the_cases_of_an_opened_study_are_frozen(make_study):
         importing.exclude(db.session.get(Case, 1), "artefact")
 
 
+def answered(client, page, **said):
+    """Answer what an upload asks, wait, and give the page that says what came of it."""
+    (address,) = re.findall(r'action="(/researcher/pools/coming/\w+)/more"', page)
+    db.session.rollback()
+    response = client.post(address, data=said)
+    if response.status_code == 422:
+        return response.text
+    while client.get(f"{address}.json").get_json()["state"] == "making":
+        clock_of_the_machine.sleep(0.2)
+    return client.get(address).text
+
+
 def brought_by_folder(client, counts, **form):
     """Upload so many different images in the real folder and in each folder of a source, and say which is which."""
     seeds = iter(range(100, 200))
@@ -198,19 +210,14 @@ def brought_by_folder(client, counts, **form):
         f"{name}/{number}.png": encoded(next(seeds), "PNG") for name, count in counts.items() for number in range(count)
     }
     page = brought(client, members, **form)
-    (address,) = re.findall(r'action="(/researcher/pools/coming/\w+)/more"', page)
     legends = re.findall(r"<legend>(.*?)</legend>", page)
     assert sorted(legends) == sorted(counts)
     classes = {f"class-{n}": "real" if name == "real" else "synthetic" for n, name in enumerate(legends)}
-    db.session.rollback()
-    assert client.post(address, data=classes).status_code == 303
-    while client.get(f"{address}.json").get_json()["state"] == "making":
-        clock_of_the_machine.sleep(0.2)
-    return client.get(address).text
+    return answered(client, page, **classes)
 
 
 def test_a_zip_with_one_folder_a_source_becomes_quartets_and_a_study_of_them(owner):
-    page = brought_by_folder(owner, {"real": 6, "early": 4, "late": 5}, quartets="yes", practice="2")
+    page = brought_by_folder(owner, {"real": 6, "early": 4, "late": 5}, sets="quartets", practice="2")
     assert "3 quartets of 3 images and 1 for practice" in page
     assert "not needed, at random: 2 of real images, 1 of late" in page
     db.session.expire_all()
@@ -232,5 +239,75 @@ def test_a_zip_with_one_folder_a_source_becomes_quartets_and_a_study_of_them(own
 
 
 def test_too_few_images_of_a_source_are_refused_by_its_name(owner):
-    page = brought_by_folder(owner, {"real": 6, "early": 2, "late": 5}, quartets="yes", each="4", practice="0")
+    page = brought_by_folder(owner, {"real": 6, "early": 2, "late": 5}, sets="quartets", each="4", practice="0")
     assert "too few images: early (2); 4 quartets and 0 for practice need 4 of each source" in page
+
+
+def versions(methods, cases, lacking=()):
+    """A zip of different images, so many of each method, under the same names in each folder."""
+    seeds = iter(range(300, 500))
+    names = [f"{method}/{case}.png" for method in methods for case in range(cases)]
+    return {f"study/{name}": encoded(next(seeds), "PNG") for name in names if name not in lacking}
+
+
+def groups(slug):
+    """The sources of every group of a pool, and which truth each source has."""
+    db.session.expire_all()
+    cases = db.session.query(Pool).filter_by(slug=slug).one().cases
+    found = {}
+    for case in cases:
+        found.setdefault(case.group, []).append(case.source)
+    return {name: sorted(own) for name, own in found.items()}, {case.source: case.truth for case in cases}
+
+
+def test_a_zip_with_one_folder_a_method_becomes_comparisons_at_once_and_a_study_of_them(owner):
+    page = brought(
+        owner, versions(("ours", "theirs", "Reference"), 5), sets="comparisons", practice="4", name="Versions"
+    )
+    assert "3 cases by ours, theirs, reference and 2 for practice" in page
+    assert "all alike: grey" in page
+    found, truths = groups("versions")
+    three = ["ours", "reference", "theirs"]
+    assert found == {f"c00{n}": three for n in (1, 2, 3)} | {"practice": sorted(2 * three)}
+    assert truths == {"ours": "synthetic", "theirs": "synthetic", "reference": "real"}
+    for preset in ("comparisons", "diffusionxray"):
+        form = {"title": "Which is better?", "pool": "versions", "preset": preset, "slug": preset}
+        assert owner.post("/researcher/studies/new", data=form).status_code == 303
+        assert owner.post(f"/researcher/studies/{preset}/open").status_code == 303
+        assert lifecycle.find(preset).state == "open"
+
+
+def test_cases_that_lack_a_method_are_named_and_left_out_if_the_researcher_says_so(owner):
+    members = versions(("ours", "theirs"), 5, lacking=("theirs/3.png",)) | {"study/theirs/1.png": b"no picture"}
+    page = brought(owner, members, sets="comparisons", practice="0")
+    assert "<li>3: no image of theirs</li>" in page
+    assert "<li>1: no image of theirs</li>" in page
+    assert "study/theirs/1.png: not readable" in page
+    roles = {f"class-{n}": "synthetic" for n in range(2)} | {"faults": "leave-out"}
+    refused = answered(owner, page, **roles)
+    assert "incomplete: 2 cases are not in every folder; choose whether to leave them out, or stop" in refused
+    made = answered(owner, page, **roles, incomplete="leave-out")
+    assert "left out: 3: no image of theirs" in made
+    assert set(groups("mixed")[0]) == {"c001", "c002", "c003"}
+    pool = db.session.query(Pool).filter_by(slug="mixed").one()
+    assert [one["why"] for one in pool.manifest["left_out"]].count("its case is not in every folder") == 2
+    assert not {"1.png", "3.png", "file", "name"} & set(str(pool.manifest["left_out"]).replace("'", " ").split())
+
+
+def test_folders_that_cannot_be_compared_are_asked_about_and_refused_by_name(owner):
+    page = brought(owner, versions(("ours", "originals"), 3), sets="comparisons", practice="0")
+    assert re.search(r'name="class-\d" value="real" checked', page)  # what may be the reference is asked about
+    roles = {legend: f"class-{n}" for n, legend in enumerate(re.findall(r"<legend>(.*?)</legend>", page))}
+    both = answered(owner, page, **{roles["ours"]: "real", roles["originals"]: "real"})
+    assert "0 methods (none); 2 to 4 folders are expected; two folders are the reference" in both
+    one = answered(owner, page, **{roles["ours"]: "synthetic", roles["originals"]: "real"})
+    assert "1 methods (ours); 2 to 4 folders are expected" in one
+    made = answered(owner, page, **{roles["ours"]: "synthetic", roles["originals"]: "synthetic"})
+    assert "3 cases by originals, ours and 0 for practice" in made
+
+
+def test_a_shape_that_is_none_is_refused(owner):
+    file = {"file": (io.BytesIO(zipped(MIXED)), "x.zip")}
+    page = owner.post(POOLS, data=FORM | {"sets": "fours"} | file)
+    assert page.status_code == 422
+    assert "&#39;fours&#39; is none of quartets, comparisons and nothing" in page.text

@@ -1,0 +1,131 @@
+"""Drawing the cases of a pool from the images of an upload: alone, as quartets or as comparisons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from generation.errors import InputError
+from generation.files import sha256
+from quiz_app.errors import InvalidInputError
+from quiz_app.pools.wishes import COMPARISONS, QUARTETS, Wishes
+
+if TYPE_CHECKING:
+    from generation.drawing import Candidate, Drawn
+
+    Images = dict[str, list[Candidate]]  # by class
+
+
+class IncompleteError(InvalidInputError):
+    """Cases to be compared lack a method, and nobody has said that they may be left out."""
+
+
+def size_of(wishes: Wishes) -> tuple[int, int] | None:
+    """The size at which images are kept before they are drawn; none where they are to be harmonised, at their own."""
+    return None if wishes.harmonise else (wishes.width, wishes.height)
+
+
+def drawn(images: Images, wishes: Wishes, incomplete: bool) -> tuple[Drawn, list[str]]:
+    """What is drawn of the images of each class, and what is said of it.
+
+    incomplete: whether cases to be compared that lack a method may be left out.
+    Raises InvalidInputError or InputError where there are not enough images, IncompleteError for such cases otherwise.
+    """
+    from generation import drawing
+
+    rng = np.random.Generator(np.random.PCG64(wishes.seed))
+    if wishes.sets == COMPARISONS:
+        return _compared(images, wishes, incomplete, rng)
+    if wishes.sets == QUARTETS:
+        sources = _by_source(images["synthetic"])
+        each, practice, said = _quartet_counts(images["real"], sources, wishes)
+        return drawing.quartets(images["real"], sources, each, practice, rng, size_of(wishes)), said
+    each, practice = _counts(images, wishes)
+    cases = "1 case" if each == 1 else f"{each} cases"
+    said = [f"{cases} of each class and {practice} for practice, at random with seed {wishes.seed}"]
+    counts = (each, each)
+    return drawing.single(images["real"], images["synthetic"], counts, practice, rng, size_of(wishes)), said
+
+
+def methods(images: Images) -> Images:
+    """The images to be compared by their method, and those of the reference, where there is one."""
+    from generation.drawing import REFERENCE
+
+    return _by_source(images["synthetic"]) | ({REFERENCE: images["real"]} if images["real"] else {})
+
+
+def incomplete(images: Images) -> list[dict[str, str]]:
+    """The images of cases that lack a method, as a pool records what was left out: class, checksum and why, no name."""
+    from generation import drawing
+
+    whole, _ = drawing.matched(methods(images))
+    why = "its case is not in every folder"
+    return [
+        {"truth": truth, "sha256": sha256(one.origin or one.path), "why": why}
+        for truth, own in images.items()
+        for one in own
+        if one.stem not in whole
+    ]
+
+
+def _compared(images: Images, wishes: Wishes, incomplete: bool, rng: np.random.Generator) -> tuple[Drawn, list[str]]:
+    from generation import drawing
+
+    by_method = methods(images)
+    whole, lacking = drawing.matched(by_method)
+    if lacking and not incomplete:
+        raise IncompleteError([f"incomplete: {fault}" for fault in lacking])
+    practice = _sets(wishes.practice, len(by_method))
+    each = wishes.each or max(len(whole) - practice, 0)
+    if not each:
+        raise InputError(f"zip: {len(whole)} file names are in all folders; one and {practice} for practice are needed")
+    found = drawing.comparisons(by_method, each, practice, rng, size_of(wishes))
+    cases = "1 case" if each == 1 else f"{each} cases"
+    said = [f"{cases} by {', '.join(by_method)} and {practice} for practice, at random with seed {wishes.seed}"]
+    said += [f"not needed, at random: {', '.join(found.spare)}"] if found.spare else []
+    return found, said + [f"left out: {why}" for why in found.lacking]
+
+
+def _sets(practice: int, images: int) -> int:
+    """How many sets of so many images the practice cases fill."""
+    return -(-practice // images)
+
+
+def _counts(candidates: dict[str, list], wishes: Wishes) -> tuple[int, int]:
+    """How many cases of each class, and how many for practice. Raises InvalidInputError for too few images."""
+    shares = {"real": (wishes.practice + 1) // 2, "synthetic": wishes.practice // 2}
+    each = wishes.each or min(len(candidates[truth]) - shares[truth] for truth in candidates)
+    if each < 1:
+        have = ", ".join(f"{len(own)} {truth}" for truth, own in candidates.items())
+        raise InvalidInputError(
+            [f"zip: too few images ({have}) for {wishes.practice} practice cases and one of each class"]
+        )
+    return each, wishes.practice
+
+
+def _by_source(synthetic: list) -> dict[str, list]:
+    """The synthetic images by their source."""
+    return {
+        source: [one for one in synthetic if one.source == source]
+        for source in sorted({one.source for one in synthetic})
+    }
+
+
+def _quartet_counts(real: list, sources: dict[str, list], wishes: Wishes) -> tuple[int, int, list[str]]:
+    """How many quartets, how many for practice (as many as the practice cases fill), and what is said of it.
+
+    Raises InvalidInputError where a folder has too few images, by its name.
+    """
+    practice = _sets(wishes.practice, 1 + len(sources))
+    have = {"real images": len(real)} | {source: len(own) for source, own in sources.items()}
+    each = wishes.each or min(have.values()) - practice
+    short = [f"{name} ({count})" for name, count in have.items() if count < each + practice or each < 1]
+    if short:
+        wanted = f"{max(each, 1)} quartets and {practice} for practice need {max(each, 1) + practice} of each source"
+        raise InvalidInputError([f"zip: too few images: {', '.join(short)}; {wanted}"])
+    said = [
+        f"{each} quartets of {1 + len(sources)} images and {practice} for practice, at random with seed {wishes.seed}"
+    ]
+    spare = [f"{count - each - practice} of {name}" for name, count in have.items() if count > each + practice]
+    return each, practice, said + ([f"not needed, at random: {', '.join(spare)}"] if spare else [])

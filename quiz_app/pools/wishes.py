@@ -1,0 +1,109 @@
+"""What a researcher says of images that become a pool: the forms of an upload, and of what it asks."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from quiz_app.errors import InvalidInputError
+from quiz_app.pools import survey
+
+QUARTETS, COMPARISONS = "quartets", "comparisons"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How folders become a pool. `each` cases of each class, or sets; 0 = as many as there can be."""
+
+    name: str
+    each: int = 0
+    practice: int = 6
+    width: int = 1024
+    height: int = 512
+    harmonise: bool = False
+    sets: str = ""  # what a trial shows: one image, or those of QUARTETS or COMPARISONS
+    seed: int = 0
+
+    @classmethod
+    def from_form(cls, form: dict[str, str]) -> Wishes:
+        """What a form says. Raises InvalidInputError with every fault by field."""
+        faults = [] if 0 < len(form.get("name", "").strip()) <= 200 else ["name: 1 to 200 characters are expected"]
+        bounds = {"each": (0, 10_000), "practice": (0, 50), "width": (64, 8192), "height": (64, 8192)}
+        numbers = {}
+        for name, (low, high) in bounds.items():
+            text = form.get(name, "")
+            if text.isdecimal() and low <= int(text) <= high:
+                numbers[name] = int(text)
+            else:
+                faults.append(f"{name}: {text!r} is not a whole number from {low} to {high}")
+        if (sets := form.get("sets", "")) not in ("", QUARTETS, COMPARISONS):
+            faults.append(f"sets: {sets!r} is none of {QUARTETS}, {COMPARISONS} and nothing")
+        if faults:
+            raise InvalidInputError(faults)
+        seed = secrets.randbelow(2**31)
+        return cls(
+            form["name"].strip(),
+            **numbers,
+            harmonise=form.get("harmonise") == "yes",
+            sets=sets,
+            seed=seed,
+        )
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the researcher answered: the class of each folder by its place, and the frames to take."""
+
+    classes: dict[int, str] = field(default_factory=dict)  # real, synthetic, or nothing: left aside
+    frames: str = "none"
+    incomplete: bool = False  # whether cases that lack a method are left out
+
+    @classmethod
+    def from_form(cls, form: Mapping[str, str], found: survey.Survey, sets: str) -> Choices:
+        """What a form says. Raises InvalidInputError with every fault by field."""
+        classes = {number: form.get(f"class-{number}", "") for number in range(len(found.folders))}
+        faults = [
+            f"class-{number}: {found.folders[number].name or 'the upload'} has no class; choose one, or leave it out"
+            for number, truth in classes.items()
+            if truth not in ("real", "synthetic", "none")
+        ]
+        chosen = {number: truth for number, truth in classes.items() if truth != "none"}
+        faults = faults or class_faults(found, chosen, sets)
+        if found.faults and form.get("faults") != "leave-out":
+            faults.append("faults: choose whether these files are left out, or stop")
+        frames = form.get("frames", "none")
+        if frames not in ("none", "first", "middle", "all"):
+            faults.append(f"frames: {frames!r} is none of none, first, middle, all")
+        if faults:
+            raise InvalidInputError(faults)
+        return cls(chosen, frames, form.get("incomplete") == "leave-out")
+
+    @classmethod
+    def guessed(cls, found: survey.Survey) -> Choices:
+        """What the names of folders say."""
+        return cls({number: folder.guess for number, folder in enumerate(found.folders)})
+
+
+def class_faults(found: survey.Survey, classes: Mapping[int, str], sets: str) -> list[str]:
+    """Why no pool can be made of folders of these classes, by number, each as `field: reason`.
+
+    In comparisons a folder that is `synthetic` is a method, and one that is `real` the reference.
+    """
+    if sets != COMPARISONS:
+        return [
+            f"class-0: no folder is {truth}; a pool needs images of both classes"
+            for truth in ("real", "synthetic")
+            if truth not in classes.values()
+        ]
+    from generation.drawing import METHODS
+
+    methods = [found.folders[number].source for number, truth in classes.items() if truth == "synthetic"]
+    named = ", ".join(methods) or "none"
+    faults = [f"class-0: two methods are called {name}" for name, times in Counter(methods).items() if times > 1]
+    if len(methods) not in METHODS:
+        faults.append(f"class-0: {len(methods)} methods ({named}); {METHODS[0]} to {METHODS[-1]} folders are expected")
+    if sum(truth == "real" for truth in classes.values()) > 1:
+        faults.append("class-0: two folders are the reference; at most one is expected")
+    return faults
