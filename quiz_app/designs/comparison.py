@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
+from flask_babel import get_locale, gettext
 
 from quiz_app.designs.design import Design, Planned, Said, Shown
 from quiz_app.designs.observer import Observer
@@ -239,6 +240,13 @@ class Comparison(Design):
             | ({"points": one.points} if one.kind == "scale" else {})
             for one in parsed(rules.criteria)
         ]
+
+    def page(self, rules: StudySettings) -> dict[str, Any]:
+        """The criteria, in their order."""
+        assert isinstance(rules, ComparisonSettings)
+        return {
+            "criteria": [replace(one, words=gettext(one.words)) for one in parsed(rules.criteria, str(get_locale()))]
+        }
 
     def check(self, said: Mapping[str, Any], rules: StudySettings, places: Sequence[int]) -> list[dict[str, Any]]:
         """A row a place and criterion: `value`. `places` are those of the images that are judged."""

@@ -48,7 +48,8 @@ class Planned:
 class Design(ABC):
     """What a trial is: which cases are in it, what may be said, and what it means. It holds no state.
 
-    The reading room shows the trial through `templates/reader/answers/NAME.html`.
+    The reading room shows the trial through `templates/reader/answers/NAME.html`, whose `data-ask` names the module of
+    `static/reader/` that asks; pages of its own lie in `templates/reader/NAME/`.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Design(ABC):
     chooses = False  # whether a trial asks for the real one of its cases
     brief = False  # whether an image is shown for an exposure that follows the answers, and is then gone
     has_truth = True  # whether an answer is right or wrong
+    has_levels = False  # whether an answer is one level of certainty, as programs for ratings read it
     known_by = "truth"  # which column of a case a simulated reader goes by
     noun = "cases"  # what a reader judges
     balance = "half of each class"
@@ -101,6 +103,10 @@ class Design(ABC):
     def choices(self, rules: StudySettings) -> list[dict[str, Any]]:
         """What a reader may say: it goes over the wire with each trial, and must be the same for all of them."""
 
+    def page(self, rules: StudySettings) -> Mapping[str, Any]:
+        """What the reader's pages of this design get beside `rules`, in the reader's language, by name."""
+        return {}
+
     @abstractmethod
     def check(self, said: Mapping[str, Any], rules: StudySettings, places: Sequence[int]) -> list[dict[str, Any]]:
         """The rows of an answer from what a reader sent of a trial with these places.
@@ -123,6 +129,10 @@ class Design(ABC):
         `past` are the answered scored trials in their order, `track` is the `block` of the trial, `seed` the sitting's.
         """
         raise NotImplementedError
+
+    def exposure(self, rules: StudySettings, asked_ms: float | None) -> dict[str, Any]:
+        """Of a `brief` design, what a trial says of its exposure over the wire; nothing in another one."""
+        return {}
 
     @abstractmethod
     def simulate(

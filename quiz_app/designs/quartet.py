@@ -13,12 +13,13 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
+from flask_babel import gettext
 
 from quiz_app.designs.design import Design, Planned, Said, Shown
 from quiz_app.designs.observer import Observer
 from quiz_app.designs.order import balanced_places, shown_again
 from quiz_app.errors import RefusedError
-from quiz_app.languages import sections
+from quiz_app.languages import sections, study_text
 from quiz_app.study.settings import StudySettings, marked, rule
 
 FEWEST, MOST = 2, 6  # images of a quartet
@@ -191,6 +192,12 @@ class Quartet(Design):
         assert isinstance(rules, QuartetSettings)
         parts: list[dict[str, Any]] = [{"part": "choice"}, {"part": "realism", "points": rules.points}]
         return parts if rules.first == "choice" else parts[::-1]
+
+    def page(self, rules: StudySettings) -> dict[str, Any]:
+        """The words on the scale of realism, from 1 on."""
+        assert isinstance(rules, QuartetSettings)
+        own = [line.strip() for line in study_text("\n".join(rules.scale)).splitlines() if line.strip()]
+        return {"scale": own or [gettext(word) for word in SCALE]}
 
     def check(self, said: Mapping[str, Any], rules: StudySettings, places: Sequence[int]) -> list[dict[str, Any]]:
         """A row a place: `chosen`, `realism`."""

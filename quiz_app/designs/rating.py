@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from flask_babel import LazyString, lazy_gettext
 
 from quiz_app.designs.design import Design, Planned, Said, Shown
 from quiz_app.designs.observer import Observer
 from quiz_app.designs.order import balanced_choice, balanced_order, with_repeats
 from quiz_app.errors import RefusedError
+from quiz_app.languages import study_text
 from quiz_app.study.settings import PRESETS, StudySettings
 
+ANSWERS = {"real": lazy_gettext("Real"), "synthetic": lazy_gettext("Synthetic"), "unsure": lazy_gettext("Unsure")}
+CERTAINTIES = {"full": lazy_gettext("fully certain"), "partial": lazy_gettext("partially certain")}
 LEVELS: dict[tuple[str, str | None], int] = {
     ("real", "full"): 1,
     ("real", "partial"): 2,
@@ -22,11 +27,32 @@ LEVELS: dict[tuple[str, str | None], int] = {
 }
 
 
+@dataclass(frozen=True)
+class Choice:
+    """One answer button. Its key is its level, so that a key means the same in every study."""
+
+    key: int
+    answer: str
+    certainty: str | None
+    label: str = ""  # the study's own words for it
+
+    @property
+    def word(self) -> LazyString | str:
+        """Real, synthetic or unsure."""
+        return self.label or ANSWERS[self.answer]
+
+    @property
+    def detail(self) -> LazyString | str:
+        """How certain, where the study has no words of its own."""
+        return CERTAINTIES[self.certainty] if self.certainty and not self.label else ""
+
+
 class Rating(Design):
     """One case a trial, both classes equally frequent in every block."""
 
     name = "rating"
     presets: Mapping[str, tuple[str, StudySettings]] = PRESETS
+    has_levels = True
 
     def faults(self, cases: Sequence[Shown], practice: Sequence[Shown], rules: StudySettings) -> list[str]:
         """Equal classes, and enough cases for what the settings ask."""
@@ -65,6 +91,15 @@ class Rating(Design):
         """What a reader may say, in the order of the levels."""
         offered = [pair for pair in LEVELS if pair[0] != "unsure" or rules.unsure]
         return [{"answer": answer, "certainty": certainty} for answer, certainty in offered]
+
+    def page(self, rules: StudySettings) -> dict[str, Any]:
+        """The answer buttons in their order, and the study's own words for the levels 1 to 5, if it has any."""
+        labels = [line.strip() for line in study_text("\n".join(rules.labels)).splitlines() if line.strip()]
+        own = labels or [""] * len(LEVELS)
+        offered = [(str(c["answer"]), c["certainty"]) for c in self.choices(rules) if "answer" in c]
+        levels = [(LEVELS[answer, certainty], answer, certainty) for answer, certainty in offered]
+        choices = [Choice(level, answer, certainty, own[level - 1]) for level, answer, certainty in levels]
+        return {"choices": choices, "labels": labels}
 
     def check(self, said: Mapping[str, Any], rules: StudySettings, places: Sequence[int]) -> list[dict[str, Any]]:
         """One row: `answer`, `certainty`, `level`."""

@@ -189,6 +189,11 @@ class Staircase(Rating):
         assert isinstance(rules, StaircaseSettings)
         return float(rules.start_ms) if track == 0 else exposure.next_ms(rules, past, track, seed, position)
 
+    def exposure(self, rules: StudySettings, asked_ms: float | None) -> dict[str, Any]:
+        """For how long the image is shown, and the mask after it."""
+        assert isinstance(rules, StaircaseSettings)
+        return {"exposure_ms": asked_ms, "mask_ms": rules.mask_ms}
+
     def simulate(
         self, observer: Observer, cases: Sequence[tuple[str, str]], choices: list[dict[str, Any]]
     ) -> dict[str, Any]:

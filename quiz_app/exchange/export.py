@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from quiz_app import clock
+from quiz_app.designs import DESIGNS
 from quiz_app.exchange import responses_csv
 from quiz_app.models import Case, Event, Reader, Sitting, Study, Trial
 from quiz_app.study import plan
@@ -114,7 +115,7 @@ def write(session: Session, study: Study, file: IO[bytes]) -> dict[str, int]:
             if counted[part.name] != part.expected:
                 raise MiscountedError(f"{part.name}: {counted[part.name]} rows, the database has {part.expected}")
         texts = {"study.toml": plan.dump(study), "dictionary.csv": _dictionary(session, study)}
-        if not study.blinded and study.design in ("rating", "staircase"):
+        if not study.blinded and DESIGNS[study.design].has_levels:
             texts |= _for_others(session, study)
         for name, text in texts.items():
             archive.writestr(name, text)

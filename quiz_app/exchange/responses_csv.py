@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from quiz_app.designs import DESIGNS
+
 # Every column of the `responses` view, in order, and what it means.
 DICTIONARY: dict[str, str] = {
     "study": "Short name of the study.",
@@ -45,8 +47,9 @@ DICTIONARY: dict[str, str] = {
 
 # What tells the truth of a case: empty in a blinded export.
 TELLING = ("truth", "source")
-# The exposures of a staircase tell which answers were right, and with these the truth.
-_BLINDED = dict.fromkeys(TELLING, "NULL") | {"value": "CASE WHEN design = 'staircase' THEN NULL ELSE \"value\" END"}
+# Exposures that follow the answers tell which of them were right, and with these the truth.
+_BRIEF = ", ".join(f"'{name}'" for name, design in DESIGNS.items() if design.brief)
+_BLINDED = dict.fromkeys(TELLING, "NULL") | {"value": f'CASE WHEN design IN ({_BRIEF}) THEN NULL ELSE "value" END'}
 
 
 def lines(session: Session, slug: str, *, blinded: bool = False) -> Iterator[str]:

@@ -8,6 +8,7 @@ from flask_babel import gettext
 from jinja2 import Template
 
 from quiz_app.database import db
+from quiz_app.designs import DESIGNS
 from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.reader import blueprint, wire, words
 from quiz_app.sittings import entry, leaving, result
@@ -39,8 +40,7 @@ def _page(name: str, **values: object) -> ResponseReturnValue:
     where = _where()
     if where != name:
         return redirect(url_for(f"reader.{where}"), code=303)
-    values |= {"choices": words.choices(g.study), "scale": words.scale(g.study), "tools": words.tools(g.study)}
-    values["criteria"] = words.criteria(g.study)
+    values |= {"tools": words.tools(g.study), **DESIGNS[g.study.design].page(g.study.rules)}
     templates: list[str | Template] = [
         f"reader/{g.study.design}/{name}.html",
         f"reader/{name}.html",
@@ -115,7 +115,7 @@ def end() -> ResponseReturnValue:
     if _where() != "end" or not result.visible(g.reader):
         return _page("end")
     board = result.leaders(g.study) if g.study.rules.leaderboard else []
-    return _page("end", result=result.own(g.reader), board=board, labels=words.labels(g.study))
+    return _page("end", result=result.own(g.reader), board=board)
 
 
 @blueprint.get("/misses/<image_token>")

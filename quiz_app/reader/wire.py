@@ -10,7 +10,6 @@ from flask import current_app, url_for
 from quiz_app import clock, storage
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
-from quiz_app.designs.staircase import StaircaseSettings
 from quiz_app.models import Trial, TrialCase
 from quiz_app.pools import images
 from quiz_app.sittings import answering, steps
@@ -34,12 +33,8 @@ def _trial(trial: Trial, seen: bool) -> dict[str, Any]:
     study = trial.sitting.reader.study
     rules, pool = study.rules, study.pool
     limit_ms = round(rules.limit_s * 1000) or None
-    exposure = (
-        {"exposure_ms": (trial.viewer or {}).get("asked_ms"), "mask_ms": rules.mask_ms}
-        if isinstance(rules, StaircaseSettings)
-        else {}
-    )
-    return exposure | {
+    design = DESIGNS[study.design]
+    return design.exposure(rules, (trial.viewer or {}).get("asked_ms")) | {
         "trial": trial.token,
         "training": trial.is_training,
         "position": trial.position,
@@ -47,9 +42,9 @@ def _trial(trial: Trial, seen: bool) -> dict[str, Any]:
         "limit_ms": limit_ms,
         "at_timeout": rules.at_timeout,
         "remaining_ms": steps.remaining_ms(trial) if trial.released_at else limit_ms,
-        "choices": DESIGNS[study.design].choices(rules),
+        "choices": design.choices(rules),
         "places": len(trial.cases),
-        "reference": DESIGNS[study.design].reference([shown.case for shown in trial.cases]),
+        "reference": design.reference([shown.case for shown in trial.cases]),
         "images": [_image(shown.token, shown.place, pool.width, pool.height) for shown in trial.cases] if seen else [],
     }
 

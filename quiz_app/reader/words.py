@@ -1,72 +1,12 @@
-"""How the answers are called on the reader's pages, and by which key they are given."""
+"""How the viewer's tools are called on the reader's pages, and by which key they are used."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from flask_babel import LazyString, get_locale, gettext, lazy_gettext
+from flask_babel import LazyString, lazy_gettext
 
-from quiz_app.designs import DESIGNS
-from quiz_app.designs.comparison import ComparisonSettings, Criterion, parsed
-from quiz_app.designs.quartet import SCALE, QuartetSettings
-from quiz_app.designs.rating import LEVELS
-from quiz_app.languages import study_text
 from quiz_app.models import Study
-
-ANSWERS = {"real": lazy_gettext("Real"), "synthetic": lazy_gettext("Synthetic"), "unsure": lazy_gettext("Unsure")}
-CERTAINTIES = {"full": lazy_gettext("fully certain"), "partial": lazy_gettext("partially certain")}
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One answer button. Its key is its level, so that a key means the same in every study."""
-
-    key: int
-    answer: str
-    certainty: str | None
-    label: str = ""  # the study's own words for it
-
-    @property
-    def word(self) -> LazyString | str:
-        """Real, synthetic or unsure."""
-        return self.label or ANSWERS[self.answer]
-
-    @property
-    def detail(self) -> LazyString | str:
-        """How certain, where the study has no words of its own."""
-        return CERTAINTIES[self.certainty] if self.certainty and not self.label else ""
-
-
-def choices(study: Study) -> list[Choice]:
-    """The answers of a study that have levels, in their order; none in a design that asks for something else."""
-    said = [choice for choice in DESIGNS[study.design].choices(study.rules) if "answer" in choice]
-    offered = [(choice["answer"], choice["certainty"]) for choice in said]
-    own = labels(study) or [""] * len(LEVELS)
-    levels = [(LEVELS[answer, certainty], str(answer), certainty) for answer, certainty in offered]
-    return [Choice(level, answer, certainty, own[level - 1]) for level, answer, certainty in levels]
-
-
-def labels(study: Study) -> list[str]:
-    """The study's own words for the levels 1 to 5 in the reader's language; none where it keeps the usual ones."""
-    lines = study_text("\n".join(study.rules.labels)).splitlines()
-    return [line.strip() for line in lines if line.strip()]
-
-
-def scale(study: Study) -> list[str]:
-    """The words on the scale of realism, from 1 on, in the reader's language; none in a design without one."""
-    rules = study.rules
-    if not isinstance(rules, QuartetSettings):
-        return []
-    own = [line.strip() for line in study_text("\n".join(rules.scale)).splitlines() if line.strip()]
-    return own or [gettext(word) for word in SCALE]
-
-
-def criteria(study: Study) -> list[Criterion]:
-    """The questions of a comparison, in the reader's language; none in another design."""
-    rules = study.rules
-    if not isinstance(rules, ComparisonSettings):
-        return []
-    return [replace(one, words=gettext(one.words)) for one in parsed(rules.criteria, str(get_locale()))]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 // The questions about several versions of one radiograph, one after the other; side by side, or one at a time in the same place.
 
-export class Comparison {
+export class Questions {
   constructor(room, answers, viewer) {
     this.bar = room.querySelector("#answers");
     this.answers = answers;

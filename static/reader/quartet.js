@@ -1,6 +1,6 @@
 // The questions about several radiographs, one after the other: which is the real one, and how realistic each looks.
 
-export class Quartet {
+export class Questions {
   constructor(room, answers, viewer) {
     this.bar = room.querySelector("#answers");
     this.answers = answers;
@@ -39,6 +39,11 @@ export class Quartet {
     this.#show(questions[0], false, places);
     for (const what of ["chosen", "asked"]) this.mark(what, null);
     return { said, at: last };
+  }
+
+  // Practice tells which is the real one.
+  told({ real }) {
+    this.mark("real", real);
   }
 
   // Mark the cell at this place, and no other.

@@ -1,12 +1,10 @@
 // The reading room: one step after the other, each told by the server, until it says "done".
 
 import { Answers } from "./answers.js";
-import { Comparison } from "./comparison.js";
 import { Countdown } from "./countdown.js";
 import { Exposure } from "./exposure.js";
 import { Images } from "./images.js";
 import { Line, Refusal, sleep } from "./line.js";
-import { Quartet } from "./quartet.js";
 import { Tools } from "./tools.js";
 import { Vault, uuid } from "./vault.js";
 import { Viewer } from "./viewer.js";
@@ -27,12 +25,10 @@ const answers = new Answers(room);
 const viewer = new Viewer(find("stage"));
 new Tools(room, viewer);
 const countdown = new Countdown(find("time"), timeIsUp);
-// What is asked of a trial: resolves with what was `said`, and when (`at`).
 const exposure = new Exposure(room, viewer);
-const asks = { level: askLevel, quartet: (trial) => quartet.ask(trial), comparison: (trial) => comparison.ask(trial) };
-const quartet = find("answers").dataset.ask === "quartet" ? new Quartet(room, answers, viewer) : null;
-const comparison = find("answers").dataset.ask === "comparison" ? new Comparison(room, answers, viewer) : null;
-const ask = asks[find("answers").dataset.ask];
+// The questions of the design: `ask` resolves with what was `said` of a trial, and when (`at`); `told` shows the truth.
+const { Questions } = await import(`./${find("answers").dataset.ask}.js`);
+const questions = new Questions(room, answers, viewer);
 const others = new BroadcastChannel(room.dataset.base); // other windows of this reader in this browser
 
 const steps = { begin: rest, break: rest, pause: rest, trial: read, done: leave };
@@ -110,7 +106,7 @@ async function read(step) {
   }
   announce(step);
   if (!trial.exposure_ms && onset !== null && !step.unannounced) reported = report(trial);
-  const given = await Promise.race([ask(trial), overtaken, reported]);
+  const given = await Promise.race([questions.ask(trial), overtaken, reported]);
   current = null;
   vault.keep(trial.trial, {
     id: uuid(),
@@ -123,12 +119,6 @@ async function read(step) {
   if (!trial.training) viewer.forget();
   mask("mask");
   return onward(step);
-}
-
-// One press answers.
-async function askLevel() {
-  const { dataset, at } = await answers.chosen();
-  return { said: { answer: dataset.answer, certainty: dataset.certainty || null }, at };
 }
 
 // The step that follows. Where the study hands out keys ahead, a dead line does not keep the reader: the next trial is
@@ -189,7 +179,7 @@ async function feedback(told) {
   for (const text of panel.querySelectorAll("[data-text]")) text.textContent = filled(text.dataset.text, told);
   viewer.reveal();
   exposure.uncover();
-  quartet?.mark("real", told.real);
+  questions.told?.(told);
   await Promise.race([answers.goOn(panel), overtaken]);
   viewer.forget();
   mask("mask");

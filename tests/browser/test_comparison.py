@@ -128,3 +128,39 @@ def test_one_at_a_time_the_reader_switches_with_zoom_kept_and_in_a_series_sees_a
     press(sitter, "3", "1", "2", "5", "3", "2")
     sitter.see(2)
     assert said(sitter.invitation) == WANTED
+
+
+def test_switched_in_one_place_by_key_or_touch_with_zoom_kept_and_the_image_asked_about_in_front(invite, tmp_path):
+    for touch in (False, True):
+        how = {"viewport": PHONE, "has_touch": True} if touch else {"viewport": LARGE}
+        sitter = invite({"display": "flicker"}, reference=True, **how)
+        page, cells = sitter.page, sitter.page.locator(".cell")
+        sitter.enter().begin()
+        sitter.see(1)
+        expect(page.locator(".cell:visible")).to_have_count(1)
+        expect(cells.nth(0)).to_be_visible()
+        # The questions are there at once: nobody is made to look at each.
+        expect(page.locator("#question")).to_have_text("Radiograph 1: Which is clearer?")
+        box = cells.nth(0).bounding_box()
+        press(sitter, "+")
+        zoomed = page.locator(".cell:visible canvas").evaluate("canvas => canvas.style.transform")
+        switch = page.get_by_role("button", name="Next radiograph")
+        for shown in (1, 2, 0, 1):
+            page.wait_for_timeout(500)
+            if touch:
+                switch.tap()
+            else:
+                page.keyboard.press("x")
+            expect(page.locator(".cell:visible")).to_have_count(1)
+            expect(cells.nth(shown)).to_be_visible()
+            assert cells.nth(shown).bounding_box() == box  # in one place
+            assert page.locator(".cell:visible canvas").evaluate("canvas => canvas.style.transform") == zoomed != ""
+            expect(page.get_by_text("Reference", exact=True).locator("visible=true")).to_have_count(int(shown == 2))
+        sound(page)
+        page.screenshot(path=tmp_path / f"flicker-{touch}.png")
+        press(sitter, "3")
+        expect(page.locator("#question")).to_have_text("Radiograph 2: Which is clearer?")
+        expect(cells.nth(1)).to_be_visible()  # the one that is asked about
+        press(sitter, "1", "1", "2", "5", "3", "2")
+        sitter.see(2)
+        assert said(sitter.invitation) == WANTED

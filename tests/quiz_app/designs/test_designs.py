@@ -53,6 +53,19 @@ def test_the_design_in_contributing_is_taken_by_readers_from_link_to_last_page(a
     assert {tuple(row) for row in rows} == {("real", "full", "verdict"), ("synthetic", "full", "verdict")}
 
 
+def test_nothing_outside_its_own_files_names_a_design():
+    """A further one must not need to be told to the house: `rating`, from which others are made, apart."""
+    others = "|".join(name for name in DESIGNS if name != "rating")
+    named = re.compile(rf"""["'](?:{others})["']|quiz_app\.designs\.(?:{others})\b""")
+    modules = [path for path in (ROOT / "quiz_app").rglob("*.py") if path.parent.name != "designs"]
+    modules += [path for path in (ROOT / "static/reader").glob("*.js") if path.stem not in DESIGNS]
+    modules += (ROOT / "templates/reader").glob("*.html")
+    assert len(modules) > 80
+    told = re.compile(rf"/(?:{others})\.js")
+    found = [path.name for path in modules if named.search(text := path.read_text("utf-8")) or told.search(text)]
+    assert found == []
+
+
 class Pairs(Rating):
     """Two cases a trial, one chosen: as small as a design with several rows can be."""
 
