@@ -271,7 +271,7 @@ def test_training_images_and_cases_without_a_counterpart_are_counted(folders):
             image = Image.open(folders / f"synthetic/{n}.jpg")
             (image if name == "ours" else image.resize((192, 96))).save(folders / name / f"{n}.png")
     (folders / "theirs/13.png").unlink()
-    assert build(folders, "--comparisons", "3", real=(), synthetic=("ours", "theirs"), out="pairs") == 0
+    assert build(folders, "--comparisons", "3", real=(), synthetic=("ours", "theirs"), out="pairs") == 1
     assert flow_of(folders / "pairs") == {
         "given": {"synthetic": 19},
         "left_out": {"unmatched": {"synthetic": 1}, "not_drawn": {"synthetic": 12}},
