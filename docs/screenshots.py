@@ -1,4 +1,5 @@
-"""Photograph the product's pages at 1440 and 390 px into docs/screenshots: python docs/screenshots.py [reader] [desk]
+"""Photograph the product's pages at 1440 and 390 px into docs/screenshots:
+python docs/screenshots.py [reader] [desk] [designs]
 
 A small pool of phantoms, a server on a temporary instance, Chromium. Takes about two minutes.
 """
@@ -15,13 +16,16 @@ from pathlib import Path
 
 import waitress
 from flask import Flask
-from PIL import Image
+from PIL import Image, ImageFilter
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import generation.__main__ as generation  # noqa: E402
+from generation.pool import read_table  # noqa: E402
 from quiz_app.database import db  # noqa: E402
+from quiz_app.pools import importing  # noqa: E402
 from quiz_app.study import lifecycle, readers, researchers  # noqa: E402
 from tests.phantoms import furnish, invite  # noqa: E402
 
@@ -36,6 +40,21 @@ SETTINGS = {
     "result": "at once",
     "leaderboard": True,
 }
+
+METHODS = {"method-a": 1.0, "method-b": 2.5, "reference": 0.5}  # radius of the blur
+# By name: pool, preset, settings, and each photograph with its phase of the room and the keys before it.
+DESIGNS = {
+    "quartet": (
+        "quartets", "quartets", {},
+        [("quartet", "image", ""), ("quartet-realism", "image", "2")],
+    ),
+    "comparison": ("comparisons", "diffusionxray", {}, [("comparison", "image", "")]),
+    "staircase": (
+        "phantoms", "staircase",
+        {"tracks": 1, "start_ms": 1000, "mask_ms": 10_000, "shortest_ms": 900},
+        [("staircase", "masked", "")],
+    ),
+}  # fmt: skip
 
 
 def photograph(page: Page, name: str) -> None:
@@ -165,6 +184,15 @@ def walk_desk(browser: Browser, app: Flask, url: str, password: str, width: int)
         page.get_by_role("button", name="Upload").click()
         page.wait_for_selector("input[name=class-0]", timeout=60_000)
         photograph(page, "desk-folders")
+    with tempfile.TemporaryDirectory() as folder:
+        page.goto(f"{desk}/pools/")
+        page.get_by_label("Comparisons").check()
+        zipped = versions(app, f"{folder}/versions.zip")
+        page.locator("input[type=file]:not([webkitdirectory])").set_input_files(zipped)
+        photograph(page, "desk-upload")
+        page.get_by_role("button", name="Upload").click()
+        page.wait_for_selector("input[name=class-0]", timeout=60_000)
+        photograph(page, "desk-methods")
     at("studies/new", "new-study")
     slug = f"at-{width}"
     for tab in ("settings", "preflight", "readers", "live"):
@@ -178,6 +206,81 @@ def uploaded(app: Flask, path: str) -> str:
         for number, image in enumerate(drawn[:8]):
             archive.write(image, f"{'clinic' if number % 2 else 'model-7'}/{image.name}")
     return path
+
+
+def versions(app: Flask, path: str) -> str:
+    """A zip with one folder a method and a reference, in which a method lacks a case."""
+    drawn = sorted((app.config["SETTINGS"].instance / "drawn" / "images").iterdir())[:5]
+    with zipfile.ZipFile(path, "w") as archive:
+        for folder, radius in METHODS.items():
+            for number, image in enumerate(drawn):
+                if (folder, number) != ("method-b", 2):
+                    archive.writestr(f"{folder}/case-{number + 1}.png", restored(image, radius))
+    return path
+
+
+def restored(image: Path, radius: float) -> bytes:
+    """An image as a method with so much blur might give it."""
+    file = io.BytesIO()
+    with Image.open(image) as drawn:
+        drawn.filter(ImageFilter.GaussianBlur(radius)).save(file, "PNG")
+    return file.getvalue()
+
+
+def pool_of(app: Flask, folder: Path, slug: str, options: list[str]) -> None:
+    """Make a pool of folders as the command does, and import it."""
+    assert generation.main(["pool", "--out", str(folder / slug), "--practice", "0", *options]) == 0
+    with app.app_context():
+        importing.import_folder(folder / slug, app.config["SETTINGS"].images, slug)
+        db.session.commit()
+        db.session.remove()
+
+
+def make_designs(app: Flask, folder: Path) -> None:
+    """Pools of quartets and of comparisons, from the phantoms of the one for ratings."""
+    drawn = read_table(app.config["SETTINGS"].instance / "drawn")
+    for truth, names in (("real", ["clinic"]), ("synthetic", ["epoch-100", "epoch-200", "epoch-300"])):
+        for number, case in enumerate(case for case in drawn.scored if case.truth == truth):
+            (folder / names[number % len(names)]).mkdir(exist_ok=True)
+            shutil.copy(drawn.path(case), folder / names[number % len(names)])
+    for method, radius in METHODS.items():
+        (folder / method).mkdir()
+        for case in drawn.scored[:4]:
+            (folder / method / f"{case.case}.png").write_bytes(restored(drawn.path(case), radius))
+    at = {name: str(folder / name) for name in ("clinic", "epoch-100", "epoch-200", "epoch-300", *METHODS)}
+    sources = [at["epoch-100"], at["epoch-200"], at["epoch-300"]]
+    pool_of(app, folder, "quartets", ["--real", at["clinic"], "--synthetic", *sources, "--quartets", "2"])
+    compared = ["--synthetic", at["method-a"], at["method-b"], "--reference", at["reference"], "--comparisons", "3"]
+    pool_of(app, folder, "comparisons", compared)
+
+
+def walk_designs(browser: Browser, app: Flask, url: str, width: int) -> None:
+    """The reading room of each further design."""
+    for name, (pool, preset, settings, shots) in DESIGNS.items():
+        with app.app_context():
+            found = db.session.query(importing.Pool).filter_by(slug=pool).one()
+            plain = {"practice": 0, "groups": [], "ask_years": False} | settings
+            study = lifecycle.create(TITLE, found, slug=f"{name}-{width}", preset=preset, settings=plain, seed=2)
+            lifecycle.open_study(study)
+            _, token = readers.invite(study, "R1")
+            db.session.commit()
+            db.session.remove()
+        page = browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB").new_page()
+        page.goto(f"{url}/r/{token}/")
+        page.locator("input[name=consent]").check()
+        page.locator("main button.primary:visible").click()
+        page.locator("main button.primary:visible").click()
+        page.wait_for_selector("#room[data-phase=begin]")
+        page.wait_for_timeout(300)  # an earlier press does not count
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(300)
+        for shot, phase, keys in shots:
+            for key in keys:
+                page.keyboard.press(key)
+                page.wait_for_timeout(300)
+            page.wait_for_selector(f"#room[data-phase={phase}]")
+            page.wait_for_timeout(100)
+            photograph(page, shot)
 
 
 def main(parts: list[str]) -> None:
@@ -199,9 +302,13 @@ def main(parts: list[str]) -> None:
                     walk_aside(browser, app, url, width)
                 if "desk" in parts:
                     walk_desk(browser, app, url, password, width)
+            if "designs" in parts:
+                make_designs(app, Path(folder))
+                for width in SIZES:
+                    walk_designs(browser, app, url, width)
             browser.close()
         server.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["reader", "desk"])
+    main(sys.argv[1:] or ["reader", "desk", "designs"])

@@ -291,7 +291,7 @@ def test_cases_that_lack_a_method_are_named_and_left_out_if_the_researcher_says_
     assert set(groups("mixed")[0]) == {"c001", "c002", "c003"}
     pool = db.session.query(Pool).filter_by(slug="mixed").one()
     assert [one["why"] for one in pool.manifest["left_out"]].count("its case is not in every folder") == 2
-    assert not {"1.png", "3.png", "file", "name"} & set(str(pool.manifest["left_out"]).replace("'", " ").split())
+    assert "png" not in str(pool.manifest["left_out"])  # a name may be a patient's
 
 
 def test_folders_that_cannot_be_compared_are_asked_about_and_refused_by_name(owner):
