@@ -28,6 +28,8 @@ VIEWER: dict[str, tuple[tuple[type, ...], float, float]] = {
     "inverted": ((int,), 0, 10_000),
     "lens_ms": ((int,), 0, LONGEST_MS),
     "full_screen": ((bool,), 0, 1),
+    # Where there are two parts to answer: from painting to the last answer of the first one.
+    "first_ms": ((int,), 0, LONGEST_MS),
     # Where an image is shown for an exposure: for how long it was, in how many pictures of the screen, each so long;
     # and whether the page was hidden meanwhile.
     "shown_ms": ((int, float), 0, LONGEST_MS),

@@ -14,13 +14,15 @@ export class Questions {
     });
   }
 
-  // What the reader says of a trial, and when the last question was answered. Until then each may be taken back.
+  // What the reader says of a trial, and when the last question of all, and that of the first part, was answered. Until
+  // then each may be taken back.
   async ask({ choices, places }) {
     const ofPart = { choice: [{ part: "choice" }], realism: [] };
     for (let place = 1; place <= places; place++) ofPart.realism.push({ part: "realism", place });
     const questions = choices.flatMap(({ part }) => ofPart[part]);
     const said = { chosen: null, realism: Array(places).fill(null) };
     let last = 0;
+    let firstAt = 0;
     this.mark("real", null);
     for (let number = 0; number < questions.length; ) {
       const { part, place } = questions[number];
@@ -35,10 +37,11 @@ export class Questions {
       if (part === "choice") said.chosen = Number(dataset.place);
       else said.realism[place - 1] = Number(dataset.realism);
       number += 1;
+      if (questions[number] && questions[number].part !== part) firstAt = at;
     }
     this.#show(questions[0], false, places);
     for (const what of ["chosen", "asked"]) this.mark(what, null);
-    return { said, at: last };
+    return { said, at: last, firstAt };
   }
 
   // Practice tells which is the real one.

@@ -112,7 +112,7 @@ async function read(step) {
     id: uuid(),
     ...given.said,
     client_ms: onset === null ? null : Math.round(given.at - onset),
-    viewer: { ...viewer.record, ...measured },
+    viewer: { ...viewer.record, ...measured, ...(given.firstAt && onset !== null ? { first_ms: Math.round(given.firstAt - onset) } : {}) },
     pause: pause.getAttribute("aria-pressed") === "true",
   });
   pause.setAttribute("aria-pressed", "false");

@@ -6,8 +6,8 @@ import math
 import pytest
 from playwright.sync_api import expect
 
-from quiz_app.database import db
-from quiz_app.models import Pool
+from quiz_app.database import db, reading
+from quiz_app.models import Pool, Sitting
 from quiz_app.study import readers
 from tests.browser.conftest import Invitation, Sitter
 from tests.browser.test_access import sound
@@ -91,6 +91,12 @@ def test_a_study_of_quartets_by_keyboard_with_a_step_back_and_a_reload(invite):
         press(sitter, "1", "1", "1", "1", "1")
     sitter.ended()
     assert said(sitter.invitation) == [(2, [1, 3, 2, 4]), (4, [1, 2, 3, 4]), *[(1, [1, 1, 1, 1])] * 2]
+    with sitter.invitation.house.app.app_context(), reading() as session:
+        trials = session.query(Sitting).order_by(Sitting.id.desc()).first().trials
+        taken = [(trial.viewer["first_ms"], trial.client_ms) for trial in trials]
+    assert len(taken) == 5
+    # Four answers on realism follow the choice, 170 ms and more from one to the next.
+    assert all(150 <= first <= whole - 4 * 150 for first, whole in taken), taken
     expect(page.get_by_text("By guessing, one would find about 1 of them.")).to_be_visible()
 
 
