@@ -2,8 +2,11 @@
 
     hr/IMAGE.png    1024 x 512 by Lanczos
     lr/IMAGE.png    256 x 128 by area averaging of the former
-    manifest.csv    image,set,original,original_sha256,original_width,original_height,hr_sha256,lr_sha256,group,split
+    manifest.csv    image,set,original,original_sha256,original_width,original_height,hr_sha256,lr_sha256,group,split,
+                    lossy,notes,header
     corpus.json     what was done, with counts and with the files that could not be used
+
+`lossy`, `notes` and `header` are what reading the file told of it (`radiographs.Reading`), as JSON.
 
 `group` is shared by near-duplicates, and a group lies on one side of the split: never two versions of one radiograph
 on both. Work that was interrupted goes on where it was: `done.jsonl` remembers what is finished.
@@ -15,11 +18,12 @@ import argparse
 import csv
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -36,6 +40,7 @@ COLUMNS = (
     "image", "set", "original", "original_sha256", "original_width", "original_height",
     "hr_sha256", "lr_sha256", "group", "split",
 )  # fmt: skip
+TOLD = ("lossy", "notes", "header")  # not in a corpus of an earlier version
 SPLITS = ("train", "validation", "test")
 
 
@@ -135,7 +140,8 @@ def prepare(
         "format": 1, **settings, "seed": seed, "parts": list(parts), "images": len(rows),
         "distinct": int(groups.max()) + 1, "sets": dict(Counter(row["set"] for row in rows)),
         "splits": {name: int((splits == name).sum()) for name in SPLITS},
-        "remarks": remarks, "unusable": sorted(unusable),
+        "lossy": sum(row["lossy"] for row in rows), "notes": dict(Counter(n for row in rows for n in row["notes"])),
+        "header": counted([row["header"] for row in rows]), "remarks": remarks, "unusable": sorted(unusable),
     }  # fmt: skip
     save_text(out / "corpus.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     return summary
@@ -170,10 +176,26 @@ def read_manifest(folder: str | Path) -> list[dict[str, str]]:
         raise InputError(f"{path}: not readable; expected a folder that `generation corpus` made") from error
 
 
+def told(row: Mapping[str, str]) -> dict[str, Any]:
+    """What reading the file of a row of manifest.csv told: `lossy`, `notes` and `header`, as far as they are there."""
+    found = {name: json.loads(row[name]) for name in TOLD if row.get(name)}
+    return found | ({"notes": tuple(found["notes"])} if "notes" in found else {})
+
+
+def counted(headers: Iterable[Mapping[str, str]]) -> dict[str, dict[str, int]]:
+    """How many images have which header, by what it says."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for header in headers:
+        for name, value in header.items():
+            found[name][value] += 1
+    return {name: dict(sorted(found[name].items())) for name in sorted(found)}
+
+
 def _prepare(task: Task, out: Path, size: tuple[int, int]) -> dict | str:
     """Prepare one radiograph; the record for the journal, or what is wrong with the file."""
     try:
-        original = radiographs.read(task.path, task.frame)
+        read = radiographs.look(task.path, task.frame)
+        original = read.image
         sharp = radiographs.high(radiographs.crop(original, task.margins), size)
     except InputError as error:
         return str(error)
@@ -193,6 +215,9 @@ def _prepare(task: Task, out: Path, size: tuple[int, int]) -> dict | str:
         "original_width": original.width,
         "original_height": original.height,
         **sums,
+        "lossy": read.lossy,
+        "notes": read.notes,
+        "header": read.header,
         "modified": task.path.stat().st_mtime_ns,
     }
 
@@ -229,6 +254,7 @@ def _whole_line(line: str) -> dict | None:
 def _finished(out: Path, task: Task, record: dict | None) -> bool:
     return (
         record is not None
+        and record.keys() >= set(TOLD)
         and record["original"] == task.original
         and record["modified"] == task.path.stat().st_mtime_ns
         and all((out / name / f"{task.image}.png").exists() for name in ("hr", "lr"))
@@ -245,10 +271,11 @@ def _signatures(out: Path, rows: list[dict]) -> list[duplicates.Signature]:
 
 def _write_manifest(out: Path, rows: list[dict], groups: np.ndarray, splits: np.ndarray) -> None:
     with atomic(out / "manifest.csv") as part, part.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, COLUMNS, extrasaction="ignore", lineterminator="\n")
+        table = csv.DictWriter(stream, (*COLUMNS, *TOLD), extrasaction="ignore", lineterminator="\n")
         table.writeheader()
         for row, group, part in zip(rows, groups, splits, strict=True):
-            table.writerow({**row, "group": f"g{group + 1:05d}", "split": part})
+            told = {name: json.dumps(row[name], ensure_ascii=False) for name in TOLD}
+            table.writerow({**row, **told, "group": f"g{group + 1:05d}", "split": part})
 
 
 def add_frames(parser: argparse.ArgumentParser) -> None:

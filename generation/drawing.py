@@ -39,6 +39,7 @@ class Candidate:
     lossy: bool = False
     notes: tuple[str, ...] = ()
     training: bool = False  # a generator was trained on it
+    header: Mapping[str, str] = field(default_factory=dict)  # as `Reading` has it
 
 
 @dataclass
@@ -110,7 +111,7 @@ class Drawn:
 
     def _add(self, candidate: Candidate, group: str, found: radiographs.Reading) -> None:
         lossy, notes = candidate.lossy or found.lossy, candidate.notes or found.notes
-        self.candidates.append(replace(candidate, lossy=lossy, notes=notes))
+        self.candidates.append(replace(candidate, lossy=lossy, notes=notes, header=candidate.header or found.header))
         self.groups.append(group)
         self.images.append(self._shaped(found.image))
 
@@ -133,7 +134,7 @@ def candidates(
             rows = corpus.read_manifest(folder)
             for row in (row for row in rows if with_training or row["split"] != "train"):
                 path, seen = folder / "hr" / f"{row['image']}.png", row["split"] == "train"
-                found.append(Candidate(path, truth, row["set"], row["image"], training=seen))
+                found.append(Candidate(path, truth, row["set"], row["image"], training=seen, **corpus.told(row)))
         else:
             for path, frame in radiographs.expanded(radiographs.find(folder), frames):
                 inside = path.relative_to(folder)

@@ -116,6 +116,7 @@ def _described(drawn: Drawn, frames: list[np.ndarray], truth: str) -> dict:
         "sources": dict(sorted(Counter(drawn.candidates[number].source for number in own).items())),
         "lossy": sum(drawn.candidates[number].lossy for number in own),
         "notes": dict(sorted(Counter(note for number in own for note in drawn.candidates[number].notes).items())),
+        "header": corpus.counted([drawn.candidates[number].header for number in own]),
         "brightness": {
             "mean": round(float(np.mean(means)), 2) if own else None,
             "spread": round(float(np.std(means)), 2) if own else None,

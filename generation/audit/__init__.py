@@ -19,7 +19,7 @@ from scipy.special import expit, logit
 from scipy.stats import mannwhitneyu, norm, rankdata
 
 from generation.arguments import bar, whole
-from generation.audit import cues
+from generation.audit import cues, headers
 from generation.errors import InputError
 from generation.files import output_folder, save_text
 from generation.pool import Case, Pool, Progress, counts, read_table
@@ -132,7 +132,8 @@ def _remarks(found: Pool) -> list[str]:
         for case in found.scored
         if hashlib.sha256(found.path(case).read_bytes()).hexdigest() != case.sha256.lower()
     ]
-    return _lossy(found) + [f"{file}: changed since the pool was written (its checksum differs)" for file in changed]
+    told = _lossy(found) + headers.remarks(found.manifest.get("how"))
+    return told + [f"{file}: changed since the pool was written (its checksum differs)" for file in changed]
 
 
 def _lossy(found: Pool) -> list[str]:
@@ -256,6 +257,8 @@ def run(args: argparse.Namespace) -> int:
         if cue.flagged:
             who = "a viewer could see it" if cue.visible else "only a machine sees it"
             print(f"FLAGGED {cue.name}: AUC {cue.auc:.2f} [{cue.ci[0]:.2f}, {cue.ci[1]:.2f}], {who}; {cue.remedy}")
+    for remark in verdict.remarks:
+        print(f"NOTE {remark}")
     together = verdict.together
     print(f"all cues together: AUC {together['auc']:.2f}, p {together['p']:.3g}; see {out / 'audit.html'}")
     return 3 if verdict.flagged else 0

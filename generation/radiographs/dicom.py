@@ -1,9 +1,10 @@
 """A DICOM file as a viewer would show it: DICOM PS3.3, sections C.7.6.3, C.7.6.16, C.11.1, C.11.2 and C.11.6.
 
-In this order: padding aside, modality look-up, window or VOI look-up (the first one) or else robust percentiles,
-inversion (MONOCHROME1, or PresentationLUTShape INVERSE), square pixels, and PatientOrientation brings the patient's
-left to the right-hand side. Overlays, shutters, annotations and every other element stay behind (PS3.15, E.1: of the
-data set nothing but pixels is kept); what is burnt into the pixels cannot, and is noted.
+In this order: padding and what the display shutter hides (C.7.6.11) aside, modality look-up, window or VOI look-up (the
+first one) or else robust percentiles, inversion (MONOCHROME1, or PresentationLUTShape INVERSE), the shutter is painted,
+PatientOrientation brings the patient's left to the right-hand side, and pixels are made square. Overlays, annotations
+and every other element stay behind (PS3.15, E.1: of the data set nothing but pixels is kept); what is burnt into the
+pixels cannot, and is noted. What FieldOfView... says was done to the pixels already (C.8.11.4): it is counted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pydicom.uid import (
 )
 
 from generation.errors import InputError
-from generation.radiographs import windows
+from generation.radiographs import header, shutter, windows
 from generation.radiographs.reading import Reading, assert_frame, assert_size
 
 NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
@@ -55,16 +56,36 @@ def look(path: Path, frame: int | None = None) -> Reading:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{path}: not readable as a DICOM radiograph ({reason})") from error
     notes: list[str] = []
-    grey = _in_colour(data, pixels, notes) if pixels.ndim == 3 or _is_palette(data) else _in_grey(data, pixels, notes)
+    seen = _opening(data, (pixels.shape[0], pixels.shape[1]), notes)
+    if pixels.ndim == 3 or _is_palette(data):
+        grey = _in_colour(data, pixels, notes)
+    else:
+        grey = _in_grey(data, pixels, seen, notes)
+    if seen is not None:
+        grey = np.where(seen, grey, np.uint8(shutter.grey(data)))
     if str(data.get("BurnedInAnnotation", "")).upper() == "YES":
         notes.append("says that text is burnt into the picture: a name may be readable")
     if any(0x6000 <= element.tag.group <= 0x60FF for element in data):
         notes.append("has an overlay, which stays behind")
-    if "ShutterShape" in data:
-        notes.append("has a display shutter, which is not applied")
+    said = header.said(data)
+    moved = said.get("field of view: rotation", "0") != "0" or said.get("field of view: flipped") == "YES"
+    if moved and "orientation" not in said:
+        notes.append("was turned or flipped at the detector, and does not say how the patient lies")
     image = _square(data, Image.fromarray(_upright(data, grey)), notes)
     lossy = str(data.get("LossyImageCompression", "")) == "01" or _syntax(data) in LOSSY
-    return Reading(image, tuple(notes), lossy, tuple(_telling(data)))
+    return Reading(image, tuple(notes), lossy, tuple(_telling(data)), said)
+
+
+def _opening(data: pydicom.Dataset, size: tuple[int, int], notes: list[str]) -> np.ndarray | None:
+    """Where the display shutter lets the picture be seen; None without one that can be applied."""
+    try:
+        seen = shutter.opening(data, size, _ratio(data) or 1.0)
+    except ValueError as error:
+        notes.append(f"{error}; it is not applied")
+        return None
+    if seen is not None:
+        notes.append("has a display shutter, which is applied")
+    return seen
 
 
 def _syntax(data: pydicom.Dataset) -> str:
@@ -166,7 +187,7 @@ def _in_colour(data: pydicom.Dataset, pixels: np.ndarray, notes: list[str]) -> n
     return np.asarray(Image.fromarray(pixels).convert("L"))
 
 
-def _in_grey(data: pydicom.Dataset, pixels: np.ndarray, notes: list[str]) -> np.ndarray:
+def _in_grey(data: pydicom.Dataset, pixels: np.ndarray, seen: np.ndarray | None, notes: list[str]) -> np.ndarray:
     inverted = (
         data.get("PhotometricInterpretation") == "MONOCHROME1"
         or str(data.get("PresentationLUTShape", "")).upper() == "INVERSE"
@@ -174,7 +195,7 @@ def _in_grey(data: pydicom.Dataset, pixels: np.ndarray, notes: list[str]) -> np.
     if "PresentationLUTSequence" in data:
         notes.append("has a presentation look-up table, which is not applied")
     pixels = _without_overlay_bits(data, pixels)
-    return windows.rendered(pixels, _display(data, pixels, notes), inverted, _padding(data))
+    return windows.rendered(pixels, _display(data, pixels, notes), inverted, _padding(data), seen)
 
 
 def _without_overlay_bits(data: pydicom.Dataset, pixels: np.ndarray) -> np.ndarray:
@@ -261,19 +282,30 @@ def _upright(data: pydicom.Dataset, pixels: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def _square(data: pydicom.Dataset, image: Image.Image, notes: list[str]) -> Image.Image:
-    """The image with square pixels, the shorter side of a pixel kept, so that no detail is lost."""
+def _ratio(data: pydicom.Dataset) -> float | None:
+    """The width of a pixel to its height, if the file says so and can be believed."""
+    ratio = _said_ratio(data)
+    return ratio if 1 / MOST_STRETCH <= ratio <= MOST_STRETCH else None
+
+
+def _said_ratio(data: pydicom.Dataset) -> float:
     for keyword in ("PixelAspectRatio", "ImagerPixelSpacing", "PixelSpacing", "NominalScannedPixelSpacing"):
         sides = data.get(keyword)
         if sides is None or isinstance(sides, str) or len(sides) != 2 or min(map(float, sides)) <= 0:
             continue
-        ratio = float(sides[1]) / float(sides[0])  # width of a pixel to its height
-        if abs(ratio - 1) <= 0.01:
-            continue
-        if not 1 / MOST_STRETCH <= ratio <= MOST_STRETCH:
-            notes.append(f"its pixels are said to be {ratio:g} times as wide as high, which is not believed")
-            return image
-        notes.append(f"its pixels are {ratio:.3g} times as wide as high, and were made square")
-        size = (round(image.width * ratio), image.height) if ratio > 1 else (image.width, round(image.height / ratio))
-        return image.resize(size, Image.Resampling.LANCZOS)
-    return image
+        ratio = float(sides[1]) / float(sides[0])
+        if abs(ratio - 1) > 0.01:
+            return ratio
+    return 1.0
+
+
+def _square(data: pydicom.Dataset, image: Image.Image, notes: list[str]) -> Image.Image:
+    """The image with square pixels, the shorter side of a pixel kept, so that no detail is lost."""
+    ratio = _ratio(data)
+    if ratio is None:
+        notes.append(f"its pixels are said to be {_said_ratio(data):g} times as wide as high, which is not believed")
+    if ratio is None or ratio == 1:
+        return image
+    notes.append(f"its pixels are {ratio:.3g} times as wide as high, and were made square")
+    size = (round(image.width * ratio), image.height) if ratio > 1 else (image.width, round(image.height / ratio))
+    return image.resize(size, Image.Resampling.LANCZOS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +23,16 @@ LOSSY_FORMATS = ("JPEG", "MPO", "WEBP")
 
 @dataclass(frozen=True)
 class Reading:
-    """A radiograph (mode L), what to say of its file, whether it lost detail to compression, and what stays behind."""
+    """A radiograph (mode L), what to say of its file, whether it lost detail to compression, and what stays behind.
+
+    `header`: what a DICOM header says of how the picture was taken and lies, to be counted; see `header.said`.
+    """
 
     image: Image.Image
     notes: tuple[str, ...] = ()
     lossy: bool = False
     telling: tuple[str, ...] = ()  # the names of what a DICOM says of the patient and the visit
+    header: dict[str, str] = field(default_factory=dict)
 
 
 def look(path: str | Path, frame: int | None = None) -> Reading:

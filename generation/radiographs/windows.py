@@ -12,11 +12,15 @@ Display = Callable[[np.ndarray, np.ndarray], np.ndarray]  # values, how many pix
 
 
 def rendered(
-    pixels: np.ndarray, display: Display, inverted: bool = False, padding: tuple[int, int] | None = None
+    pixels: np.ndarray,
+    display: Display,
+    inverted: bool = False,
+    padding: tuple[int, int] | None = None,
+    seen: np.ndarray | None = None,
 ) -> np.ndarray:
     """Stored pixels (height, width) as uint8, each value by `display`, or as its negative where `inverted`.
 
-    Those from padding[0] to padding[1] are black, and do not count.
+    Those from padding[0] to padding[1] are black, and do not count; nor do those that are not `seen` (bool, alike).
 
     Raises ValueError for pixels that are no picture, or not numbers.
     """
@@ -29,7 +33,7 @@ def rendered(
         offset = int(least) if int(least) < 0 or int(greatest) >= WIDEST else 0  # to shift 4 million pixels takes time
         values = np.arange(offset, int(greatest) + 1)
         places = pixels.astype(np.int32) - offset if offset else pixels
-        counts = np.bincount(places.ravel(), minlength=len(values))
+        counts = np.bincount((places if seen is None else places[seen]).ravel(), minlength=len(values))
         padded = (values >= padding[0]) & (values <= padding[1]) if padding else np.zeros(len(values), bool)
         if counts[~padded].sum() == 0:
             padded[:] = False
@@ -37,6 +41,8 @@ def rendered(
         table[padded] = 0
         return np.take(table, places)
     values, places, counts = np.unique(pixels, return_inverse=True, return_counts=True)
+    if seen is not None:
+        counts = np.bincount(places.reshape(pixels.shape)[seen], minlength=len(values))
     return _bytes(display(values.astype(float), counts), inverted)[places].reshape(pixels.shape)
 
 

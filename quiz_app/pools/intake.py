@@ -168,6 +168,7 @@ def _candidates(work: Path, found: survey.Survey, choices: Choices) -> dict[str,
             ready = work / "ready" / image["ready"]
             origin = work / "unpacked" / image["file"] if image["frame"] is None else ready
             about = {"origin": origin, "lossy": image["lossy"], "notes": tuple(image["notes"])}
+            about["header"] = image.get("header", {})  # none where an earlier version surveyed it
             stem = Path(image["file"]).stem + ("" if image["frame"] is None else f", image {image['frame'] + 1}")
             candidates[truth].append(Candidate(ready, truth, source, stem, **about))
     return candidates

@@ -193,6 +193,7 @@ def _ready(
         "file": file.as_posix(), "frame": frame, "ready": ready.name,
         "width": read.image.width, "height": read.image.height,
         "notes": list(read.notes), "lossy": read.lossy, "telling": list(read.telling),
+        "header": read.header,
     }  # fmt: skip
 
 

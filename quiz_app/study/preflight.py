@@ -55,6 +55,7 @@ def checks(session: Session, study: Study, settings: Settings, *, secure: bool) 
         _cases(study),
         *_exposures(session, study),
         *_burnt_in(study),
+        *_headers(study),
         _texts(study),
         _own_result(study),
         *_looked_at(session, study, settings),
@@ -109,6 +110,15 @@ def _burnt_in(study: Study) -> list[Check]:
     count = sum(number for one in notes for note, number in one.items() if "burnt" in note)
     what = f"{count} files say that text is burnt into the picture: a name may be readable. Look at the pool's images."
     return [Check("Burnt-in text", "warn", what)] if count else []
+
+
+def _headers(study: Study) -> list[Check]:
+    """A warning where the classes differ in what headers say; not which class is which, as a study may be blinded."""
+    from generation.audit import headers
+
+    names = ", ".join(headers.differing(study.pool.manifest.get("how")))
+    what = f"By their headers the classes differ in {names}: this alone can tell them apart. Run the audit for details."
+    return [Check("File headers", "warn", what)] if names else []
 
 
 def _texts(study: Study) -> Check:

@@ -137,6 +137,30 @@ def test_a_file_that_says_a_name_may_be_burnt_in_is_shown_before_anything_is_mad
     assert db.session.query(Pool).count() == 1
 
 
+def test_what_headers_say_of_the_pictures_is_counted_by_class_and_no_more(owner):
+    import pydicom
+
+    def sided(seed: int, side: str) -> bytes:
+        data, buffer = pydicom.dcmread(io.BytesIO(dicom(seed))), io.BytesIO()
+        data.ImageLaterality, data.ViewPosition = side, "DOE JANE"
+        data.ShutterShape, data.CenterOfCircularShutter, data.RadiusOfCircularShutter = "CIRCULAR", [64, 128], 60
+        data.save_as(buffer)
+        return buffer.getvalue()
+
+    members = {
+        f"{truth}/{n}.dcm": sided(n, truth[0]) for truth, seeds in (("L", range(4)), ("R", range(4, 8))) for n in seeds
+    }
+    page = brought(
+        owner, {file.replace("L/", "real/").replace("R/", "synthetic/"): data for file, data in members.items()}
+    )
+    assert "4 of 4 real images: has a display shutter, which is applied" in page
+    how = pool_named().manifest["how"]
+    header = {"laterality": {"L": 4}, "shutter": {"CIRCULAR": 4}, "view": {"other": 4}}
+    assert how["real"]["header"] == header
+    assert how["synthetic"]["header"] == header | {"laterality": {"R": 4}}
+    assert "JANE" not in json.dumps(pool_named().manifest)
+
+
 def test_lossy_files_of_one_class_are_told(owner):
     members = {file.replace(".png", ".jpg") if file[0] == "r" else file: data for file, data in EIGHT.items()}
     members |= {f"real/im{n}.jpg": encoded(n, "JPEG") for n in range(4)}

@@ -45,6 +45,18 @@ def test_files_that_say_text_is_burnt_in_are_a_warning(owned, checked):
     assert checked()["Burnt-in text"].verdict == "warn"
 
 
+def test_headers_that_tell_the_classes_apart_are_a_warning_that_says_not_which_is_which(owned, checked):
+    study = owned(opened=False)
+    assert "File headers" not in checked()
+    how = {truth: {"header": {"laterality": {side: 20}}} for truth, side in (("real", "L"), ("synthetic", "R"))}
+    study.pool.manifest = study.pool.manifest | {"how": how}
+    db.session.commit()
+    found = checked()["File headers"]
+    assert (found.verdict, found.details) == ("warn", [])
+    assert found.says.startswith("By their headers the classes differ in laterality: ")
+    assert "real" not in found.says
+
+
 def test_what_keeps_a_study_from_opening_is_bad_and_named(owner, owned, checked):
     owned(opened=False, cases=40, consent=" ")
     found = checked()

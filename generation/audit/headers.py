@@ -1,0 +1,63 @@
+"""Whether the headers of the files speak of the classes: how their pictures lie, by `how` in pool.json."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from scipy.stats import chi2_contingency
+
+LEVEL = 0.05
+COMPARED = ("laterality", "orientation", "view", "shutter")
+TRUTHS = ("real", "synthetic")
+
+
+def differing(how: Any) -> dict[str, tuple[Counter[str], Counter[str]]]:
+    """What differs between the classes, with the counts of real and of synthetic images.
+
+    Compared are the files that say something of it, and all files for a shutter, which only some have. By a
+    chi-squared test at LEVEL, shared among COMPARED.
+    """
+    found = {}
+    for name in COMPARED:
+        real, synthetic = (_counts(how, truth, name) for truth in TRUTHS)
+        values = sorted(real | synthetic)
+        if len(values) < 2 or not real or not synthetic:
+            continue
+        table = [[counts[value] for value in values] for counts in (real, synthetic)]
+        if chi2_contingency(table, correction=False).pvalue < LEVEL / len(COMPARED):
+            found[name] = (real, synthetic)
+    return found
+
+
+def remarks(how: Any) -> list[str]:
+    """One sentence for each that differs."""
+    return [
+        f"{name} differs between the classes by the files' headers: real {_told(real)}; synthetic {_told(synthetic)}; "
+        "this alone can tell the classes apart"
+        for name, (real, synthetic) in differing(how).items()
+    ]
+
+
+def _counts(how: Any, truth: str, name: str) -> Counter[str]:
+    said = how.get(truth) if isinstance(how, Mapping) else None
+    header = said.get("header") if isinstance(said, Mapping) else None
+    if not isinstance(said, Mapping) or not isinstance(header, Mapping):
+        return Counter()
+    counts = Counter(_whole(header.get(name)))
+    if name == "shutter":
+        counts["none"] = max(0, sum(_whole(said.get("sources")).values()) - counts.total())
+    return +counts
+
+
+def _whole(counts: Any) -> dict[str, int]:
+    return (
+        {str(key): number for key, number in counts.items() if type(number) is int}
+        if isinstance(counts, Mapping)
+        else {}
+    )
+
+
+def _told(counts: Counter[str]) -> str:
+    return ", ".join(f"{value} {number}" for value, number in counts.most_common())
