@@ -42,6 +42,13 @@ def left_out(faults: Sequence[str]) -> int:
     return 1 if faults else 0
 
 
+def text_found(files: Sequence[str], what: str) -> None:
+    """Name the files that seem to be lettered, so that somebody looks at them."""
+    if files:
+        print(f"note: text seems to be burnt into these {what} ({len(files)}); a name or a date may be readable:")
+        print(*(f"  {file}" for file in files), sep="\n")
+
+
 @contextmanager
 def bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on standard error, where that is a terminal, as a callback (done, total)."""

@@ -4,7 +4,7 @@
     lr/IMAGE.png    256 x 128 by area averaging of the former
     manifest.csv    image,set,original,original_sha256,original_width,original_height,hr_sha256,lr_sha256,group,split,
                     lossy,notes,header
-    corpus.json     what was done, with counts and with the files that could not be used
+    corpus.json     what was done, with counts, the files that could not be used, and those that seem to be lettered
 
 `lossy`, `notes` and `header` are what reading the file told of it (`radiographs.Reading`), as JSON.
 
@@ -30,11 +30,11 @@ from joblib import Parallel, delayed
 from PIL import Image
 
 from generation import duplicates, pool, radiographs
-from generation.arguments import bar, left_out, whole
+from generation.arguments import bar, left_out, text_found, whole
 from generation.errors import InputError
 from generation.files import atomic, save_text, sha256
 from generation.pool import Progress
-from generation.radiographs import guarded
+from generation.radiographs import burned_in, guarded
 
 COLUMNS = (
     "image", "set", "original", "original_sha256", "original_width", "original_height",
@@ -105,8 +105,9 @@ def prepare(
 
     parts: the shares of train, validation and test. workers: processes, -1 for one a core.
     frames: what to take of a file that holds several images: none (it is left out), first, middle or all.
-    Files that cannot be used are left out and listed under `unusable`. Raises InputError when nothing can be used, or
-    when `out` was begun with other settings.
+    Files that cannot be used are left out and listed under `unusable`; files in which text seems to be burnt into what
+    is left within the margins are listed under `text`. Raises InputError when nothing can be used, or when `out` was
+    begun with other settings.
     """
     source, out = Path(source), Path(out)
     tasks, remarks = plan(source, margins or radiographs.Margins(), frames)
@@ -142,6 +143,7 @@ def prepare(
         "splits": {name: int((splits == name).sum()) for name in SPLITS},
         "lossy": sum(row["lossy"] for row in rows), "notes": dict(Counter(n for row in rows for n in row["notes"])),
         "header": counted([row["header"] for row in rows]), "remarks": remarks, "unusable": sorted(unusable),
+        "text": [row["original"] for row in rows if row["text"]],
     }  # fmt: skip
     save_text(out / "corpus.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     return summary
@@ -196,7 +198,8 @@ def _prepare(task: Task, out: Path, size: tuple[int, int]) -> dict | str:
     try:
         read = radiographs.look(task.path, task.frame)
         original = read.image
-        sharp = radiographs.high(radiographs.crop(original, task.margins), size)
+        cut = radiographs.crop(original, task.margins)
+        sharp = radiographs.high(cut, size)
     except InputError as error:
         return str(error)
     except ValueError as error:
@@ -219,6 +222,7 @@ def _prepare(task: Task, out: Path, size: tuple[int, int]) -> dict | str:
         "notes": read.notes,
         "header": read.header,
         "modified": task.path.stat().st_mtime_ns,
+        "text": bool(burned_in.find(np.asarray(cut))),
     }
 
 
@@ -254,7 +258,7 @@ def _whole_line(line: str) -> dict | None:
 def _finished(out: Path, task: Task, record: dict | None) -> bool:
     return (
         record is not None
-        and record.keys() >= set(TOLD)
+        and record.keys() >= {*TOLD, "text"}
         and record["original"] == task.original
         and record["modified"] == task.path.stat().st_mtime_ns
         and all((out / name / f"{task.image}.png").exists() for name in ("hr", "lr"))
@@ -330,4 +334,5 @@ def run(args: argparse.Namespace) -> int:
     for remark in summary["remarks"]:
         print(f"note: {remark}")
     print(f"{args.out}: {summary['images']} images of {summary['distinct']} distinct radiographs; {summary['splits']}")
+    text_found(summary["text"], "images")
     return left_out(summary["unusable"])

@@ -40,6 +40,7 @@ class Candidate:
     notes: tuple[str, ...] = ()
     training: bool = False  # a generator was trained on it
     header: Mapping[str, str] = field(default_factory=dict)  # as `Reading` has it
+    text: bool | None = None  # whether it seems to be lettered; None where nobody has looked yet
 
 
 @dataclass
@@ -103,7 +104,7 @@ class Drawn:
 
     def _look(self, candidate: Candidate) -> radiographs.Reading | None:
         try:
-            return guarded.look(candidate.path, candidate.frame)
+            return guarded.look(candidate.path, candidate.frame, lettering=candidate.text is None)
         except InputError as error:
             self.unreadable.append(str(error))
             self.lost["several_images" if SEVERAL in str(error) else "unreadable"][candidate.truth] += 1
@@ -111,7 +112,9 @@ class Drawn:
 
     def _add(self, candidate: Candidate, group: str, found: radiographs.Reading) -> None:
         lossy, notes = candidate.lossy or found.lossy, candidate.notes or found.notes
-        self.candidates.append(replace(candidate, lossy=lossy, notes=notes, header=candidate.header or found.header))
+        text = bool(found.text) if candidate.text is None else candidate.text
+        told = {"lossy": lossy, "notes": notes, "header": candidate.header or found.header, "text": text}
+        self.candidates.append(replace(candidate, **told))
         self.groups.append(group)
         self.images.append(self._shaped(found.image))
 

@@ -20,6 +20,7 @@ REASONS = (
     "not_fetched",  # the archive did not hand it out
     "several_images",  # its file holds several, and none was chosen
     NO_CLASS,
+    "text",  # seems to be burnt into it, and the researcher left it out
     "training",  # a generator was trained on it
     "unmatched",  # of a case that not every folder has
     "near_duplicate",

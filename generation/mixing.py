@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from generation import corpus, pool, radiographs
-from generation.arguments import bar, left_out, whole
+from generation.arguments import bar, left_out, text_found, whole
 from generation.drawing import REFERENCE, Candidate, Drawn, by_truth, candidates, comparisons, quartets, single
 from generation.errors import InputError
 from generation.radiographs import windows
@@ -40,7 +40,8 @@ def build(
 
     Of practice cases with several versions those of each source keep the same order, by which they belong together.
 
-    The brightness of either class (mean and spread over images, grey levels 0 to 255) is noted in pool.json.
+    The brightness of either class (mean and spread over images, grey levels 0 to 255) and the cases that seem to be
+    lettered are noted in pool.json.
     left_out, flow: as in `pool.write`.
     """
     truths = [candidate.truth for candidate in drawn.candidates]
@@ -66,7 +67,7 @@ def build(
             if progress is not None:
                 progress(place, len(order))
 
-    how: dict = {truth: _described(drawn, frames, truth) for truth in pool.TRUTHS}
+    how: dict = {truth: _described(drawn, frames, order, truth) for truth in pool.TRUTHS}
     how["preparation"] = f"grey, Lanczos to {size[0]} x {size[1]}, PNG" + (", harmonised" if harmonised else "")
     how["stretch"] = STRETCH
     phantom = any(candidate.phantom for candidate in drawn.candidates)
@@ -108,21 +109,30 @@ def _by_folder(folders: Sequence[Path], frames: str) -> dict[str, list[Candidate
     return {folder.resolve().name: candidates([folder], "synthetic", True, frames) for folder in folders}
 
 
-def _described(drawn: Drawn, frames: list[np.ndarray], truth: str) -> dict:
+def _described(drawn: Drawn, frames: list[np.ndarray], order: np.ndarray, truth: str) -> dict:
     own = [number for number, candidate in enumerate(drawn.candidates) if candidate.truth == truth]
     means = [float(frames[number].mean()) for number in own]
     contrasts = [float(frames[number].std()) for number in own]
+    lettered = [
+        pool.case_name(place) for place, number in enumerate(order, start=1) if _is_lettered(drawn, number, truth)
+    ]
     return {
         "sources": dict(sorted(Counter(drawn.candidates[number].source for number in own).items())),
         "lossy": sum(drawn.candidates[number].lossy for number in own),
         "notes": dict(sorted(Counter(note for number in own for note in drawn.candidates[number].notes).items())),
         "header": corpus.counted([drawn.candidates[number].header for number in own]),
+        "text": {"count": len(lettered), "cases": lettered},
         "brightness": {
             "mean": round(float(np.mean(means)), 2) if own else None,
             "spread": round(float(np.std(means)), 2) if own else None,
             "contrast": round(float(np.mean(contrasts)), 2) if own else None,
         },
     }
+
+
+def _is_lettered(drawn: Drawn, number: int, truth: str) -> bool:
+    candidate = drawn.candidates[number]
+    return bool(candidate.truth == truth and candidate.text)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -215,7 +225,10 @@ def run(args: argparse.Namespace) -> int:
         )
     print(f"{made.folder}: {made.manifest['counts']}; {drawn.duplicates} near-duplicates left out")
     for truth in pool.TRUTHS:
-        print(f"  {truth}: {made.manifest['how'][truth]}")
+        how = made.manifest["how"][truth]
+        print(f"  {truth}: { {name: how[name] for name in how if name != 'text'} }")
+        own = [str(one.origin or one.path) for one in drawn.candidates if one.truth == truth and one.text]
+        text_found(own, f"{truth} images")
     if drawn.spare:
         print(f"  not needed, left out at random: {', '.join(drawn.spare)}")
     return left_out([*drawn.lacking, *drawn.unreadable])

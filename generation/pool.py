@@ -120,6 +120,11 @@ def counts(cases: Iterable[Case]) -> dict[str, int]:
     return {name: tally[name] for name in (*TRUTHS, PRACTICE)}
 
 
+def case_name(number: int) -> str:
+    """What the case with this number, from 1, is called."""
+    return f"case-{number:04d}"
+
+
 def encode(pixels: np.ndarray) -> bytes:
     """A grey image, uint8 (height, width), as PNG: the one encoder every pool image goes through, without metadata."""
     if pixels.dtype != np.uint8 or pixels.ndim != 2:
@@ -211,7 +216,7 @@ def write(
         (building / "images").mkdir()
         cases, origins = [], []
         for number, entry in enumerate(entries, start=1):
-            case = f"case-{number:04d}"
+            case = case_name(number)
             file = f"images/{case}{entry.suffix}"
             (building / file).write_bytes(entry.data)
             checksum = hashlib.sha256(entry.data).hexdigest()

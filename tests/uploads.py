@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pydicom
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
@@ -20,6 +20,14 @@ def picture(seed):
 def encoded(seed, kind):
     file = io.BytesIO()
     picture(seed).save(file, kind)
+    return file.getvalue()
+
+
+def lettered(seed, text="DOE, JANE", place=(30, 50)):
+    """A picture into which a text is burnt, as PNG."""
+    image, file = picture(seed).point(lambda grey: grey // 2), io.BytesIO()
+    ImageDraw.Draw(image).text(place, text, fill=250, font=ImageFont.load_default(size=18))
+    image.save(file, "PNG")
     return file.getvalue()
 
 

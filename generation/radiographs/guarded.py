@@ -126,22 +126,25 @@ def read(path: str | Path, frame: int | None = None) -> Image.Image:
     return look(path, frame).image
 
 
-def look(path: str | Path, frame: int | None = None) -> reading.Reading:
+def look(path: str | Path, frame: int | None = None, lettering: bool = False) -> reading.Reading:
     """`reading.look` in a process that stays for the next file. Raises InputError naming the file, whatever happens."""
     if _guarded:
-        return reading.look(path, frame)
+        return reading.look(path, frame, lettering)
     with _reading:
         if not _looking:
             _looking.append(_Worker(_look, SECONDS, BYTES))
-        found = _told(_looking[0].do((Path(path), frame)))
+        found = _told(_looking[0].do((Path(path), frame, lettering)))
     if isinstance(found, str):
         raise InputError(found)
     return found
 
 
-def looks(paths: Sequence[Path], workers: int = -1) -> Iterator[reading.Reading | str]:
-    """Each radiograph in order, or what is wrong with its file; a few are held in memory. workers: as in `each`."""
-    return map(_told, each(_look, [(path, None) for path in paths], workers))
+def looks(paths: Sequence[Path], workers: int = -1, lettering: bool = False) -> Iterator[reading.Reading | str]:
+    """Each radiograph in order, or what is wrong with its file; a few are held in memory.
+
+    workers: as in `each`. lettering: as in `reading.look`.
+    """
+    return map(_told, each(_look, [(path, None, lettering) for path in paths], workers))
 
 
 def readable(paths: Sequence[Path], faults: list[str]) -> list[Path]:
@@ -157,7 +160,7 @@ def readable(paths: Sequence[Path], faults: list[str]) -> list[Path]:
     return kept
 
 
-def _look(wanted: tuple[Path, int | None]) -> reading.Reading | str:
+def _look(wanted: tuple[Path, int | None, bool]) -> reading.Reading | str:
     try:
         return reading.look(*wanted)
     except InputError as error:
@@ -165,7 +168,7 @@ def _look(wanted: tuple[Path, int | None]) -> reading.Reading | str:
 
 
 def _fault(path: Path) -> str:
-    found = _look((path, None))
+    found = _look((path, None, False))
     return found if isinstance(found, str) else ""
 
 

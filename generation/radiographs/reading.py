@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from generation.errors import InputError
 from generation.radiographs.finding import is_read_as_dicom
+
+if TYPE_CHECKING:
+    from generation.radiographs.burned_in import Box
 
 # Where Pillow begins to warn: ten times the largest radiograph, and a gigabyte while it is read.
 MOST_PIXELS = 89_478_485
@@ -26,6 +30,7 @@ class Reading:
     """A radiograph (mode L), what to say of its file, whether it lost detail to compression, and what stays behind.
 
     `header`: what a DICOM header says of how the picture was taken and lies, to be counted; see `header.said`.
+    `text`: where it seems to be lettered, if that was asked.
     """
 
     image: Image.Image
@@ -33,14 +38,16 @@ class Reading:
     lossy: bool = False
     telling: tuple[str, ...] = ()  # the names of what a DICOM says of the patient and the visit
     header: dict[str, str] = field(default_factory=dict)
+    text: tuple[Box, ...] = ()
 
 
-def look(path: str | Path, frame: int | None = None) -> Reading:
+def look(path: str | Path, frame: int | None = None, lettering: bool = False) -> Reading:
     """A radiograph as an upright 8-bit grey image, with notes on its file; in this process, see `guarded`.
 
     Colour goes to luminance, a palette and an alpha channel are resolved, EXIF orientation is applied. More than 8 bits
     are stretched between robust percentiles (`windows.PERCENTILES`); a DICOM is shown as its header says (`dicom`).
     frame: which image, from 0, of a file that holds several; such a file is refused without.
+    lettering: whether to look for text that is burnt into the picture (`burned_in`).
     Raises InputError naming the file, whatever a decoder raises.
     """
     path = Path(path)
@@ -53,14 +60,22 @@ def look(path: str | Path, frame: int | None = None) -> Reading:
             if is_read_as_dicom(path):
                 from generation.radiographs import dicom
 
-                return dicom.look(path, frame)
-            return _picture(path, frame)
+                found = dicom.look(path, frame)
+            else:
+                found = _picture(path, frame)
+            return _with_text(found) if lettering else found
     except InputError:
         raise
     except MemoryError as error:
         raise InputError(f"{path}: needs more memory than is allowed to one file") from error
     except Exception as error:  # a spoilt file can make a decoder raise anything, and it is that file's fault
         raise InputError(f"{path}: not readable as a radiograph ({_reason(error)})") from error
+
+
+def _with_text(found: Reading) -> Reading:
+    from generation.radiographs import burned_in
+
+    return replace(found, text=tuple(burned_in.find(np.asarray(found.image))))
 
 
 def _reason(error: Exception) -> str:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
-from generation import corpus, phantom
+from generation import corpus, phantom, radiographs
 from generation.__main__ import main
 from generation.errors import InputError
 from tests.workers import unmeasured
@@ -126,3 +126,31 @@ def test_a_full_disk_stops_it_in_words_and_it_goes_on_when_there_is_room(source,
     )
     assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["done.jsonl"]
     assert main(arguments) == 0
+
+
+def test_files_with_burnt_in_text_are_listed_unless_it_is_cut_away(source, tmp_path, originals, capsys):
+    blank = [np.asarray(image).copy() for image in originals]
+    for number, pixels in enumerate(blank):
+        pixels[480:, :100] = 0  # without the label of the phantoms
+        image = Image.fromarray(pixels)
+        if number == 1:
+            ImageDraw.Draw(image).text((400, 8), "DOE, JANE", fill=255, font=ImageFont.load_default(size=24))
+        image.save(tmp_path / f"{number}.png")
+    folder = tmp_path / "lettered"
+    folder.mkdir()
+    for number in range(4):
+        (tmp_path / f"{number}.png").rename(folder / f"{number}.png")
+    assert main(["corpus", "--source", str(folder), "--out", str(tmp_path / "out")]) == 0
+    assert json.loads((tmp_path / "out/corpus.json").read_text())["text"] == ["1.png"]
+    assert "note: text seems to be burnt into these images (1)" in capsys.readouterr().out
+    assert corpus.prepare(folder, tmp_path / "out")["text"] == ["1.png"]  # remembered, where nothing is left to do
+    assert corpus.prepare(folder, tmp_path / "cut", radiographs.Margins(top=50))["text"] == []
+
+
+def test_a_corpus_begun_before_text_was_looked_for_is_looked_through(source, tmp_path):
+    corpus.prepare(source, tmp_path / "out")
+    journal = tmp_path / "out/done.jsonl"
+    first, *lines = journal.read_text().splitlines()
+    old = [{key: value for key, value in json.loads(line).items() if key != "text"} for line in lines]
+    journal.write_text("\n".join([first, *map(json.dumps, old)]) + "\n")
+    assert corpus.prepare(source, tmp_path / "out")["text"] == corpus.prepare(source, tmp_path / "new")["text"] != []

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from generation import corpus, drawing, mixing, pool
 from generation.__main__ import main
@@ -284,3 +284,42 @@ def test_training_images_and_cases_without_a_counterpart_are_counted(folders):
     assert build(folders, "--quartets", "2", synthetic=("early", "late"), out="sets") == 0
     assert flow_of(folders / "sets")["in_pool"] == {"real": 2, "synthetic": 4}
     assert flow_of(folders / "sets")["given"] == {"real": 11, "synthetic": 7}
+
+
+def without_labels(folders):
+    """The images of the folders without the label that a phantom bears."""
+    for path in [path for truth in ("real", "synthetic") for path in (folders / truth).rglob("*.*")]:
+        image = Image.open(path).convert("L")
+        image.paste(0, (0, int(image.height * 0.92), image.width // 8, image.height))
+        image.save(path)
+
+
+def test_cases_with_burnt_in_text_are_in_pool_json_by_class_and_their_files_are_named(folders, capsys):
+    without_labels(folders)
+    (folders / "real/small/8.png").unlink()  # has a row of short roots that is taken for letters
+    for name in ("real/large/2.png", "real/small/9.png"):
+        image = Image.open(folders / name)
+        ImageDraw.Draw(image).text((30, 60), "DOE, JANE", fill=255, font=ImageFont.load_default(size=24))
+        image.save(folders / name)
+    assert build(folders, "--count", "9", "10") == 0
+    how = pool.read(folders / "pool").manifest["how"]
+    files = origins(folders / "pool")
+    assert how["real"]["text"]["count"] == 2
+    assert sorted(files[case].rsplit("/", 1)[1] for case in how["real"]["text"]["cases"]) == ["2.png", "9.png"]
+    assert how["synthetic"]["text"] == {"count": 0, "cases": []}
+    said = capsys.readouterr().out
+    assert "note: text seems to be burnt into these real images (2)" in said
+    assert str(folders / "real/large/2.png") in said
+    assert "synthetic images" not in said
+    assert "DOE" not in said
+
+
+def test_what_is_known_of_the_text_in_a_picture_is_not_looked_for_again(folders):
+    without_labels(folders)
+    kept = [
+        drawing.Candidate(folders / f"real/large/{n}.png", "real", "x", str(n), text=known)
+        for n, known in enumerate((True, False, None))
+    ]
+    drawn = drawing.Drawn()
+    assert all(drawn.take(one, "") for one in kept)
+    assert [one.text for one in drawn.candidates] == [True, False, False]

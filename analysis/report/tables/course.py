@@ -211,6 +211,7 @@ LEFT_OUT = {
     "no_class": "of no class",
     "training": "used in training",
     "unmatched": "without counterpart",
+    "text": "with burnt-in text",
     "near_duplicate": "near-duplicates",
     "not_drawn": "not drawn",
 }
