@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from generation.errors import InputError
+from generation.files import sha256
 from quiz_app import background
 from quiz_app.errors import InvalidInputError
 from quiz_app.pools import draw, importing, survey, thumbnails
@@ -86,10 +87,7 @@ def answer(settings: Settings, name: str, choices: Choices) -> None:
     if without and not choices.incomplete:
         cases = "1 case is" if len(without) == 1 else f"{len(without)} cases are"
         raise InvalidInputError([f"incomplete: {cases} not in every folder; choose whether to leave them out, or stop"])
-    said = {"classes": {str(number): truth for number, truth in choices.classes.items()}, "frames": choices.frames} | (
-        {"incomplete": True} if choices.incomplete else {}
-    )
-    (folder / CHOICES).write_text(json.dumps(said), "utf-8")
+    (folder / CHOICES).write_text(json.dumps(asdict(choices)), "utf-8")
     background.tell(folder, "making", 0.0, "starting")
     _start(settings, folder)
 
@@ -129,7 +127,7 @@ def make(
     out, size = work / "pool", (wishes.width, wishes.height)
     survey.more_frames(found, work, work / "unpacked", choices.frames, draw.size_of(wishes))
     images = _candidates(work, found, choices)
-    drawn, said = draw.drawn(images, wishes, choices.incomplete)
+    drawn, said = draw.drawn(images, wishes, choices.incomplete or choices.text == "leave-out")
 
     def writing(done: int, total: int) -> None:
         progress(0.4 + 0.4 * done / total, "writing the pool")
@@ -145,9 +143,10 @@ def make(
         progress=writing,
         left_out=[
             *({"truth": classes[one["folder"]], "sha256": one["sha256"], "why": one["why"]} for one in found.faults),
+            *_left_out_for_text(work, found, choices),
             *(draw.incomplete(images) if wishes.sets == COMPARISONS else []),
         ],
-        flow=drawn.flow(*found.counted(classes, choices.frames)),
+        flow=drawn.flow(*found.counted(classes, choices.frames, choices.text)),
     )
     alike = "all alike" if wishes.sets == COMPARISONS else "both classes alike"
     notes = [f"{alike}: {made.manifest['how']['preparation']}"]
@@ -165,13 +164,29 @@ def _candidates(work: Path, found: survey.Survey, choices: Choices) -> dict[str,
         folder = found.folders[number]
         source = folder.source or truth
         for image in (found.images[place] for place in folder.images):
+            if _is_left_out(image, choices):
+                continue
             ready = work / "ready" / image["ready"]
             origin = work / "unpacked" / image["file"] if image["frame"] is None else ready
-            about = {"origin": origin, "lossy": image["lossy"], "notes": tuple(image["notes"])}
+            text = bool(image["text"]) if "text" in image else None  # an earlier version did not look for it
+            about = {"origin": origin, "lossy": image["lossy"], "notes": tuple(image["notes"]), "text": text}
             about["header"] = image.get("header", {})  # none where an earlier version surveyed it
             stem = Path(image["file"]).stem + ("" if image["frame"] is None else f", image {image['frame'] + 1}")
             candidates[truth].append(Candidate(ready, truth, source, stem, **about))
     return candidates
+
+
+def _is_left_out(image: dict, choices: Choices) -> bool:
+    return bool(image.get("text")) and choices.text == "leave-out"
+
+
+def _left_out_for_text(work: Path, found: survey.Survey, choices: Choices) -> list[dict[str, str]]:
+    return [
+        {"truth": truth, "sha256": sha256(work / "unpacked" / image["file"]), "why": "text seems to be burnt into it"}
+        for number, truth in choices.classes.items()
+        for image in (found.images[place] for place in found.folders[number].images)
+        if _is_left_out(image, choices)
+    ]
 
 
 def _notes(found: survey.Survey, choices: Choices, size: tuple[int, int]) -> list[str]:
@@ -189,6 +204,9 @@ def _notes(found: survey.Survey, choices: Choices, size: tuple[int, int]) -> lis
             )
         if lossy := sum(one["lossy"] for one in images):
             notes.append(f"compressed with loss before they came: {lossy} of {total} {truth} images")
+        if lettered := sum(bool(one.get("text")) for one in images):
+            kept = "kept" if choices.text == "keep" else "left out"
+            notes.append(f"text seems to be burnt into the picture, {kept}: {lettered} of {total} {truth} images")
         said = Counter(note for one in images for note in one["notes"])
         notes += [f"{count} of {total} {truth} images: {note}" for note, count in sorted(said.items())]
         telling.update(keyword for one in images for keyword in one["telling"])
@@ -233,8 +251,7 @@ def _look_at_more(folder: Path, progress: background.Tell) -> None:
 def _make_as_answered(folder: Path, progress: background.Tell) -> None:
     """The pool as the researcher answered; what makes it impossible is told where that was asked."""
     said = json.loads((folder / CHOICES).read_text("utf-8"))
-    classes = {int(number): truth for number, truth in said["classes"].items()}
-    choices = Choices(classes, said["frames"], said.get("incomplete", False))
+    choices = Choices(**said | {"classes": {int(number): truth for number, truth in said["classes"].items()}})
     (folder / CHOICES).unlink()
     try:
         made = make(folder, survey.load(folder), choices, asked(folder), progress)

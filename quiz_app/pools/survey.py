@@ -2,7 +2,7 @@
 
 survey.json   what the page asks about, see `Survey`
 ready/        each image that can be read: 8-bit grey, at the pool's size, or as large as it came to be harmonised
-seen/         a few of each folder, small
+seen/         a few of each folder, small, and those in which text seems to be burnt, with the place framed
 """
 
 from __future__ import annotations
@@ -17,15 +17,19 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
+from PIL import Image
+
 from generation import radiographs
 from generation.errors import InputError
 from generation.files import sha256
 from generation.flow import NO_CLASS
-from generation.radiographs import guarded
+from generation.radiographs import burned_in, guarded
+from quiz_app.pools import thumbnails
 
 FILE = "survey.json"
 SEEN = "seen"
 EACH = 4  # of each folder are shown
+MOST_FRAMED = 24  # of the images with text
 SMALL = (240, 240)
 MOST_METHODS = 4  # compared
 MOST_BRANCHES = 12  # folders below one whose name tells the class: more are no generators but patients
@@ -65,16 +69,26 @@ class Survey:
     aside: dict[str, int]  # what is no image, by ending
 
     @property
+    def lettered(self) -> list[dict[str, Any]]:
+        """The images in which text seems to be burnt; none in a survey of an earlier version, which did not look."""
+        return [image for image in self.images if image.get("text")]
+
+    @property
     def settled(self) -> bool:
         """Whether nothing need be asked of the folders: all are called what they are, and there is nothing to decide or
         to look at."""
         loud = any("burnt" in note for folder in self.folders for note in folder.notes)
-        return not (self.faults or self.several or loud) and all(folder.sure for folder in self.folders)
+        return not (self.faults or self.several or self.lettered or loud) and all(
+            folder.sure for folder in self.folders
+        )
 
-    def counted(self, classes: Mapping[str, str], frames: str) -> tuple[Counter[str], dict[str, Counter[str]]]:
+    def counted(
+        self, classes: Mapping[str, str], frames: str, text: str = "keep"
+    ) -> tuple[Counter[str], dict[str, Counter[str]]]:
         """How many images were given, by class, and left out before any was drawn, by reason and class.
 
         classes: of each folder by name, empty where it is left out. frames: what is taken of files of several images.
+        text: whether images with text are kept or left out (`leave-out`).
         """
         lost: dict[str, Counter[str]] = defaultdict(Counter)
         for one in self.faults:
@@ -84,6 +98,8 @@ class Survey:
         given = sum(lost.values(), Counter[str]())
         for folder in self.folders:
             given[classes[folder.name] or NO_CLASS] += len(folder.images)
+            if classes[folder.name] and text == "leave-out":
+                lost["text"][classes[folder.name]] += sum(bool(self.images[one].get("text")) for one in folder.images)
             lost[NO_CLASS][NO_CLASS] += 0 if classes[folder.name] else len(folder.images)
         return given, lost
 
@@ -147,6 +163,9 @@ def take(
         found.faults.append({"file": file, "folder": name, "why": why, "sha256": ""})
     for number, folder in enumerate(found.folders):
         _show(work, number, folder, found)
+    for number, image in enumerate(found.lettered[:MOST_FRAMED], start=1):
+        with Image.open(work / "ready" / image["ready"]) as picture:
+            thumbnails.framed(picture, image["text"]).save(work / SEEN / f"text-{number}.png")
     found.save(work)
     return found
 
@@ -181,7 +200,7 @@ def _ready(
     if count > 1 and frame is None:
         return count
     try:
-        read = radiographs.look(path, frame)
+        read = radiographs.look(path, frame, lettering=True)
     except InputError as error:
         return str(error)
     file = path.relative_to(unpacked)
@@ -194,6 +213,7 @@ def _ready(
         "width": read.image.width, "height": read.image.height,
         "notes": list(read.notes), "lossy": read.lossy, "telling": list(read.telling),
         "header": read.header,
+        "text": burned_in.shares(read.text, read.image.size),
     }  # fmt: skip
 
 
@@ -255,8 +275,6 @@ def _guess_method(name: str) -> tuple[str, bool]:
 
 def _show(work: Path, number: int, folder: Folder, found: Survey) -> None:
     """Keep a few small pictures of a folder, and count what is to be said of its files."""
-    from PIL import Image
-
     step = max(1, len(folder.images) // EACH)
     for place, image in enumerate(folder.images[::step][:EACH], start=1):
         with Image.open(work / "ready" / found.images[image]["ready"]) as picture:

@@ -1,12 +1,13 @@
-"""A few images of an upload as they came, beside what readers get of them: small pictures, kept with the upload."""
+"""Small pictures, kept with an upload: a few images as they came, beside what readers get, and places framed."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import generation.pool
 from generation.radiographs import guarded
@@ -14,6 +15,9 @@ from quiz_app.pools import images
 
 EACH = 2  # of each class
 SIZE = (480, 480)  # at most
+FRAME = (255, 176, 0)
+AROUND = 4  # px between a place and its frame
+CUT_OUT = 96  # px, the height of a place shown for itself
 
 
 def keep(pool_folder: Path, into: Path) -> list[dict[str, Any]]:
@@ -35,6 +39,40 @@ def keep(pool_folder: Path, into: Path) -> list[dict[str, Any]]:
                 image.thumbnail(SIZE)
                 (into / name(len(told), side)).write_bytes(images.encoded(image))
     return told
+
+
+def framed(image: Image.Image, places: Sequence[Sequence[float]]) -> Image.Image:
+    """A small picture of a grey image with frames around places, and below it the first place, large enough to read.
+
+    places: left, top, right, bottom as shares of the image, at least one.
+    """
+    small = image.convert("RGB")
+    small.thumbnail(SIZE)
+    pen = ImageDraw.Draw(small)
+    for place in places:
+        left, top, right, bottom = _in_pixels(place, small.size)
+        pen.rectangle((left - AROUND, top - AROUND, right + AROUND, bottom + AROUND), outline=FRAME, width=2)
+    cut = _cut_out(image.convert("L"), places[0], small.width)
+    both = Image.new("RGB", (small.width, small.height + AROUND + cut.height), FRAME)
+    both.paste(small, (0, 0))
+    both.paste(cut, (0, small.height + AROUND))
+    return both
+
+
+def _in_pixels(place: Sequence[float], size: tuple[int, int]) -> tuple[float, ...]:
+    return tuple(share * side for share, side in zip(place, size * 2, strict=True))
+
+
+def _cut_out(image: Image.Image, place: Sequence[float], width: int) -> Image.Image:
+    """A place with what is around it, as high as CUT_OUT or as wide as `width`, in the middle of that width."""
+    left, top, right, bottom = _in_pixels(place, image.size)
+    around = (bottom - top) / 2
+    part = image.crop((round(left - around), round(top - around), round(right + around), round(bottom + around)))
+    scale = min(CUT_OUT / part.height, width / part.width)
+    part = part.resize((max(1, round(part.width * scale)), max(1, round(part.height * scale))))
+    strip = Image.new("L", (width, part.height))
+    strip.paste(part, ((width - part.width) // 2, 0))
+    return strip
 
 
 def _of(pool: generation.pool.Pool, truth: str) -> list[generation.pool.Case]:

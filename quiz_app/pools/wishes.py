@@ -54,11 +54,12 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Choices:
-    """What the researcher answered: the class of each folder by its place, and the frames to take."""
+    """What the researcher answered: the class of each folder by its place, the frames to take, what becomes of text."""
 
     classes: dict[int, str] = field(default_factory=dict)  # real, synthetic, or nothing: left aside
     frames: str = "none"
     incomplete: bool = False  # whether cases that lack a method are left out
+    text: str = "keep"  # images in which text seems to be burnt, and cases compared with them: keep, leave-out
 
     @classmethod
     def from_form(cls, form: Mapping[str, str], found: survey.Survey, sets: str) -> Choices:
@@ -73,12 +74,15 @@ class Choices:
         faults = faults or class_faults(found, chosen, sets)
         if found.faults and form.get("faults") != "leave-out":
             faults.append("faults: choose whether these files are left out, or stop")
+        text = form.get("text", "" if found.lettered else "keep")
+        if text not in ("keep", "leave-out"):
+            faults.append("text: look at these images, and choose whether to keep them or leave them out")
         frames = form.get("frames", "none")
         if frames not in ("none", "first", "middle", "all"):
             faults.append(f"frames: {frames!r} is none of none, first, middle, all")
         if faults:
             raise InvalidInputError(faults)
-        return cls(chosen, frames, form.get("incomplete") == "leave-out")
+        return cls(chosen, frames, form.get("incomplete") == "leave-out", text)
 
     @classmethod
     def guessed(cls, found: survey.Survey) -> Choices:

@@ -132,6 +132,7 @@ def _asking(name: str, work: background.Work, faults: dict[str, str]) -> Respons
         lacking=intake.lacking(folder, found, {n: one for n, one in chosen.items() if one in generation.pool.TRUTHS}),
         faults=faults,
         said=request.form,
+        most_framed=survey.MOST_FRAMED,
     )
     return page, 422 if faults else 200
 
@@ -179,6 +180,14 @@ def seen_image(name: str, folder: int, number: int) -> ResponseReturnValue:
     if coming(name).state != "asking":
         abort(404)
     return send_from_directory(intake.home(settings().instance) / name / survey.SEEN, f"{folder}-{number}.png")
+
+
+@blueprint.get("/pools/coming/<name>/seen/text-<int:number>.png")
+def framed_image(name: str, number: int) -> ResponseReturnValue:
+    """A small picture of an image with text, its place framed, while its upload asks."""
+    if coming(name).state != "asking":
+        abort(404)
+    return send_from_directory(intake.home(settings().instance) / name / survey.SEEN, f"text-{number}.png")
 
 
 def _is_read_blindly(slug: str) -> bool:

@@ -36,6 +36,7 @@ from quiz_app.tunnel import SKIP_WARNING
 FOUND = "found.json"
 LITTLE_DISK, TOO_LITTLE_DISK = 5 * 2**30, 2**29
 FEW_CASES = 20
+LOOK = "A name or a date may be readable: look at the pool's images, and leave out those that should not be shown."
 
 
 @dataclass(frozen=True)
@@ -199,12 +200,22 @@ def look(session: Session, study: Study, settings: Settings) -> None:
         )  # fmt: skip
 
 
+def _text_told(study: Study) -> list[Check]:
+    """What the pool itself says of text in its pictures, where no audit looks for it."""
+    how = study.pool.manifest.get("how") or {}
+    texts = [one.get("text") or {} for one in map(how.get, generation.pool.TRUTHS) if isinstance(one, dict)]
+    count = sum(text.get("count", 0) for text in texts)
+    says = f"Text seems to be burnt into {count} of the pool's images. {LOOK}"
+    return [Check("Text in the pictures", "warn", says)] if count else []
+
+
 def _looked_at(session: Session, study: Study, settings: Settings) -> list[Check]:
     if not DESIGNS[study.design].has_truth:
-        return [Check("Audit", "good", "Not needed: readers compare versions, and are not asked which are real.")]
+        says = "Not needed: readers compare versions, and are not asked which are real."
+        return [Check("Audit", "good", says), *_text_told(study)]
     folder = home(session, study, settings)
     work = background.find(folder)
-    names = ("Audit", "Near-duplicates")
+    names = ("Audit", "Near-duplicates", "Text in the pictures")
     if work is None:
         return [Check(name, "warn", "Not checked yet.") for name in names]
     if work.state == "making":
@@ -212,7 +223,8 @@ def _looked_at(session: Session, study: Study, settings: Settings) -> list[Check
     if work.state != "done":
         return [Check(name, "warn", "Could not be done:", work.faults) for name in names]
     found = json.loads((folder / FOUND).read_text("utf-8"))
-    return [_audit(found["audit"]), _duplicates(found["duplicates"])]
+    text = found.get("text")  # an earlier version did not look for it
+    return [_audit(found["audit"]), _duplicates(found["duplicates"]), *([_text(text)] if text else [])]
 
 
 def _audit(audit: dict[str, Any]) -> Check:
@@ -234,6 +246,30 @@ def _duplicates(pairs: list[dict[str, Any]]) -> Check:
         "Near-duplicates", "warn", f"Pairs of cases that look the same: {counted}.",
         [" and ".join(pair["cases"]) for pair in pairs],
     )  # fmt: skip
+
+
+def _text(text: dict[str, list[int]]) -> Check:
+    """text: for each class, in how many of its cases text was found, and how many cases it has."""
+    name, counts = "Text in the pictures", {truth: tuple(pair) for truth, pair in text.items()}
+    found = {truth: count for truth, (count, _) in counts.items() if count}
+    if not found:
+        return Check(
+            name, "good", "No text was found in the pictures, in either class. Short marks are not looked for."
+        )
+    says = " and ".join(f"{count} of {total} {truth} images" for truth, (count, total) in counts.items())
+    details = [LOOK]
+    if len(found) == 1:
+        details.append(f"Only {next(iter(found))} images have text: whoever notices it knows their class.")
+    elif _differ(*counts.values()):
+        details.append("The classes differ by more than chance: text gives the class away.")
+    return Check(name, "warn", f"Text seems to be burnt into {says}.", details)
+
+
+def _differ(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two counts, each of a total, differ by Fisher's exact test at 5 %."""
+    from scipy.stats import fisher_exact
+
+    return bool(fisher_exact([[count, total - count] for count, total in (one, other)]).pvalue < 0.05)
 
 
 def _work(folder: Path, slug: str) -> None:
@@ -259,8 +295,26 @@ def _work(folder: Path, slug: str) -> None:
             {"cases": [scored[one].name, scored[other].name], "across": scored[one].truth != scored[other].truth}
             for one, other, _ in duplicates.pairs(signatures)
         ]
-        (folder / FOUND).write_text(json.dumps({"audit": found.as_dict(), "duplicates": pairs}), "utf-8")
+        progress(0.8, "looking for text")
+        text = _lettered(folder / "pool")
+        told = {"audit": found.as_dict(), "duplicates": pairs, "text": text}
+        (folder / FOUND).write_text(json.dumps(told), "utf-8")
         shutil.rmtree(folder / "pool")
+
+
+def _lettered(folder: Path) -> dict[str, list[int]]:
+    """For each class of a pool folder, in how many of its images text was found, and how many it has."""
+    from generation import radiographs
+
+    pool = generation.pool.read_table(folder)
+    text = {truth: [0, 0] for truth in generation.pool.TRUTHS}
+    found = radiographs.looks([pool.path(case) for case in pool.cases], lettering=True)
+    for case, image in zip(pool.cases, found, strict=True):
+        if isinstance(image, str):
+            raise InputError(image)
+        text[case.truth][0] += bool(image.text)
+        text[case.truth][1] += 1
+    return text
 
 
 def _as_received(pool: Pool, cases: list[Case], store: Store, folder: Path) -> None:

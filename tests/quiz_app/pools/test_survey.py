@@ -1,5 +1,6 @@
 """An upload is surveyed by folder: what cannot be told from its names, or cannot be read, is asked about."""
 
+import hashlib
 import io
 import json
 import re
@@ -7,6 +8,7 @@ import time as clock_of_the_machine
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -14,9 +16,9 @@ from generation.errors import InputError
 from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Pool
-from quiz_app.pools import archives, survey
+from quiz_app.pools import archives, survey, thumbnails
 from tests.quiz_app.pools.test_intake import brought
-from tests.uploads import MIXED, dicom, encoded, zipped
+from tests.uploads import MIXED, dicom, encoded, lettered, zipped
 
 EIGHT = {
     f"{folder}/im{n}.png": encoded(10 * (folder != "real") + n, "PNG")
@@ -159,6 +161,68 @@ def test_what_headers_say_of_the_pictures_is_counted_by_class_and_no_more(owner)
     assert how["real"]["header"] == header
     assert how["synthetic"]["header"] == header | {"laterality": {"R": 4}}
     assert "JANE" not in json.dumps(pool_named().manifest)
+
+
+LETTERED = EIGHT | {
+    "real/im8.png": lettered(70),
+    "real/im9.png": lettered(71, "12.03.1968"),
+    **{f"synthetic/im{n}.png": encoded(64 + n, "PNG") for n in (8, 9)},
+}
+
+
+def test_files_with_burnt_in_text_are_shown_with_the_place_framed_before_anything_is_made(owner):
+    page = brought(owner, LETTERED)
+    assert "<legend>Burnt-in text</legend>" in page
+    assert re.findall(r"<figcaption>(.*?)</figcaption>", page) == ["real/im8.png", "real/im9.png"]
+    assert db.session.query(Pool).count() == 1
+    pictures = re.findall(r'src="([^"]*/seen/text-[^"]*)"', page)
+    assert len(pictures) == 2
+    with owner.get(pictures[0]) as response:
+        picture = np.asarray(Image.open(io.BytesIO(response.data)))
+    plain = np.asarray(Image.open(io.BytesIO(lettered(70))).resize((128, 64), Image.Resampling.LANCZOS))
+    down, across = np.nonzero((picture[:64] == thumbnails.FRAME).all(axis=2))
+    assert 0 <= down.min() < 27 < 34 < down.max() < 45  # text is from row 27 to 34, from column 16 to 60
+    assert across.min() < 16 < 60 < across.max() < 75
+    assert np.array_equal(picture[48:64, :, 0], plain[48:])
+    assert picture.shape[0] > 64 + 20  # and the place, larger, below
+    address = re.search(r'src="([^"]*)/seen/', page)[1]
+    both = {"class-0": "real", "class-1": "synthetic"}
+    refused = owner.post(address, data=both)
+    assert refused.status_code == 422
+    assert "look at these images, and choose whether to keep them or leave them out" in refused.text
+    assert owner.post(address, data=both | {"text": "yes"}).status_code == 422
+    page = answered(owner, page, **both, text="keep")
+    assert "text seems to be burnt into the picture, kept: 2 of 6 real images" in page
+    how = pool_named().manifest["how"]
+    assert (how["real"]["text"]["count"], how["synthetic"]["text"]["count"]) == (2, 0)
+    assert "im8" not in json.dumps(pool_named().manifest)
+    assert owner.get(pictures[0]).status_code == 404
+
+
+def test_files_with_burnt_in_text_can_be_left_out_and_that_is_on_record(owner):
+    page = answered(owner, brought(owner, LETTERED), **{"class-0": "real", "class-1": "synthetic"}, text="leave-out")
+    assert "text seems to be burnt into the picture, left out: 2 of 6 real images" in page
+    manifest = pool_named().manifest
+    assert manifest["how"]["real"]["text"] == {"count": 0, "cases": []}
+    assert [(one["truth"], one["why"]) for one in manifest["left_out"]] == [
+        ("real", "text seems to be burnt into it")
+    ] * 2
+    assert manifest["flow"]["left_out"]["text"] == {"real": 2}
+    sums = {hashlib.sha256(LETTERED[f"real/im{n}.png"]).hexdigest() for n in (8, 9)}
+    assert {one["sha256"] for one in manifest["left_out"]} == sums
+
+
+def test_an_upload_surveyed_by_an_earlier_version_goes_on_and_its_text_is_found_when_the_pool_is_made(app, owner):
+    page = brought(owner, LETTERED, width="256", height="128")
+    [kept] = (app.config["SETTINGS"].instance / "intake").glob(f"*/{survey.FILE}")
+    found = json.loads(kept.read_text())
+    for image in found["images"]:
+        del image["text"]
+    kept.write_text(json.dumps(found))
+    address = re.search(r'src="([^"]*)/seen/', page)[1]
+    assert "Burnt-in text" not in owner.get(address).text
+    assert "The pool is ready" in answered(owner, page, **{"class-0": "real", "class-1": "synthetic"})
+    assert pool_named().manifest["how"]["real"]["text"]["count"] == 2
 
 
 def test_lossy_files_of_one_class_are_told(owner):

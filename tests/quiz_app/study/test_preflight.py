@@ -1,10 +1,12 @@
 """The pre-flight says whether a study may open, and looks at the pool as readers receive it."""
 
+import json
 import time as clock_of_the_machine
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 import generation.pool
 from quiz_app import background, log
@@ -96,6 +98,30 @@ def test_a_backup_on_record_is_known(app, owned, checked):
     assert checked()["Backup"].verdict == "good"
 
 
+def with_text(pixels):
+    image = Image.fromarray(pixels // 4)
+    ImageDraw.Draw(image).text((10, 20), "DOE, JANE", fill=255, font=ImageFont.load_default(size=20))
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize(
+    ("real", "synthetic", "verdict", "says"),
+    [
+        ((0, 50), (0, 50), "good", None),
+        ((9, 50), (8, 50), "warn", None),
+        ((3, 50), (0, 50), "warn", "Only real images have text"),
+        ((0, 50), (3, 50), "warn", "Only synthetic images have text"),
+        ((20, 50), (2, 50), "warn", "The classes differ by more than chance"),
+    ],
+)
+def test_text_in_one_class_or_clearly_more_in_one_is_said_to_give_it_away(real, synthetic, verdict, says):
+    check = preflight._text({"real": list(real), "synthetic": list(synthetic)})
+    assert check.verdict == verdict
+    said = [detail for detail in check.details if "class" in detail]
+    assert [detail.startswith(says) for detail in said] == [True] if says else said == []
+    assert ("name or a date" in " ".join(check.details)) is (verdict == "warn")
+
+
 def audited(client, app):
     assert client.post(PAGE).status_code == 303
     while (told := client.get(f"{PAGE}.json").get_json())["state"] == "making":
@@ -143,3 +169,42 @@ def test_an_audit_that_cannot_be_done_says_why(app, owner, owned, checked):
     db.session.commit()
     assert audited(owner, app) == "failed"
     assert "an audit needs 5 of each" in checked()["Audit"].details[0]
+
+
+def test_an_audit_of_before_says_nothing_of_text_and_a_pool_without_truth_what_its_maker_found(app, owned, checked):
+    study = owned(opened=False)
+    with reading() as session:
+        folder = preflight.home(session, session.merge(study), app.config["SETTINGS"])
+    assert background.claim(folder)
+    found = {"audit": {"flagged": False, "cues": [], "together": {"auc": 0.5, "p": 0.9}}, "duplicates": []}
+    (folder / preflight.FOUND).write_text(json.dumps(found), "utf-8")
+    background.tell(folder, "done", 1.0)
+    assert checked()["Audit"].verdict == "good"
+    assert "Text in the pictures" not in checked()
+    how = {"real": {"text": {"count": 2, "cases": ["case-0001", "case-0007"]}}, "synthetic": {"text": {"count": 1}}}
+    study.pool.manifest = study.pool.manifest | {"how": how}
+    [check] = preflight._text_told(study)
+    assert check.says.startswith("Text seems to be burnt into 3 of the pool's images.")
+    assert "case-" not in str(check)
+
+
+def test_text_is_looked_for_in_the_images_as_readers_receive_them(app, owner, owned, checked, tmp_path):
+    rng = np.random.Generator(np.random.PCG64(4))
+    entries = []
+    for number in range(12):
+        grains = rng.integers(0, 200, (8, 16), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+        pixels = with_text(grains) if number in (1, 3) else grains
+        entries.append(generation.pool.Entry(("real", "synthetic")[number % 2], "x", generation.pool.encode(pixels)))
+    how = {"real": "x", "synthetic": "x"}
+    generation.pool.write(tmp_path / "lettered", entries, name="Lettered", seed=3, width=128, height=64, how=how)
+    study = owned(opened=False, practice=0)
+    study.pool = importing.import_folder(tmp_path / "lettered", app.config["SETTINGS"].images)
+    study.pool.cases[1].excluded = "a name is in it"
+    db.session.commit()
+    assert checked()["Text in the pictures"].says == "Not checked yet."
+    assert audited(owner, app) == "done"
+    check = checked()["Text in the pictures"]
+    assert check.verdict == "warn"
+    assert check.says == "Text seems to be burnt into 0 of 6 real images and 1 of 5 synthetic images."
+    assert "Only synthetic images have text: whoever notices it knows their class." in check.details
+    assert "Only synthetic images have text" in owner.get(PAGE).text
