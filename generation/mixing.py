@@ -109,7 +109,7 @@ def _by_folder(folders: Sequence[Path], frames: str) -> dict[str, list[Candidate
     return {folder.resolve().name: candidates([folder], "synthetic", True, frames) for folder in folders}
 
 
-def _described(drawn: Drawn, frames: list[np.ndarray], order: np.ndarray, truth: str) -> dict:
+def _described(drawn: Drawn, frames: list[np.ndarray], order: Sequence[int], truth: str) -> dict:
     own = [number for number, candidate in enumerate(drawn.candidates) if candidate.truth == truth]
     means = [float(frames[number].mean()) for number in own]
     contrasts = [float(frames[number].std()) for number in own]
