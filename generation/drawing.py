@@ -113,8 +113,8 @@ class Drawn:
     def _add(self, candidate: Candidate, group: str, found: radiographs.Reading) -> None:
         lossy, notes = candidate.lossy or found.lossy, candidate.notes or found.notes
         text = bool(found.text) if candidate.text is None else candidate.text
-        told = {"lossy": lossy, "notes": notes, "header": candidate.header or found.header, "text": text}
-        self.candidates.append(replace(candidate, **told))
+        header = candidate.header or found.header
+        self.candidates.append(replace(candidate, lossy=lossy, notes=notes, header=header, text=text))
         self.groups.append(group)
         self.images.append(self._shaped(found.image))
 
