@@ -29,6 +29,7 @@ from generation.radiographs import reading
 
 SECONDS = 60.0
 BYTES = 2 * 2**30  # above what a fresh process holds
+LEAVING_S = 2.0
 AHEAD = 4  # results that wait for their turn, by process
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -92,6 +93,13 @@ class _Worker:
         """End the process; whoever waits for it is told that it was lost."""
         if self._process is not None:
             self._process.kill()
+
+    def dismiss(self) -> None:
+        """Let the process, which has nothing to do, end by itself."""
+        if self._line is not None:
+            self._line.close()
+            self._process.join(LEAVING_S)
+        self.end()
 
     def end(self) -> None:
         if self._line is not None:
@@ -206,6 +214,7 @@ def each(
         finally:
             free.put(worker)
 
+    done = False
     with ThreadPoolExecutor(count) as threads:
         try:
             waiting = [threads.submit(turn, item) for item in items[: AHEAD * count]]
@@ -213,14 +222,15 @@ def each(
                 yield waiting.pop(0).result()
                 if (following := number + AHEAD * count) < len(items):
                     waiting.append(threads.submit(turn, items[following]))
+            done = True
         finally:
             for future in waiting:
                 future.cancel()
-            for worker in crew:  # whoever stops asking does not wait
+            for worker in crew if not done else ():  # whoever stops asking does not wait
                 worker.kill()
             threads.shutdown(wait=True)
             for worker in crew:
-                worker.end()
+                worker.dismiss()
 
 
 def _serve(line: Connection, function: Callable[[Any], Any], limit: int) -> None:

@@ -31,10 +31,10 @@ def work(item: str) -> str:
 
 def test_every_way_to_fail_is_told_by_item_and_the_others_are_done_in_order():
     items = ["a", "hang", "b", "crash", "leave", "c", "swell", "raise", "d"]
-    found = list(guarded.each(work, items, workers=2, seconds=3, limit=2**28))
+    found = list(guarded.each(work, items, workers=2, seconds=8, limit=2**28))
     assert [str(one) for one in found] == [
         "A",
-        "hang: took more than 3 s to read, and was given up",
+        "hang: took more than 8 s to read, and was given up",
         "B",
         f"crash: brought its decoder down (signal {signal.SIGSEGV.value})",
         "leave: brought its decoder down (exit status 7)",
