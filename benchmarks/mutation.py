@@ -42,6 +42,7 @@ TARGETS = {
     "quiz_app/sittings/start.py": (f"{SITTINGS}/test_start.py", "tests/quiz_app/researcher/test_researcher_readers.py"),
     "quiz_app/sittings/result.py": (f"{READER}/test_reader_pages.py",),
     "generation/audit/__init__.py": ("tests/generation/test_audit.py",),
+    "generation/audit/cues.py": ("tests/generation/test_audit.py",),
 } | {
     f"analysis/statistics/{path.stem}.py": (f"tests/analysis/statistics/test_{path.name}",)
     for path in sorted((ROOT / "analysis" / "statistics").glob("*.py"))
