@@ -6,6 +6,7 @@ other command is loaded only when it is called, so that asking for help loads ne
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
 import sys
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from quiz_app.settings import Settings
 
-THREADS = 8
+CONNECTIONS = 1000  # of browsers, held by one process
 DEMO_COUNT, DEMO_PRACTICE, DEMO_SEED = 100, 6, 20250709
 
 
@@ -154,6 +155,7 @@ def mirrored(app: Flask) -> Flask:
 def serve(app: Flask, host: str, port: int, workers: int) -> None:
     """Serve until stopped: one process by waitress, several by gunicorn."""
     from quiz_app import create_app
+    from quiz_app.database import THREADS
 
     if workers == 1:
         import waitress
@@ -164,6 +166,8 @@ def serve(app: Flask, host: str, port: int, workers: int) -> None:
             host=host,
             port=port,
             threads=THREADS,
+            connection_limit=CONNECTIONS,
+            asyncore_use_poll=hasattr(select, "poll"),  # which knows no limit; Windows has select alone
             ident=None,
             clear_untrusted_proxy_headers=not given.trusted_proxies,
             max_request_body_size=(given.max_upload_mb + 1) * 2**20,  # the application says what is too large
@@ -231,14 +235,13 @@ def run(
     with app.app_context():
         from quiz_app import storage
         from quiz_app.address import announced
-        from quiz_app.database import db
+        from quiz_app.database import let_go
 
         prepare_database(app)
         if settings.images_url:
             storage.assert_usable(settings.images)
         token = greet(app, settings.public_url or listening, no_demo)
-        db.session.remove()
-        db.engine.dispose()  # the workers open their own
+        let_go(app)  # the workers open their own
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what is open ends with the server
     way_in = tunnelled(app, port, token) if tunnel else nullcontext()
     with suppress(KeyboardInterrupt), announced(settings, listening), way_in:

@@ -1,72 +1,314 @@
-"""Fifty readers at once: `python benchmarks/load.py [--readers N] [--cases N] [--database URL]`.
+"""Many readers at once, beside a bare Flask application: `python benchmarks/load.py [--readers 20] [--cases 30]`.
 
-The figure is the rate of answers that fifty simulated readers get out of one server process, over the rate one reader
-gets from the same server: below 1, readers would hold each other up. The readers do not think between answers; people
-take seconds for each, so that the rate also tells how many people one process carries.
+Both are asked in one run, each by a server process of its own, by closed-loop readers who do not think. An answer costs
+the bare application a form (one durable insert, a redirect) and the page after it; ours the onset and the answer, and
+with `--images` the sealed image too, for which the bare one sends a file of that size. `--database` puts ours on
+another database, `--workers` makes it several processes. Figures: answers a second, their ratio, and for how long an
+answer waits to be acknowledged.
+
+    python benchmarks/load.py --arrive 200 --within 10    readers who open one open link, until their first case
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
 import tempfile
+import threading
 import time
+import urllib.parse
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import flask_migrate
 import numpy as np
 
-from generation import phantom
-from quiz_app import create_app, simulation
-from quiz_app.database import db
-from quiz_app.models import Pool
-from quiz_app.pools import importing
-from quiz_app.settings import Settings
-from quiz_app.study import lifecycle
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.server import free_port  # noqa: E402
 
 SECONDS_A_CASE = 6  # what a person takes
+PAGE = """<!doctype html><title>Case {case}</title><h1>Real or synthetic?</h1><img src="/image">
+<form method="post"><button name="answer" value="real">Real</button>
+<button name="answer" value="synthetic">Synthetic</button></form>"""
 
 
-def rate(app, pool: int, readers: int, cases: int) -> float:
-    """Answers a second of `readers` at a study of `cases`; prints how long an answer takes to be acknowledged."""
-    with app.app_context():
-        study = lifecycle.create(
-            f"{readers} readers", db.session.get(Pool, pool), settings={"cases": cases, "practice": 0}
-        )
-        lifecycle.open_study(study)
-        slug = study.slug
-        db.session.commit()
-    began = time.perf_counter()
-    outcomes = simulation.run(app, slug, readers)
-    seconds = time.perf_counter() - began
-    assert not any(outcome.refusal or outcome.retries for outcome in outcomes), "a server in trouble is not measured"
-    waits = np.concatenate([outcome.answer_ms for outcome in outcomes])
-    median, worst = np.percentile(waits, [50, 99])
-    answered = len(waits) / seconds
-    print(
-        f"{readers:3} readers: {answered:6.1f} answers/s; acknowledged in {median:.0f} ms (median), {worst:.0f} (99 %)"
+def bare(port: int, folder: str, image_bytes: int) -> None:
+    """The application that a user would write: one table, a form, post, redirect, get."""
+    import waitress
+    from flask import Flask, redirect, request, send_file
+    from sqlalchemy import Column, DateTime, Integer, String, create_engine, event, func
+    from sqlalchemy.orm import Session, declarative_base
+
+    engine = create_engine(f"sqlite:///{folder}/bare.db", connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def durable(connection, _record):
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    base = declarative_base()
+
+    class Answer(base):
+        __tablename__ = "answer"
+        id = Column(Integer, primary_key=True)
+        reader, case, answer = Column(String(20)), Column(Integer), Column(String(20))
+        at = Column(DateTime, server_default=func.now())
+
+    base.metadata.create_all(engine)
+    image = Path(folder, "image.png")
+    image.write_bytes(os.urandom(image_bytes))
+    app = Flask(__name__)
+
+    @app.get("/image")
+    def picture():
+        return send_file(image)
+
+    @app.route("/<reader>/<int:case>", methods=["GET", "POST"])
+    def page(reader: str, case: int):
+        if request.method == "GET":
+            return PAGE.format(case=case)
+        with Session(engine) as session:
+            session.add(Answer(reader=reader, case=case, answer=request.form["answer"]))
+            session.commit()
+        return redirect(f"/{reader}/{case + 1}")
+
+    waitress.serve(app, host="127.0.0.1", port=port, threads=8, connection_limit=1000)
+
+
+@contextmanager
+def serving(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
+    """A server process that answers at `port`, ended with the context."""
+    process = subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
     )
-    return answered
+    try:
+        for _ in range(600):
+            try:
+                Line(port).ask("GET", "/healthz")
+                break
+            except OSError:
+                assert process.poll() is None, "the server ended at once"
+                time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class Line:
+    """One connection that is kept, and as little else of a client as there can be."""
+
+    def __init__(self, port: int) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> http.client.HTTPResponse:
+        self.connection.request(method, path, body, {"Content-Type": kind} if kind else {})
+        response = self.connection.getresponse()
+        response.body = response.read()
+        return response
+
+    def form(self, path: str, **fields: str) -> str:
+        """Send a form; returns where it leads."""
+        response = self.ask("POST", path, urllib.parse.urlencode(fields).encode(), "application/x-www-form-urlencoded")
+        assert response.status in (302, 303), (path, response.status, response.body[:300])
+        return response.headers["Location"]
+
+    def post(self, path: str, **body: object) -> dict:
+        response = self.ask("POST", path, json.dumps(body).encode(), "application/json")
+        assert response.status == 200, (path, response.status, response.body[:300])
+        return json.loads(response.body)
+
+    def get(self, path: str) -> bytes:
+        response = self.ask("GET", path)
+        assert response.status == 200, (path, response.status, response.body[:300])
+        return response.body
+
+
+class BareReader:
+    """A reader of the bare application."""
+
+    def __init__(self, port: int, number: int, cases: int, images: bool) -> None:
+        self.line, self.number, self.cases, self.images = Line(port), number, cases, images
+        self.waits: list[float] = []
+
+    def come_in(self) -> None:
+        self.line.get(f"/reader-{self.number}/1")
+
+    def read(self) -> None:
+        where = f"/reader-{self.number}/1"
+        for _ in range(self.cases):
+            if self.images:
+                self.line.get("/image")
+            began = time.perf_counter()
+            where = self.line.form(where, answer="real")
+            self.waits.append(time.perf_counter() - began)
+            self.line.get(where)
+
+
+class OurReader:
+    """A reader of Discern, from the personal link to the last answer."""
+
+    def __init__(self, port: int, token: str, images: bool) -> None:
+        self.line, self.base, self.images = Line(port), f"/r/{token}/", images
+        self.waits: list[float] = []
+
+    def come_in(self) -> None:
+        self.line.get(self.line.form(f"{self.base}welcome", consent="yes"))
+        self.line.get(self.line.form(f"{self.base}about", group="experienced", years="5"))
+        self.line.get(self.line.form(f"{self.base}instructions", read="yes"))
+        told = self.line.post(f"{self.base}claim")
+        self.lease, self.step = told["lease"], told["step"]
+
+    def read(self) -> None:
+        while self.step["kind"] != "done":
+            if self.step["kind"] != "trial":
+                self.step = self.line.post(f"{self.base}continue", lease=self.lease)["step"]
+                continue
+            trial = f"{self.base}trials/{self.step['trial']['trial']}"
+            if self.images:
+                self.line.get(self.step["trial"]["images"][0]["sealed"])
+            self.line.post(f"{trial}/onset", lease=self.lease)
+            said = {"id": str(uuid.uuid4()), "answer": "real", "certainty": "full", "client_ms": 900}
+            began = time.perf_counter()
+            self.step = self.line.post(f"{trial}/answer", lease=self.lease, **said)["step"]
+            self.waits.append(time.perf_counter() - began)
+
+
+def rate(name: str, readers: list) -> float:
+    """Answers a second of `readers` together."""
+    together(lambda reader: reader.come_in(), readers)
+    seconds = together(lambda reader: reader.read(), readers)
+    waits = np.concatenate([reader.waits for reader in readers])
+    median, worst = 1000 * np.percentile(waits, [50, 99])
+    print(
+        f"{name:28} {len(readers):3} readers: {len(waits) / seconds:6.1f} answers/s; "
+        f"acknowledged in {median:.0f} ms (median), {worst:.0f} (99 %)",
+        flush=True,
+    )
+    return len(waits) / seconds
+
+
+def together(work: Callable, readers: list) -> float:
+    """Let everybody do `work` at once; returns the seconds until the last has done it."""
+    failed: list[BaseException] = []
+
+    def one(reader) -> None:
+        try:
+            work(reader)
+        except BaseException as error:  # whatever it is, it must end the run
+            failed.append(error)
+
+    threads = [threading.Thread(target=one, args=(reader,)) for reader in readers]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
+    return time.perf_counter() - began
+
+
+def arrive(port: int, link: str, count: int, within_s: float) -> None:
+    """`count` people open one open link within so many seconds, and go on to their first case without a thought."""
+    rng = np.random.Generator(np.random.PCG64(1))
+    starts = np.sort(rng.uniform(0, within_s, count))
+    took: list[float] = []
+    first: list[float] = []
+    began = time.perf_counter()
+
+    def come(start: float) -> None:
+        time.sleep(max(0.0, began + start - time.perf_counter()))
+        clicked = time.perf_counter()
+        line = Line(port)
+        line.get(link)
+        first.append(time.perf_counter() - clicked)
+        reader = OurReader(port, "", False)
+        reader.base = re.search(r"/r/[^/]+/", line.form(link)).group()
+        reader.come_in()
+        reader.step = reader.line.post(f"{reader.base}continue", lease=reader.lease)["step"]
+        assert reader.step["kind"] == "trial"
+        took.append(time.perf_counter() - clicked)
+
+    together(come, list(starts))
+    median, worst = np.percentile(took, [50, 95])
+    page = np.percentile(first, 95)
+    print(f"{count} readers within {within_s:g} s: first page {page:.1f} s (95 %); first case {median:.1f} s (median), "
+          f"{worst:.1f} s (95 %)")  # fmt: skip
+
+
+def prepared(folder: Path, database: str | None, cases: int, each: list[int], by_link: bool) -> tuple[list, str, int]:
+    """An instance in `folder`, a study for each number of readers: their tokens; an open link; bytes of an image."""
+    import flask_migrate
+
+    from generation import phantom
+    from quiz_app import create_app
+    from quiz_app.database import db
+    from quiz_app.pools import importing
+    from quiz_app.settings import Settings
+    from quiz_app.study import lifecycle, readers
+
+    phantom.make_pool(folder / "pool", cases // 2, cases // 2, 0, 1)
+    app = create_app(Settings.load({}, instance=folder / "instance", database_url=database))
+    with app.app_context():
+        flask_migrate.upgrade()
+        pool = importing.import_folder(folder / "pool", app.config["SETTINGS"].images)
+        rules = {"practice": 0, "break_every": 0}
+        tokens = []
+        for count in each:
+            study = lifecycle.create(f"{count} readers", pool, settings=rules)
+            lifecycle.open_study(study)
+            tokens.append([readers.invite(study, f"reader-{number}")[1] for number in range(count)])
+        address = ""
+        if by_link:
+            address = f"/join/{readers.offer_open_link(study, '999')}/"
+        db.session.commit()
+        return tokens, address, pool.served_bytes
 
 
 def main() -> None:
-    """Draw a small pool, then one reader, then all of them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--readers", type=int, default=50)
-    parser.add_argument("--cases", type=int, default=10)
+    """The bare application, then ours, then their ratio."""
+    if sys.argv[1:2] == ["bare"]:
+        bare(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--readers", type=int, nargs="+", default=[20])
+    parser.add_argument("--cases", type=int, default=30)
     parser.add_argument("--database", help="SQLAlchemy address of an empty database (default: SQLite)")
+    parser.add_argument("--workers", type=int, default=1, help="processes of ours")
+    parser.add_argument("--images", action="store_true", help="fetch the image of every case, too")
+    parser.add_argument("--arrive", type=int, default=0, help="so many readers open one open link")
+    parser.add_argument("--within", type=float, default=10, help="seconds in which they do")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        phantom.make_pool(Path(folder) / "pool", given.cases // 2, given.cases // 2, 0, 1)
-        app = create_app(Settings.load({}, instance=Path(folder) / "instance", database_url=given.database))
-        with app.app_context():
-            flask_migrate.upgrade()
-            pool = importing.import_folder(Path(folder) / "pool", app.config["SETTINGS"].images)
-            db.session.commit()
-            pool_id = pool.id
-        one = rate(app, pool_id, 1, given.cases)
-        many = rate(app, pool_id, given.readers, given.cases)
-        print(f"{given.readers} readers to one: {many / one:.2f} times the answers")
-        print(f"at {SECONDS_A_CASE} s a case one process carries about {many * SECONDS_A_CASE:.0f} people")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tokens, link, size = prepared(folder, given.database, given.cases, given.readers, bool(given.arrive))
+        environment = {"DISCERN_INSTANCE": str(folder / "instance")}
+        environment |= {"DISCERN_DATABASE_URL": given.database} if given.database else {}
+        port = free_port()
+        command = [sys.executable, "run.py", "--port", str(port), "--no-demo", "--workers", str(given.workers)]
+        if given.arrive:
+            with serving(command, port, environment):
+                arrive(port, link, given.arrive, given.within)
+            return
+        bares = []
+        with serving([sys.executable, __file__, "bare", str(other := free_port()), name, str(size)], other, {}):
+            for count in given.readers:
+                people = [BareReader(other, number, given.cases, given.images) for number in range(count)]
+                bares.append(rate("bare Flask application", people))
+        with serving(command, port, environment):
+            for keys, theirs in zip(tokens, bares, strict=True):
+                ours = rate("Discern", [OurReader(port, token, given.images) for token in keys])
+                print(f"{len(keys)} readers: {ours / theirs:.2f} times the bare application's answers")
+                print(f"at {SECONDS_A_CASE} s a case one server carries about {ours * SECONDS_A_CASE:.0f} people")
 
 
 if __name__ == "__main__":

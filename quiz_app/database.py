@@ -3,7 +3,8 @@
 SQLite: one connection a process, and every transaction of `db.session` is BEGIN IMMEDIATE. A transaction that
 begins deferred and writes later is refused as "locked" when another has written in between, whatever the
 timeout (https://www.sqlite.org/lang_transaction.html, section 2.2); beginning as a writer waits instead.
-Long looks (exports, reports, the monitor) take a connection of their own, which WAL lets run beside the writer.
+Looks (exports, reports, the monitor, and requests that call `only_look`) have connections of their own, which WAL lets
+run beside the writer.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import Flask, current_app
+from flask import Flask, current_app, has_request_context, request
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.orm import DeclarativeBase, Session
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import QueuePool
 
 from quiz_app.paths import beside
 
 BUSY_SECONDS = 30
+THREADS = 8  # of a server process, each with a connection
+_ONLY_LOOKS, _LIGHT = "discern.only_looks", "discern.light"  # in the environment of a request
 
 
 class Base(DeclarativeBase):
@@ -59,7 +63,34 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return None if value is None else datetime.fromisoformat(value)
 
 
-db = SQLAlchemy(model_class=Base)
+class RequestSession(FlaskSession):
+    """In a request that only looks, the session of the request goes the way of `reading`."""
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Any:
+        if _said(_ONLY_LOOKS):
+            return current_app.extensions["discern.looking"]
+        return super().get_bind(*args, **kwargs)
+
+
+def only_look(*, really: bool = True) -> None:
+    """Say at its beginning, or after a rollback, whether this request only looks."""
+    request.environ[_ONLY_LOOKS] = really
+
+
+def commit_lightly() -> None:
+    """Say at the beginning of a request that its commit need not wait for the disk.
+
+    A killed server loses nothing of it, and what is committed after it is never kept without it; only where the
+    machine or PostgreSQL itself stops at once it may be lost.
+    """
+    request.environ[_LIGHT] = True
+
+
+def _said(what: str) -> bool:
+    return has_request_context() and bool(request.environ.get(what))
+
+
+db = SQLAlchemy(model_class=Base, session_options={"class_": RequestSession})
 migrate = Migrate(directory=str(beside("migrations")))
 
 
@@ -67,14 +98,14 @@ def init_app(app: Flask, url: str) -> None:
     """Bind the application to the database at `url` (SQLAlchemy's form)."""
     sqlite = make_url(url).get_backend_name() == "sqlite"
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _sqlite_options(QueuePool) if sqlite else {"pool_pre_ping": True}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _sqlite_options(1) if sqlite else _POSTGRES_OPTIONS
     db.init_app(app)
     migrate.init_app(app, db, render_as_batch=sqlite)
     with app.app_context():
-        looking = sa.create_engine(url, **(_sqlite_options(NullPool) if sqlite else {"pool_pre_ping": True}))
+        looking = sa.create_engine(url, **(_sqlite_options(THREADS) if sqlite else _POSTGRES_OPTIONS))
+        sa.event.listen(db.engine, "begin", _begin_sqlite if sqlite else _begin_postgres)
         if sqlite:
             sa.event.listen(db.engine, "connect", _prepare_sqlite)
-            sa.event.listen(db.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
             sa.event.listen(looking, "connect", _prepare_sqlite)
             sa.event.listen(looking, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         else:
@@ -82,19 +113,40 @@ def init_app(app: Flask, url: str) -> None:
         app.extensions["discern.looking"] = looking
 
 
-def _sqlite_options(pool: type) -> dict[str, Any]:
-    one = {"pool_size": 1, "max_overflow": 0, "pool_timeout": BUSY_SECONDS} if pool is QueuePool else {}
+_POSTGRES_OPTIONS = {"pool_pre_ping": True, "pool_size": THREADS}
+
+
+def _sqlite_options(connections: int) -> dict[str, Any]:
     # isolation_level None: the driver begins nothing by itself, the "begin" event does.
     return {
-        "poolclass": pool,
-        **one,
+        "poolclass": QueuePool,
+        "pool_size": connections,
+        "max_overflow": 0,
+        "pool_timeout": BUSY_SECONDS,
         "connect_args": {"isolation_level": None, "check_same_thread": False, "timeout": BUSY_SECONDS},
     }
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if _said(_LIGHT) else 'FULL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_postgres(connection: sa.Connection) -> None:
+    if _said(_LIGHT):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def let_go(app: Flask) -> None:
+    """Close every connection of `app`, in its context."""
+    db.session.remove()
+    db.engine.dispose()
+    app.extensions["discern.looking"].dispose()
 
 
 @contextmanager

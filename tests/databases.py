@@ -13,10 +13,9 @@ from pathlib import Path
 import flask_migrate
 import pytest
 import sqlalchemy as sa
-from flask import Flask
 
 from quiz_app import create_app
-from quiz_app.database import db
+from quiz_app.database import db, let_go
 from quiz_app.pools import importing
 from quiz_app.settings import Settings
 from tests.conftest import missing
@@ -41,13 +40,6 @@ def new_database(server: str | None = SERVER, template: str = "template0") -> It
     finally:
         with engine.connect() as connection:
             connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def let_go(app: Flask) -> None:
-    """Close every connection of `app`."""
-    db.session.remove()
-    db.engine.dispose()
-    app.extensions["discern.looking"].dispose()
 
 
 @pytest.fixture(scope="session")

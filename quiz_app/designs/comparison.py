@@ -156,6 +156,7 @@ class Comparison(Design):
     )
     grouped = True
     has_truth = False
+    has_reference = True
     known_by = "source"
     noun = "comparisons"
     balance = "with each method equally often at each place"

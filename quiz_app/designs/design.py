@@ -60,6 +60,7 @@ class Design(ABC):
     brief = False  # whether an image is shown for an exposure that follows the answers, and is then gone
     has_truth = True  # whether an answer is right or wrong
     has_levels = False  # whether an answer is one level of certainty, as programs for ratings read it
+    has_reference = False  # whether a case may be shown as what it is, for comparison: see `reference`
     known_by = "truth"  # which column of a case a simulated reader goes by
     noun = "cases"  # what a reader judges
     balance = "half of each class"
@@ -96,7 +97,10 @@ class Design(ABC):
         """The scored trials of one sitting, in order, in blocks from 1. They follow from `rng` alone."""
 
     def reference(self, cases: Sequence[Shown]) -> int | None:
-        """The place of that of a trial's cases which readers are shown as what it is, and do not judge."""
+        """The place of that of a trial's cases which readers are shown as what it is, and do not judge.
+
+        Asked of designs alone that say `has_reference`.
+        """
         return None
 
     @abstractmethod

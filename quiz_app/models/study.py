@@ -7,7 +7,9 @@ design has several.
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,8 +59,13 @@ class Study(Base):
 
     @property
     def rules(self) -> StudySettings:
-        """The settings as a typed, checked structure."""
-        return settings_of(self.design).from_dict(self.settings)
+        """The settings as a typed, checked structure, made once for as long as they are the same."""
+        return _rules(self.design, json.dumps(self.settings))
+
+
+@lru_cache(maxsize=64)
+def _rules(design: str, settings: str) -> StudySettings:
+    return settings_of(design).from_dict(json.loads(settings))
 
 
 class Reader(Base):

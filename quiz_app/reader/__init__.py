@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from quiz_app import log
-from quiz_app.database import db
+from quiz_app.database import commit_lightly, db, only_look
 from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.models import Sitting
 from quiz_app.security import csrf
@@ -38,6 +38,9 @@ def keep_token(_endpoint: str, values: dict[str, str]) -> None:
 @blueprint.before_request
 def let_in() -> None:
     """Refuse unknown and revoked links. What writes holds the reader, and the study as it is, until it is through."""
+    only_look(really=request.method != "POST")
+    if request.endpoint == "reader.onset":
+        commit_lightly()  # lost, the clock starts as if the browser had said nothing; an answer brings it along
     g.reader = readers.by_token(g.token, hold=request.method == "POST")
     g.study = g.reader.study
 
@@ -47,6 +50,7 @@ def refuse(refused: RefusedError) -> ResponseReturnValue:
     """Nothing was changed; say why, as the caller can read it, and keep it on record."""
     reader_id = g.reader.id if "reader" in g else None
     db.session.rollback()
+    only_look(really=False)
     if reader_id is not None:
         sitting = db.session.query(Sitting).filter_by(reader_id=reader_id).order_by(Sitting.number.desc()).first()
         log.record(

@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from quiz_app.database import db
+from quiz_app.database import db, only_look
 from quiz_app.errors import RefusedError
 from quiz_app.security import csrf, limiter
 from quiz_app.study import readers
@@ -18,6 +18,7 @@ csrf.exempt(blueprint)  # as a reader's pages: there is no cookie to ride on
 @blueprint.get("/")
 def welcome(token: str) -> ResponseReturnValue:
     """What the study is, and the way in."""
+    only_look()
     study = readers.by_open_link(token)
     return render_template("reader/join.html", study=study, rules=study.rules)
 
@@ -26,7 +27,7 @@ def welcome(token: str) -> ResponseReturnValue:
 @limiter.limit("300 per hour")
 def register(token: str) -> ResponseReturnValue:
     """A new reader, sent on to a personal link."""
-    personal = readers.register(readers.by_open_link(token))
+    personal = readers.register(readers.by_open_link(token, hold=True))
     db.session.commit()
     return redirect(url_for("reader.start", token=personal), code=303)
 

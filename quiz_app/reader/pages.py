@@ -74,6 +74,8 @@ def welcome() -> ResponseReturnValue:
             "welcome", minutes=entry.expected_minutes(g.study), fault=gettext("Please tick the box to take part.")
         )
     entry.consent(g.reader)
+    if not entry.questions(g.reader):
+        entry.enrol(g.reader, {})
     return _onward()
 
 
@@ -82,7 +84,7 @@ def about() -> ResponseReturnValue:
     """Group, experience and the study's own questions, as far as it asks them; then the sitting begins."""
     asked = entry.questions(g.reader)
     own = [question for question in entry.own_questions(g.study) if question.name in asked]
-    if _where() != "about" or (request.method == "GET" and asked):
+    if request.method == "GET" or _where() != "about":
         return _page("about", questions=asked, own=own, faults={}, said={})
     try:
         entry.enrol(g.reader, request.form)

@@ -10,9 +10,9 @@ from flask import current_app, url_for
 from quiz_app import clock, storage
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
-from quiz_app.models import Trial, TrialCase
+from quiz_app.models import Answer, Trial, TrialCase
 from quiz_app.pools import images
-from quiz_app.sittings import answering, steps
+from quiz_app.sittings import steps
 from quiz_app.sittings.steps import Step
 
 
@@ -44,7 +44,7 @@ def _trial(trial: Trial, seen: bool) -> dict[str, Any]:
         "remaining_ms": steps.remaining_ms(trial) if trial.released_at else limit_ms,
         "choices": design.choices(rules),
         "places": len(trial.cases),
-        "reference": design.reference([shown.case for shown in trial.cases]),
+        "reference": steps.reference(trial),
         "images": [_image(shown.token, shown.place, pool.width, pool.height) for shown in trial.cases] if seen else [],
     }
 
@@ -68,18 +68,16 @@ def blinded(shown: TrialCase) -> bytes:
     return storage.read(current_app.config["SETTINGS"].images, stored)
 
 
-def saved(trial: Trial) -> dict[str, Any]:
+def saved(trial: Trial, rows: list[Answer]) -> dict[str, Any]:
     """The answer as it is stored."""
-    rows = answering.given(trial)
     told = DESIGNS[trial.sitting.reader.study.design].told(rows)
     return {"id": rows[0].id, "trial": trial.token, **told, "response_ms": trial.response_ms, "late": trial.late}
 
 
-def feedback(trial: Trial) -> dict[str, Any] | None:
+def feedback(trial: Trial, rows: list[Answer]) -> dict[str, Any] | None:
     """The truth of a practice trial, after its answer, where the study gives it."""
     study = trial.sitting.reader.study
     if not (trial.is_training and study.rules.practice_feedback):
         return None
     design = DESIGNS[study.design]
-    told = design.told(answering.given(trial))
-    return design.feedback(told, [shown.case.truth for shown in trial.cases])
+    return design.feedback(design.told(rows), [shown.case.truth for shown in trial.cases])

@@ -12,8 +12,9 @@ from quiz_app import clock, log
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.errors import RefusedError
-from quiz_app.models import Answer, Event, Sitting, Trial
+from quiz_app.models import Answer, Event, Trial
 from quiz_app.sittings import exposures, steps
+from quiz_app.sittings.steps import Way
 
 LONGEST_MS = 24 * 3600 * 1000
 MOST_MS = 2**31 - 1  # a column holds no more: who answers after 24 days is late, and not lost
@@ -39,9 +40,11 @@ VIEWER: dict[str, tuple[tuple[type, ...], float, float]] = {
 }
 
 
-def find_trial(sitting: Sitting, token: str) -> Trial:
+def find_trial(way: Way, token: str) -> Trial:
     """The trial of this sitting with this token. Raises RefusedError: another reader's trial is as unknown as none."""
-    trial = db.session.scalar(sa.select(Trial).filter_by(sitting_id=sitting.id, token=token))
+    if way.due is not None and way.due.token == token:
+        return way.due
+    trial = db.session.scalar(sa.select(Trial).filter_by(sitting_id=way.sitting.id, token=token))
     if trial is None:
         raise RefusedError("unknown-trial", "This question is not one of yours.", 404)
     return trial
@@ -63,22 +66,23 @@ def note_failure(trial: Trial, reason: Any) -> None:
         log.record("image-failed", sitting=trial.sitting, trial=trial.token, reason=reason)
 
 
-def take(sitting: Sitting, trial: Trial, said: Mapping[str, Any]) -> bool:
-    """Store what the reader said in `trial`, of a sitting held by `lock`. The caller commits, then acknowledges.
+def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> list[Answer]:
+    """Store what the reader said in `trial`, and move on. The caller holds the reader, commits, then acknowledges.
 
-    Returns False, and changes nothing, when the trial has its answer already: the first one stands.
+    Returns the rows of the answer, and changes nothing when the trial has one already: the first one stands.
     Raises RefusedError for a trial that is not due, a closed study or an answer out of form.
     """
     if trial.answered_at is not None:
-        return False
-    study, now = sitting.reader.study, clock.now()
+        return given(trial)
+    sitting, now = way.sitting, clock.now()
+    study = sitting.reader.study
     steps.assert_open(sitting)
-    if steps.due(sitting) is not trial or not (trial.released_at or trial.keyed_at):
+    if way.due is not trial or not (trial.released_at or trial.keyed_at):
         raise RefusedError("not-due", "This question is not due yet.")
     answer_id, client_ms, viewer = _identity(said), _client_ms(said), _viewer(said)
     places = {shown.place: shown for shown in trial.cases}
     design = DESIGNS[study.design]
-    shown_as_such = design.reference([shown.case for shown in trial.cases])
+    shown_as_such = steps.reference(trial)
     rows = design.check(said, study.rules, [place for place in places if place != shown_as_such])
     if shown_as_such:
         rows.append({"place": shown_as_such})  # says nothing, so that an export tells that it was shown
@@ -90,19 +94,22 @@ def take(sitting: Sitting, trial: Trial, said: Mapping[str, Any]) -> bool:
     trial.zoom_max, trial.windowed = viewer.get("zoom_max"), viewer.get("windowed")
     trial.viewer = {**(trial.viewer or {}), **viewer} or None
     rows.sort(key=lambda row: (row["place"], row.get("criterion", "")))
-    for number, row in enumerate(rows):
-        shown = places[row.pop("place")]
-        db.session.add(Answer(id=_row_id(answer_id, number), trial_case=shown, **row))
+    stored = [
+        Answer(id=_row_id(answer_id, number), trial_case_id=places[row.pop("place")].id, **row)
+        for number, row in enumerate(rows)
+    ]
+    db.session.add_all(stored)
     if said.get("pause") is True:
         sitting.paused_at = now
         log.record("paused", sitting=sitting)
     elif trial.is_training and study.rules.practice_feedback:
         sitting.paused_at = now  # no clock runs while the reader takes in the truth
-    db.session.flush()
-    if steps.due(sitting) is None:
+    _store(answer_id)
+    way.coming.pop(0)
+    if way.due is None:
         sitting.finished_at = now
         log.record("sitting-finished", sitting=sitting)
-    return True
+    return stored
 
 
 def given(trial: Trial) -> list[Answer]:
@@ -122,9 +129,18 @@ def _identity(said: Mapping[str, Any]) -> str:
         answer_id = str(uuid.UUID(said["id"]))
     except (KeyError, ValueError, AttributeError, TypeError):
         raise RefusedError("no-id", "id: a UUID made by the browser is expected", 422) from None
-    if db.session.get(Answer, answer_id) is not None:
-        raise RefusedError("id-taken", "id: another answer has this one", 422)
     return answer_id
+
+
+def _store(answer_id: str) -> None:
+    """Send the answer to the database. Raises RefusedError where another one has its id."""
+    try:
+        db.session.flush()
+    except sa.exc.IntegrityError:
+        db.session.rollback()
+        if db.session.get(Answer, answer_id) is None:
+            raise
+        raise RefusedError("id-taken", "id: another answer has this one", 422) from None
 
 
 def _row_id(answer_id: str, number: int) -> str:

@@ -25,12 +25,12 @@ def begin(reader: Reader) -> Sitting:
     seed = reader_seed(study.seed, reader.pseudonym, number)
     rng = np.random.Generator(np.random.PCG64(seed))
     sitting = Sitting(number=number, seed=seed, created_at=clock.now())
-    design, training = DESIGNS[study.design], practice_cases(study)
-    _add(sitting, design.rehearse(training, rules, rng), training, study.version)
-    cases = dealt_cases(study, rng)
-    _add(sitting, design.compose(cases, rules, rng), cases, study.version)
     reader.sittings.append(sitting)
     db.session.flush()
+    design, training = DESIGNS[study.design], practice_cases(study)
+    rehearsed = design.rehearse(training, rules, rng)
+    cases = dealt_cases(study, rng)
+    _lay_down(sitting, [(rehearsed, training), (design.compose(cases, rules, rng), cases)], study.version)
     log.record("sitting-begun", sitting=sitting, number=number, seed=seed)
     return sitting
 
@@ -78,19 +78,27 @@ def _times_dealt(study: Study) -> dict[int, int]:
     return {row[0]: row[1] for row in db.session.execute(query)}
 
 
-def _add(sitting: Sitting, planned: list[Planned], cases: list[Case], version: int) -> None:
-    for position, trial in enumerate(planned, start=1):
-        sitting.trials.append(
-            Trial(
-                token=secrets.token_urlsafe(16),
-                position=position,
-                block=trial.block,
-                is_training=trial.block == 0,
-                is_repeat=trial.is_repeat,
-                study_version=version,
-                cases=[
-                    TrialCase(case=cases[index], place=place, token=secrets.token_urlsafe(16))
-                    for place, index in enumerate(trial.cases, start=1)
-                ],
-            )
-        )
+def _lay_down(sitting: Sitting, parts: list[tuple[list[Planned], list[Case]]], version: int) -> None:
+    """Store the trials of a sitting and what they show, each part with positions of its own: in two statements."""
+    planned = [(position, trial, cases) for trials, cases in parts for position, trial in enumerate(trials, start=1)]
+    if not planned:
+        return
+    rows = [
+        {
+            "sitting_id": sitting.id,
+            "token": secrets.token_urlsafe(16),
+            "position": position,
+            "block": trial.block,
+            "is_training": trial.block == 0,
+            "is_repeat": trial.is_repeat,
+            "study_version": version,
+        }
+        for position, trial, _ in planned
+    ]
+    ids = db.session.scalars(sa.insert(Trial).returning(Trial.id, sort_by_parameter_order=True), rows)
+    shown = [
+        {"trial_id": number, "case_id": cases[index].id, "place": place, "token": secrets.token_urlsafe(16)}
+        for number, (_, trial, cases) in zip(ids, planned, strict=True)
+        for place, index in enumerate(trial.cases, start=1)
+    ]
+    db.session.execute(sa.insert(TrialCase), shown)

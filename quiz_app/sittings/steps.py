@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
 
 from quiz_app import clock, log
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.errors import RefusedError
-from quiz_app.models import Sitting, Trial
+from quiz_app.models import Reader, Sitting, Trial, TrialCase
 from quiz_app.sittings import exposures
 from quiz_app.study.settings import StudySettings
 
@@ -40,20 +42,73 @@ class Step:
     keyed: list[Trial] = field(default_factory=list)
 
 
-def lock(sitting_id: int) -> Sitting:
-    """The sitting, held against every other request that would change it until the transaction ends."""
-    return db.session.scalars(
-        sa.select(Sitting).filter_by(id=sitting_id).with_for_update().execution_options(populate_existing=True)
-    ).one()
+@dataclass
+class Way:
+    """A reader's latest sitting and where in it the reader is.
+
+    `coming` are the next trials without an answer, practice first: the due one, those whose sealed images may travel,
+    and one more, so that they are still there when the due one has been answered. `total` counts the scored trials.
+    """
+
+    sitting: Sitting
+    coming: list[Trial]
+    total: int
+
+    @property
+    def due(self) -> Trial | None:
+        """The first trial without an answer."""
+        return self.coming[0] if self.coming else None
+
+    @property
+    def answered(self) -> int:
+        """How many scored trials have their answer: they are answered in their order."""
+        if self.due is None:
+            return self.total
+        return 0 if self.due.is_training else self.due.position - 1
 
 
-def next_step(sitting: Sitting) -> Step:
-    """The step that is due for a sitting held by `lock`; releases its trial. Raises RefusedError in a closed study."""
+def _looking() -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """What `look` asks, made once: trials with their places and sitting; how many scored trials there are."""
+    latest = sa.select(Sitting.id).where(Sitting.reader_id == sa.bindparam("reader"))
+    mine = Trial.sitting_id == latest.order_by(Sitting.number.desc()).limit(1).scalar_subquery()
+    total = sa.select(sa.func.max(Trial.position)).where(mine, Trial.is_training.is_(False))
+    trials = (
+        sa.select(Trial, total.scalar_subquery())
+        .where(mine, Trial.answered_at.is_(None))
+        .order_by(Trial.is_training.desc(), Trial.position)
+        .limit(sa.bindparam("most"))
+        .options(joinedload(Trial.sitting, innerjoin=True), joinedload(Trial.cases))
+        .execution_options(populate_existing=True)
+    )
+    return trials, total
+
+
+_TRIALS, _TOTAL = _looking()
+_WITH_CASES = _TRIALS.options(joinedload(Trial.cases).joinedload(TrialCase.case, innerjoin=True))
+
+
+def look(reader: Reader, *, cases: bool = False) -> Way | None:
+    """Where the reader is, by one statement as long as there is something to answer; None = no sitting has begun.
+
+    What changes it holds the reader (`readers.by_token`), so that requests of one reader come one after the other.
+    `cases`: whoever asks needs the cases too, as a design with a reference does.
+    """
+    query = _WITH_CASES if cases or DESIGNS[reader.study.design].has_reference else _TRIALS
+    most = 2 + reach(reader.study.rules)
+    if rows := db.session.execute(query, {"reader": reader.id, "most": most}).unique().all():
+        return Way(rows[0][0].sitting, [trial for trial, _ in rows], rows[0][1] or 0)
+    if reader.sitting is None:
+        return None
+    return Way(reader.sitting, [], db.session.scalar(_TOTAL, {"reader": reader.id}) or 0)
+
+
+def next_step(way: Way) -> Step:
+    """The step that is due; releases its trial. Raises RefusedError in a closed study."""
+    sitting, answered, total = way.sitting, way.answered, way.total
     rules = sitting.reader.study.rules
-    coming = waiting(sitting, 1 + reach(rules))
+    coming = way.coming[: 1 + reach(rules)]
     if coming:
         assert_open(sitting)
-    answered, total = progress(sitting)
     if not coming:
         return Step("done", answered, total)
     if not coming[0].is_training and sitting.rested_after < answered:
@@ -91,37 +146,27 @@ def _hand_keys(coming: list[Trial], rules: StudySettings, answered: int) -> list
     return keyed
 
 
-def greet(sitting: Sitting) -> None:
+def greet(way: Way) -> None:
     """Who comes back after long is met at a pause, not by an image; but a clock that ran out while away, ran out."""
-    trial = due(sitting)
+    trial = way.due
     if trial is None or trial.released_at is None or trial.onset_at is not None:
         return
     if clock.now() > trial.released_at + timedelta(seconds=AWAY_S) and trial.releases < MOST_RELEASES:
-        sitting.paused_at = sitting.paused_at or clock.now()
+        way.sitting.paused_at = way.sitting.paused_at or clock.now()
 
 
-def go_on(sitting: Sitting) -> None:
+def go_on(way: Way) -> None:
     """The reader ends a break or a pause."""
-    answered, _ = progress(sitting)
-    log.record("went-on", sitting=sitting, answered=answered)
-    sitting.paused_at = None
-    if not waiting(sitting, 1)[0].is_training:
-        sitting.rested_after = answered
+    log.record("went-on", sitting=way.sitting, answered=way.answered)
+    way.sitting.paused_at = None
+    if not way.coming[0].is_training:
+        way.sitting.rested_after = way.answered
 
 
-def progress(sitting: Sitting) -> tuple[int, int]:
-    """Scored trials answered, and scored trials in all."""
-    row = db.session.execute(
-        sa.select(sa.func.count(Trial.answered_at), sa.func.count()).where(
-            Trial.sitting_id == sitting.id, Trial.is_training.is_(False)
-        )
-    ).one()
-    return row[0], row[1]
-
-
-def due(sitting: Sitting) -> Trial | None:
-    """The first trial without an answer, practice first."""
-    return next(iter(waiting(sitting, 1)), None)
+def reference(trial: Trial) -> int | None:
+    """The place of the case that is shown as what it is, in designs that have one."""
+    design = DESIGNS[trial.sitting.reader.study.design]
+    return design.reference([shown.case for shown in trial.cases]) if design.has_reference else None
 
 
 def visible(trial: Trial, now: datetime) -> bool:
@@ -167,18 +212,6 @@ def _release(trial: Trial, rules: StudySettings, now: datetime) -> None:
 
 def _slack(rules: StudySettings) -> timedelta:
     return timedelta(milliseconds=rules.interval_ms + rules.grace_ms)
-
-
-def waiting(sitting: Sitting, count: int) -> list[Trial]:
-    """The next `count` trials without an answer, practice first."""
-    return list(
-        db.session.scalars(
-            sa.select(Trial)
-            .where(Trial.sitting_id == sitting.id, Trial.answered_at.is_(None))
-            .order_by(Trial.is_training.desc(), Trial.position)
-            .limit(count)
-        )
-    )
 
 
 def _advised(rules: StudySettings, answered: int, total: int) -> int:

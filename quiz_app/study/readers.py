@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
+from sqlalchemy.orm import contains_eager
 
 from quiz_app import clock, log
 from quiz_app.database import db
 from quiz_app.errors import InvalidInputError, RefusedError
-from quiz_app.models import Reader, Study
+from quiz_app.models import Pool, Reader, Study
 from quiz_app.study import lifecycle
 
 PREVIEW = "(preview)"  # no invited reader can be called so
@@ -76,9 +77,14 @@ def invite(
 def _add(study: Study, pseudonym: str, group: str | None = None, *, is_preview: bool = False) -> tuple[Reader, str]:
     token = secrets.token_urlsafe(24)
     reader = Reader(
-        pseudonym=pseudonym, group=group, is_preview=is_preview, token_hash=hashed(token), created_at=clock.now()
+        study=study,  # and not study.readers.append, which would load them all
+        pseudonym=pseudonym,
+        group=group,
+        is_preview=is_preview,
+        token_hash=hashed(token),
+        created_at=clock.now(),
     )
-    study.readers.append(reader)
+    db.session.add(reader)
     db.session.flush()
     return reader, token
 
@@ -96,15 +102,23 @@ def invite_all(study: Study, invited: Sequence[Invitation], *, actor: str = "") 
     return let_in
 
 
+_BY_TOKEN = (
+    sa.select(Reader)
+    .join(Reader.study)
+    .join(Study.pool)
+    .where(Reader.token_hash == sa.bindparam("token_hash"))
+    .options(contains_eager(Reader.study).contains_eager(Study.pool).load_only(Pool.width, Pool.height))
+    .execution_options(populate_existing=True)
+)
+_HELD = _BY_TOKEN.with_for_update(of=Reader).suffix_with("FOR SHARE OF study", dialect="postgresql")
+
+
 def by_token(token: str, *, hold: bool = False) -> Reader:
     """The reader whose link this is. Raises RefusedError (404 unknown, 410 revoked).
 
     `hold`: until the transaction ends nobody else changes the reader, nor the state or settings of the study.
     """
-    query = sa.select(Reader).filter_by(token_hash=hashed(token))
-    reader = db.session.scalar(query.with_for_update() if hold else query)
-    if reader is not None and hold:
-        db.session.get_one(Study, reader.study_id, with_for_update={"read": True})
+    reader = db.session.scalar(_HELD if hold else _BY_TOKEN, {"token_hash": hashed(token)})
     if reader is None:
         raise RefusedError(
             "unknown-link", "This link is not known here. Please check it with the person who sent it.", 404
@@ -199,9 +213,10 @@ def withdraw_open_link(study: Study, *, actor: str = "") -> None:
     log.record("open-link-withdrawn", study=study, actor=actor)
 
 
-def by_open_link(token: str) -> Study:
-    """The study of an open link, held for whoever registers. Raises RefusedError."""
-    study = db.session.scalar(sa.select(Study).filter_by(open_token_hash=hashed(token)).with_for_update())
+def by_open_link(token: str, *, hold: bool = False) -> Study:
+    """The study of an open link; `hold` it for whoever registers. Raises RefusedError."""
+    query = sa.select(Study).filter_by(open_token_hash=hashed(token))
+    study = db.session.scalar(query.with_for_update() if hold else query)
     if study is None:
         raise RefusedError(
             "unknown-link", "This link is not known here. Please check it with the person who sent it.", 404
@@ -215,12 +230,13 @@ def by_open_link(token: str) -> Study:
 
 def came_by_open_link(study: Study) -> int:
     """How many readers have registered themselves."""
-    return sum(reader.pseudonym.startswith(OPEN) for reader in study.readers)
+    mine = sa.select(sa.func.count()).where(Reader.study_id == study.id)
+    return db.session.scalar(mine.where(Reader.pseudonym.startswith(OPEN, autoescape=True))) or 0
 
 
 def register(study: Study) -> str:
     """A reader who comes by the open link: the secret of a personal link. The study is held by `by_open_link`."""
-    taken = {reader.pseudonym for reader in study.readers}
+    taken = set(db.session.scalars(sa.select(Reader.pseudonym).filter_by(study_id=study.id)))
     pseudonym = next(name for number in range(1, len(taken) + 2) if (name := f"{OPEN}{number:03d}") not in taken)
     _, token = _add(study, pseudonym)
     log.record("reader-registered", study=study, actor=pseudonym)

@@ -17,13 +17,13 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from quiz_app import create_app
-from quiz_app.database import db, reading
+from quiz_app.database import db, let_go, reading
 from quiz_app.exchange import responses_csv
 from quiz_app.models import Event, Pool, Reader
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle, readers
 from tests.conftest import missing
-from tests.databases import copied, let_go
+from tests.databases import copied
 from tests.server import Server
 
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]

@@ -13,13 +13,12 @@ import httpx
 import pytest
 
 from quiz_app import create_app, simulation
-from quiz_app.database import db
+from quiz_app.database import db, let_go
 from quiz_app.models import Sitting
 from quiz_app.pools import importing
 from quiz_app.settings import Settings
 from tests.browser.conftest import House, Sitter
 from tests.conftest import missing
-from tests.databases import let_go
 from tests.server import certify, free_port
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,12 +18,12 @@ from werkzeug.security import generate_password_hash
 
 from quiz_app import clock, create_app
 from quiz_app.caching import cache
-from quiz_app.database import db
+from quiz_app.database import db, let_go
 from quiz_app.models import Pool, Reader, Researcher, Study
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle, readers
 from tests.conftest import missing
-from tests.databases import copied, let_go
+from tests.databases import copied
 from tests.server import Server, free_port
 
 

@@ -110,11 +110,11 @@ def test_a_refusal_is_told_and_the_command_fails(app, make_study, monkeypatch):
     db.session.remove()
     take, taken = answering.take, []
 
-    def closing(sitting, trial, said):
+    def closing(way, trial, said):
         taken.append(trial)
         if len(taken) == 5:
-            lifecycle.close(sitting.reader.study)
-        return take(sitting, trial, said)
+            lifecycle.close(way.sitting.reader.study)
+        return take(way, trial, said)
 
     monkeypatch.setattr(answering, "take", closing)
     result = app.test_cli_runner().invoke(args=["simulate", "--study", slug, "--readers", "1"])

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from quiz_app import create_app, storage
-from quiz_app.database import db
+from quiz_app.database import db, let_go
 from quiz_app.errors import InvalidInputError, SettingsError
 from quiz_app.exchange import archive
 from quiz_app.models import Case
@@ -18,7 +18,7 @@ from quiz_app.pools import importing
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle, readers
 from tests.conftest import missing
-from tests.databases import copied, let_go
+from tests.databases import copied
 from tests.quiz_app.conftest import Taker
 
 BUCKET = "s3://radiographs/study-1"

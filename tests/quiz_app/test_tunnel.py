@@ -17,13 +17,12 @@ import pytest
 from flask import request
 
 from quiz_app import create_app, simulation
-from quiz_app.database import db, reading
+from quiz_app.database import db, let_go, reading
 from quiz_app.errors import SettingsError
 from quiz_app.models import Sitting, Study
 from quiz_app.settings import Settings
 from quiz_app.study import preflight
 from quiz_app.tunnel import OnlyHere, Tunnel
-from tests.databases import let_go
 from tests.server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -436,9 +436,10 @@ def meanwhile(app, monkeypatch):
     stored, go_on, take = threading.Event(), threading.Event(), answering.take
 
     def slowly(*given):
-        take(*given)
+        rows = take(*given)
         stored.set()
         go_on.wait(10)
+        return rows
 
     monkeypatch.setattr(answering, "take", slowly)
 

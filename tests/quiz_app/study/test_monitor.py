@@ -25,10 +25,10 @@ def row(app):
 
 
 def test_the_state_follows_the_reader_through_the_door(owned, invite, row, time):
-    study = owned(practice=1)
+    study = owned(practice=1, ask_years=True)
     taker = invite(study)
     states = [row().state]
-    for path, form in (("welcome", {"consent": "yes"}), ("about", {}), ("instructions", {})):
+    for path, form in (("welcome", {"consent": "yes"}), ("about", {"years": "5"}), ("instructions", {})):
         taker.client.post(taker.url(path), data=form)
         states.append(row().state)
     taker.claim().answer()
