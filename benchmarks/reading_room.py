@@ -1,10 +1,11 @@
 """How long a reader waits between two images on a slow line, with and without sealed prefetch; what the pages weigh.
 
-    python benchmarks/reading_room.py [--trials 24] [--latency 300] [--mbit 5]
+    python benchmarks/reading_room.py [--design rating|quartet] [--trials 24] [--latency 300] [--mbit 5]
 
 Chromium's own network emulation shapes the line: `--latency` ms from a request to its response, `--mbit` Mbit/s down.
-From answer to onset (two frames after painting the decoded image) at the study's default interval of 500 ms; the reader
-looks at each image for three seconds. Phantoms of 1024 x 512; the first image of a sitting is left out.
+From a trial's last answer to the next onset (two frames after painting the decoded images) at the study's default
+interval of 500 ms; the reader looks at each image, or each quartet of four, for three seconds before answering.
+Phantoms of 1024 x 512; the first trial of a sitting is left out.
 """
 
 from __future__ import annotations
@@ -26,24 +27,25 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.browser.watching import phases, waits, watch  # noqa: E402
-from tests.phantoms import furnish, invite  # noqa: E402
+from tests.phantoms import furnish, furnish_quartets, invite  # noqa: E402
 from tests.server import Server  # noqa: E402
 
 NO_WEBCRYPTO = "Object.defineProperty(crypto, 'subtle', { value: undefined });"
-LOOK_MS = 3000
+LOOK_MS, KEY_MS = 3000, 170
+ANSWERS = {"rating": "1", "quartet": "12222"}  # of a quartet: which is real, then the realism of each
 
 
-def link(app: Flask, server: Server, slug: str) -> str:
+def link(app: Flask, server: Server, slug: str, design: str) -> str:
     """A reader past the instructions, in a new study with the default interval."""
-    settings = {"practice": 0, "groups": [], "ask_years": False, "break_every": 0, "limit_s": 0}
-    address = f"{server.url}/r/{invite(app, slug, 'Waiting', settings)}/"
+    settings = {"cases": 0, "practice": 0, "groups": [], "ask_years": False, "break_every": 0, "limit_s": 0}
+    address = f"{server.url}/r/{invite(app, slug, 'Waiting', settings, design)}/"
     for path, form in (("welcome", {"consent": "yes"}), ("about", {}), ("instructions", {})):
         httpx.post(address + path, data=form)
     return address
 
 
 def measured(browser: Browser, address: str, line: argparse.Namespace, *, sealed: bool) -> list[float]:
-    """Milliseconds from every answer but the first to the onset after it."""
+    """Milliseconds from the last answer of every trial but the first to the onset after it."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     shaping = page.context.new_cdp_session(page)
     shaping.send(
@@ -61,7 +63,9 @@ def measured(browser: Browser, address: str, line: argparse.Namespace, *, sealed
         page.wait_for_selector("#room[data-phase=image]", timeout=60_000)
         page.wait_for_timeout(LOOK_MS)
         times = phases(page)
-        page.keyboard.press("1")
+        for key in ANSWERS[line.design]:
+            page.keyboard.press(key)
+            page.wait_for_timeout(KEY_MS)  # sooner, a press does not count
         page.wait_for_selector("#room:not([data-phase=image])", timeout=60_000)
     page.close()
     return waits(times)
@@ -78,26 +82,30 @@ def weight(server: Server, address: str) -> tuple[int, int]:
 def main() -> None:
     """Print the waits of both ways, their ratio, and the weight."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--design", choices=ANSWERS, default="rating")
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--latency", type=float, default=300)
     parser.add_argument("--mbit", type=float, default=5)
     line = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        app = furnish(Path(folder) / "instance", line.trials)
+        furnished = furnish_quartets if line.design == "quartet" else furnish
+        app = furnished(Path(folder) / "instance", line.trials)
         server = Server({"DISCERN_INSTANCE": str(Path(folder) / "instance"), "DISCERN_DATABASE_URL": ""})
         path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         try:
-            print(f"line: {line.latency:g} ms, {line.mbit:g} Mbit/s; {os.cpu_count()} cores; {line.trials} trials each")
+            shaped = f"{line.latency:g} ms, {line.mbit:g} Mbit/s; {os.cpu_count()} cores"
+            print(f"line: {shaped}; {line.trials} trials each, {line.design}")
             medians = []
             for sealed in (True, False):
-                found = sorted(measured(browser, link(app, server, f"sealed-{sealed}".lower()), line, sealed=sealed))
+                address = link(app, server, f"sealed-{sealed}".lower(), line.design)
+                found = sorted(measured(browser, address, line, sealed=sealed))
                 medians.append(statistics.median(found))
                 worst = found[max(0, -(-95 * len(found) // 100) - 1)]
                 name = "sealed prefetch" if sealed else "fetched at its turn"
                 print(f"{name:22} median {medians[-1]:6.0f} ms   95th percentile {worst:6.0f} ms   of {len(found)}")
             print(f"without prefetch a reader waits {medians[1] / medians[0]:.2f} times as long")
-            plain, packed = weight(server, link(app, server, "weight"))
+            plain, packed = weight(server, link(app, server, "weight", line.design))
             print(f"pages, styles, scripts: {plain / 1000:.1f} kB, {packed / 1000:.1f} kB through gzip")
         finally:
             browser.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import flask_migrate
 from flask import Flask
 
+from generation.pool import read_table
 from quiz_app import create_app
 from quiz_app.database import db
 from quiz_app.pools import importing
@@ -21,10 +23,37 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def furnish(instance: Path, cases: int) -> Flask:
     """A new instance whose one pool has `cases` phantoms, half of each class, and two for practice."""
-    pool, half = instance / "drawn", str(cases // 2)
     instance.mkdir(parents=True)
-    phantom = [sys.executable, "-m", "generation", "phantom", "--out", str(pool), "--count", half, half]
-    subprocess.run([*phantom, "--practice", "2"], check=True, cwd=ROOT, stdout=sys.stderr, stderr=subprocess.DEVNULL)
+    return _housed(instance, _drawn(instance / "drawn", cases // 2, cases // 2, practice=2))
+
+
+def furnish_quartets(instance: Path, quartets: int) -> Flask:
+    """A new instance whose one pool has `quartets` of four phantoms, none for practice."""
+    instance.mkdir(parents=True)
+    drawn = read_table(_drawn(instance / "drawn", quartets, 3 * quartets, practice=0))
+    clinic, *sources = folders = [instance / name for name in ("clinic", "epoch-100", "epoch-200", "epoch-300")]
+    for folder in folders:
+        folder.mkdir()
+    for truth, places in (("real", [clinic]), ("synthetic", sources)):
+        for number, case in enumerate(case for case in drawn.scored if case.truth == truth):
+            shutil.copy(drawn.path(case), places[number % len(places)])
+    made, given = instance / "made", ["--real", str(clinic), "--synthetic", *map(str, sources)]
+    _generation("pool", "--out", str(made), *given, "--quartets", str(quartets), "--practice", "0")
+    return _housed(instance, made)
+
+
+def _drawn(pool: Path, real: int, synthetic: int, practice: int) -> Path:
+    count = ["--count", str(real), str(synthetic), "--practice", str(practice)]
+    _generation("phantom", "--out", str(pool), *count)
+    return pool
+
+
+def _generation(*command: str) -> None:
+    arguments = [sys.executable, "-m", "generation", *command]
+    subprocess.run(arguments, check=True, cwd=ROOT, stdout=sys.stderr, stderr=subprocess.DEVNULL)
+
+
+def _housed(instance: Path, pool: Path) -> Flask:
     app = create_app(Settings.load({}, instance=instance))
     with app.app_context():
         flask_migrate.upgrade()
@@ -34,11 +63,11 @@ def furnish(instance: Path, cases: int) -> Flask:
     return app
 
 
-def invite(app: Flask, slug: str, title: str, settings: dict[str, Any]) -> str:
+def invite(app: Flask, slug: str, title: str, settings: dict[str, Any], design: str = "") -> str:
     """The token of the one reader of a new study."""
     with app.app_context():
         pool = db.session.query(importing.Pool).one()
-        study = lifecycle.create(title, pool, slug=slug, settings=settings, seed=2)
+        study = lifecycle.create(title, pool, slug=slug, settings=settings, design=design, seed=2)
         lifecycle.open_study(study)
         _, token = readers.invite(study, "R1")
         db.session.commit()

@@ -14,11 +14,15 @@ from analysis.statistics.arrays import Floats, as_floats
 from analysis.statistics.estimate import Estimate, undefined
 
 LARGEST_LAPSE = 0.1
-METHOD = "logistic psychometric function of log stimulus, maximum likelihood, 95% profile-likelihood interval"
+CURVE = "logistic psychometric function of log stimulus, maximum likelihood"
+METHOD = f"{CURVE}, 95% profile-likelihood interval"
 OF_READERS = f"{METHOD}, readers random"
+OVER_LAPSES = f"{CURVE}, 95% interval averaged over lapse rates, readers random"
 STARTS = 7  # places at which the search for the threshold begins
-NODES = 21  # of the quadrature over readers
+NODES = 11  # of the quadrature over readers
+LAPSES = 5  # of the quadrature over lapse rates
 SCORINGS = 25
+DROP = 1.920729  # of the log likelihood at the ends of a 95 % interval: half a chi-square quantile
 
 Found = tuple[float, Floats]
 Bounds = list[tuple[float, float]]
@@ -77,8 +81,7 @@ def fit(stimulus: Any, correct: Any, trials: Any, guess: float) -> Psychometric:
     least, found = _best(loss, bounds, starts)
     if _flat(right, shown) - least < 1e-6 or found[1] <= bounds[1][0] * 1.01:
         return nothing("the share of right answers does not rise with the stimulus", guess)
-    drop = _drop()
-    limits = [_profile(loss, bounds, least, found, i, drop) for i in range(3)]
+    limits = [_profile(loss, bounds, least, found, i) for i in range(3)]
     share = np.clip(right / shown, 1e-12, 1 - 1e-12)
     saturated = -float((right * np.log(share) + (shown - right) * np.log1p(-share)).sum())
     extra = {"trials": int(shown.sum()), "levels": len(levels)}
@@ -96,15 +99,19 @@ def fit_readers(stimulus: Any, correct: Any, readers: Any, guess: float) -> Psyc
 
     One entry an answer in each: `stimulus` above 0, `correct` 0 or 1, `readers` names. The logarithm of the threshold
     is normal over the readers, slope and lapse rate are common: a non-linear mixed model, its likelihood integrated
-    over the readers by Gauss-Hermite quadrature (Moscatelli et al. 2012, J Vis 12(11):26). The threshold is the
-    geometric mean over readers like these; its interval is by profile likelihood with the quantile of t (readers - 1)
-    in place of the normal one, since so few readers tell how readers vary. `threshold.sd_log` is the standard deviation
-    of log thresholds between readers. A single reader's is `fit`. Undefined as there. Raises ValueError as there.
+    over the readers (Moscatelli et al. 2012, J Vis 12(11):26) by adaptive Gauss-Hermite quadrature (Pinheiro and Bates
+    1995, J Comput Graph Stat 4:12). The threshold is the geometric mean over readers like these. Its interval averages
+    over lapse rates from 0 to 0.1, each as likely as its answers make it (Berger, Liseo and Wolpert 1999, Stat Sci
+    14:1): staircases tell little of them, and a profile over them is too wide. At each lapse rate it is that of t with
+    Satterthwaite's degrees of freedom (1946, Biometrics Bull 2:110): readers - 1 where readers differ and their own
+    thresholds are known, normal where they do not differ. `threshold.sd_log` is the standard deviation of log
+    thresholds between readers. Slope and lapse: profile likelihood. Undefined, and raises ValueError, as `fit` does.
 
-    >>> exposures, readers = [100, 100, 200, 200, 400, 400, 800, 800] * 15, ["A", "B", "C"] * 40
-    >>> found = fit_readers(exposures, [1, 0, 1, 0, 1, 1, 1, 1] * 14 + [0, 1] * 4, readers, guess=0.5)
+    >>> exposures, readers = [100, 100, 200, 200, 400, 400, 800, 800] * 15, ["A"] * 40 + ["B"] * 40 + ["C"] * 40
+    >>> correct = [0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 1, 1, 1, 1] * 5
+    >>> found = fit_readers(exposures, correct, readers, guess=0.5)
     >>> round(found.threshold.value), found.threshold.extra["readers"]
-    (275, 3)
+    (287, 3)
     """
     import numpy as np
 
@@ -114,7 +121,7 @@ def fit_readers(stimulus: Any, correct: Any, readers: Any, guess: float) -> Psyc
         raise ValueError("readers: expected one entry an answer")
     count = int(who.max()) + 1
     pooled = fit(levels, right, shown, guess)
-    if count == 1 or pooled.threshold.value is None:
+    if count == 1 or pooled.threshold.value is None or pooled.slope.value is None or pooled.lapse.value is None:
         return pooled
     x = np.log(levels)
     bounds = [(x.min() - 3, x.max() + 3), (1e-3, 50.0), (0.0, LARGEST_LAPSE), (0.0, 2.0)]
@@ -125,14 +132,15 @@ def fit_readers(stimulus: Any, correct: Any, readers: Any, guess: float) -> Psyc
     def loss(parameters: Floats) -> tuple[float, Floats]:
         return _loss_of_readers(parameters, x, right, firsts, nodes, np.log(weights / weights.sum()), guess)
 
-    if pooled.slope.value is None or pooled.lapse.value is None:  # for the type checker: they come together
-        return pooled
     first = [np.log(pooled.threshold.value), pooled.slope.value, pooled.lapse.value]
-    least, found = _best(loss, bounds, [np.array([*first, sd]) for sd in (0.05, 0.3)])
-    limits = [_profile(loss, bounds, least, found, i, _drop(count - 1) if i == 0 else _drop()) for i in range(3)]
+    steep = [first[0], 2 * first[1], LARGEST_LAPSE]  # few answers often leave two peaks: this, and one without lapses
+    least, found = _best(loss, bounds, [np.array([*first, 0.1]), np.array([*first, 0.4]), np.array([*steep, 0.25])])
+    apart = np.maximum(found, [-np.inf, 0, 0, 0.1])  # from a spread of 0 no search sets out: the loss is level there
+    limits = [_over_lapses(loss, bounds, apart, count)]
+    limits += [_profile(loss, bounds, least, apart, i) for i in (1, 2)]
     extra = {"trials": len(x), "readers": count, "sd_log": float(found[3])}
     return Psychometric(
-        Estimate(float(np.exp(found[0])), ci=_unlogged(limits[0], bounds[0]), method=OF_READERS, extra=extra),
+        Estimate(float(np.exp(found[0])), ci=_unlogged(limits[0], bounds[0]), method=OVER_LAPSES, extra=extra),
         Estimate(float(found[1]), ci=_opened(limits[1], bounds[1]), method=OF_READERS),
         Estimate(float(found[2]), ci=limits[2], method=OF_READERS),
         guess,
@@ -217,21 +225,47 @@ def _loss(parameters: Floats, x: Floats, right: Floats, shown: Floats, guess: fl
 def _loss_of_readers(
     parameters: Floats, x: Floats, right: Floats, firsts: Any, nodes: Floats, log_weights: Floats, guess: float
 ) -> tuple[float, Floats]:
-    """The same of answers in order of their readers, each reader's beginning at `firsts`, integrated over `nodes`."""
+    """The same of answers in order of their readers, each reader's beginning at `firsts`, integrated over the readers.
+
+    The `nodes` move to where the answers put each reader: a narrow likelihood would fall between nodes that stay,
+    and the sum would have false peaks.
+    """
     import numpy as np
     from scipy.special import logsumexp
 
     middle, slope, lapse, sd = parameters
-    away = x[:, None] - middle - sd * nodes
+    counts = np.diff(np.r_[firsts, len(x)])
+    place, scale = _placed(parameters, x, right, firsts, counts, guess)
+    z = place[:, None] + scale[:, None] * nodes
+    own = np.repeat(z, counts, axis=0)
+    away = x[:, None] - middle - sd * own
     p, of_z, of_lapse = _share(slope * away, guess, lapse)
-    logs = np.add.reduceat(np.log(np.where(right[:, None] == 1, p, 1 - p)), firsts) + log_weights
+    logs = np.add.reduceat(np.log(np.where(right[:, None] == 1, p, 1 - p)), firsts)
+    logs += log_weights + (nodes**2 - z**2) / 2 + np.log(scale)[:, None]
     each = logsumexp(logs, axis=1)
     posterior = np.exp(logs - each[:, None])
     at_p = np.where(right[:, None] == 1, 1 / p, -1 / (1 - p))
     of_z = at_p * of_z
-    parts = (-slope * of_z, of_z * away, at_p * of_lapse, -slope * of_z * nodes)
+    parts = (-slope * of_z, of_z * away, at_p * of_lapse, -slope * of_z * own)
     gradient = [-(posterior * np.add.reduceat(part, firsts)).sum() for part in parts]
     return -float(each.sum()), np.array(gradient)
+
+
+def _placed(at: Floats, x: Floats, right: Floats, firsts: Any, counts: Any, guess: float) -> tuple[Floats, Floats]:
+    """Each reader's most likely deviation from the middle in units of the sd, and its standard error, by scoring."""
+    import numpy as np
+
+    middle, slope, lapse, sd = at
+    place = np.zeros(len(firsts))
+    for _ in range(SCORINGS):
+        p, of_z, _ = _share(slope * (x - middle - sd * np.repeat(place, counts)), guess, lapse)
+        pull = np.add.reduceat(of_z * (right - p) / (p * (1 - p)), firsts)
+        information = 1 + (slope * sd) ** 2 * np.add.reduceat(of_z**2 / (p * (1 - p)), firsts)
+        step = (-slope * sd * pull - place) / information
+        place = place + np.clip(step, -1, 1)
+        if np.abs(step).max() < 1e-6:
+            break
+    return place, 1 / np.sqrt(information)
 
 
 def _share(z: Floats, guess: float, lapse: float) -> tuple[Floats, Floats, Floats]:
@@ -287,21 +321,48 @@ def _best(loss: Loss, bounds: Bounds, starts: list[Floats], fixed: tuple[int, fl
     return float(least.fun), least.x
 
 
-def _drop(df: int | None = None) -> float:
-    """By how much the log likelihood falls at the ends of a 95 % interval: chi-square, or with `df` the square of t."""
-    from scipy.special import chdtri, stdtrit
+def _over_lapses(loss: Loss, bounds: Bounds, start: Floats, readers: int) -> tuple[float, float]:
+    """Limits of the mean log threshold over readers, averaged over the lapse rate; or their bounds.
 
-    return float(chdtri(1, 0.05) if df is None else stdtrit(df, 0.975) ** 2) / 2
+    At each rate, with the spread of readers held, the limits of the profile give a variance on either side: that of
+    readers who differ, on one degree of freedom less than readers, and that of their answers, which counts as known.
+    A rate weighs as much as the likelihood integrated over the threshold.
+    """
+    import numpy as np
+    from scipy.optimize import brentq
+    from scipy.special import ndtri, softmax, stdtr
+
+    nodes, weights = np.polynomial.legendre.leggauss(LAPSES)
+    rows = []
+    for lapse, weight in zip(LARGEST_LAPSE * (1 + nodes) / 2, weights, strict=True):
+        least, at = _best(loss, bounds, [np.where(np.arange(4) == 2, lapse, start)], (2, lapse))
+        held = [*bounds[:2], (lapse, lapse), (at[3], at[3])]
+        errors = np.abs(np.array(_profile(loss, held, least, at, 0)) - at[0]) / ndtri(0.975)
+        # Maximum likelihood has the variance between readers too small by readers / (readers - 1).
+        variances = errors**2 + at[3] ** 2 / readers / (readers - 1)
+        share = np.clip(at[3] ** 2 / (readers - 1) / variances.mean(), 1e-6, 1)
+        df = (readers - 1) / share**2
+        rows.append((np.log(weight * errors.mean()) - least, at[0], *np.sqrt(variances), df))
+    logs, middles, below, above, df = np.array(rows).T
+    shares, (lowest, highest) = softmax(logs), bounds[0]
+
+    def tail(value: float) -> float:
+        away = value - middles
+        return float((shares * stdtr(df, away / np.where(away < 0, below, above))).sum())
+
+    low = lowest if tail(lowest) > 0.025 else brentq(lambda value: tail(value) - 0.025, lowest, highest, xtol=1e-4)
+    high = highest if tail(highest) < 0.975 else brentq(lambda value: tail(value) - 0.975, lowest, highest, xtol=1e-4)
+    return float(low), float(high)
 
 
-def _profile(loss: Loss, bounds: Bounds, least: float, found: Floats, place: int, drop: float) -> tuple[float, float]:
-    """Where the profile log likelihood of one parameter has fallen by `drop`, or its bound."""
+def _profile(loss: Loss, bounds: Bounds, least: float, found: Floats, place: int) -> tuple[float, float]:
+    """Where the profile log likelihood of one parameter has fallen to a 95 % interval's ends, or its bound."""
     import numpy as np
     from scipy.optimize import brentq
 
     def excess(value: float) -> float:
         start = np.where(np.arange(len(found)) == place, value, found)
-        return _best(loss, bounds, [start], (place, value))[0] - least - drop
+        return _best(loss, bounds, [start], (place, value))[0] - least - DROP
 
     (lowest, highest), value = bounds[place], float(found[place])
     low = lowest if excess(lowest) <= 0 else brentq(excess, lowest, value, xtol=1e-4)

@@ -124,3 +124,33 @@ def test_the_bootstrap_is_about_the_pooled_threshold_and_wider_the_fewer_the_rea
 def test_a_reader_too_many_is_refused():
     with pytest.raises(ValueError, match="readers: expected one entry an answer"):
         psychometric.fit_readers([100, 200], [0, 1], ["R1"], 0.5)
+
+
+@pytest.mark.parametrize("sd", [0.05, 0.35, 1.0])
+def test_the_likelihood_over_readers_is_its_integral_however_much_their_answers_tell(sd):
+    exposures, right, _ = drawn([250, 350, 600], 500, 9)
+    x, firsts, at = np.log(exposures), np.array([0, 500, 1000]), np.array([np.log(350), 4.0, 0.02, sd])
+    nodes, weights = np.polynomial.hermite_e.hermegauss(psychometric.NODES)
+    weights = np.log(weights / weights.sum())
+    found = psychometric._loss_of_readers(at, x, right, firsts, nodes, weights, 0.5)[0]
+    z = np.linspace(-8, 8, 2001)
+    p = 0.5 + 0.48 / (1 + np.exp(-4 * (x[:, None] - at[0] - sd * z)))
+    logs = np.add.reduceat(np.log(np.where(right[:, None] == 1, p, 1 - p)), firsts) - z**2 / 2
+    whole = logs.max(1) + np.log(np.exp(logs - logs.max(1, keepdims=True)).sum(1) * (z[1] - z[0]) / np.sqrt(2 * np.pi))
+    assert found == pytest.approx(-whole.sum(), abs=1e-3)
+
+
+def test_where_readers_do_not_differ_the_interval_is_no_wider_than_that_of_their_answers():
+    exposures, right, _ = drawn([350] * 4, 250, 3)
+    alike = np.arange(1000) % 4
+    found = psychometric.fit_readers(exposures, right, alike, 0.5).threshold
+    pooled = psychometric.fit(exposures, right, np.ones(1000), 0.5).threshold
+    assert found.sd_log < 0.01
+    assert found.value == pytest.approx(pooled.value, rel=1e-2)
+    assert np.ptp(np.log(found.ci)) < 1.05 * np.ptp(np.log(pooled.ci))
+
+
+def test_with_few_readers_who_differ_the_interval_is_that_of_t_over_their_thresholds():
+    thresholds = np.array([250, 300, 400, 450])
+    found = psychometric.fit_readers(*drawn(thresholds, 1000, 1), 0.5).threshold
+    assert np.ptp(np.log(found.ci)) == pytest.approx(2 * 3.182 * np.std(np.log(thresholds), ddof=1) / 2, rel=0.25)
