@@ -64,8 +64,8 @@ def measured(browser: Browser, address: str, line: argparse.Namespace, *, sealed
         page.wait_for_timeout(LOOK_MS)
         times = phases(page)
         for key in ANSWERS[line.design]:
+            page.wait_for_timeout(KEY_MS)  # sooner than this after the one before, a press does not count
             page.keyboard.press(key)
-            page.wait_for_timeout(KEY_MS)  # sooner, a press does not count
         page.wait_for_selector("#room:not([data-phase=image])", timeout=60_000)
     page.close()
     return waits(times)
