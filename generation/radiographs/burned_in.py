@@ -94,20 +94,25 @@ def _rows(image: np.ndarray) -> list[np.ndarray]:
 def _pieces(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The pieces that may be letters: top, left, bottom, right (n, 4), grey (n,) and sharpness (n,) of each."""
     thin = ndimage.white_tophat(image, STROKE + 2)
+    if thin.max() < CONTRAST:
+        return np.empty((0, 4), int), np.empty(0, int), np.empty(0)
     peak = ndimage.maximum_filter(thin, 2 * STROKE + 1)
     inside = (thin > peak // 2) & (peak >= CONTRAST)
     labels, count = ndimage.label(inside, np.ones((3, 3)))
     boxes = [(down.start, across.start, down.stop, across.stop) for down, across in ndimage.find_objects(labels)]
     pieces = np.array(boxes, dtype=int).reshape(-1, 4)
-    edge = inside & ~ndimage.binary_erosion(inside)
-    fall = (ndimage.maximum_filter(thin, 3) - ndimage.minimum_filter(thin, 3))[edge] / peak[edge]
+    edge = np.nonzero(inside & ~ndimage.binary_erosion(inside))
+    around = np.pad(thin, 1, mode="edge")
+    near = [around[edge[0] + down, edge[1] + across] for down in range(3) for across in range(3)]
+    fall = (np.max(near, axis=0) - np.min(near, axis=0)) / peak[edge]
     total, length = (np.bincount(labels[edge], weights, count + 1)[1:] for weights in (fall, None))
     sharp = total / np.maximum(length, 1)
     height, width = (pieces[:, 2:] - pieces[:, :2]).T
     fits = (height >= HEIGHTS[0]) & (height <= HEIGHTS[1]) & (width <= WIDEST * height) & (sharp >= SHARP)
     kept = np.flatnonzero(fits)
     kept = kept[np.argsort(-sharp[kept], kind="stable")[:MOST_PIECES]]
-    return pieces[kept], np.asarray(ndimage.maximum(image, labels, kept + 1), dtype=int), sharp[kept]
+    grey = ndimage.maximum(image[inside], labels[inside], kept + 1)
+    return pieces[kept], np.asarray(grey, dtype=int), sharp[kept]
 
 
 def _are_neighbours(pieces: np.ndarray, grey: np.ndarray) -> np.ndarray:
