@@ -7,6 +7,7 @@ reading. Within such a process `look` and `read` are plain reading.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
@@ -141,6 +142,7 @@ def look(path: str | Path, frame: int | None = None, lettering: bool = False) ->
     with _reading:
         if not _looking:
             _looking.append(_Worker(_look, SECONDS, BYTES))
+            atexit.register(_looking[0].dismiss)
         found = _told(_looking[0].do((Path(path), frame, lettering)))
     if isinstance(found, str):
         raise InputError(found)
