@@ -238,6 +238,13 @@ def test_together_the_cues_find_what_none_shows_alone():
     assert nothing["p"] > 0.05
 
 
+def test_together_no_cue_is_judged_on_the_cases_it_was_learnt_from():
+    rng = np.random.Generator(np.random.PCG64(0))
+    truth = np.arange(80) % 2 == 0
+    aucs = [audit._together(rng.normal(size=(80, 20)), truth, 1, seed)["auc"] for seed in range(10)]
+    assert abs(np.mean(aucs) - 0.5) < 0.06  # of noise; learnt and judged on the same cases it is 1
+
+
 def test_practice_cases_are_not_audited(images, tmp_path):
     entries = [pool.Entry(pool.TRUTHS[n % 2], "x", png(image)) for n, image in enumerate(images[:20])]
     entries += [pool.Entry("synthetic", "x", jpeg(images[20], 50), group=pool.PRACTICE, suffix=".jpg")]
