@@ -106,10 +106,10 @@ def comparisons(results: dict[str, Any]) -> Table:
 
 
 AGREEMENT = (
-    ("Fleiss' kappa", "chosen image: the real one, or that of which source", "fleiss_kappa", "image"),
+    ("Brennan-Prediger", "chosen image: the real one, or that of which source", "brennan_prediger", "image"),
+    ("Fleiss' kappa", "chosen image", "fleiss_kappa", "image"),
     ("Fleiss' kappa", "chosen place", "fleiss_kappa", "place"),
     ("Fleiss' kappa", "right or wrong", "fleiss_kappa", "correct"),
-    ("Brennan-Prediger", "chosen image", "brennan_prediger", "image"),
 )
 
 
@@ -118,7 +118,8 @@ def agreement(results: dict[str, Any]) -> Table:
     return Table(
         "agreement",
         "Agreement of all readers",
-        "Chance-corrected agreement on single quartets with 95 % intervals over quartets; 0 is chance, 1 is perfect. p "
+        "Chance-corrected agreement on single quartets with 95 % intervals over quartets; 0 is chance, 1 is perfect. The "
+        "first row leads: where most readers find the real image, kappa counts most of their agreement as chance. p "
         "tests against no agreement beyond chance. Agreement on the place, where places differ between readers, would "
         "be a habit and not a judgement.",
         ("coefficient", "over", "estimate", "SE", "p"),

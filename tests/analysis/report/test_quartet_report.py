@@ -104,6 +104,13 @@ def test_findings_name_the_source_that_fools_most_and_the_one_that_looks_less_re
     assert "Checkpoint C and checkpoint B" in said or "Checkpoint B and checkpoint C looked less real" in said
 
 
+def test_readers_who_find_nearly_every_real_image_agree_for_the_most_part():
+    results = measure(load_frame(study(6, 40, share=0.93)), Settings(bootstrap=50))
+    assert results["agreement"]["fleiss_kappa"]["image"]["value"] < 0.05  # nearly all choices are of one category
+    said = passage(results, "findings")
+    assert "agreed for the most part on which image is real: Brennan and Prediger's coefficient was 0.858" in said
+
+
 def test_limitations_name_one_order_and_one_place():
     table = study(3, 12)
     order = {case: int(case[1:3]) + 1 for case in table["case"]}
