@@ -40,8 +40,9 @@ def bradley_terry(wins: Any, ties: Any = None) -> Strengths:
     `wins`: methods x methods, how often the row was preferred to the column; `ties`: the same, symmetric, how often
     neither was. P(i over j) = s_i / (s_i + s_j + nu sqrt(s_i s_j)) with s = exp(strength) (Bradley and Terry 1952,
     Biometrika 39:324; ties after Davidson 1970, JASA 65:317). Standard errors come from the inverse of the observed
-    information with the strengths' mean held at 0. Undefined where a method, or a set of them, was never preferred to
-    the others or never beaten by them: its strength is infinite. Raises ValueError for counts that are negative, or
+    information with the strengths' mean held at 0. Undefined where every comparison was a tie, and where a method,
+    or a set of them, was never preferred to the others or never beaten by them, unless ties between three methods or
+    more hold it: its strength is infinite. Raises ValueError for counts that are negative, or
     matrices of other shapes.
 
     >>> found = bradley_terry([[0, 14], [6, 0]])
@@ -136,11 +137,26 @@ def _counts(wins: Any, ties: Any) -> tuple[Floats, Floats]:
 
 
 def _unbounded(won: Floats, tied: Floats) -> str | None:
-    """Why no finite strengths are most likely, if none are (Ford 1957, Am Math Mon 64:28)."""
+    """Why no finite strengths are most likely, if none are.
+
+    None are where strengths and log nu can move in a direction in which no observed outcome becomes less likely and
+    one becomes more likely (Albert and Anderson 1984, Biometrika 71:1): a linear programme looks for it. Without ties
+    that is the condition of Ford 1957, Am Math Mon 64:28. Ties alone cannot stand in for a defeat: with nu they grow.
+    """
+    import numpy as np
+    from scipy.optimize import linprog
     from scipy.sparse.csgraph import connected_components
 
-    parts, _ = connected_components(won + tied > 0, directed=True, connection="strong")
-    if parts > 1:
+    if connected_components(won + tied > 0, directed=False)[0] > 1:
+        return "some methods were never compared with the others: their strengths are not finite"
+    if not won.any():
+        return "every comparison was a tie"
+    ahead = np.eye(len(won))[:, None] - np.eye(len(won))  # row less column, for each two methods
+    half = np.concatenate([ahead / 2, np.ones((*won.shape, 1))], axis=2)  # how a tie gains on the column's victory
+    wins = np.concatenate([ahead, np.zeros((*won.shape, 1))], axis=2)[won > 0]
+    gains = np.concatenate([wins, wins - half[won > 0], half[tied > 0]] if tied.any() else [wins])
+    found = linprog(-gains.sum(axis=0), A_ub=-gains, b_ub=np.zeros(len(gains)), bounds=(-1, 1))
+    if found.fun < -1e-6:
         return "some methods were never preferred to the others, or never beaten: their strengths are not finite"
     return None
 

@@ -61,6 +61,15 @@ def test_strengths_of_several_methods_are_those_of_bradley_and_terry():
     assert found["preference"]["better"] == found["pairs"][0]["better"] + found["pairs"][1]["better"]
 
 
+def test_a_method_that_was_never_beaten_has_no_strength_however_many_ties():
+    table = study(4, 20, share=1 - 1e-12, ties=0.5, seed=2, criteria={"clearer": "better"})
+    found = measured(table)
+    assert found["criteria"]["clearer"]["preference"]["worse"] == 0
+    assert found["criteria"]["clearer"]["preference"]["same"] > 0
+    assert "not finite" in found["criteria"]["clearer"]["methods"]["model A"]["reason"]
+    assert found["limitations"]["unbounded"] == ["clearer"]
+
+
 def test_readers_who_lean_apart_widen_the_interval_that_speaks_of_other_readers():
     alike = np.tile([1.0, 1.0, 1.0, 0.0], (6, 10))
     apart = np.array([[1.0] * 40, [1.0] * 40, [1.0] * 40, [1.0] * 40, [0.0] * 40, [0.5] * 40])

@@ -49,15 +49,31 @@ def test_intervals_hold_known_strengths_at_their_level():
     assert 0.90 <= np.mean(held) <= 0.99
 
 
-@pytest.mark.parametrize("wins", [[[0, 5], [0, 0]], [[0, 3, 0, 0], [2, 0, 0, 0], [0, 0, 0, 4], [0, 0, 1, 0]]])
-def test_strengths_that_are_not_finite_are_undefined(wins):
-    found = preference.bradley_terry(wins)
+@pytest.mark.parametrize(
+    ("wins", "ties"),
+    [
+        ([[0, 5], [0, 0]], None),
+        ([[0, 3, 0, 0], [2, 0, 0, 0], [0, 0, 0, 4], [0, 0, 1, 0]], None),
+        ([[0, 5], [0, 0]], [[0, 5], [5, 0]]),
+        ([[0, 109], [0, 0]], [[0, 131], [131, 0]]),
+        ([[0, 5, 3], [0, 0, 4], [0, 0, 0]], [[0, 5, 0], [5, 0, 6], [0, 6, 0]]),
+    ],
+)
+def test_strengths_that_are_not_finite_are_undefined(wins, ties):
+    found = preference.bradley_terry(wins, ties)
     assert found.strength is None
     assert "not finite" in found.reason
 
 
-def test_ties_alone_make_strengths_finite():
-    assert preference.bradley_terry([[0, 5], [0, 0]], [[0, 2], [2, 0]]).strength is not None
+def test_where_all_were_ties_no_strength_is_given():
+    assert preference.bradley_terry(np.zeros((2, 2)), [[0, 3], [3, 0]]).reason == "every comparison was a tie"
+
+
+def test_ties_between_three_methods_can_hold_one_that_was_never_beaten():
+    # Were the first far ahead of the second and the second of the third, the first and third could not tie.
+    found = preference.bradley_terry([[0, 5, 3], [0, 0, 4], [0, 0, 0]], [[0, 5, 2], [5, 0, 6], [2, 6, 0]])
+    assert np.isfinite(found.se).all()
+    assert np.abs(found.strength).max() < 4
 
 
 @pytest.mark.parametrize(
