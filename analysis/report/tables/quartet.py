@@ -118,10 +118,10 @@ def agreement(results: dict[str, Any]) -> Table:
     return Table(
         "agreement",
         "Agreement of all readers",
-        "Chance-corrected agreement on single quartets with 95 % intervals over quartets; 0 is chance, 1 is perfect. The "
-        "first row leads: where most readers find the real image, kappa counts most of their agreement as chance. p "
-        "tests against no agreement beyond chance. Agreement on the place, where places differ between readers, would "
-        "be a habit and not a judgement.",
+        "Chance-corrected agreement on single quartets with 95 % intervals over quartets; 0 is chance, 1 is perfect. "
+        "The first row leads: where most readers find the real image, kappa counts most of their agreement as chance. "
+        "p tests against no agreement beyond chance. Agreement on the place, where places differ between readers, "
+        "would be a habit and not a judgement.",
         ("coefficient", "over", "estimate", "SE", "p"),
         [[coefficient, over, *cells(("agreement", *steps), wanted)] for coefficient, over, *steps in AGREEMENT],
     )
