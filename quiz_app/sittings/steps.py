@@ -171,11 +171,12 @@ def reference(trial: Trial) -> int | None:
 
 def visible(trial: Trial, now: datetime) -> bool:
     """Whether the image of a due trial may be sent in the clear: released, and its time not up, where it goes then."""
-    if DESIGNS[trial.sitting.reader.study.design].brief and trial.onset_at is not None:
-        return False  # shown once, however often the page is loaded
-    if trial.released_at is None or trial.deadline_at is None:
-        return trial.released_at is not None
-    return now <= trial.deadline_at or trial.sitting.reader.study.rules.at_timeout == "keep"
+    study = trial.sitting.reader.study
+    if trial.released_at is None:
+        return False
+    if DESIGNS[study.design].brief:  # shown once, however often the page is loaded, and whatever it reports
+        return trial.onset_at is None and now <= trial.released_at + _slack(study.rules)
+    return trial.deadline_at is None or now <= trial.deadline_at or study.rules.at_timeout == "keep"
 
 
 def stamp_onset(trial: Trial) -> None:

@@ -206,6 +206,18 @@ def test_an_exposure_out_of_form_is_refused(taker, time, viewer):
     assert taker.answer().status_code == 200
 
 
+def test_without_an_onset_an_image_is_gone_after_its_second_release(taker, time):
+    seen = []
+    for _ in range(4):
+        seen.append(len(taker.trial["images"]))
+        time.forward(60)
+        taker.claim()
+    assert seen == [1, 1, 0, 0]  # a line that died before the onset gives one more look, and no third
+    image = db.session.scalars(sa.select(Trial).filter_by(token=taker.trial["trial"])).one().cases[0].token
+    assert taker.client.get(taker.url(f"images/{image}")).status_code == 410
+    assert taker.answer().status_code == 200
+
+
 def test_a_client_without_a_screen_may_leave_the_exposure_out(taker, study):
     taker.onset()
     assert taker.answer().status_code == 200
