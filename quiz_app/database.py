@@ -106,7 +106,7 @@ def init_app(app: Flask, url: str) -> None:
         sa.event.listen(db.engine, "begin", _begin_sqlite if sqlite else _begin_postgres)
         if sqlite:
             sa.event.listen(db.engine, "connect", _prepare_sqlite)
-            sa.event.listen(looking, "connect", _prepare_sqlite)
+            sa.event.listen(looking, "connect", _prepare_sqlite_to_look)
             sa.event.listen(looking, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         else:
             looking = looking.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -140,6 +140,11 @@ def _begin_postgres(connection: sa.Connection) -> None:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_sqlite_to_look(connection: Any, record: Any) -> None:
+    _prepare_sqlite(connection, record)
+    connection.execute("PRAGMA query_only=ON")  # as PostgreSQL's, so that what writes by mistake is seen on either
 
 
 def let_go(app: Flask) -> None:

@@ -52,14 +52,14 @@ def refuse(refused: RefusedError) -> ResponseReturnValue:
     db.session.rollback()
     only_look(really=False)
     if reader_id is not None:
-        sitting = db.session.query(Sitting).filter_by(reader_id=reader_id).order_by(Sitting.number.desc()).first()
-        log.record(
-            "refused", study=g.reader.study, sitting=sitting, actor=g.reader.pseudonym, code=refused.code,
-            request=request.endpoint,
-        )  # fmt: skip
         try:
+            sitting = db.session.query(Sitting).filter_by(reader_id=reader_id).order_by(Sitting.number.desc()).first()
+            log.record(
+                "refused", study=g.reader.study, sitting=sitting, actor=g.reader.pseudonym, code=refused.code,
+                request=request.endpoint,
+            )  # fmt: skip
             db.session.commit()
-        except sa.exc.OperationalError as error:
+        except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
             return not_stored(error)
     message = gettext(str(refused))  # the constant ones are in the catalogues
     if request.method == "GET" or request.form:

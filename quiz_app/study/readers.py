@@ -102,7 +102,7 @@ def invite_all(study: Study, invited: Sequence[Invitation], *, actor: str = "") 
     return let_in
 
 
-_BY_TOKEN = (
+BY_TOKEN = (
     sa.select(Reader)
     .join(Reader.study)
     .join(Study.pool)
@@ -110,7 +110,7 @@ _BY_TOKEN = (
     .options(contains_eager(Reader.study).contains_eager(Study.pool).load_only(Pool.width, Pool.height))
     .execution_options(populate_existing=True)
 )
-_HELD = _BY_TOKEN.with_for_update(of=Reader).suffix_with("FOR SHARE OF study", dialect="postgresql")
+HELD = BY_TOKEN.with_for_update(of=Reader).suffix_with("FOR SHARE OF study", dialect="postgresql")
 
 
 def by_token(token: str, *, hold: bool = False) -> Reader:
@@ -118,7 +118,7 @@ def by_token(token: str, *, hold: bool = False) -> Reader:
 
     `hold`: until the transaction ends nobody else changes the reader, nor the state or settings of the study.
     """
-    reader = db.session.scalar(_HELD if hold else _BY_TOKEN, {"token_hash": hashed(token)})
+    reader = db.session.scalar(HELD if hold else BY_TOKEN, {"token_hash": hashed(token)})
     if reader is None:
         raise RefusedError(
             "unknown-link", "This link is not known here. Please check it with the person who sent it.", 404

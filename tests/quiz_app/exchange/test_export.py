@@ -10,7 +10,7 @@ import pytest
 from analysis.responses import load_csv, load_panodiff
 from quiz_app.database import db, reading
 from quiz_app.exchange import export, responses_csv
-from quiz_app.models import Event, Study
+from quiz_app.models import Event, Pool, Study
 from quiz_app.study import lifecycle, plan
 
 SAID = [("real", "full"), ("synthetic", "partial"), ("unsure", None), ("synthetic", "full")]
@@ -76,7 +76,11 @@ def test_everything_is_in_and_every_column_is_explained(owned, invite, handed):
 
 def test_before_the_close_nothing_in_it_tells_the_truth(owned, invite, handed):
     taken(owned, invite, close=False)
+    pool = db.session.query(Pool).one()
+    pool.manifest = pool.manifest | {"flow": {"given": {"real": 20, "synthetic": 9}}}
+    db.session.commit()
     files = handed()
+    assert "flow" not in files["manifest.json"]
     assert {(row["truth"], row["source"]) for row in table(files["cases.csv"])} == {("", "")}
     assert {row["truth"] for row in table(files["responses.csv"])} == {""}
     assert not [name for name in files if "mrmc" in name or "panodiff" in name]

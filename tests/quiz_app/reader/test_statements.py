@@ -1,42 +1,87 @@
-"""How often an answer goes to the database."""
+"""How often an answer goes to the database, by which connection, and what of it waits for the disk."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from quiz_app.database import db
+from quiz_app.study import readers
 
 MOST = 8  # statements of onset and answer together
+ASIDE = ("BEGIN", "PRAGMA", "SAVEPOINT", "SET LOCAL")  # what a transaction begins with
 
 
 @contextmanager
-def counted() -> Iterator[list[str]]:
-    """The statements that are sent to the database meanwhile; an order for many rows is one."""
+def sent_to(engine: sa.Engine) -> Iterator[list[str]]:
+    """The statements that are sent by `engine` meanwhile; an order for many rows is one."""
     sent: list[str] = []
 
     def note(_connection, _cursor, statement, *_rest) -> None:
-        if not statement.startswith(("BEGIN", "PRAGMA", "SAVEPOINT")):
-            sent.append(statement)
+        sent.append(statement)
 
-    sa.event.listen(db.engine, "before_cursor_execute", note)
+    sa.event.listen(engine, "before_cursor_execute", note)
     try:
         yield sent
     finally:
-        sa.event.remove(db.engine, "before_cursor_execute", note)
+        sa.event.remove(engine, "before_cursor_execute", note)
 
 
-@pytest.mark.parametrize("settings", [{}, {"practice": 3, "practice_feedback": False}])
-def test_an_answer_takes_few_statements(make_study, invite, settings):
-    taker = invite(make_study(**{"practice": 0} | settings)).enter()
-    if taker.step["kind"] == "begin":
-        taker.go_on()
+@pytest.fixture
+def reading(make_study, invite):
+    """A reader in front of the second case."""
+    taker = invite(make_study(practice=0)).enter()
+    taker.go_on()
     taker.onset()
     taker.answer()
     db.session.remove()  # what one request has loaded, another has not
-    with counted() as sent:
-        assert taker.onset().status_code == 200
+    return taker
+
+
+def test_an_answer_takes_few_statements(app, reading):
+    with sent_to(db.engine) as sent, sent_to(app.extensions["discern.looking"]) as looked:
+        assert reading.onset().status_code == 200
         db.session.remove()
-        assert taker.answer().status_code == 200
-    assert len(sent) <= MOST, "\n\n".join(sent)
+        assert reading.answer().status_code == 200
+    asked = [statement for statement in sent if not statement.startswith(ASIDE)]
+    assert 0 < len(asked) <= MOST, "\n\n".join(asked)
+    assert looked == []
+
+
+def test_whoever_only_looks_goes_past_the_one_who_writes(app, reading):
+    address = reading.trial["images"][0]["address"]
+    with sent_to(db.engine) as sent, sent_to(app.extensions["discern.looking"]) as looked:
+        for path in (address, reading.url("room"), reading.url("")):
+            db.session.remove()
+            assert reading.client.get(path).status_code in (200, 303)
+    assert sent == []
+    assert looked
+
+
+def test_an_answer_waits_for_the_disk_and_an_onset_does_not(reading):
+    light = ("PRAGMA synchronous=NORMAL", "SET LOCAL synchronous_commit TO off")
+    found = []
+    for request in (reading.onset, reading.answer, lambda: reading.post("next")):
+        db.session.remove()
+        with sent_to(db.engine) as sent:
+            assert request().status_code == 200
+        found.append(any(statement in light for statement in sent))
+    assert found == [True, False, False]
+
+
+def test_nothing_is_written_where_one_only_looks(app, reading):
+    with app.extensions["discern.looking"].connect() as looking, pytest.raises(sa.exc.DBAPIError, match=r"read-?only"):
+        looking.execute(sa.text("UPDATE study SET title = 'another'"))
+
+
+def test_who_writes_holds_the_reader_and_the_study_as_it_is(reading, monkeypatch):
+    held = str(readers.HELD.compile(dialect=postgresql.dialect())).strip()
+    assert held.endswith("FOR UPDATE OF reader FOR SHARE OF study")  # SQLite has one writer at a time
+    by_token, asked = readers.by_token, []
+    monkeypatch.setattr(readers, "by_token", lambda token, hold=False: asked.append(hold) or by_token(token, hold=hold))
+    reading.onset()
+    reading.answer()
+    reading.client.get(reading.url("room"))
+    assert asked == [True, True, False]
