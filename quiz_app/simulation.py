@@ -133,8 +133,10 @@ def _serving(app: Flask) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
         server.task_dispatcher.shutdown()  # first: a task that ends wakes the server, which must still be there
-        server.trigger.pull_trigger(server.close)  # in the server's own thread, which ends with its last connection
-        thread.join()
+        pulled = threading.Event()  # until then the trigger must stay: an earlier pull may carry our request along
+        server.trigger.pull_trigger(lambda: pulled.wait() and server.close())  # in the server's own thread
+        pulled.set()
+        thread.join()  # it ends with its last connection
 
 
 @contextmanager
