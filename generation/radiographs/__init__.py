@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from generation.radiographs.finding import FRAMES, SUFFIXES, expanded, find, frames_of, is_dicom
-from generation.radiographs.guarded import look, looks, read, readable
+from generation.radiographs.finding import FRAMES, SUFFIXES, chosen, find, frames_of, is_dicom
+from generation.radiographs.guarded import expanded, look, looks, read, readable
 from generation.radiographs.reading import Reading
 from generation.radiographs.shaping import (
     HIGH,
@@ -28,6 +28,7 @@ __all__ = [
     "Margins",
     "PublicSet",
     "Reading",
+    "chosen",
     "crop",
     "expanded",
     "find",

@@ -72,11 +72,6 @@ def frames_of(path: Path) -> int:
         return 1
 
 
-def expanded(paths: list[Path], frames: str) -> list[tuple[Path, int | None]]:
-    """Each file with the frame to read of it, from 0; None for a file of one image, and where frames is `none`."""
-    found: list[tuple[Path, int | None]] = []
-    for path in paths:
-        count = frames_of(path) if frames != "none" else 1
-        chosen = {"first": [0], "middle": [count // 2], "all": list(range(count))}.get(frames, [])
-        found += [(path, frame) for frame in chosen] if count > 1 else [(path, None)]
-    return found
+def chosen(count: int, frames: str) -> list[int]:
+    """Which images to take of a file that holds `count`, from 0: none, the first, the middle one or all."""
+    return {"first": [0], "middle": [count // 2], "all": list(range(count))}.get(frames, [])

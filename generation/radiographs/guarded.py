@@ -26,7 +26,7 @@ from PIL import Image
 
 from generation.arguments import bar
 from generation.errors import InputError
-from generation.radiographs import reading
+from generation.radiographs import finding, reading
 
 SECONDS = 60.0
 BYTES = 2 * 2**30  # above what a fresh process holds
@@ -168,6 +168,20 @@ def readable(paths: Sequence[Path], faults: list[str]) -> list[Path]:
                 kept.append(path)
             progress(done, len(paths))
     return kept
+
+
+def expanded(paths: Sequence[Path], frames: str) -> list[tuple[Path, int | None]]:
+    """Each file with the frame to read of it, from 0; None for a file of one image, and where frames is `none`.
+
+    A file that brings its decoder down counts as one image: reading it will say so.
+    """
+    if frames == "none":
+        return [(path, None) for path in paths]
+    found: list[tuple[Path, int | None]] = []
+    for path, count in zip(paths, each(finding.frames_of, paths), strict=True):
+        several = not isinstance(count, Failed) and count > 1
+        found += [(path, frame) for frame in finding.chosen(count, frames)] if several else [(path, None)]
+    return found
 
 
 def _look(wanted: tuple[Path, int | None, bool]) -> reading.Reading | str:

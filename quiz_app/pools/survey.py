@@ -174,7 +174,8 @@ def more_frames(found: Survey, work: Path, unpacked: Path, frames: str, size: tu
     """Add the frames that were chosen (first, middle or all) of files that hold several to the survey."""
     folders = {folder.name: folder for folder in found.folders}
     for one in found.several if frames != "none" else []:
-        for path, frame in radiographs.expanded([unpacked / one["file"]], frames):
+        path = unpacked / one["file"]
+        for frame in radiographs.chosen(one["frames"], frames):
             [result] = guarded.each(
                 partial(_ready, unpacked=unpacked, out=work / "ready", size=size, frame=frame), [path]
             )
