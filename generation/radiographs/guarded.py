@@ -53,14 +53,13 @@ class _Worker:
         self._function, self._seconds, self._limit = function, seconds, limit
         self._process: Any = None
         self._line: Connection | None = None
+        self._stopped = False
 
     def do(self, item: Any) -> Any:
-        if self._line is None:
-            self._begin()
-        line = self._line
-        assert line is not None
         try:
-            line.send(item)
+            line = self._send(item)
+            if line is None:
+                return Failed(item, "was not read: the work was stopped")
             if not line.poll(self._seconds):
                 self.end()
                 return Failed(item, f"took more than {self._seconds:g} s to read, and was given up")
@@ -72,17 +71,29 @@ class _Worker:
             raise InputError(result)
         return result if outcome == "done" else Failed(item, result)
 
+    def _send(self, item: Any) -> Connection | None:
+        """Give the item to the process, begun if need be; None where the work was stopped."""
+        if self._line is None:
+            self._begin()
+        if self._line is not None:
+            self._line.send(item)
+        return self._line
+
     def _begin(self) -> None:
         # A forkserver holds nothing of the caller's but the decoders; where there is none, a fresh interpreter.
         methods = multiprocessing.get_all_start_methods()
         context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         if "forkserver" in methods:
             context.set_forkserver_preload([reading.__name__])
-        self._line, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other, self._function, self._limit), daemon=True)
+        line, other = context.Pipe()
+        process = context.Process(target=_serve, args=(other, self._function, self._limit), daemon=True)
         with _starting, _alone():
-            self._process.start()
+            if not self._stopped:
+                process.start()
+                self._line, self._process = line, process
         other.close()
+        if self._stopped:  # whoever stopped it may have looked just before it was there
+            self.kill()
 
     def _lost(self) -> str:
         self._process.join(5)
@@ -91,7 +102,8 @@ class _Worker:
         return f"signal {-code}" if code and code < 0 else f"exit status {code}"
 
     def kill(self) -> None:
-        """End the process; whoever waits for it is told that it was lost."""
+        """End the process, and begin no other; whoever waits for it is told that it was lost."""
+        self._stopped = True
         if self._process is not None:
             self._process.kill()
 

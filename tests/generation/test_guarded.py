@@ -64,6 +64,15 @@ def test_the_processes_stay_and_are_ended_when_the_work_is():
     assert time.monotonic() - started < 30
 
 
+def test_work_of_many_processes_is_stopped_while_they_are_being_started(tmp_path: Path):
+    for _ in range(3):
+        begun = guarded.each(abs, range(200), workers=16)
+        assert next(begun) == 0
+        begun.close()
+        with pytest.raises(InputError, match="no such folder"):  # not what stopping the others raised
+            list(guarded.each(radiographs.find, [tmp_path / "none"] * 200, workers=16))
+
+
 def test_a_radiograph_is_looked_at_in_another_process(tmp_path: Path):
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(tmp_path / "a.png")
     found = guarded.look(tmp_path / "a.png")
