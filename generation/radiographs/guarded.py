@@ -72,9 +72,17 @@ class _Worker:
         return result if outcome == "done" else Failed(item, result)
 
     def _send(self, item: Any) -> Connection | None:
-        """Give the item to the process, begun if need be; None where the work was stopped."""
-        if self._line is None:
-            self._begin()
+        """Give the item to the process; None where the work was stopped.
+
+        One that ended while it had nothing to do, which is not the item's fault, is begun again.
+        """
+        if self._line is not None:
+            with contextlib.suppress(OSError):
+                if not self._line.poll():  # it has nothing to say before it is asked: this is its end
+                    self._line.send(item)
+                    return self._line
+            self.end()
+        self._begin()
         if self._line is not None:
             self._line.send(item)
         return self._line

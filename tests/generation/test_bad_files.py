@@ -71,6 +71,7 @@ def told(folder: Path, *lines: list[str]) -> list[tuple[int, str]]:
 def test_every_command_names_a_file_that_crashes_its_decoder(folder):
     for name in ("real/crash.png", "synthetic/crash.png", "small/crash.png", "pool/images/case-0003.png"):
         (folder / name).write_bytes(b"BAD CRASH")
+    mixed = ["--real", "real", "--synthetic", "synthetic", "--count", "12", "12"]
     said = told(
         folder,
         ["audit", "pool", "--out", "a", "--permutations", "99"],
@@ -80,9 +81,9 @@ def test_every_command_names_a_file_that_crashes_its_decoder(folder):
         ["restore", "--scale", "1", "--images", "small", "--out", "r", "--by", "plain=bicubic"],
         ["upscale", "--images", "small", "--out", "u", "--method", "bicubic"],
         ["corpus", "--source", "small", "--out", "c", "--size", "64", "32"],
-        ["pool", "--real", "real", "--synthetic", "synthetic", "--count", "12", "12", "--out", "p"],
+        ["pool", *mixed, "--out", "p"],
         ["corpus", "--source", "small", "--out", "c1", "--size", "64", "32", "--frames", "first"],
-        ["pool", "--real", "real", "--synthetic", "synthetic", "--count", "12", "12", "--out", "p1", "--frames", "first"],
+        ["pool", "--frames", "first", *mixed, "--out", "p1"],
         ["fidelity", "--reference", "small", "--restored", "r", "--out", "f"],
         ["detect", "--real", "real", "--synthetic", "synthetic", "--pool", "pool", "--out", "t", "--small"],
     )

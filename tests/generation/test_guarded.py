@@ -1,5 +1,6 @@
 """One file that hangs, crashes its decoder or swells is that file's fault, and the others are read."""
 
+import multiprocessing
 import os
 import signal
 import time
@@ -80,6 +81,15 @@ def test_a_radiograph_is_looked_at_in_another_process(tmp_path: Path):
     (tmp_path / "b.png").write_bytes(b"none")
     with pytest.raises(InputError, match=r"b\.png: not readable"):
         guarded.look(tmp_path / "b.png")
+
+
+def test_a_file_is_not_blamed_for_a_process_that_ended_before_it_came(tmp_path: Path):
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(tmp_path / "a.png")
+    guarded.look(tmp_path / "a.png")
+    [child] = [one for one in multiprocessing.active_children() if one.pid == guarded._looking[0]._process.pid]
+    child.kill()
+    child.join()
+    assert guarded.look(tmp_path / "a.png").image.size == (8, 8)
 
 
 def test_a_tiff_that_makes_pillow_raise_what_it_likes_is_left_out_of_a_corpus_by_name(tmp_path: Path):
