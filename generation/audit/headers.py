@@ -8,6 +8,8 @@ from typing import Any
 
 from scipy.stats import chi2_contingency
 
+from generation.radiographs.header import as_read
+
 LEVEL = 0.05
 COMPARED = ("laterality", "orientation", "view", "shutter")
 TRUTHS = ("real", "synthetic")
@@ -45,7 +47,9 @@ def _counts(how: Any, truth: str, name: str) -> Counter[str]:
     header = said.get("header") if isinstance(said, Mapping) else None
     if not isinstance(said, Mapping) or not isinstance(header, Mapping):
         return Counter()
-    counts = Counter(_whole(header.get(name)))
+    counts: Counter[str] = Counter()
+    for value, number in _whole(header.get(name)).items():
+        counts[as_read(value) if name == "orientation" else value] += number
     if name == "shutter":
         counts["none"] = max(0, sum(_whole(said.get("sources")).values()) - counts.total())
     return +counts

@@ -2,9 +2,12 @@
 
 In this order: padding and what the display shutter hides (C.7.6.11) aside, modality look-up, window or VOI look-up (the
 first one) or else robust percentiles, inversion (MONOCHROME1, or PresentationLUTShape INVERSE), the shutter is painted,
-PatientOrientation brings the patient's left to the right-hand side, and pixels are made square. Overlays, annotations
-and every other element stay behind (PS3.15, E.1: of the data set nothing but pixels is kept); what is burnt into the
-pixels cannot, and is noted. What FieldOfView... says was done to the pixels already (C.8.11.4): it is counted.
+PatientOrientation brings the patient's left to the right-hand side and the head up, and pixels are made square. What
+FieldOfView... says was done to the pixels already (C.8.11.4).
+
+Of the data set leave the pixels, and the terms of the standard that `header` takes over, to be counted; a prepared
+corpus lists them by image. Overlays, annotations and every other element stay behind (cf. PS3.15, E.1); what is burnt
+into the pixels cannot, and is noted.
 """
 
 from __future__ import annotations
@@ -69,9 +72,12 @@ def look(path: Path, frame: int | None = None) -> Reading:
         notes.append("has an overlay, which stays behind")
     said = header.said(data)
     moved = said.get("field of view: rotation", "0") != "0" or said.get("field of view: flipped") == "YES"
-    if moved and "orientation" not in said:
+    orientation = said.get("orientation", "")
+    if orientation == "other":
+        notes.append("says how the patient lies in no terms of DICOM, and is not turned")
+    elif moved and not orientation:
         notes.append("was turned or flipped at the detector, and does not say how the patient lies")
-    image = _square(data, Image.fromarray(_upright(data, grey)), notes)
+    image = _square(data, Image.fromarray(_upright(grey, orientation)), notes)
     lossy = str(data.get("LossyImageCompression", "")) == "01" or _syntax(data) in LOSSY
     return Reading(image, tuple(notes), lossy, tuple(_telling(data)), said)
 
@@ -227,7 +233,7 @@ def _display(data: pydicom.Dataset, pixels: np.ndarray, notes: list[str]) -> win
         function = str(data.get("VOILUTFunction", "LINEAR")).upper()
         return lambda values, counts: windows.windowed(modality(values), centre, width, function)
     if width is not None and width <= 0:
-        notes.append(f"its window is {width:g} wide, and is not used")
+        notes.append("its window has no width, and is not used")
     if int(data.get("BitsStored") or 16) <= 8 and "ModalityLUTSequence" not in data and "RescaleSlope" not in data:
         return lambda values, counts: values / (2 ** int(data.BitsStored) - 1)
     return lambda values, counts: windows.between_percentiles(modality(values), counts)
@@ -273,13 +279,9 @@ def _first(value: Any) -> float | None:
         return None
 
 
-def _upright(data: pydicom.Dataset, pixels: np.ndarray) -> np.ndarray:
-    across, down = (*(data.get("PatientOrientation") or ()), "", "")[:2]
-    if str(across).startswith("R"):
-        pixels = pixels[:, ::-1]
-    if str(down).startswith("H"):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
+def _upright(pixels: np.ndarray, orientation: str) -> np.ndarray:
+    across, down = header.flips(orientation)
+    return np.ascontiguousarray(pixels[:: -1 if down else 1, :: -1 if across else 1])
 
 
 def _ratio(data: pydicom.Dataset) -> float | None:
@@ -303,7 +305,7 @@ def _square(data: pydicom.Dataset, image: Image.Image, notes: list[str]) -> Imag
     """The image with square pixels, the shorter side of a pixel kept, so that no detail is lost."""
     ratio = _ratio(data)
     if ratio is None:
-        notes.append(f"its pixels are said to be {_said_ratio(data):g} times as wide as high, which is not believed")
+        notes.append(f"its pixels are said to be over {MOST_STRETCH:g} times as wide as high, or high as wide: not believed")
     if ratio is None or ratio == 1:
         return image
     notes.append(f"its pixels are {ratio:.3g} times as wide as high, and were made square")

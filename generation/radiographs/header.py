@@ -1,18 +1,20 @@
 """What a DICOM header says of how its picture was taken and lies.
 
-Only terms of the standard and numbers are taken over, so that nothing of a person comes along; `other` stands for the
-rest. Files are told apart by them nowhere: they are counted, for the researcher and for the audit.
+Only terms of the standard are taken over, so that nothing of a person comes along; `other` stands for the rest.
+Files are told apart by them nowhere: they are counted, for the researcher and for the audit.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pydicom
+if TYPE_CHECKING:
+    import pydicom
 
 DIRECTIONS = re.compile(r"(?!.*(A.*P|P.*A|L.*R|R.*L|H.*F|F.*H))[APLRHF]{1,3}")  # PS3.3, C.7.6.1.1.1
+OPPOSITE = str.maketrans("APLRHF", "PARLFH")
 
 
 def _one_of(*terms: str) -> Callable[[Any], str]:
@@ -29,11 +31,8 @@ def _shapes(value: Any) -> str:
     return ", ".join(sorted({known(shape) for shape in ([value] if isinstance(value, str) else value)}))
 
 
-def _numbers(value: Any) -> str:
-    try:
-        return "\\".join(f"{float(number):g}" for number in ([value] if isinstance(value, str | float) else value))
-    except (TypeError, ValueError):
-        return "other"
+def _quarter_turn(value: Any) -> str:
+    return f"{int(value)}" if value in (0, 90, 180, 270) else "other"
 
 
 _side = _one_of("R", "L", "U", "B")
@@ -43,8 +42,7 @@ SAID: dict[str, tuple[tuple[str, ...], Callable[[Any], str]]] = {  # of several 
     "view": (("ViewPosition",), _one_of("AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO")),
     "shutter": (("ShutterShape",), _shapes),
     "field of view: shape": (("FieldOfViewShape",), _one_of("RECTANGLE", "ROUND", "HEXAGONAL")),
-    "field of view: origin": (("FieldOfViewOrigin",), _numbers),
-    "field of view: rotation": (("FieldOfViewRotation",), _numbers),
+    "field of view: rotation": (("FieldOfViewRotation",), _quarter_turn),
     "field of view: flipped": (("FieldOfViewHorizontalFlip",), _one_of("YES", "NO")),
 }
 
@@ -60,3 +58,16 @@ def said(data: pydicom.Dataset) -> dict[str, str]:
         except Exception:  # whatever pydicom makes of a spoilt value
             found[name] = "other"
     return found
+
+
+def flips(orientation: str) -> tuple[bool, bool]:
+    """Whether a picture of this orientation, as `said` has it, is mirrored left to right, and top to bottom, so that
+    the patient's left lies on the right-hand side and the head up. One that is not of the standard's says nothing."""
+    across, _, down = orientation.partition("\\")
+    return across.startswith("R"), down.startswith("H")
+
+
+def as_read(orientation: str) -> str:
+    """The orientation of the picture that readers get of a file with this one: `flips` turns sides about."""
+    sides = zip(orientation.split("\\"), flips(orientation), strict=False)
+    return "\\".join(side.translate(OPPOSITE) if flip else side for side, flip in sides)

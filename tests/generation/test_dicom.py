@@ -162,7 +162,7 @@ def test_the_first_window_is_taken_and_a_marker_does_not_stretch_it(tmp_path):
     expected = np.rint(np.clip((marked.astype(float) - 1049.5) / 899 + 0.5, 0, 1) * 255)
     assert np.abs(shown - expected).max() <= 1
     zero = radiographs.look(saved(tmp_path / "z.dcm", dataset(WindowCenter=0, WindowWidth=0)))
-    assert zero.notes == ("its window is 0 wide, and is not used",)
+    assert zero.notes == ("its window has no width, and is not used",)
     assert np.asarray(zero.image).max() == 255
 
 
