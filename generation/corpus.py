@@ -19,7 +19,7 @@ import csv
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -40,7 +40,11 @@ COLUMNS = (
     "image", "set", "original", "original_sha256", "original_width", "original_height",
     "hr_sha256", "lr_sha256", "group", "split",
 )  # fmt: skip
-TOLD = ("lossy", "notes", "header")  # not in a corpus of an earlier version
+TOLD: dict[str, tuple[str, Callable[[Any], bool]]] = {  # not in a corpus of an earlier version
+    "lossy": ("true or false", lambda value: isinstance(value, bool)),
+    "notes": ("a list of texts", lambda value: isinstance(value, list) and _are_texts(value)),
+    "header": ("an object of texts", lambda value: isinstance(value, dict) and _are_texts(value.values())),
+}
 SPLITS = ("train", "validation", "test")
 
 
@@ -105,9 +109,9 @@ def prepare(
 
     parts: the shares of train, validation and test. workers: processes, -1 for one a core.
     frames: what to take of a file that holds several images: none (it is left out), first, middle or all.
-    Files that cannot be used are left out and listed under `unusable`; files in which text seems to be burnt into what
-    is left within the margins are listed under `text`. Raises InputError when nothing can be used, or when `out` was
-    begun with other settings.
+    Files that cannot be used are left out and listed under `unusable`; what is returned gives the reasons instead,
+    which may quote a file and are not kept. Files in which text seems to be burnt into what is left within the margins
+    are listed under `text`. Raises InputError when nothing can be used, or when `out` was begun with other settings.
     """
     source, out = Path(source), Path(out)
     tasks, remarks = plan(source, margins or radiographs.Margins(), frames)
@@ -119,12 +123,12 @@ def prepare(
     earlier = _resume(out, settings)
     done = {task.image: earlier[task.image] for task in tasks if _finished(out, task, earlier.get(task.image))}
     todo = [task for task in tasks if task.image not in done]
-    unusable = []
+    unusable: dict[str, str] = {}  # why, by file
     results = guarded.each(partial(_prepare, out=out, size=size), todo, workers)
     with (out / "done.jsonl").open("a", encoding="utf-8") as journal:
-        for count, record in enumerate(results, start=1):
+        for count, (task, record) in enumerate(zip(todo, results, strict=True), start=1):
             if isinstance(record, str | guarded.Failed):
-                unusable.append(str(record))
+                unusable[task.original] = str(record)
             else:
                 done[record["image"]] = record
                 journal.write(json.dumps(record) + "\n")
@@ -133,7 +137,7 @@ def prepare(
                 progress(len(tasks) - len(todo) + count, len(tasks))
     rows = [done[task.image] for task in tasks if task.image in done]
     if not rows:
-        raise InputError(f"{source}: no radiograph could be used", sorted(unusable))
+        raise InputError(f"{source}: no radiograph could be used", sorted(unusable.values()))
     groups = duplicates.groups(_signatures(out, rows), workers)
     splits = split(groups, parts, seed)
     _write_manifest(out, rows, groups, splits)
@@ -146,7 +150,7 @@ def prepare(
         "text": [row["original"] for row in rows if row["text"]],
     }  # fmt: skip
     save_text(out / "corpus.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
-    return summary
+    return summary | {"unusable": sorted(unusable.values())}
 
 
 def split(groups: np.ndarray, parts: Iterable[float], seed: int) -> np.ndarray:
@@ -165,7 +169,7 @@ def split(groups: np.ndarray, parts: Iterable[float], seed: int) -> np.ndarray:
 
 
 def read_manifest(folder: str | Path) -> list[dict[str, str]]:
-    """The rows of a prepared corpus. Raises InputError naming what is missing."""
+    """The rows of a prepared corpus. Raises InputError with every fault, by row (the header is row 1) and column."""
     path = Path(folder) / "manifest.csv"
     try:
         with path.open(newline="", encoding="utf-8") as stream:
@@ -173,15 +177,38 @@ def read_manifest(folder: str | Path) -> list[dict[str, str]]:
             absent = [column for column in COLUMNS if column not in (table.fieldnames or ())]
             if absent:
                 raise InputError(f"{path}: missing column(s) {', '.join(absent)}")
-            return list(table)
-    except OSError as error:
+            rows = [(table.line_num, row) for row in table]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not readable; expected a folder that `generation corpus` made") from error
+    faults = [f"row {number}: {fault}" for number, row in rows for fault in _row_faults(row)]
+    if faults:
+        raise InputError(f"{path}: not a manifest that can be used, {len(faults)} fault(s):", faults)
+    return [row for _, row in rows]
+
+
+def _row_faults(row: Mapping[str, str | None]) -> list[str]:
+    faults = [f"{column} is empty" for column in COLUMNS if not row[column]]
+    if row["split"] and row["split"] not in SPLITS:
+        faults.append(f"split is {row['split']!r}, expected {', '.join(SPLITS)}")
+    for name, (expected, fits) in TOLD.items():
+        if not row.get(name):
+            continue
+        try:
+            sound = fits(json.loads(row[name] or ""))
+        except ValueError:
+            sound = False
+        faults += [] if sound else [f"{name} is {row[name]!r}, expected {expected} as JSON"]
+    return faults
+
+
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def told(row: Mapping[str, str]) -> dict[str, Any]:
-    """What reading the file of a row of manifest.csv told: `lossy`, `notes` and `header`, as far as they are there."""
-    found = {name: json.loads(row[name]) for name in TOLD if row.get(name)}
-    return found | ({"notes": tuple(found["notes"])} if "notes" in found else {})
+    """What reading the file of a row of manifest.csv told: `lossy`, `notes` and `header`; None where nobody knows."""
+    found = {name: json.loads(row[name]) if row.get(name) else None for name in TOLD}
+    return found | {"notes": None if found["notes"] is None else tuple(found["notes"])}
 
 
 def counted(headers: Iterable[Mapping[str, str]]) -> dict[str, dict[str, int]]:

@@ -18,7 +18,7 @@ from PIL import Image
 from generation import corpus, duplicates, flow, pool, radiographs
 from generation.errors import InputError
 from generation.radiographs import guarded
-from generation.radiographs.reading import SEVERAL
+from generation.radiographs.reading import SeveralImagesError
 
 MOST_SOURCES = 5  # synthetic images of a quartet
 METHODS = range(2, 5)  # images of a comparison beside its reference
@@ -36,10 +36,11 @@ class Candidate:
     phantom: bool = False
     frame: int | None = None  # of a file that holds several images, from 0
     origin: Path | None = None  # the file as it came, where `path` is a prepared copy
-    lossy: bool = False
-    notes: tuple[str, ...] = ()
+    # As `Reading` has them; None of a prepared copy where nobody knows what its file was.
+    lossy: bool | None = False
+    notes: tuple[str, ...] | None = ()
+    header: Mapping[str, str] | None = field(default_factory=dict)
     training: bool = False  # a generator was trained on it
-    header: Mapping[str, str] = field(default_factory=dict)  # as `Reading` has it
     text: bool | None = None  # whether it seems to be lettered; None where nobody has looked yet
 
 
@@ -107,13 +108,15 @@ class Drawn:
             return guarded.look(candidate.path, candidate.frame, lettering=candidate.text is None)
         except InputError as error:
             self.unreadable.append(str(error))
-            self.lost["several_images" if SEVERAL in str(error) else "unreadable"][candidate.truth] += 1
+            reason = "several_images" if isinstance(error, SeveralImagesError) else "unreadable"
+            self.lost[reason][candidate.truth] += 1
             return None
 
     def _add(self, candidate: Candidate, group: str, found: radiographs.Reading) -> None:
-        lossy, notes = candidate.lossy or found.lossy, candidate.notes or found.notes
+        lossy, notes, header = (
+            getattr(found, name) or getattr(candidate, name) for name in ("lossy", "notes", "header")
+        )
         text = bool(found.text) if candidate.text is None else candidate.text
-        header = candidate.header or found.header
         self.candidates.append(replace(candidate, lossy=lossy, notes=notes, header=header, text=text))
         self.groups.append(group)
         self.images.append(self._shaped(found.image))
@@ -125,14 +128,18 @@ def candidates(
     """The images of folders; `frames` as in `corpus.prepare`. Raises InputError naming the folder.
 
     A prepared corpus gives its sets as sources, and leaves out its training images; a pool gives its scored cases of
-    this truth; of any other folder the folders within are the sources, or else it is one itself.
+    this truth, and nobody knows what their files were; of any other folder the folders within are the sources, or else
+    it is one itself.
     """
     found = []
     for folder in folders:
         if (folder / "cases.csv").exists():
             other = pool.read_table(folder)
             own = [case for case in other.scored if case.truth == truth]
-            found += [Candidate(other.path(case), truth, case.source, case.case, other.phantom) for case in own]
+            found += [
+                Candidate(other.path(case), truth, case.source, case.case, other.phantom, **corpus.told({}))
+                for case in own
+            ]
         elif (folder / "manifest.csv").exists():
             rows = corpus.read_manifest(folder)
             for row in (row for row in rows if with_training or row["split"] != "train"):

@@ -118,15 +118,26 @@ def _described(drawn: Drawn, frames: list[np.ndarray], order: Sequence[int], tru
     ]
     return {
         "sources": dict(sorted(Counter(drawn.candidates[number].source for number in own).items())),
-        "lossy": sum(drawn.candidates[number].lossy for number in own),
-        "notes": dict(sorted(Counter(note for number in own for note in drawn.candidates[number].notes).items())),
-        "header": corpus.counted([drawn.candidates[number].header for number in own]),
+        **_told(drawn, own),
         "text": {"count": len(lettered), "cases": lettered},
         "brightness": {
             "mean": round(float(np.mean(means)), 2) if own else None,
             "spread": round(float(np.std(means)), 2) if own else None,
             "contrast": round(float(np.mean(contrasts)), 2) if own else None,
         },
+    }
+
+
+def _told(drawn: Drawn, own: list[int]) -> dict:
+    """What the files of a class told, counted; None where nobody knows it of one of them, or of notes of any."""
+    lossy, notes, headers = (
+        [value for number in own if (value := getattr(drawn.candidates[number], name)) is not None]
+        for name in ("lossy", "notes", "header")
+    )
+    return {
+        "lossy": sum(lossy) if len(lossy) == len(own) else None,
+        "notes": dict(sorted(Counter(note for one in notes for note in one).items())) if notes or not own else None,
+        "header": corpus.counted(headers) if len(headers) == len(own) else None,
     }
 
 

@@ -199,7 +199,8 @@ def write(
 
     The entries come in the order in which they are numbered: shuffle them first, so that names say nothing.
     how: for `real` and for `synthetic`, what the images are and how they were made.
-    left_out: files that could not be used and were left out knowingly: `truth`, `sha256` and `why`, but no name.
+    left_out: files that could not be used and were left out knowingly: `truth`, `sha256` and `why`, but no name, and no
+        word that comes from a file.
     flow: how many images were given, left out and taken, as `flow.counted` gives it.
     Where entries have an origin, origins.csv (case,origin) tells it.
     The same entries give the same bytes; `created` is a date, or that of SOURCE_DATE_EPOCH where it is set.

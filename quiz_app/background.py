@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from generation.errors import InputError
+
 STATUS = "status.json"
 SILENT_FOR_S = 300  # work that says nothing for so long has been stopped
 Tell = Callable[[float, str], None]
@@ -86,6 +88,12 @@ def start(module: str, folder: Path, *arguments: str, instance: Path, database_u
     threading.Thread(target=process.wait, daemon=True).start()
 
 
+def faults_of(refusal: Exception) -> list[str]:
+    """What input that cannot be used is refused for, a line each: what is wrong as a whole, then every fault."""
+    whole = [refusal.what] if isinstance(refusal, InputError) else []
+    return [*whole, *getattr(refusal, "faults", [])] or [str(refusal)]
+
+
 @contextmanager
 def working(folder: Path, *refusals: type[Exception]) -> Iterator[Tell]:
     """In the process at work: gives the function that tells of progress, and tells how it ended, unless that is told.
@@ -101,7 +109,7 @@ def working(folder: Path, *refusals: type[Exception]) -> Iterator[Tell]:
     try:
         yield progress
     except refusals as refusal:
-        tell(folder, "failed", 0.0, faults=list(getattr(refusal, "faults", [])) or [str(refusal)])
+        tell(folder, "failed", 0.0, faults=faults_of(refusal))
     except Exception as error:
         tell(folder, "failed", 0.0, faults=[f"{type(error).__name__}: {error}"])
         raise

@@ -305,7 +305,7 @@ def _square(data: pydicom.Dataset, image: Image.Image, notes: list[str]) -> Imag
     """The image with square pixels, the shorter side of a pixel kept, so that no detail is lost."""
     ratio = _ratio(data)
     if ratio is None:
-        notes.append(f"its pixels are said to be over {MOST_STRETCH:g} times as wide as high, or high as wide: not believed")
+        notes.append(f"its pixels are said to be over {MOST_STRETCH:g} times longer one way, which is not believed")
     if ratio is None or ratio == 1:
         return image
     notes.append(f"its pixels are {ratio:.3g} times as wide as high, and were made square")

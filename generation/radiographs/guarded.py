@@ -164,8 +164,8 @@ def look(path: str | Path, frame: int | None = None, lettering: bool = False) ->
             _looking.append(_Worker(_look, SECONDS, BYTES))
             atexit.register(_looking[0].dismiss)
         found = _told(_looking[0].do((Path(path), frame, lettering)))
-    if isinstance(found, str):
-        raise InputError(found)
+    if isinstance(found, InputError):
+        raise found
     return found
 
 
@@ -174,7 +174,8 @@ def looks(paths: Sequence[Path], workers: int = -1, lettering: bool = False) -> 
 
     workers: as in `each`. lettering: as in `reading.look`.
     """
-    return map(_told, each(_look, [(path, None, lettering) for path in paths], workers))
+    found = map(_told, each(_look, [(path, None, lettering) for path in paths], workers))
+    return (str(one) if isinstance(one, InputError) else one for one in found)
 
 
 def readable(paths: Sequence[Path], faults: list[str]) -> list[Path]:
@@ -204,20 +205,20 @@ def expanded(paths: Sequence[Path], frames: str) -> list[tuple[Path, int | None]
     return found
 
 
-def _look(wanted: tuple[Path, int | None, bool]) -> reading.Reading | str:
+def _look(wanted: tuple[Path, int | None, bool]) -> reading.Reading | InputError:
     try:
         return reading.look(*wanted)
     except InputError as error:
-        return str(error)
+        return error
 
 
 def _fault(path: Path) -> str:
     found = _look((path, None, False))
-    return found if isinstance(found, str) else ""
+    return str(found) if isinstance(found, InputError) else ""
 
 
-def _told(found: reading.Reading | str | Failed) -> reading.Reading | str:
-    return f"{found.item[0]}: {found.why}" if isinstance(found, Failed) else found
+def _told(found: reading.Reading | InputError | Failed) -> reading.Reading | InputError:
+    return InputError(f"{found.item[0]}: {found.why}") if isinstance(found, Failed) else found
 
 
 def each(

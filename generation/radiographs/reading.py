@@ -21,8 +21,11 @@ MOST_PIXELS = 89_478_485
 # Generators write whole workflows into a PNG's text: more than the 1 MiB that Pillow takes for an attack.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 2**28
 SIXTEEN_BIT = ("I", "F", "I;16", "I;16B", "I;16L")
-SEVERAL = "expected one; choose the first, the middle one or all"
 LOSSY_FORMATS = ("JPEG", "MPO", "WEBP")
+
+
+class SeveralImagesError(InputError):
+    """A file holds several images, and nobody has said which of them to read."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,9 @@ def _is_coloured(image: Image.Image) -> bool:
 
 
 def assert_frame(path: Path, count: int, frame: int | None) -> int:
-    """The frame to read. Raises InputError where the file holds several and none is chosen, or has no such frame."""
+    """The frame to read. Raises SeveralImagesError where none is chosen of several, InputError for one that is not."""
     if frame is None and count > 1:
-        raise InputError(f"{path}: holds {count} images, {SEVERAL}")
+        raise SeveralImagesError(f"{path}: holds {count} images, expected one; choose the first, the middle one or all")
     if frame is not None and not 0 <= frame < max(count, 1):
         raise InputError(f"{path}: holds {count} image(s), there is no number {frame + 1}")
     return frame or 0

@@ -12,8 +12,10 @@ import json
 import secrets
 import shutil
 import sys
+import traceback
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -110,9 +112,10 @@ def stop(instance: Path, name: str) -> None:
 
 
 def _clear(folder: Path) -> None:
-    uploaded = ("upload.zip", MORE, "added", "unpacked", "pool", "ready", survey.SEEN)
-    for name in (*uploaded, "query.json", "found.json", "fetch.json", MISSING):
-        shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink(missing_ok=True)
+    """Remove the images, and all that names their files; what the page tells of the pool stays."""
+    for path in folder.iterdir():
+        if path.name not in (background.STATUS, NOTES, SPECIMENS):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def make(
@@ -142,7 +145,7 @@ def make(
         harmonised=wishes.harmonise,
         progress=writing,
         left_out=[
-            *({"truth": classes[one["folder"]], "sha256": one["sha256"], "why": one["why"]} for one in found.faults),
+            *({"truth": classes[one["folder"]], "sha256": one["sha256"], "why": _why(one)} for one in found.faults),
             *_left_out_for_text(work, found, choices),
             *(draw.incomplete(images) if wishes.sets == COMPARISONS else []),
         ],
@@ -174,6 +177,11 @@ def _candidates(work: Path, found: survey.Survey, choices: Choices) -> dict[str,
             stem = Path(image["file"]).stem + ("" if image["frame"] is None else f", image {image['frame'] + 1}")
             candidates[truth].append(Candidate(ready, truth, source, stem, **about))
     return candidates
+
+
+def _why(fault: Mapping[str, str]) -> str:
+    """What a pool records of a file that cannot be used: no word of a decoder, which may quote the file's header."""
+    return "it cannot be read as a radiograph" if fault["sha256"] else fault["why"]
 
 
 def _is_left_out(image: dict, choices: Choices) -> bool:
@@ -231,8 +239,7 @@ def look(folder: Path, progress: background.Tell) -> survey.Survey:
 
 def _look_at_more(folder: Path, progress: background.Tell) -> None:
     """Put more images beside those that are here, in folders of their own, and ask again."""
-    faults = []
-    try:
+    with _asking_again(folder):
         unpack(folder / MORE, folder / "added")
         for entry in sorted((folder / "added").iterdir()):
             number, target = 2, folder / "unpacked" / entry.name
@@ -240,12 +247,24 @@ def _look_at_more(folder: Path, progress: background.Tell) -> None:
                 number, target = number + 1, target.with_name(f"{entry.stem}-{number}{entry.suffix}")
             entry.rename(target)
         look(folder, progress)
-    except InvalidInputError as faulty:
-        faults = faulty.faults
-    finally:
-        shutil.rmtree(folder / "added", ignore_errors=True)
-        (folder / MORE).unlink()
-    background.tell(folder, "asking", 0.0, faults=faults)
+        background.tell(folder, "asking", 0.0)
+    shutil.rmtree(folder / "added", ignore_errors=True)
+    (folder / MORE).unlink()
+
+
+@contextmanager
+def _asking_again(folder: Path) -> Iterator[None]:
+    """Whatever goes wrong in the block is told where it was asked, and nothing of what was brought is lost."""
+    try:
+        yield
+    except Exception as error:
+        known = isinstance(error, InvalidInputError | InputError)
+        if not known:
+            traceback.print_exception(error)
+        for half_made in ("pool", SPECIMENS):
+            shutil.rmtree(folder / half_made, ignore_errors=True)
+        faults = background.faults_of(error) if known else [f"{type(error).__name__}: {error}"]
+        background.tell(folder, "asking", 0.0, faults=faults)
 
 
 def _make_as_answered(folder: Path, progress: background.Tell) -> None:
@@ -253,12 +272,8 @@ def _make_as_answered(folder: Path, progress: background.Tell) -> None:
     said = json.loads((folder / CHOICES).read_text("utf-8"))
     choices = Choices(**said | {"classes": {int(number): truth for number, truth in said["classes"].items()}})
     (folder / CHOICES).unlink()
-    try:
-        made = make(folder, survey.load(folder), choices, asked(folder), progress)
-    except InvalidInputError as faulty:
-        background.tell(folder, "asking", 0.0, faults=faulty.faults)
-    else:
-        _file(folder, *made, progress)
+    with _asking_again(folder):
+        _file(folder, *make(folder, survey.load(folder), choices, asked(folder), progress), progress)
 
 
 def _make_of_upload(folder: Path, progress: background.Tell) -> None:
@@ -290,10 +305,12 @@ def _work(folder: Path) -> None:
                 _make_as_answered(folder, progress)
             else:
                 _make_of_upload(folder, progress)
-        finally:
-            work = background.find(folder)
-            if work is None or work.state != "asking":
-                _clear(folder)
+        except Exception:  # of a zip that has just come; whatever came before it is asked about again
+            _clear(folder)
+            raise
+        work = background.find(folder)
+        if work is None or work.state != "asking":
+            _clear(folder)
 
 
 def _file(folder: Path, pool_folder: Path, notes: list[str], progress: background.Tell) -> None:

@@ -219,7 +219,7 @@ def _ready(
 
 
 def _without_name(why: str, path: Path) -> str:
-    """A fault without the file's name, which may be a patient's: it travels with the pool."""
+    """A fault without the path, which stands beside it."""
     return why.replace(f"{path}: ", "").replace(f"'{path}'", "the file").replace(str(path), "the file")
 
 

@@ -95,17 +95,20 @@ def class_faults(found: survey.Survey, classes: Mapping[int, str], sets: str) ->
 
     In comparisons a folder that is `synthetic` is a method, and one that is `real` the reference.
     """
+    sources = [found.folders[one].source or "synthetic" for one, truth in classes.items() if truth == "synthetic"]
+    twice = [name for name, times in Counter(sources).items() if times > 1]
     if sets != COMPARISONS:
-        return [
+        faults = [
             f"class-0: no folder is {truth}; a pool needs images of both classes"
             for truth in ("real", "synthetic")
             if truth not in classes.values()
         ]
+        shared = [f"class-0: two synthetic folders are called {name}; each source needs its own name" for name in twice]
+        return faults + (shared if sets == QUARTETS else [])
     from generation.drawing import METHODS
 
-    methods = [found.folders[number].source for number, truth in classes.items() if truth == "synthetic"]
-    named = ", ".join(methods) or "none"
-    faults = [f"class-0: two methods are called {name}" for name, times in Counter(methods).items() if times > 1]
+    methods, named = sources, ", ".join(sources) or "none"
+    faults = [f"class-0: two methods are called {name}" for name in twice]
     if len(methods) not in METHODS:
         faults.append(f"class-0: {len(methods)} methods ({named}); {METHODS[0]} to {METHODS[-1]} folders are expected")
     if sum(truth == "real" for truth in classes.values()) > 1:

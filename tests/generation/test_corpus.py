@@ -1,3 +1,4 @@
+import csv
 import hashlib
 import json
 import subprocess
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
-from generation import corpus, phantom, radiographs
+from generation import corpus, drawing, phantom, radiographs
 from generation.__main__ import main
 from generation.errors import InputError
 from tests.workers import unmeasured
@@ -86,10 +87,40 @@ def test_files_that_cannot_be_used_are_listed_and_the_rest_is_prepared(source, t
     assert main(["corpus", "--source", str(source), "--out", str(tmp_path / "out"), "--margins", "0,200,0,0"]) == 1
     summary = json.loads((tmp_path / "out/corpus.json").read_text())
     assert summary["images"] == 5
-    assert len(summary["unusable"]) == 2
+    assert summary["unusable"] == ["ADLD/broken.png", "ADLD/narrow.png"]
     said = capsys.readouterr().err
     assert "broken.png: not readable as a radiograph" in said
     assert "narrow.png: margins" in said
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "fault"),
+    [
+        ("header", "{spoilt", "row 2: header is '{spoilt', expected an object of texts as JSON"),
+        ("header", '{"laterality": 1}', "row 2: header is '{\"laterality\": 1}', expected an object of texts as JSON"),
+        ("notes", '"one"', "row 2: notes is '\"one\"', expected a list of texts as JSON"),
+        ("lossy", "no", "row 2: lossy is 'no', expected true or false as JSON"),
+        ("split", "later", "row 2: split is 'later', expected train, validation, test"),
+        ("image", "", "row 2: image is empty"),
+    ],
+)
+def test_a_spoilt_manifest_is_refused_by_row_and_column(source, tmp_path, column, value, fault):
+    corpus.prepare(source, tmp_path / "out")
+    path = tmp_path / "out" / "manifest.csv"
+    with path.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows[0][column] = value
+    with path.open("w", newline="") as stream:
+        table = csv.DictWriter(stream, rows[0].keys())
+        table.writeheader()
+        table.writerows(rows)
+    with pytest.raises(InputError) as caught:
+        drawing.candidates([tmp_path / "out"], "real")
+    assert caught.value.what == f"{path}: not a manifest that can be used, 1 fault(s):"
+    assert caught.value.faults == [fault]
+    path.write_bytes(b"\xff" + path.read_bytes())
+    with pytest.raises(InputError, match=r"manifest\.csv: not readable; expected a folder"):
+        corpus.read_manifest(tmp_path / "out")
 
 
 def test_a_folder_without_radiographs_and_a_missing_one_are_refused(tmp_path):

@@ -235,7 +235,9 @@ def test_a_corpus_counts_what_its_files_say_and_a_pool_of_it_knows(tmp_path):
         table = csv.DictWriter(file, corpus.COLUMNS)
         table.writeheader()
         table.writerows(rows)
-    assert {one.notes for one in drawing.candidates([tmp_path / "corpus"], "real")} == {()}
+    assert {(one.lossy, one.notes, one.header) for one in drawing.candidates([tmp_path / "corpus"], "real")} == {
+        (None, None, None)
+    }
 
 
 def folder_candidates(tmp_path: Path) -> list[drawing.Candidate]:
@@ -252,4 +254,17 @@ def test_a_corpus_begun_by_an_earlier_version_goes_on(tmp_path):
     journal.write_text("\n".join([first, *map(json.dumps, old)]) + "\n")
     summary = corpus.prepare(tmp_path / "source", tmp_path / "corpus", size=(192, 96))
     assert (summary["images"], summary["header"]) == (3, {"laterality": {"L": 3}})
-    assert pool.TRUTHS == ("real", "synthetic")
+
+
+def test_a_pool_made_of_a_pool_does_not_say_what_nobody_knows(tmp_path):
+    folder = made(tmp_path, {"ImageLaterality": "L", **RECTANGLE}, {"ImageLaterality": "L"}, count=6)
+    fresh = folder_of(tmp_path / "more", 6, 200, LossyImageCompression="01", ViewPosition="PA")
+    options = ["--count", "10", "5", "--size", "192", "96", "--out", str(tmp_path / "second")]
+    assert main(["pool", "--real", str(folder), str(fresh), "--synthetic", str(folder), *options]) == 0
+    how = pool.read(tmp_path / "second").manifest["how"]
+    told = {truth: [how[truth][name] for name in ("lossy", "notes", "header")] for truth in pool.TRUTHS}
+    assert told == {"real": [None, {}, None], "synthetic": [None, None, None]}
+    first = pool.read(folder).manifest["how"]
+    assert headers.remarks(first) != []
+    assert headers.remarks(first | {"synthetic": how["synthetic"]}) == []  # unknown is not "no shutter"
+    assert not [remark for remark in audit(tmp_path / "second", permutations=9).remarks if "loss" in remark]

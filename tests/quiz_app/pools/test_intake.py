@@ -243,6 +243,12 @@ def test_too_few_images_of_a_source_are_refused_by_its_name(owner):
     assert "too few images: early (2); 4 quartets and 0 for practice need 4 of each source" in page
 
 
+def test_two_sources_of_one_name_are_refused_for_quartets(owner):
+    folders = {"real": 4, "fake/gan": 4, "generated/gan": 4}
+    refused = brought_by_folder(owner, folders, sets="quartets", practice="0")
+    assert "two synthetic folders are called gan; each source needs its own name" in refused
+
+
 def versions(methods, cases, lacking=()):
     """A zip of different images, so many of each method, under the same names in each folder."""
     seeds = iter(range(300, 500))

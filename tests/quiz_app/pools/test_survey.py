@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 
@@ -69,6 +70,18 @@ def test_one_bad_file_is_listed_and_left_out_only_when_that_is_chosen_and_it_is_
     assert owner.post(address, data={}).status_code == 409
 
 
+def test_what_a_decoder_says_of_a_file_is_shown_and_not_kept_with_the_pool(owner):
+    data, buffer = pydicom.dcmread(io.BytesIO(dicom(5))), io.BytesIO()
+    data.NumberOfFrames = "12345678"
+    data.save_as(buffer)
+    page = brought(owner, EIGHT | {"real/e.dcm": buffer.getvalue().replace(b"12345678", b"DOE JANE")})
+    assert re.search("real/e.dcm: not readable as a radiograph .*DOE JANE", page)
+    answered(owner, page, **{"class-0": "real", "class-1": "synthetic", "faults": "leave-out"})
+    [left] = pool_named().manifest["left_out"]
+    assert left["why"] == "it cannot be read as a radiograph"
+    assert "JANE" not in json.dumps(pool_named().manifest)
+
+
 def test_to_stop_imports_nothing_names_every_file_and_removes_the_upload(app, owner):
     page = brought(owner, EIGHT | {"real/e.dcm": dicom(5, pixels=False), "real/f.png": b"no image"})
     address = re.search(r'src="([^"]*)/seen/', page)[1]
@@ -79,6 +92,35 @@ def test_to_stop_imports_nothing_names_every_file_and_removes_the_upload(app, ow
     assert "f.png" in page
     assert db.session.query(Pool).count() == 1
     assert not list((app.config["SETTINGS"].instance / "intake").glob("*/unpacked"))
+
+
+def test_what_makes_a_pool_impossible_is_told_where_it_was_asked_and_nothing_is_lost(app, owner):
+    alike = {f"StyleGAN2/again{n}.png": encoded(10, "PNG") for n in range(3)}
+    page = brought(owner, renamed("Clinic A", "StyleGAN2") | alike, each="6", practice="0")
+    folders = re.findall(r"<legend>(.*?)</legend>", page)
+    roles = {f"class-{n}": "real" if name == "Clinic A" else "synthetic" for n, name in enumerate(folders)}
+    page = answered(owner, page, **roles)
+    assert "<li>6 real images wanted, 4 can be had" in page
+    assert "What was found" in page
+    address = re.search(r'src="([^"]*)/seen/', page)[1]
+    for folder, first in (("Clinic A", 30), ("StyleGAN2", 40)):
+        more = {f"{folder}/{n}.png": encoded(n, "PNG") for n in range(first, first + 3)}
+        owner.post(f"{address}/more", data={"file": (io.BytesIO(zipped(more)), "x.zip")})
+        while owner.get(f"{address}.json").get_json()["state"] == "making":
+            clock_of_the_machine.sleep(0.2)
+    images, page = app.config["SETTINGS"].images, owner.get(address).text
+    images.rename(images.with_name("aside"))
+    images.write_text("no folder")  # a store that takes nothing
+    names = re.findall(r"<legend>(.*?)</legend>", page)
+    roles = {f"class-{n}": "real" if name[0] == "C" else "synthetic" for n, name in enumerate(names)}
+    page = answered(owner, page, **roles)
+    assert "What was found" in page
+    assert 'role="alert"' in page
+    images.unlink()
+    images.with_name("aside").rename(images)
+    assert "The pool is ready" in answered(owner, page, **roles)
+    [folder] = {path.parent for path in (app.config["SETTINGS"].instance / "intake").rglob("notes.json")}
+    assert {path.name for path in folder.iterdir()} == {"notes.json", "specimens", "status.json"}
 
 
 def test_folders_whose_names_do_not_say_their_class_are_asked_about_with_pictures(owner):
@@ -128,8 +170,6 @@ def test_a_file_of_several_images_is_asked_about_and_its_frames_taken(owner):
 
 
 def test_a_file_that_says_a_name_may_be_burnt_in_is_shown_before_anything_is_made(owner):
-    import pydicom
-
     data = pydicom.dcmread(io.BytesIO(dicom(3)))
     data.BurnedInAnnotation = "YES"
     buffer = io.BytesIO()
@@ -140,8 +180,6 @@ def test_a_file_that_says_a_name_may_be_burnt_in_is_shown_before_anything_is_mad
 
 
 def test_what_headers_say_of_the_pictures_is_counted_by_class_and_no_more(owner):
-    import pydicom
-
     def sided(seed: int, side: str) -> bytes:
         data, buffer = pydicom.dcmread(io.BytesIO(dicom(seed))), io.BytesIO()
         data.ImageLaterality, data.ViewPosition = side, "DOE JANE"
