@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from generation.radiographs import guarded
 from generation.radiographs.reading import SeveralImagesError
 
 MOST_SOURCES = 5  # synthetic images of a quartet
+Read = radiographs.Reading | InputError  # what became of reading an image
 METHODS = range(2, 5)  # images of a comparison beside its reference
 REFERENCE = "reference"  # the source of the image that readers are shown as such
 
@@ -68,9 +71,9 @@ class Drawn:
         """`flow` of pool.json: how many were given, left out before the draw or in it, and taken; see `flow`."""
         return flow.counted(given, by_truth(self.candidates), self.lost, *left_out)
 
-    def take(self, candidate: Candidate, group: str) -> bool:
-        """Add an image unless it cannot be read, or is a version of one already chosen."""
-        found = self._look(candidate)
+    def take(self, candidate: Candidate, read: Read, group: str) -> bool:
+        """Add an image unless it could not be read, or is a version of one already chosen."""
+        found = self._sound(candidate, read)
         if found is None:
             return False
         signature = duplicates.signature(found.image)
@@ -81,9 +84,9 @@ class Drawn:
         self.signatures.append(signature)
         return True
 
-    def take_all(self, case: str, versions: Sequence[Candidate], group: str) -> bool:
-        """Add every version of one case, or none of them where one cannot be read or is the same picture as another."""
-        looked = [self._look(candidate) for candidate in versions]
+    def take_all(self, case: str, versions: Sequence[Candidate], read: Sequence[Read], group: str) -> bool:
+        """Add every version of one case, or none where one could not be read or is the same picture as another."""
+        looked = [self._sound(candidate, one) for candidate, one in zip(versions, read, strict=True)]
         found = [one for one in looked if one is not None]
         if len(found) < len(versions):
             readable = (candidate for candidate, one in zip(versions, looked, strict=True) if one is not None)
@@ -103,14 +106,13 @@ class Drawn:
     def _shaped(self, image: Image.Image) -> Image.Image:
         return radiographs.high(image, self.size) if self.size else image
 
-    def _look(self, candidate: Candidate) -> radiographs.Reading | None:
-        try:
-            return guarded.look(candidate.path, candidate.frame, lettering=candidate.text is None)
-        except InputError as error:
-            self.unreadable.append(str(error))
-            reason = "several_images" if isinstance(error, SeveralImagesError) else "unreadable"
+    def _sound(self, candidate: Candidate, read: Read) -> radiographs.Reading | None:
+        if isinstance(read, InputError):
+            self.unreadable.append(str(read))
+            reason = "several_images" if isinstance(read, SeveralImagesError) else "unreadable"
             self.lost[reason][candidate.truth] += 1
             return None
+        return read
 
     def _add(self, candidate: Candidate, group: str, found: radiographs.Reading) -> None:
         lossy, notes, header = (
@@ -164,6 +166,11 @@ def sound(found: Sequence[Candidate], faults: list[str]) -> list[Candidate]:
     return [one for one in found if one.path in kept]
 
 
+def _read_ahead(lot: Sequence[Candidate]) -> closing[Generator[Read, None, None]]:
+    """What becomes of reading each of the images, on all cores and a few ahead; whoever takes no more closes it."""
+    return closing(guarded.looks_at([(one.path, one.frame, one.text is None) for one in lot]))
+
+
 def by_lot(found: Sequence[Candidate], rng: np.random.Generator) -> Iterator[Candidate]:
     """The candidates in a random order that takes from every source in turn."""
     queues = []
@@ -182,23 +189,45 @@ def single(
     practice: int,
     rng: np.random.Generator,
     size: tuple[int, int] | None = None,
+    progress: pool.Progress | None = None,
 ) -> Drawn:
     """So many real and synthetic cases that stand alone, and practice cases of both by turns.
 
     size: of the pool, where nothing but resizing is done to the images: thousands at full size would fill the memory.
+    progress: called as progress(images drawn, images in all).
     """
     drawn = Drawn(size)
     for number, (truth, found) in enumerate((("real", real), ("synthetic", synthetic))):
-        lot = by_lot(found, rng)
         wanted = [""] * counts[number] + [pool.PRACTICE] * ((practice + 1 - number) // 2)
-        for taken, group in enumerate(wanted):
-            if not any(drawn.take(candidate, group) for candidate in lot):
-                raise InputError(
-                    f"{len(wanted)} {truth} images wanted, {taken} can be had: {len(found)} found, "
-                    f"{drawn.duplicates} left out as near-duplicates, {len(drawn.unreadable)} as unreadable",
-                    drawn.unreadable,
-                )
+        taken, _ = _filled(drawn, list(by_lot(found, rng)), wanted, progress, sum(counts) + practice)
+        if taken < len(wanted):
+            raise InputError(
+                f"{len(wanted)} {truth} images wanted, {taken} can be had: {len(found)} found, "
+                f"{drawn.duplicates} left out as near-duplicates, {len(drawn.unreadable)} as unreadable",
+                drawn.unreadable,
+            )
     return drawn
+
+
+def _filled(
+    drawn: Drawn, lot: Sequence[Candidate], groups: Sequence[str], progress: pool.Progress | None, total: int
+) -> tuple[int, int]:
+    """Draw an image of the lot for each group: how many there are, and how many of the lot were not looked at."""
+    taken = looked = 0
+    with _read_ahead(lot) as pictures:
+        for candidate in lot:
+            if taken == len(groups):
+                break
+            looked += 1
+            if drawn.take(candidate, next(pictures), groups[taken]):
+                taken += 1
+                _tell(progress, drawn, total)
+    return taken, len(lot) - looked
+
+
+def _tell(progress: pool.Progress | None, drawn: Drawn, total: int) -> None:
+    if progress is not None:
+        progress(len(drawn.candidates), total)
 
 
 def quartets(
@@ -208,11 +237,12 @@ def quartets(
     practice: int,
     rng: np.random.Generator,
     size: tuple[int, int] | None = None,
+    progress: pool.Progress | None = None,
 ) -> Drawn:
     """Groups of one real image and one of every source (1 to 5 of them, by name), then `practice` more for practice.
 
-    What is not needed of a source is counted in `spare`. Raises InputError that names the source of which there are too
-    few, or for another number of sources.
+    progress as in `single`. What is not needed of a source is counted in `spare`. Raises InputError that names the
+    source of which there are too few, or for another number of sources.
     """
     if not 1 <= len(sources) <= MOST_SOURCES:
         raise InputError(
@@ -221,16 +251,16 @@ def quartets(
     drawn = Drawn(size)
     groups = [f"q{number:03d}" for number in range(1, count + 1)] + [pool.PRACTICE] * practice
     for name, found in {"real images": real, **sources}.items():
-        lot = by_lot([replace(one, source=name) if name in sources else one for one in found], rng)
-        for taken, group in enumerate(groups):
-            if not any(drawn.take(candidate, group) for candidate in lot):
-                wanted = f"{count} quartets" + (f" and {practice} for practice" if practice else "")
-                raise InputError(
-                    f"{name}: {wanted} wanted, {taken} images can be had: {len(found)} found, {drawn.duplicates} near-"
-                    f"duplicates and {len(drawn.unreadable)} unreadable left out of all",
-                    drawn.unreadable,
-                )
-        if rest := sum(1 for _ in lot):
+        lot = list(by_lot([replace(one, source=name) if name in sources else one for one in found], rng))
+        taken, rest = _filled(drawn, lot, groups, progress, len(groups) * (1 + len(sources)))
+        if taken < len(groups):
+            wanted = f"{count} quartets" + (f" and {practice} for practice" if practice else "")
+            raise InputError(
+                f"{name}: {wanted} wanted, {taken} images can be had: {len(found)} found, {drawn.duplicates} near-"
+                f"duplicates and {len(drawn.unreadable)} unreadable left out of all",
+                drawn.unreadable,
+            )
+        if rest:
             drawn.spare.append(f"{rest} of {name}")
     return drawn
 
@@ -260,10 +290,12 @@ def comparisons(
     practice: int,
     rng: np.random.Generator,
     size: tuple[int, int] | None = None,
+    progress: pool.Progress | None = None,
 ) -> Drawn:
     """Groups of the images of one case by every method (2 to 4 by name, and REFERENCE), then some for practice.
 
-    A case that lacks a method, or has an image that cannot be read, is left out and named in `lacking` or `unreadable`.
+    progress as in `single`. A case that lacks a method, or has an image that cannot be read, is left out and named in
+    `lacking` or `unreadable`.
     Raises InputError for another number of methods, or too few cases, with what was left out.
     """
     compared = [method for method in methods if method != REFERENCE]
@@ -276,14 +308,22 @@ def comparisons(
         drawn.lost["unmatched"].update(one.truth for one in found if one.stem not in whole)
     groups = [f"c{number:03d}" for number in range(1, count + 1)] + [pool.PRACTICE] * practice
     stems = sorted(whole)
-    lot = iter([stems[number] for number in rng.permutation(len(stems))])
-    for taken, group in enumerate(groups):
-        if not any(drawn.take_all(stem, whole[stem], group) for stem in lot):
-            wanted = f"{count} comparisons" + (f" and {practice} for practice" if practice else "")
-            raise InputError(
-                f"{wanted} wanted, {taken} cases can be had; the files of a case have the same name in every folder",
-                [*drawn.lacking, *drawn.unreadable],
-            )
-    if rest := sum(1 for _ in lot):
+    lot = [stems[number] for number in rng.permutation(len(stems))]
+    taken = looked = 0
+    with _read_ahead([one for stem in lot for one in whole[stem]]) as pictures:
+        for stem in lot:
+            if taken == len(groups):
+                break
+            looked += 1
+            if drawn.take_all(stem, whole[stem], list(islice(pictures, len(methods))), groups[taken]):
+                taken += 1
+                _tell(progress, drawn, len(groups) * len(methods))
+    if taken < len(groups):
+        wanted = f"{count} comparisons" + (f" and {practice} for practice" if practice else "")
+        raise InputError(
+            f"{wanted} wanted, {taken} cases can be had; the files of a case have the same name in every folder",
+            [*drawn.lacking, *drawn.unreadable],
+        )
+    if rest := len(lot) - looked:
         drawn.spare.append(f"{rest} cases" if rest > 1 else "1 case")
     return drawn

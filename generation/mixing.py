@@ -217,12 +217,14 @@ def run(args: argparse.Namespace) -> int:
     trained = [one for one in given if one.training and not (args.with_training and one.truth == "real")]
     left = {id(one) for one in trained}
     sources = {name: [one for one in found if id(one) not in left] for name, found in sources.items()}
-    if args.comparisons:
-        drawn = comparisons(sources, args.comparisons, args.practice, rng, size)
-    elif args.quartets:
-        drawn = quartets(sources.pop(""), sources, args.quartets, args.practice, rng, size)
-    else:
-        drawn = single(sources[""], sources["synthetic"], tuple(args.count), args.practice, rng, size)
+    with bar("images drawn") as progress:
+        if args.comparisons:
+            drawn = comparisons(sources, args.comparisons, args.practice, rng, size, progress)
+        elif args.quartets:
+            drawn = quartets(sources.pop(""), sources, args.quartets, args.practice, rng, size, progress)
+        else:
+            found = sources[""], sources["synthetic"]
+            drawn = single(*found, tuple(args.count), args.practice, rng, size, progress)
     with bar("images written") as progress:
         made = build(
             args.out,

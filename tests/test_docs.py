@@ -1,8 +1,10 @@
 """The documentation: its lines, and that the site builds without a broken link."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,12 @@ def test_lines_of_markdown_are_short_enough_to_read():
         if len(line) > 120 and not line.lstrip().startswith("|")  # a row of a table cannot be wrapped
     ]
     assert not long
+
+
+def test_the_readme_names_every_extra():
+    told = (ROOT / "README.md").read_text("utf-8").partition("Extras: ")[2].partition(". ")[0]
+    given = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    assert set(re.findall(r"`(\w+)`", told)) == set(given)
 
 
 @pytest.mark.slow

@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
     if args.corpus and told["images"]:
         from generation import corpus
 
-        summary = corpus.prepare(args.out / "dicom", args.corpus)
+        with bar("radiographs prepared") as progress:
+            summary = corpus.prepare(args.out / "dicom", args.corpus, progress=progress)
         print(f"{args.corpus}: {summary['images']} images of {summary['distinct']} distinct radiographs")
         faults += summary["unusable"]
     return left_out(faults)

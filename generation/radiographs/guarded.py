@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -174,8 +174,16 @@ def looks(paths: Sequence[Path], workers: int = -1, lettering: bool = False) -> 
 
     workers: as in `each`. lettering: as in `reading.look`.
     """
-    found = map(_told, each(_look, [(path, None, lettering) for path in paths], workers))
+    found = looks_at([(path, None, lettering) for path in paths], workers)
     return (str(one) if isinstance(one, InputError) else one for one in found)
+
+
+def looks_at(
+    wanted: Sequence[tuple[Path, int | None, bool]], workers: int = -1
+) -> Generator[reading.Reading | InputError, None, None]:
+    """The same of files with the frame to read and whether to look for lettering; what is wrong comes as an error."""
+    for found in each(_look, wanted, workers):
+        yield _told(found)
 
 
 def readable(paths: Sequence[Path], faults: list[str]) -> list[Path]:

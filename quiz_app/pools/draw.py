@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,26 +27,28 @@ def size_of(wishes: Wishes) -> tuple[int, int] | None:
     return None if wishes.harmonise else (wishes.width, wishes.height)
 
 
-def drawn(images: Images, wishes: Wishes, incomplete: bool) -> tuple[Drawn, list[str]]:
+def drawn(
+    images: Images, wishes: Wishes, incomplete: bool, progress: Callable[[int, int], None] | None = None
+) -> tuple[Drawn, list[str]]:
     """What is drawn of the images of each class, and what is said of it.
 
-    incomplete: whether cases to be compared that lack a method may be left out.
+    incomplete: whether cases to be compared that lack a method may be left out. progress: images drawn, and in all.
     Raises InvalidInputError or InputError where there are not enough images, IncompleteError for such cases otherwise.
     """
     from generation import drawing
 
     rng = np.random.Generator(np.random.PCG64(wishes.seed))
     if wishes.sets == COMPARISONS:
-        return _compared(images, wishes, incomplete, rng)
+        return _compared(images, wishes, incomplete, rng, progress)
     if wishes.sets == QUARTETS:
         sources = _by_source(images["synthetic"])
         each, practice, said = _quartet_counts(images["real"], sources, wishes)
-        return drawing.quartets(images["real"], sources, each, practice, rng, size_of(wishes)), said
+        return drawing.quartets(images["real"], sources, each, practice, rng, size_of(wishes), progress), said
     each, practice = _counts(images, wishes)
     cases = "1 case" if each == 1 else f"{each} cases"
     said = [f"{cases} of each class and {practice} for practice, at random with seed {wishes.seed}"]
-    counts = (each, each)
-    return drawing.single(images["real"], images["synthetic"], counts, practice, rng, size_of(wishes)), said
+    found = images["real"], images["synthetic"]
+    return drawing.single(*found, (each, each), practice, rng, size_of(wishes), progress), said
 
 
 def methods(images: Images) -> Images:
@@ -69,7 +72,13 @@ def incomplete(images: Images) -> list[dict[str, str]]:
     ]
 
 
-def _compared(images: Images, wishes: Wishes, incomplete: bool, rng: np.random.Generator) -> tuple[Drawn, list[str]]:
+def _compared(
+    images: Images,
+    wishes: Wishes,
+    incomplete: bool,
+    rng: np.random.Generator,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Drawn, list[str]]:
     from generation import drawing
 
     by_method = methods(images)
@@ -80,7 +89,7 @@ def _compared(images: Images, wishes: Wishes, incomplete: bool, rng: np.random.G
     each = wishes.each or max(len(whole) - practice, 0)
     if not each:
         raise InputError(f"zip: {len(whole)} file names are in all folders; one and {practice} for practice are needed")
-    found = drawing.comparisons(by_method, each, practice, rng, size_of(wishes))
+    found = drawing.comparisons(by_method, each, practice, rng, size_of(wishes), progress)
     cases = "1 case" if each == 1 else f"{each} cases"
     said = [f"{cases} by {', '.join(by_method)} and {practice} for practice, at random with seed {wishes.seed}"]
     said += [f"not needed, at random: {', '.join(found.spare)}"] if found.spare else []

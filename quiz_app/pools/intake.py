@@ -130,10 +130,14 @@ def make(
     out, size = work / "pool", (wishes.width, wishes.height)
     survey.more_frames(found, work, work / "unpacked", choices.frames, draw.size_of(wishes))
     images = _candidates(work, found, choices)
-    drawn, said = draw.drawn(images, wishes, choices.incomplete or choices.text == "leave-out")
+
+    def drawing(done: int, total: int) -> None:
+        progress(0.4 + 0.2 * done / total, "drawing images")
 
     def writing(done: int, total: int) -> None:
-        progress(0.4 + 0.4 * done / total, "writing the pool")
+        progress(0.6 + 0.2 * done / total, "writing the pool")
+
+    drawn, said = draw.drawn(images, wishes, choices.incomplete or choices.text == "leave-out", drawing)
 
     classes = {folder.name: choices.classes.get(number, "") for number, folder in enumerate(found.folders)}
     made = mixing.build(

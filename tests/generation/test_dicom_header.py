@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from generation import corpus, drawing, mixing, pool, radiographs
 from generation.__main__ import main
@@ -19,20 +19,16 @@ RECTANGLE = {
     "ShutterUpperHorizontalEdge": 6, "ShutterLowerHorizontalEdge": 80,
 }  # fmt: skip
 CIRCLE = {"ShutterShape": "CIRCULAR", "CenterOfCircularShutter": [48, 97], "RadiusOfCircularShutter": 40}
-CORNERS = [(10, 20), (10, 180), (90, 100)]  # rows and columns from 1
-POLYGON = {
-    "ShutterShape": "POLYGONAL",
-    "VerticesOfThePolygonalShutter": [side for corner in CORNERS for side in corner],
-}
+POLYGON = {  # a square on its corner; rows and columns from 1
+    "ShutterShape": "POLYGONAL", "VerticesOfThePolygonalShutter": [3, 96, 48, 141, 93, 96, 48, 51],
+}  # fmt: skip
 WINDOW = {"WindowCenter": 1050, "WindowWidth": 900}
 APPLIED = "has a display shutter, which is applied"
 
 row, column = np.mgrid[1 : ROWS + 1, 1 : COLUMNS + 1]
 IN_RECTANGLE = (row >= 6) & (row <= 80) & (column >= 11) & (column <= 150)
 IN_CIRCLE = (row - 48) ** 2 + (column - 97) ** 2 <= 40**2
-_drawn = Image.new("L", (COLUMNS, ROWS))
-ImageDraw.Draw(_drawn).polygon([(column - 1, row - 1) for row, column in CORNERS], fill=1, outline=1)
-IN_POLYGON = np.asarray(_drawn) == 1
+IN_POLYGON = abs(row - 48) + abs(column - 96) <= 45
 
 
 @pytest.mark.parametrize(
@@ -52,6 +48,48 @@ def test_a_shutter_hides_what_lies_outside_of_all_its_shapes(tmp_path, fields, o
     assert 0.1 < opening.mean() < 0.9
     assert np.array_equal(np.asarray(found.image), np.where(opening, open_, (value or 0) >> 8))
     assert found.notes == (APPLIED,)
+
+
+@pytest.mark.parametrize(
+    ("corners", "drawn"),
+    [
+        (
+            [(1, 4), (1, 8), (4, 11), (7, 8), (7, 4), (4, 1)],
+            """
+            ...#####....
+            ..#######...
+            .#########..
+            ###########.
+            .#########..
+            ..#######...
+            ...#####....
+            ............
+            """,
+        ),
+        (
+            [(2, 1), (2, 3), (5, 3), (5, 10), (3, 10), (3, 12), (7, 12), (7, 1)],
+            """
+            ............
+            ###.........
+            ###......###
+            ###......###
+            ############
+            ############
+            ############
+            ............
+            """,
+        ),
+    ],
+)
+def test_a_polygon_shows_its_corners_its_sides_and_what_they_enclose(tmp_path, corners, drawn):
+    fields = {
+        "ShutterShape": "POLYGONAL",
+        "VerticesOfThePolygonalShutter": [side for corner in corners for side in corner],
+        "WindowCenter": 0,
+        "WindowWidth": 2,  # all that is seen is white
+    }
+    shown = seen(saved(tmp_path / "a.dcm", dataset(GREY[:8, :12].copy(), **fields)))
+    assert ["".join(".#"[value // 255] for value in line) for line in shown] == drawn.split()
 
 
 def test_the_colour_of_a_shutter_is_what_is_seen_also_in_a_negative(tmp_path):

@@ -320,6 +320,12 @@ def test_what_is_known_of_the_text_in_a_picture_is_not_looked_for_again(folders)
         drawing.Candidate(folders / f"real/large/{n}.png", "real", "x", str(n), text=known)
         for n, known in enumerate((True, False, None))
     ]
-    drawn = drawing.Drawn()
-    assert all(drawn.take(one, "") for one in kept)
-    assert [one.text for one in drawn.candidates] == [True, False, False]
+    drawn = drawing.single(kept, [], (3, 0), 0, np.random.default_rng(0))
+    assert {one.stem: one.text for one in drawn.candidates} == {"0": True, "1": False, "2": False}
+
+
+def test_drawing_tells_how_far_it_is(folders):
+    found = [drawing.candidates([folders / truth], truth) for truth in ("real", "synthetic")]
+    told = []
+    drawing.single(*found, (3, 2), 1, np.random.default_rng(0), progress=lambda *so_far: told.append(so_far))
+    assert told == [(done, 6) for done in range(1, 7)]
