@@ -177,7 +177,7 @@ def _candidates(work: Path, found: survey.Survey, choices: Choices) -> dict[str,
             origin = work / "unpacked" / image["file"] if image["frame"] is None else ready
             text = bool(image["text"]) if "text" in image else None  # an earlier version did not look for it
             about = {"origin": origin, "lossy": image["lossy"], "notes": tuple(image["notes"]), "text": text}
-            about["header"] = image.get("header", {})  # none where an earlier version surveyed it
+            about["header"] = image.get("header")  # an earlier version did not read it
             stem = Path(image["file"]).stem + ("" if image["frame"] is None else f", image {image['frame'] + 1}")
             candidates[truth].append(Candidate(ready, truth, source, stem, **about))
     return candidates
