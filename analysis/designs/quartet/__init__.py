@@ -31,7 +31,7 @@ def measure(responses: Responses, settings: Settings, progress: Progress) -> dic
     progress(0.3, "groups")
     results["groups"] = choice.groups(found, labels, settings.bootstrap, settings.seed)
     results["places"] = choice.places(found)
-    results |= choice.sources(found)
+    results |= choice.sources(found, settings.seed)
     progress(0.4, "realism")
     results["realism"] = looks.realism(found, settings.margin, settings.seed)
     for name, reader in results["readers"].items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from analysis.statistics import (
 )
 from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.groups import compare as compare_two
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BOTH, CASES, READERS = "other readers, other quartets", "other quartets, these readers", "other readers, these quartets"
 HARDEST = 10  # quartets that are listed
@@ -232,8 +235,11 @@ def _even(column: Any, size: int) -> dict[str, Any]:
     return {"counts": counts, "p": None} | forced_choice.even(counts).as_dict()
 
 
-def sources(trials: Trials) -> dict[str, Any]:
-    """`sources`: how often each was chosen of those shown; `fooling`: whether sources, and readers, differ in it."""
+def sources(trials: Trials, seed: int) -> dict[str, Any]:
+    """`sources`: how often each was chosen of those shown; `fooling`: whether sources, and readers, differ in it.
+
+    `fooling.sources` permutes sources within quartets; `fooling.chi_square` takes every answer as independent.
+    """
     said = trials.table[trials.table["correct"].notna()]
     answered = trials.images.merge(said[["reader", "trial"]], on=["reader", "trial"])
     found, named = {}, [source for source in trials.sources if source != REAL]
@@ -247,18 +253,30 @@ def sources(trials: Trials) -> dict[str, Any]:
         [int(((said["reader"] == reader) & (said["chosen_source"] == source)).sum()) for source in named]
         for reader in trials.readers
     ]
+    nothing = undefined("there is no synthetic source")
     most = max(named, key=lambda source: found[source]["value"] or 0.0, default=None)
     return {
         "sources": found,
         "fooling": {
             "most": most,
-            "sources": forced_choice.even(counts, shown) if named else undefined("there is no synthetic source"),
+            "sources": _within_quartets(answered, seed) if named else nothing,
+            "chi_square": forced_choice.even(counts, shown) if named else nothing,
             "strength": forced_choice.association([[k, n - k] for k, n in zip(counts, shown, strict=True)])
             if named
-            else undefined("there is no synthetic source"),
-            "readers": forced_choice.association(table) if named else undefined("there is no synthetic source"),
+            else nothing,
+            "readers": forced_choice.association(table) if named else nothing,
         },
     }
+
+
+def _within_quartets(answered: pd.DataFrame, seed: int) -> Estimate:
+    """The test that sources fool alike, with the answers to one image kept together."""
+    images = answered[answered["label"] > 0].assign(chosen=answered["chosen"] == 1)
+    if images.empty:
+        return undefined("no answer is counted")
+    by = images.groupby(["quartet", "label"]).agg(chosen=("chosen", "sum"), source=("source", "first"))
+    found = forced_choice.within(by["chosen"].unstack(), by["source"].unstack(), seed=seed)
+    return replace(found, method=found.method.replace("names within sets", "sources within quartets"))
 
 
 def tests(

@@ -146,19 +146,29 @@ def fooling(results: dict[str, Any]) -> Table:
     return Table(
         "fooling",
         "Differences between sources and between readers in what fooled",
-        "Chi-square tests of the wrong choices: whether they fall on the synthetic sources as often as each was shown, "
-        "and whether readers were fooled by different sources. Cramer's V is 0 without any association and 1 where it "
-        "is complete; for sources it is that of chosen by source.",
-        ("question", "chi-square", "df", "p", "Cramer's V"),
+        "Whether wrong choices fall on the synthetic sources alike, and whether readers were fooled by different "
+        "sources. The first row leads: the sources are permuted within each quartet, and each image keeps the choices "
+        "of all readers. The chi-square tests take every answer as independent, and find differences too often where "
+        "single images fool many readers. Cramer's V is 0 without any association and 1 where it is complete; for "
+        "sources it is that of chosen by source.",
+        ("question", "method", "chi-square", "df", "p", "Cramer's V"),
         [
             [
                 "do sources fool equally often?",
-                *cells((*at, "sources"), [("number",), ("df", "df"), ("p", "p")]),
+                *cells((*at, "sources"), [("text", "method"), ("number",), ("df", "df"), ("p", "p")]),
+                "",
+            ],
+            [
+                "do sources fool as often as each was shown?",
+                *cells((*at, "chi_square"), [("text", "method"), ("number",), ("df", "df"), ("p", "p")]),
                 Cell("number", (*at, "strength")),
             ],
             [
                 "are all readers fooled by the same sources?",
-                *cells((*at, "readers"), [("number", "chi_square"), ("df", "df"), ("p", "p"), ("number",)]),
+                *cells(
+                    (*at, "readers"),
+                    [("text", "method"), ("number", "chi_square"), ("df", "df"), ("p", "p"), ("number",)],
+                ),
             ],
         ],
     )
@@ -193,7 +203,8 @@ def places(results: dict[str, Any]) -> Table:
         "places",
         "Places on the screen",
         "How often each place was chosen, how often the real image lay there, and how often it was found there (95 % "
-        "Wilson intervals). p: chi-square tests of equal shares, and of the found ones by place.",
+        "Wilson intervals). p: chi-square tests of equal shares, and of the found ones by place, "
+        "which take every answer as independent.",
         ("place", "chosen", "real image there", "share found there"),
         [*rows, p] if rows else [],
     )

@@ -70,13 +70,26 @@ def test_choices_are_counted_by_reader_source_and_place(table, results):
 def test_tests_of_places_and_sources_are_those_of_scipy(results):
     named = ("checkpoint A", "checkpoint B", "checkpoint C")
     counts = [results["sources"][name]["chosen"] for name in named]
-    assert results["fooling"]["sources"]["p"] == pytest.approx(stats.chisquare(counts).pvalue)
+    assert results["fooling"]["chi_square"]["p"] == pytest.approx(stats.chisquare(counts).pvalue)
+    assert results["fooling"]["sources"]["value"] == pytest.approx(stats.chisquare(counts).statistic)
     assert results["fooling"]["most"] == named[int(np.argmax(counts))] == "checkpoint B"
     assert results["places"]["p"] == pytest.approx(stats.chisquare(results["places"]["counts"]).pvalue)
     table = np.array([[reader["sources"][name] for name in named] for reader in results["readers"].values()])
     assert results["fooling"]["readers"]["p"] == pytest.approx(stats.chi2_contingency(table, correction=False).pvalue)
     v = stats.contingency.association(table, method="cramer")
     assert results["fooling"]["readers"]["value"] == pytest.approx(v)
+
+
+def test_one_image_that_fools_every_reader_does_not_speak_of_its_source():
+    # In two quartets of six all ten readers take one image of source A for real; nobody errs in the others.
+    table = study(10, 6, found=[[False] * 2 + [True] * 4] * 10)
+    wrong = table["case"].isin(["q00a", "q01a"])
+    quartets = table["case"].str[:3].isin(["q00", "q01"])
+    table["chosen"] = table["chosen"].where(~quartets, wrong.astype(int))
+    found = measured(table)["fooling"]
+    assert (found["most"], found["sources"]["replicates"], found["sources"]["seed"]) == ("checkpoint A", 10_000, 0)
+    assert found["chi_square"]["p"] < 1e-6
+    assert found["sources"]["p"] == pytest.approx(1 / 3, abs=0.02)  # that both fall on one source
 
 
 @pytest.mark.parametrize("unit", ["reader", "quartet"])

@@ -1,5 +1,7 @@
 """Finding one among several, against values of other software and of the literature."""
 
+from itertools import permutations, product
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -60,3 +62,40 @@ def test_association_is_complete_none_or_undefined():
     assert found.value == pytest.approx(forced_choice.association([[5, 3], [2, 6]]).value)
     with pytest.raises(ValueError, match="0 or more"):
         forced_choice.association([[1, -1], [1, 1]])
+
+
+def test_names_permuted_within_sets_give_the_p_of_every_permutation_counted_out():
+    counts = np.array([[4, 1, 0], [3, 0, 2], [5, 1, 1], [2, 2, 0]])
+    names = [["A", "B", "C"], ["B", "A", "C"], ["A", "C", "B"], ["C", "A", "B"]]
+    columns = np.array([["ABC".index(name) for name in row] for row in names])
+    expected = counts.sum() / 3
+
+    def away(rows):
+        totals = np.zeros(3)
+        for row, column in zip(rows, columns, strict=True):
+            totals[column] += row
+        return ((totals - expected) ** 2 / expected).sum()
+
+    every = [away(rows) for rows in product(*(permutations(row.tolist()) for row in counts))]
+    found = forced_choice.within(counts, names)
+    assert found.value == pytest.approx(away(counts))
+    assert found.p == pytest.approx(np.mean(np.array(every) >= away(counts) - 1e-9), abs=0.01)
+
+
+def test_names_within_sets_are_tested_at_the_level_though_some_images_fool_many():
+    rng = np.random.default_rng(5)
+    looks = np.exp(rng.normal(size=(100, 50, 4)))  # 100 studies of 50 quartets, the real image first, and 10 readers
+    shares = looks / looks.sum(axis=2, keepdims=True)
+    counts = rng.multinomial(10, shares)[:, :, 1:]
+    names = [["A", "B", "C"]] * 50
+    alarms = [forced_choice.within(one, names, replicates=199).p < 0.05 for one in counts]
+    independent = [forced_choice.even(one.sum(axis=0)).p < 0.05 for one in counts]
+    assert np.mean(alarms) < 0.1 < 0.2 < np.mean(independent)
+
+
+def test_without_a_choice_or_two_names_in_a_set_nothing_is_permuted():
+    assert forced_choice.within([[0, 0]], [["A", "B"]]).reason == "it needs a choice, and two names in a set"
+    assert forced_choice.within([[3, 1]], [["A", "A"]]).value is None
+    for counts, names in (([[1, 2]], [["A"]]), ([[1, -1]], [["A", "B"]])):
+        with pytest.raises(ValueError, match="counts, names: expected two tables of one shape"):
+            forced_choice.within(counts, names)
