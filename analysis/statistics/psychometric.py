@@ -33,7 +33,8 @@ Loss = Callable[[Floats], Found]
 class Psychometric:
     """`threshold` in the stimulus's unit, where the curve is half way up; `slope` per natural log unit; `lapse`.
 
-    `deviance` is twice the log likelihood short of the saturated model.
+    `deviance` is twice the log likelihood short of the saturated model, which has a share for every level, and tells
+    the fit where each level has many answers; None of several readers.
     """
 
     threshold: Estimate
@@ -79,18 +80,16 @@ def fit(stimulus: Any, correct: Any, trials: Any, guess: float) -> Psychometric:
         return _loss(parameters, x, right, shown, guess)
 
     least, found = _best(loss, bounds, starts)
-    if _flat(right, shown) - least < 1e-6 or found[1] <= bounds[1][0] * 1.01:
+    if _saturated(np.ones(len(x)), right, shown) - least < 1e-6 or found[1] <= bounds[1][0] * 1.01:
         return nothing("the share of right answers does not rise with the stimulus", guess)
     limits = [_profile(loss, bounds, least, found, i) for i in range(3)]
-    share = np.clip(right / shown, 1e-12, 1 - 1e-12)
-    saturated = -float((right * np.log(share) + (shown - right) * np.log1p(-share)).sum())
-    extra = {"trials": int(shown.sum()), "levels": len(levels)}
+    extra = {"trials": int(shown.sum()), "levels": len(np.unique(levels))}
     return Psychometric(
         Estimate(float(np.exp(found[0])), ci=_unlogged(limits[0], bounds[0]), method=METHOD, extra=extra),
         Estimate(float(found[1]), ci=_opened(limits[1], bounds[1]), method=METHOD),
         Estimate(float(found[2]), ci=limits[2], method=METHOD),
         guess,
-        max(0.0, 2 * (least - saturated)),
+        max(0.0, 2 * (least - _saturated(levels, right, shown))),
     )
 
 
@@ -104,8 +103,9 @@ def fit_readers(stimulus: Any, correct: Any, readers: Any, guess: float) -> Psyc
     over lapse rates from 0 to 0.1, each as likely as its answers make it (Berger, Liseo and Wolpert 1999, Stat Sci
     14:1): staircases tell little of them, and a profile over them is too wide. At each lapse rate it is that of t with
     Satterthwaite's degrees of freedom (1946, Biometrics Bull 2:110): readers - 1 where readers differ and their own
-    thresholds are known, normal where they do not differ. `threshold.sd_log` is the standard deviation of log
-    thresholds between readers. Slope and lapse: profile likelihood. Undefined, and raises ValueError, as `fit` does.
+    thresholds are known, normal where they do not differ. A limit that the data leave open is infinite (or 0).
+    `threshold.sd_log` is the standard deviation of log thresholds between readers. Slope and lapse: profile likelihood.
+    With one reader it is `fit`, whose intervals speak of that reader alone. Undefined, and raises ValueError, as there.
 
     >>> exposures, readers = [100, 100, 200, 200, 400, 400, 800, 800] * 15, ["A"] * 40 + ["B"] * 40 + ["C"] * 40
     >>> correct = [0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 1, 1, 1, 1] * 5
@@ -301,12 +301,14 @@ def _refitted(x: Floats, right: Floats, weights: Floats, guess: float, lapse: fl
     return np.where(lost, np.nan, at[:, 0])
 
 
-def _flat(right: Floats, shown: Floats) -> float:
-    """The negative log likelihood of one share for all levels."""
+def _saturated(levels: Floats, right: Floats, shown: Floats) -> float:
+    """The negative log likelihood of a share of its own for every level."""
     import numpy as np
 
-    p = np.clip(right.sum() / shown.sum(), 1e-12, 1 - 1e-12)
-    return -float((right * np.log(p) + (shown - right) * np.log1p(-p)).sum())
+    _, which = np.unique(levels, return_inverse=True)
+    hits, trials = np.bincount(which, right), np.bincount(which, shown)
+    p = np.clip(hits / trials, 1e-12, 1 - 1e-12)
+    return -float((hits * np.log(p) + (trials - hits) * np.log1p(-p)).sum())
 
 
 def _best(loss: Loss, bounds: Bounds, starts: list[Floats], fixed: tuple[int, float] | None = None) -> Found:
@@ -316,7 +318,7 @@ def _best(loss: Loss, bounds: Bounds, starts: list[Floats], fixed: tuple[int, fl
     if fixed is not None:
         place, value = fixed
         bounds = [(value, value) if i == place else bound for i, bound in enumerate(bounds)]
-    runs = [minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds) for start in starts]
+    runs = (minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds) for start in starts)
     least = min(runs, key=lambda run: float(run.fun))
     return float(least.fun), least.x
 
@@ -326,7 +328,8 @@ def _over_lapses(loss: Loss, bounds: Bounds, start: Floats, readers: int) -> tup
 
     At each rate, with the spread of readers held, the limits of the profile give a variance on either side: that of
     readers who differ, on one degree of freedom less than readers, and that of their answers, which counts as known.
-    A rate weighs as much as the likelihood integrated over the threshold.
+    Where the profile leaves a side open, its variance is infinite. A rate weighs as much as the likelihood integrated
+    over the threshold, between the bounds.
     """
     import numpy as np
     from scipy.optimize import brentq
@@ -337,12 +340,15 @@ def _over_lapses(loss: Loss, bounds: Bounds, start: Floats, readers: int) -> tup
     for lapse, weight in zip(LARGEST_LAPSE * (1 + nodes) / 2, weights, strict=True):
         least, at = _best(loss, bounds, [np.where(np.arange(4) == 2, lapse, start)], (2, lapse))
         held = [*bounds[:2], (lapse, lapse), (at[3], at[3])]
-        errors = np.abs(np.array(_profile(loss, held, least, at, 0)) - at[0]) / ndtri(0.975)
+        ends = np.array(_profile(loss, held, least, at, 0))
+        errors, closed = np.abs(ends - at[0]) / ndtri(0.975), ends != bounds[0]
         # Maximum likelihood has the variance between readers too small by readers / (readers - 1).
         variances = errors**2 + at[3] ** 2 / readers / (readers - 1)
-        share = np.clip(at[3] ** 2 / (readers - 1) / variances.mean(), 1e-6, 1)
+        known = variances[closed] if closed.any() else variances
+        share = np.clip(at[3] ** 2 / (readers - 1) / known.mean(), 1e-6, 1)
         df = (readers - 1) / share**2
-        rows.append((np.log(weight * errors.mean()) - least, at[0], *np.sqrt(variances), df))
+        spreads = np.where(closed, np.sqrt(variances), np.inf)
+        rows.append((np.log(weight * errors.mean()) - least, at[0], *spreads, df))
     logs, middles, below, above, df = np.array(rows).T
     shares, (lowest, highest) = softmax(logs), bounds[0]
 

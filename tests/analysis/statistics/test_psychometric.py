@@ -49,6 +49,26 @@ def test_a_threshold_beyond_what_was_shown_has_an_open_limit():
     assert found.threshold.ci[1] == np.inf
 
 
+@pytest.mark.parametrize("seed", [25, 34])
+def test_a_limit_of_all_readers_is_open_where_most_lapse_rates_leave_it_open(seed):
+    rng = np.random.default_rng(seed)
+    exposures = rng.choice([200.0, 260, 340], (3, 20))
+    right = (rng.random((3, 20)) < 0.5 + 0.5 / (1 + (exposures / np.array([[700], [900], [1200]])) ** -2)).ravel()
+    found = psychometric.fit_readers(exposures.ravel(), right, np.repeat(np.arange(3), 20), 0.5).threshold
+    assert found.ci == psychometric.fit(exposures.ravel(), right, np.ones(60), 0.5).threshold.ci == (0, np.inf)
+
+
+def test_the_deviance_is_the_same_whether_answers_are_counted_by_level_or_one_by_one():
+    right = np.array([12, 13, 15, 18, 19, 20, 20])
+    counted = psychometric.fit(LEVELS, right, np.full(7, 20), 0.5)
+    single = np.repeat(LEVELS, 20), np.concatenate([np.arange(20) < k for k in right])
+    alone = psychometric.fit_readers(*single, ["R1"] * 140, 0.5)
+    assert alone.deviance == pytest.approx(counted.deviance, abs=1e-4)
+    assert counted.deviance < 7
+    assert alone.threshold.levels == 7
+    assert psychometric.fit_readers(*single, np.arange(140) % 2, 0.5).deviance is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
