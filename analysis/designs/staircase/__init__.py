@@ -16,6 +16,7 @@ from analysis.designs.rating import course, panel
 from analysis.designs.staircase import errors, threshold
 from analysis.designs.staircase.answers import Answers, answers
 from analysis.responses import Responses
+from analysis.statistics import proportions
 
 CLOSE = 1.1  # an exposure within so many times the shortest one is at the floor
 
@@ -75,6 +76,8 @@ def limitations(responses: Responses, found: Answers, results: dict[str, Any]) -
     orders = rows[rows["position"].notna()].groupby("case")["position"].nunique()
     shortest = about["settings"].get("shortest_ms") if about.get("settings") else None
     floor = shortest or (float(times.min()) if len(times) else None)
+    at_floor = times <= CLOSE * floor if floor else times < 0
+    right = found.measured.loc[at_floor, "correct"]
     thresholds = [reader["threshold_ms"] for reader in readers.values()]
     return {
         "few_readers": about["readers"] < 10,
@@ -86,7 +89,8 @@ def limitations(responses: Responses, found: Answers, results: dict[str, Any]) -
         "unmeasured": len(rows) - len(found.measured),
         "no_exposures": found.measured.empty,
         "floor_ms": floor,
-        "at_floor": float((times <= CLOSE * floor).mean()) if floor else None,
+        "at_floor": float(at_floor.mean()) if floor else None,
+        "right_at_floor": proportions.interval(int(right.sum()), len(right)),
         "readers_without_threshold": sum(one["value"] is None for one in thresholds),
         "open_thresholds": sum(
             one["value"] is not None and (one["ci"][0] == 0 or not np.isfinite(one["ci"][1])) for one in thresholds

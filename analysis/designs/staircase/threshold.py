@@ -21,6 +21,7 @@ POINTS = 8  # of a curve, each with as many answers
 FIRST_REVERSALS = 4  # of a staircase that is still on its way to the threshold
 OTHER_READERS = "other readers"
 BOTH = "other readers, other cases"
+THIS_READER, OTHER_CASES = "other answers of this reader", "other cases, this reader"
 NEITHER = "these answers, as if each were independent"
 MOST_REPLICATES = 2000  # of the bootstrap: each is a fit
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -87,14 +88,16 @@ def overall(found: Answers, readers: Mapping[str, Any], bootstrap: int, seed: in
         fitted, pooled = psychometric.fit_readers(times, right, who, GUESS), _fit(rows)
         drawn = psychometric.crossed_bootstrap(times, right, who, cases, GUESS, min(bootstrap, MOST_REPLICATES), seed)
         leads = _named(fitted)
+        several = rows["reader"].nunique() > 1
         spoken = [
-            (OTHER_READERS if len(readers) > 1 else "other answers of this reader", fitted.threshold),
-            (BOTH, drawn),
-            (OTHER_READERS, _mean_of_readers(readers)),
+            (OTHER_READERS if several else THIS_READER, fitted.threshold),
+            (BOTH if several else OTHER_CASES, drawn),
+            *([(OTHER_READERS, _mean_of_readers(readers))] if several else []),
             (NEITHER, pooled.threshold),
         ]
         methods = [one.as_dict() | {"speaks_of": of} for of, one in spoken]
     return leads | {
+        "measured": int(rows["reader"].nunique()),
         "methods": methods,
         "curve": curve(rows),
         "by_truth": {name: curve(rows[rows["truth"] == value]) for name, value in CLASSES.items()},

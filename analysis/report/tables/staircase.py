@@ -78,8 +78,8 @@ def overall(results: dict[str, Any]) -> Table:
         "overall",
         "The threshold of all readers, by method",
         "The exposure at which readers are half way between guessing and knowing, by several methods, and what each "
-        "95 % interval speaks of. The first row leads: thresholds differ between readers, and the last row takes no "
-        "account of it.",
+        "95 % interval speaks of; a limit that the answers leave open is 0 or a dash. The first row leads: thresholds "
+        "differ between readers, and the last row takes no account of it.",
         ("method", "speaks of", "threshold"),
         [
             [Cell("text", ("overall", "methods", i, "method")), *cells(("overall", "methods", i), WANTED)]
@@ -113,7 +113,9 @@ def groups(results: dict[str, Any]) -> Table:
     return Table(
         "groups",
         "Groups of readers",
-        "Threshold of each group with 95 % intervals, readers random; with two or three readers it is unsteady.",
+        "Threshold of each group with 95 % intervals, readers random; with two or three readers it is unsteady, and "
+        "with one whose exposures were measured it speaks of that reader alone. A limit that the answers leave open is "
+        "0 or a dash.",
         ("group", "readers", "threshold", "slope"),
         [[name, *cells(("groups", "members", name), OF_GROUP)] for name in results["groups"]["members"]],
     )

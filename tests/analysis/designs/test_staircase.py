@@ -125,6 +125,14 @@ def test_what_is_missing_is_named():
     assert "one level" in measured(AWKWARD["all one exposure"])["readers"]["R1"]["threshold_ms"]["reason"]
 
 
+def test_one_measured_reader_speaks_of_that_reader_alone():
+    table = without(BASE, "value", BASE["reader"] != "R1")
+    found = measured(table)["overall"]
+    assert found["measured"] == 1
+    reaches = [method["speaks_of"] for method in found["methods"]]
+    assert reaches == ["other answers of this reader", "other cases, this reader", threshold.NEITHER]
+
+
 def test_practice_and_earlier_sittings_count_nowhere(table, results):
     practice = table.iloc[:20].assign(is_training=1, value=5, trial="p")
     again = table[table["reader"] == "R1"].assign(sitting=0, value=999, trial="old")

@@ -80,9 +80,40 @@ def test_findings_say_the_threshold_and_who_had_to_look_longer():
     assert "This does not show that they are equal" in alike
 
 
-def test_findings_say_when_images_are_told_at_a_glance():
-    said = told(study(4, 80, threshold_ms=40, seed=1))
-    assert "of the exposures lay at the shortest one, 100 ms" in said.replace("\u202f", " ")
+def test_findings_say_at_a_glance_only_where_most_answers_at_the_shortest_exposure_are_right():
+    said = told(study(4, 80, threshold_ms=40, seed=1)).replace("\u202f", " ")
+    assert "of the exposures lay at the shortest one, 100 ms" in said
+    assert "Readers could tell at a glance" in said
+    guessed = study(4, 80, seed=1).assign(value=100, answer="real", certainty="full", level=1)
+    said = told(guessed).replace("\u202f", " ")
+    assert (
+        "100.0 % of the exposures lay at the shortest one, 100 ms, and 50.0 % of the answers there were right" in said
+    )
+    assert "at a glance" not in said
+
+
+def test_findings_speak_of_other_readers_only_where_several_were_measured():
+    table = study(3, 100, seed=4, model=Staircases(jitter_ms=150, reader_sd=0.1))
+    assert "for other readers like these" in told(table)
+    only = table.astype({"value": object})
+    only.loc[only["reader"] != "R1", "value"] = ""
+    said = told(only)
+    assert "The only reader with measured exposures is half way between guessing and knowing after" in said
+    assert "Nothing can be said of other readers" in said
+    assert "like these" not in said
+
+
+def test_findings_say_on_which_side_an_interval_is_open():
+    def interval(*ci):
+        results = measure(load_frame(study(3, 20, seed=4)), Settings(bootstrap=50))
+        results["overall"]["threshold_ms"] |= {"value": 300.0, "ci": list(ci)}
+        return passage(results, "findings").replace("\u202f", " ")
+
+    assert "(95 % CI from 120 ms on, for other readers like these)" in interval(120.0, None)
+    assert "(95 % CI up to 900 ms, for other readers like these)" in interval(0.0, 900.0)
+    both = interval(0.0, None)
+    assert "(95 % CI without limits, for other readers like these)" in both
+    assert "open to both sides" in both
 
 
 def test_without_exposures_the_findings_do_not_claim_that_readers_cannot_tell():
