@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import platform
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ KNOWN = (
     "pool",
     "flow",
 )
+LANGUAGE = re.compile(r"\[[a-z]{2}\]")
 Progress = Callable[[float, str], object]
 
 
@@ -58,6 +61,18 @@ class Settings:
 
 def silent(share: float, what: str) -> None:
     """Ignore progress reports."""
+
+
+def usual_lines(study: Mapping[str, Any], setting: str) -> list[str] | None:
+    """The lines of a setting of the study for readers of any language; None where the setting is not known.
+
+    Lines after one that is a language in brackets alone, e.g. [da], are that language's.
+    """
+    given = (study.get("settings") or {}).get(setting)
+    if given is None:
+        return None
+    usual = takewhile(lambda line: not LANGUAGE.fullmatch(line.strip()), "\n".join(given).splitlines())
+    return [line.strip() for line in usual if line.strip()]
 
 
 def heading(responses: Responses, settings: Settings) -> dict[str, Any]:

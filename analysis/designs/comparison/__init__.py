@@ -14,7 +14,7 @@ from analysis.designs.comparison import course, judged
 from analysis.designs.comparison.trials import Trials, repeated, trials
 from analysis.designs.design import Design
 from analysis.responses import Responses
-from analysis.statistics import multiplicity, preference
+from analysis.statistics import multiplicity
 
 
 def measure(responses: Responses, settings: Settings, progress: Progress) -> dict[str, Any]:
@@ -69,19 +69,11 @@ def _study(responses: Responses, found: Trials) -> dict[str, Any]:
     }
 
 
-def _first(found: Trials, criterion: str, readers: list[int]) -> dict[str, Any]:
-    """Of these readers: the first method against all others, a pair of images counting once."""
-    scores = found.scores(criterion)[readers]
-    wins, ties = preference.tally(scores.reshape(-1, len(found.methods)))
-    counts = (int(part.sum()) for part in (wins[0], ties[0], wins[:, 0]))
-    return {"p": None} | preference.sign_test(*counts).as_dict()
-
-
 def _readers(found: Trials, groups: Any) -> dict[str, dict[str, Any]]:
     readers = {}
     for i, name in enumerate(found.readers):
         rows = found.table[found.table["reader"] == name]
-        own = {criterion: _first(found, criterion, [i]) for criterion in found.criteria}
+        own = {criterion: judged.first_ahead(found.scores(criterion)[[i]]) for criterion in found.criteria}
         about = {"group": groups[name] or None, "n": int(rows["answered"].sum()), "asked": len(rows)}
         readers[name] = about | {"preferences": own}
     return readers
@@ -92,7 +84,7 @@ def _groups(found: Trials, groups: Any) -> dict[str, Any]:
     members = {}
     for group in sorted({groups[name] for name in found.readers} - {""}):
         own = [i for i, name in enumerate(found.readers) if groups[name] == group]
-        preferences = {criterion: _first(found, criterion, own) for criterion in found.criteria}
+        preferences = {criterion: judged.first_ahead(found.scores(criterion)[own]) for criterion in found.criteria}
         members[group] = {"n": len(own), "preferences": preferences}
     return {"members": members}
 

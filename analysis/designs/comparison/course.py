@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from analysis.designs.comparison.trials import Trials
+from analysis.designs.comparison.trials import Trials, alone_ahead
 from analysis.statistics import forced_choice, proportions, timing
 from analysis.statistics.estimate import undefined
 
 
 def places(trials: Trials) -> dict[str, Any]:
-    """By criterion: how often the image at each place was ahead of all others, and the test that places are alike."""
+    """By criterion: how often the image at each place was ahead of all others, and the test that places are alike.
+
+    `places` are those where judged images stood; `shown`, how often, in the trials in which one image was ahead.
+    """
     found: dict[str, Any] = {}
+    stood = sorted(int(place) for place in trials.answers["place"].dropna().unique())
     for criterion in trials.criteria:
         rows = trials.answers[(trials.answers["criterion"] == criterion) & trials.answers["score"].notna()]
         rows = rows[rows["place"].notna()]
         key = [rows["reader"], rows["trial"]]
         best = rows["score"] == rows["score"].groupby(key).transform("max")
         alone = best & (best.groupby(key).transform("sum") == 1)
-        counts = [int((rows.loc[alone, "place"] == place).sum()) for place in range(1, len(trials.methods) + 1)]
-        even = forced_choice.even(counts) if sum(counts) else undefined("places, or preferences, are not known")
-        found[criterion] = {"counts": counts, "p": None} | even.as_dict()
+        led = alone.groupby(key).transform("any")
+        counts, shown = ([int((rows.loc[which, "place"] == place).sum()) for place in stood] for which in (alone, led))
+        even = forced_choice.even(counts, shown) if sum(counts) else undefined("places, or preferences, are not known")
+        found[criterion] = {"places": stood, "counts": counts, "shown": shown, "p": None} | even.as_dict()
     return found
 
 
@@ -60,10 +63,8 @@ def listed(trials: Trials) -> list[dict[str, Any]]:
     for i, item in enumerate(trials.items):
         criteria = {}
         for criterion, all_scores in scores.items():
-            own = all_scores[:, i][~np.isnan(all_scores[:, i]).any(axis=1)]
-            best = own == own.max(axis=1, keepdims=True, initial=-np.inf)
-            alone = best & (best.sum(axis=1, keepdims=True) == 1)
+            alone = alone_ahead(all_scores[:, i])
             ahead = {method: int(alone[:, m].sum()) for m, method in enumerate(trials.methods)}
-            criteria[criterion] = {"n": len(own), "ahead": ahead, "level": len(own) - sum(ahead.values())}
+            criteria[criterion] = {"n": len(alone), "ahead": ahead, "level": len(alone) - sum(ahead.values())}
         found.append({"case": item, "criteria": criteria})
     return found

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.designs.comparison.trials import Numbers, Trials
+from analysis.designs.comparison.trials import Numbers, Trials, alone_ahead
 from analysis.statistics import (
     agreement,
     distributions,
@@ -37,7 +37,7 @@ def criterion(trials: Trials, name: str, seed: int) -> dict[str, Any]:
         "kind": kind,
         "answers": [word for word, _ in trials.words(name)],
         "n": int((~np.isnan(scores)).all(axis=2).sum()),
-        "preference": listed[0] if len(listed) == 1 else _against_all(trials.methods, scores, wins, ties),
+        "preference": listed[0] if len(listed) == 1 else _against_all(trials.methods, scores),
         "pairs": listed,
         "methods": methods(trials, name, scores),
         "wins": wins,
@@ -123,13 +123,27 @@ def _ranks(gaps: Numbers, axis: int, unit: str, seed: int) -> Estimate:
     return replace(found, method=f"{exact}Wilcoxon signed-rank test, over {unit}s")
 
 
-def _against_all(names: list[str], scores: Numbers, wins: Numbers, ties: Numbers) -> dict[str, Any]:
+def _against_all(names: list[str], scores: Numbers) -> dict[str, Any]:
     """The first method by name against all others together; every pair on its own stands in `pairs`."""
-    better, same, worse = (int(counts.sum()) for counts in (wins[0], ties[0], wins[:, 0]))
     credits = np.mean([outcomes(scores, 0, b) for b in range(1, len(names))], axis=0)
-    found = preference.sign_test(better, same, worse).as_dict()
-    head = {"first": names[0], "second": None, "better": better, "same": same, "worse": worse, "p": None}
-    return head | found | {"clustered": clustered(credits)}
+    return {"first": names[0], "second": None} | first_ahead(scores) | {"clustered": clustered(credits)}
+
+
+def first_ahead(scores: Numbers) -> dict[str, Any]:
+    """How often the first method was ahead of all others (`better`), none was (`same`), or another was (`worse`).
+
+    Each answer, of one reader to one case, counts once. `value` is better / (better + worse), with the exact test of
+    one in so many methods, `chance`: one half of two, where it is the sign test.
+    """
+    alone = alone_ahead(scores)
+    better, decided = int(alone[:, 0].sum()), int(alone.sum())
+    counts = {"better": better, "same": len(alone) - decided, "worse": decided - better}
+    if scores.shape[-1] == 2:
+        return counts | {"p": None} | preference.sign_test(**counts).as_dict()
+    found = proportions.against_chance(better, decided, 1 / scores.shape[-1])
+    if not decided:
+        found = replace(found, reason="no method was ahead of all others in a comparison")
+    return counts | {"p": None} | found.as_dict()
 
 
 def methods(trials: Trials, name: str, scores: Numbers) -> dict[str, Any]:
@@ -197,9 +211,10 @@ def _without(scores: Numbers, axis: int, unit: int) -> Numbers | None:
 
 
 def agreements(trials: Trials, name: str, scores: Numbers) -> dict[str, Any]:
-    """Gwet's AC1, Fleiss' kappa and Krippendorff's alpha over what was said, and the share of pairs that agree.
+    """Gwet's, Fleiss' and Krippendorff's coefficients over what was said, and the share of pairs that agree.
 
-    The subjects are images; cases where one image's answer follows from the other's, or one of them is chosen.
+    On a scale they are alpha, which leads there, and AC2: near answers agree in part. The subjects are images; cases
+    where one image's answer follows from the other's, or one of them is chosen.
     """
     kind = trials.criteria[name]
     if kind == "choice":
@@ -219,8 +234,11 @@ def agreements(trials: Trials, name: str, scores: Numbers) -> dict[str, Any]:
 
 
 def _coefficients(kind: str) -> Iterator[tuple[str, Any]]:
-    yield "gwet_ac1", agreement.gwet_ac1
-    yield "fleiss_kappa", agreement.fleiss_kappa
+    if kind == "scale":
+        yield "gwet_ac2", agreement.gwet_ac2
+    else:
+        yield "gwet_ac1", agreement.gwet_ac1
+        yield "fleiss_kappa", agreement.fleiss_kappa
     level = "ordinal" if kind in ("scale", "better") else "nominal"
     yield "krippendorff_alpha", lambda ratings, _: agreement.krippendorff_alpha(ratings, level)
     yield "percent_agreement", lambda ratings, _: agreement.percent_agreement(ratings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.designs.common import usual_lines
 from analysis.responses import Responses, natural
 from analysis.responses.comparisons import KINDS, REFERENCE
 
@@ -23,7 +25,8 @@ class Trials:
     """The scored trials of a study.
 
     `answers`: a row an image and criterion, with `item`, `source`, `kind` and `score`; `table`: a row a trial with
-    reader, item, position, late, response_ms and `answered`. Methods, items and readers are in order of name.
+    reader, item, position, late, response_ms and `answered`. Methods, items and readers are in order of name. `points`:
+    of each criterion that is a scale, as far as the study's settings are known.
     """
 
     answers: pd.DataFrame
@@ -32,6 +35,7 @@ class Trials:
     items: list[str]
     methods: list[str]
     reference: bool
+    points: dict[str, int]
 
     @cached_property
     def criteria(self) -> dict[str, str]:
@@ -60,7 +64,19 @@ class Trials:
         if kind in KINDS:
             return sorted(((word, float(score)) for word, score in KINDS[kind].items()), key=lambda pair: pair[1])
         said = self.answers.loc[self.answers["criterion"] == criterion, "score"].dropna()
-        return [(f"{point:.0f}", float(point)) for point in sorted(said.unique())]
+        every = set(range(1, self.points.get(criterion, 0) + 1)) | set(said.astype(int))
+        return [(str(point), float(point)) for point in sorted(every)]
+
+
+def alone_ahead(scores: Numbers) -> NDArray[np.bool_]:
+    """Which method was ahead of all others, if one was: answers x methods, of `scores` with methods last.
+
+    Each answer, of one reader to one case, is a row; those with a score missing are left out.
+    """
+    own = scores.reshape(-1, scores.shape[-1])
+    own = own[~np.isnan(own).any(axis=1)]
+    best = own == own.max(axis=1, keepdims=True, initial=-np.inf)
+    return best & (best.sum(axis=1, keepdims=True) == 1)
 
 
 def trials(responses: Responses) -> Trials:
@@ -85,4 +101,11 @@ def _trials(responses: Responses, rows: pd.DataFrame) -> Trials:
     methods = sorted(set(responses.table["source"]) - {REFERENCE}, key=natural)
     items = sorted(table["item"].unique(), key=natural)
     shown = bool((responses.table["source"] == REFERENCE).any())
-    return Trials(judged, table, responses.readers, items, methods, shown)
+    return Trials(judged, table, responses.readers, items, methods, shown, points(responses))
+
+
+def points(responses: Responses) -> dict[str, int]:
+    """How many points each criterion that is a scale has by the study's settings."""
+    lines = usual_lines(responses.study, "criteria") or []
+    found = (re.match(r"([^:]+): *scale (\d+):", line) for line in lines)
+    return {match[1].strip(): int(match[2]) for match in found if match}

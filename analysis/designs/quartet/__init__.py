@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.designs.common import Progress, Settings, heading
+from analysis.designs.common import Progress, Settings, heading, usual_lines
 from analysis.designs.design import Design
 from analysis.designs.quartet import choice, course, looks
 from analysis.designs.quartet.trials import Trials, repeated, trials
@@ -33,7 +33,7 @@ def measure(responses: Responses, settings: Settings, progress: Progress) -> dic
     results["places"] = choice.places(found)
     results |= choice.sources(found, settings.seed)
     progress(0.4, "realism")
-    results["realism"] = looks.realism(found, settings.margin, settings.seed)
+    results["realism"] = looks.realism(found, points(responses), settings.margin, settings.seed)
     for name, reader in results["readers"].items():
         own = found.images[found.images["reader"] == name].groupby("source")["realism"].mean()
         reader["realism"] = {source: float(own.get(source, np.nan)) for source in found.sources}
@@ -55,6 +55,12 @@ def measure(responses: Responses, settings: Settings, progress: Progress) -> dic
     results["limitations"] = limitations(found, results)
     progress(1.0, "figures")
     return results
+
+
+def points(responses: Responses) -> int | None:
+    """How many points the scale of realism has by the study's settings; None where they are not known."""
+    words = usual_lines(responses.study, "scale")
+    return None if words is None else len(words) or looks.POINTS
 
 
 def _study(responses: Responses, found: Trials) -> dict[str, Any]:

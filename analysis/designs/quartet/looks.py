@@ -15,12 +15,16 @@ from analysis.statistics.estimate import Estimate, undefined
 
 NOT_RATED = "no image was rated"
 UNITS = ("reader", "quartet")
+POINTS = 4  # of the scale, unless a study has its own words or a rating is higher
 
 
-def realism(trials: Trials, margin: float, seed: int) -> dict[str, Any]:
-    """Everything about the ratings of realism. `margin` is a share of the scale's length, for equivalence."""
+def realism(trials: Trials, points: int | None, margin: float, seed: int) -> dict[str, Any]:
+    """Everything about the ratings of realism, on a scale of `points` where they are known.
+
+    `margin` is a share of the scale's length, for equivalence.
+    """
     rows = trials.images[trials.images["realism"].notna()]
-    points = 5 if (rows["realism"] > 4).any() else 4
+    points = max(points or POINTS, 0 if rows.empty else int(rows["realism"].max()))
     found: dict[str, Any] = {"rated": len(rows), "points": points, "margin": margin * (points - 1)}
     if rows.empty:
         nothing = {"by_source": {}, "tests": [], "equivalence": [], "friedman": {}, "icc": {}, "reason": NOT_RATED}

@@ -131,6 +131,7 @@ def counts(results: dict[str, Any]) -> Table:
 
 AGREEMENT = {
     "gwet_ac1": "Gwet's AC1",
+    "gwet_ac2": "Gwet's AC2, quadratic weights",
     "fleiss_kappa": "Fleiss' kappa",
     "krippendorff_alpha": "Krippendorff's alpha",
     "percent_agreement": "Share of pairs of readers that agree",
@@ -144,12 +145,14 @@ def agreement(results: dict[str, Any]) -> Table:
         "Agreement of all readers",
         "Agreement of readers on single images, or on single cases where one answer follows from the other, with 95 % "
         "intervals; but for the share of pairs, 0 is chance and 1 is perfect. Alpha is ordinal on scales and for "
-        "better, same and worse. p tests against no agreement beyond chance.",
+        "better, same and worse; on scales AC2 counts near answers in part. p tests against no agreement beyond "
+        "chance.",
         ("criterion", "coefficient", "estimate", "SE", "p"),
         [
             [name, words, *cells(("agreement", name, coefficient), wanted)]
-            for name in results["agreement"]
+            for name, found in results["agreement"].items()
             for coefficient, words in AGREEMENT.items()
+            if coefficient in found
         ],
     )
 
@@ -165,8 +168,7 @@ def readers(results: dict[str, Any]) -> Table:
     return Table(
         "readers",
         "Readers",
-        f"How often each reader preferred {_first(results)}, ties set aside, under each criterion, with exact 95 % "
-        "intervals over cases.",
+        f"{_first(results)} With exact 95 % intervals over the cases of each reader.",
         ("reader", "group", "trials", *names, "median time"),
         rows,
     )
@@ -174,7 +176,13 @@ def readers(results: dict[str, Any]) -> Table:
 
 def _first(results: dict[str, Any]) -> str:
     methods = results["study"]["methods"]
-    return f"{methods[0]} to {methods[1] if len(methods) == 2 else 'the other methods'}" if methods else "the first"
+    if len(methods) == 2:
+        return f"How often {methods[0]} was preferred to {methods[1]} under each criterion, ties set aside."
+    first = methods[0] if methods else "the first method"
+    return (
+        f"How often {first} was ahead of all other methods under each criterion, of the comparisons in which one "
+        "method was ahead of all others; each comparison counts once."
+    )
 
 
 def groups(results: dict[str, Any]) -> Table:
@@ -183,8 +191,8 @@ def groups(results: dict[str, Any]) -> Table:
     return Table(
         "groups",
         "Groups of readers",
-        f"How often the readers of each group preferred {_first(results)}, ties set aside, with exact 95 % intervals "
-        "that take every answer as independent. No test compares the groups.",
+        f"{_first(results)} With exact 95 % intervals that take every answer as independent. No test compares the "
+        "groups.",
         ("group", "readers", *names),
         [
             [
@@ -199,17 +207,19 @@ def groups(results: dict[str, Any]) -> Table:
 
 def places(results: dict[str, Any]) -> Table:
     rows: list[Row] = []
+    stood: list[int] = []
     for name, one in results["places"].items():
-        counts = [Cell("count", ("places", name, "counts", i)) for i in range(len(one["counts"]))]
+        stood = one["places"]
+        counts = [Cell("count", ("places", name, "counts", i)) for i in range(len(stood))]
         rows.append([name, *counts, Cell("p", ("places", name, "p"))])
-    count = len(next(iter(results["places"].values()))["counts"]) if results["places"] else 0
     return Table(
         "places",
         "Places",
-        "How often the image at each place was ahead of all others, and the chi-square test that places are alike. "
-        "Where methods stand at each place equally often, a difference is a habit of readers.",
-        ("criterion", *(f"place {i + 1}" for i in range(count)), "p"),
-        rows,
+        "How often the image at each place was ahead of all others, and the chi-square test that this happened as "
+        "often as an image stood there, which takes every answer as independent. Where methods stand at each place "
+        "equally often, a difference is a habit of readers.",
+        ("criterion", *(f"place {place}" for place in stood), "p"),
+        rows if stood else [],
     )
 
 

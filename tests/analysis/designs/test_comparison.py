@@ -1,13 +1,16 @@
 """The measures of comparisons, on studies whose truth is known."""
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import numpy as np
 import pytest
+from scipy import stats
 
 from analysis.designs.common import Settings
 from analysis.designs.comparison import judged
+from analysis.designs.comparison.trials import points
 from analysis.designs.measure import measure
 from analysis.report import files
 from analysis.responses import load_frame
@@ -57,8 +60,61 @@ def test_strengths_of_several_methods_are_those_of_bradley_and_terry():
     for one in found["methods"].values():
         assert one["clustered"]["se"] >= one["se"] - 1e-12
     assert [(pair["first"], pair["second"]) for pair in found["pairs"]] == [("a", "b"), ("a", "c"), ("b", "c")]
-    assert found["preference"]["second"] is None
-    assert found["preference"]["better"] == found["pairs"][0]["better"] + found["pairs"][1]["better"]
+
+
+def test_against_several_methods_every_answer_counts_once_and_chance_is_one_in_so_many():
+    table = study(readers=5, cases=24, methods=("a", "b", "c"), ties=0.1, seed=1)
+    found = measured(table)
+    said = table[table["criterion"] == "clearer"].pivot_table("value", ["reader", "trial"], "source", aggfunc="first")
+    best = said == "better"
+    one = best.sum(axis=1) == 1
+    counts = [int((best["a"] & one).sum()), int((~one).sum()), int((~best["a"] & one).sum())]
+    preferred = found["criteria"]["clearer"]["preference"]
+    assert [preferred[word] for word in ("better", "same", "worse")] == counts
+    assert sum(counts) == 5 * 24
+    assert preferred["p"] == pytest.approx(stats.binomtest(counts[0], counts[0] + counts[2], 1 / 3).pvalue)
+    assert (preferred["second"], preferred["chance"]) == (None, pytest.approx(1 / 3))
+    readers = [reader["preferences"]["clearer"] for reader in found["readers"].values()]
+    assert sum(reader["better"] + reader["worse"] for reader in readers) == counts[0] + counts[2]
+
+
+def test_where_methods_are_alike_the_first_is_not_put_ahead_or_behind_by_the_test():
+    p = [judged.first_ahead(np.random.default_rng(seed).random((6, 20, 4)))["p"] for seed in range(200)]
+    assert 0.01 <= np.mean(np.array(p) < 0.05) <= 0.09
+
+
+def test_near_answers_on_a_scale_agree_in_part():
+    rows = study(readers=3, cases=20, criteria={"sharpness": "scale"})
+    near = rows["case"].str[1:3].astype(int) % 4 + 1 + (rows["reader"] == "R2")
+    far = near.where(near > 1, 5)
+    close, apart = (measured(rows.assign(value=said))["agreement"]["sharpness"] for said in (near, far))
+    assert close["percent_agreement"]["value"] == apart["percent_agreement"]["value"]
+    assert close["krippendorff_alpha"]["value"] > apart["krippendorff_alpha"]["value"] + 0.1
+    assert close["gwet_ac2"]["value"] > apart["gwet_ac2"]["value"] + 0.1
+    assert not {"gwet_ac1", "fleiss_kappa"} & set(close)
+
+
+def test_the_points_of_a_scale_are_those_of_the_studys_settings_where_they_are_known():
+    loaded = load_frame(study(readers=3, cases=6, criteria={"sharpness": "scale"}))
+    lines = [
+        "sharpness: scale 7: How sharp is it?",
+        "noise: yes/no: Is there noise?",
+        "[da]",
+        "sharpness: scale 7: Skarp?",
+    ]
+    known = replace(loaded, study=loaded.study | {"settings": {"criteria": lines}})
+    assert points(known) == {"sharpness": 7}
+    assert measure(known, Settings(bootstrap=50))["criteria"]["sharpness"]["answers"] == list("1234567")
+    assert measure(loaded, Settings(bootstrap=50))["criteria"]["sharpness"]["answers"] == ["2", "3"]
+
+
+def test_images_are_counted_at_every_place_where_they_stood():
+    table = study(readers=4, cases=12, reference=True, criteria={"report": "choice"})
+    moved = table.assign(place=table["place"].map({3: 1, 1: 2, 2: 3}))  # the reference stands first
+    found, before = measured(moved)["places"]["report"], measured(table)["places"]["report"]
+    assert found["places"] == [2, 3]
+    assert found["counts"] == before["counts"]
+    assert (sum(found["counts"]), found["p"]) == (48, pytest.approx(before["p"]))
 
 
 def test_a_method_that_was_never_beaten_has_no_strength_however_many_ties():

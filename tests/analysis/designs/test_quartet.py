@@ -1,6 +1,7 @@
 """The measures of quartets, against the published study, other software, and truths that are known."""
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 
 import jsonschema
@@ -78,6 +79,15 @@ def test_tests_of_places_and_sources_are_those_of_scipy(results):
     assert results["fooling"]["readers"]["p"] == pytest.approx(stats.chi2_contingency(table, correction=False).pvalue)
     v = stats.contingency.association(table, method="cramer")
     assert results["fooling"]["readers"]["value"] == pytest.approx(v)
+
+
+@pytest.mark.parametrize(("scale", "points"), [([], 4), (["a", "b", "c", "d", "e", "[da]", "x"], 5), (None, 4)])
+def test_the_points_of_realism_are_those_of_the_studys_settings_where_they_are_known(scale, points):
+    loaded = load_frame(study(3, 6))
+    settings = {} if scale is None else {"settings": {"scale": scale}}
+    found = measure(replace(loaded, study=loaded.study | settings), Settings(bootstrap=50))["realism"]
+    assert (found["points"], found["margin"]) == (points, pytest.approx(0.1 * (points - 1)))
+    assert {len(one["counts"]) for one in found["by_source"].values()} == {points}
 
 
 def test_one_image_that_fools_every_reader_does_not_speak_of_its_source():

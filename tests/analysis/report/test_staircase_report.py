@@ -117,7 +117,7 @@ def test_findings_say_on_which_side_an_interval_is_open():
 
 
 def test_without_exposures_the_findings_do_not_claim_that_readers_cannot_tell():
-    assert "cannot be said from these answers: no exposure was measured" in told(AWKWARD["no exposure"])
+    assert "cannot be said from these answers (no exposure was measured)" in told(AWKWARD["no exposure"])
     assert "No exposure was measured; there are no thresholds" in told(AWKWARD["no exposure"], "limitations")
     assert "This does not show that readers cannot tell them" in told(AWKWARD["all right"])
 
