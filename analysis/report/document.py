@@ -45,6 +45,14 @@ class Writer:
         """The entry at `pointer` as text."""
         return show(find(self.results, pointer), style).replace("\u202f", " ")
 
+    def plural(self, one: str, several: str, *pointer: str | int) -> str:
+        """The word that goes with the count at `pointer`."""
+        return one if find(self.results, pointer) == 1 else several
+
+    def counted(self, one: str, *pointer: str | int, many: str = "") -> str:
+        """The count at `pointer` with its noun: 1 reader, 6 readers."""
+        return self.number("count", *pointer) + " " + self.plural(one, many or one + "s", *pointer)
+
     def cite(self, *keys: str) -> str:
         self.cited += [key for key in keys if key not in self.cited]
         return (
@@ -133,6 +141,8 @@ def _environment(writer: Writer, html: bool) -> jinja2.Environment:
     environment.filters["paragraphs"] = _paragraphs
     environment.globals |= {
         "n": writer.number,
+        "plural": writer.plural,
+        "counted": writer.counted,
         "cite": writer.cite,
         "writer": writer,
         "rules": RULES,

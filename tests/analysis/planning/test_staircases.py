@@ -9,12 +9,17 @@ from analysis.planning.staircases import Staircases, precision
 ALIKE = Staircases(reader_sd=0)
 
 
-def test_a_drawn_staircase_keeps_its_limits_and_settles_where_three_in_four_are_right():
+@pytest.mark.parametrize(("threshold", "limit"), [(40, 100), (4000, 1000)])
+def test_a_drawn_staircase_reaches_its_limits_and_keeps_them(threshold, limit):
+    shown, _, _ = ALIKE.draw(np.random.default_rng(1), threshold, 10, 80)
+    assert limit in shown
+    assert (shown.min() >= 100, shown.max() <= 1000) == (True, True)
+
+
+def test_a_drawn_staircase_settles_where_three_in_four_are_right():
     model = Staircases(reader_sd=0, jitter_ms=0, lapse=0)
     shown, right, own = model.draw(np.random.default_rng(1), 350, 40, 400)
     assert own.tolist() == pytest.approx([350] * 40)
-    assert (shown.min(), shown.max()) >= (100, 0)
-    assert shown.max() <= 1000
     assert right[:, 200:].mean() == pytest.approx(0.75, abs=0.02)
     assert np.exp(np.log(shown[:, 200:]).mean()) == pytest.approx(350, rel=0.08)
 
