@@ -78,7 +78,7 @@ def limitations(responses: Responses, found: Answers, results: dict[str, Any]) -
     floor = shortest or (float(times.min()) if len(times) else None)
     at_floor = times <= CLOSE * floor if floor else times < 0
     right = found.measured.loc[at_floor, "correct"]
-    thresholds = [reader["threshold_ms"] for reader in readers.values()]
+    thresholds = [reader["threshold_ms"] for reader in readers.values() if reader["exposures"]["n"]]
     return {
         "few_readers": about["readers"] < 10,
         "few_cases": about["cases"] < 50,

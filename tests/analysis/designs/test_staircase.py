@@ -127,8 +127,11 @@ def test_what_is_missing_is_named():
 
 def test_one_measured_reader_speaks_of_that_reader_alone():
     table = without(BASE, "value", BASE["reader"] != "R1")
-    found = measured(table)["overall"]
+    results = measured(table)
+    found = results["overall"]
     assert found["measured"] == 1
+    own = results["readers"]["R1"]["threshold_ms"]["value"]
+    assert results["limitations"]["readers_without_threshold"] == int(own is None)  # R2 has no exposure to rise with
     reaches = [method["speaks_of"] for method in found["methods"]]
     assert reaches == ["other answers of this reader", "other cases, this reader", threshold.NEITHER]
 
