@@ -19,6 +19,7 @@ from generation.restoration.network import APART, STEPS, RestorationUNet, enlarg
 from generation.restoration.restoring import restore
 from generation.superresolution.hat import HAT
 from generation.weights import write_safetensors
+from tests.killed import training_killed_after_a_save
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
 
@@ -36,11 +37,15 @@ def generation(*arguments):
     return main([str(argument) for argument in arguments])
 
 
-def trained(data, out, *changes, resume=False):
-    AcceleratorState._reset_state(reset_partial_state=True)
+def command(data, out, *changes, resume=False):
     arguments = ["train", "--stage", "restoration", "--preset", "phantom", "--data", data, "--out", out]
     arguments += ["--device", "cpu", *["--resume"] * resume]
-    return generation(*arguments, *(word for change in (*TINY, *changes) for word in ("--set", change)))
+    return [str(word) for word in arguments + [word for change in (*TINY, *changes) for word in ("--set", change)]]
+
+
+def trained(data, out, *changes, resume=False):
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return main(command(data, out, *changes, resume=resume))
 
 
 @pytest.fixture(scope="module")
@@ -147,26 +152,17 @@ def test_trained_on_realistic_pairs_it_beats_the_baseline_trained_on_bicubic_one
     assert {case.source for case in compared.cases} == {"reference", "baseline", "method"}
 
 
-def test_a_stopped_training_resumes_to_the_same_weights(small_corpus, tmp_path, monkeypatch):
-    changes = ["training.epochs=3", "training.save_every=2"]
-    assert trained(small_corpus, tmp_path / "whole", *changes) == 0
-    from generation.restoration.task import RestorationTask
-
-    proper, calls = RestorationTask.losses, []
-
-    def stopped(self, *arguments):
-        calls.append(1)
-        if len(calls) == 6:
-            raise KeyboardInterrupt
-        return proper(self, *arguments)
-
-    monkeypatch.setattr(RestorationTask, "losses", stopped)
-    assert trained(small_corpus, tmp_path / "stopped", *changes) == 130
-    monkeypatch.undo()
-    assert trained(small_corpus, tmp_path / "stopped", *changes, resume=True) == 0
-    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "stopped"))
+@pytest.mark.slow
+def test_a_killed_training_resumes_to_the_same_weights_and_log(small_corpus, tmp_path):
+    changes = ["training.epochs=8", "training.save_every=5"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert trained(small_corpus, whole, *changes) == 0
+    training_killed_after_a_save(command(small_corpus, killed, *changes), killed, "state-000000032")
+    assert trained(small_corpus, killed, *changes, resume=True) == 0
+    one, other = (load_file(out / "model.safetensors") for out in (whole, killed))
     assert all(torch.equal(one[name], other[name]) for name in one)
-    assert "parametric" in (tmp_path / "stopped" / "README.md").read_text()
+    assert (whole / "log.csv").read_text() == (killed / "log.csv").read_text()
+    assert "parametric" in (killed / "README.md").read_text()
 
 
 def test_settings_that_do_not_fit_the_pictures_are_named_at_once(small_corpus, tmp_path, capsys):

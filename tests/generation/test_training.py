@@ -3,10 +3,8 @@
 import csv
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -18,6 +16,7 @@ from safetensors.torch import load_file
 from generation.__main__ import main
 from generation.superresolution.task import SuperResolutionTask
 from generation.training import contact_sheet
+from tests.killed import training_killed_after_a_save
 from tests.workers import unmeasured
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
@@ -102,17 +101,7 @@ def test_the_kept_network_is_sampled_by_the_command(trained, tmp_path):
 def test_a_killed_training_resumes_to_the_same_weights_and_log(small_corpus, trained, tmp_path):
     out = tmp_path / "killed"
     arguments = command(small_corpus, out, "training.epochs=10", "training.save_every=7")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "generation", *arguments], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 120
-    while not list(out.glob("state-*[0-9]")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    saved = [path.name for path in out.glob("state-*[0-9]")]
-    assert saved, "no state was saved"
-    assert saved != ["state-000000040"], "it ended before it was killed"
+    training_killed_after_a_save(arguments, out, "state-000000040")
     assert main(command(small_corpus, out, "training.epochs=10", "training.save_every=7", resume=True)) == 0
     same(weights(out), weights(trained))
     assert (out / "log.csv").read_text() == (trained / "log.csv").read_text()
