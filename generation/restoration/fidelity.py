@@ -17,6 +17,7 @@ MEASURES = {
     "psnr": "PSNR, dB",
     "ssim": "SSIM",
     "ms_ssim": "MS-SSIM",
+    "lpips": "LPIPS",
     "edges": "edge energy, dB of the original's",
     "noise": "noise energy, dB of the original's",
 }
@@ -27,7 +28,7 @@ FINE = 0.125  # cycles a px, from where on the two energies are summed
 
 
 def measure(original: np.ndarray, restored: np.ndarray) -> dict[str, float]:
-    """MEASURES of one picture, both uint8 (H, W); MS-SSIM is NaN where the picture is too small for five scales.
+    """MEASURES but LPIPS of one picture, both uint8 (H, W); MS-SSIM is NaN where it is too small for five scales.
 
     edges, noise: decibels by which the restored picture has more (or less, negative) of it than the original, above
     FINE cycles a px. Raises ValueError when the shapes differ or a side is below PATCH px.

@@ -13,9 +13,11 @@ import numpy as np
 
 from generation.arguments import bar, whole
 from generation.errors import InputError
-from generation.files import atomic, output_folder, save_text
-from generation.restoration import fidelity
+from generation.files import atomic, output_folder, save_text, sha256
+from generation.restoration import fidelity, lpips
 from generation.restoration.folders import aligned, pictures
+
+DIGITS = {"ssim": 3, "ms_ssim": 3, "lpips": 3}  # of the table; 2 of the others
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baseline", metavar="METHOD", help="the method that others are compared with, image by image")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="fidelity.json, .csv, .md, spectra.csv")
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the intervals (default 0)")
+    parser.add_argument(
+        "--lpips",
+        type=Path,
+        metavar="FILE",
+        help="also LPIPS: torchvision's weights of AlexNet or VGG16 (nothing is downloaded)",
+    )
+    parser.add_argument(
+        "--lpips-linear", type=Path, metavar="FILE", help="weights of its channels (default: those of torchmetrics)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -41,6 +52,9 @@ def run(args: argparse.Namespace) -> None:
     for degradation in {degradation for degradation, _ in sets}:
         if args.baseline and (degradation, args.baseline) not in sets:
             raise InputError(f"--baseline {args.baseline}: {degradation} has no folder of that name")
+    if args.lpips_linear and not args.lpips:
+        raise InputError("--lpips-linear needs --lpips, the file of the network that it weighs")
+    perceived = lpips.measure(args.lpips, args.lpips_linear) if args.lpips else None
     images = {key: aligned({"reference": args.reference, "restored": place}) for key, place in sets.items()}
     output_folder(args.out)
     rows: list[dict[str, Any]] = []
@@ -53,9 +67,12 @@ def run(args: argparse.Namespace) -> None:
             for name, files in cases.items():
                 read = pictures(files)
                 try:
-                    rows.append({**where, "image": name, **fidelity.measure(read["reference"], read["restored"])})
+                    found = fidelity.measure(read["reference"], read["restored"])
                 except ValueError as error:
                     raise InputError(f"{files['restored']}: {error}") from None
+                if perceived:
+                    found["lpips"] = perceived(read["reference"], read["restored"])
+                rows.append({**where, "image": name, **found})
                 sums.append(fidelity.spectra(read["restored"], read["reference"]))
                 progress(len(rows), total)
             for at, frequency in enumerate(sums[0]["frequency"]):
@@ -64,7 +81,14 @@ def run(args: argparse.Namespace) -> None:
     summary = summarise(rows, args.baseline, args.seed)
     _write_table(args.out / "fidelity.csv", rows)
     _write_table(args.out / "spectra.csv", curves)
-    settings = {"format": 1, "reference": args.reference.name, "baseline": args.baseline, "seed": args.seed}
+    settings: dict[str, Any] = {
+        "format": 1,
+        "reference": args.reference.name,
+        "baseline": args.baseline,
+        "seed": args.seed,
+    }
+    if args.lpips:
+        settings["lpips"] = {"weights": args.lpips.name, "sha256": sha256(args.lpips)}
     text = json.dumps({**settings, "summary": summary}, indent=2, allow_nan=False)
     save_text(args.out / "fidelity.json", text + "\n")
     table = as_markdown(summary)
@@ -85,7 +109,7 @@ def summarise(rows: list[dict[str, Any]], baseline: str | None, seed: int) -> li
     summary = []
     for (degradation, method), own in by_set.items():
         entry: dict[str, Any] = {"degradation": degradation, "method": method, "images": len(own)}
-        for measure in fidelity.MEASURES:
+        for measure in (measure for measure in fidelity.MEASURES if measure in own[0]):
             values = np.array([row[measure] for row in own])
             entry[measure] = _estimate(values, seed)
             if baseline and method != baseline:
@@ -97,12 +121,13 @@ def summarise(rows: list[dict[str, Any]], baseline: str | None, seed: int) -> li
 
 def as_markdown(summary: list[dict[str, Any]]) -> str:
     """The table of the paper's shape: a row a degradation and method, a column a measure, 95 % intervals by image."""
+    measures = [measure for measure in fidelity.MEASURES if measure in summary[0]]
     lines = [
-        f"| degradation | method | images | {' | '.join(fidelity.MEASURES.values())} |",
-        f"|---|---|---|{'---|' * len(fidelity.MEASURES)}",
+        f"| degradation | method | images | {' | '.join(fidelity.MEASURES[measure] for measure in measures)} |",
+        f"|---|---|---|{'---|' * len(measures)}",
     ]
     for entry in summary:
-        cells = [_cell(entry[measure], 2 if "ssim" not in measure else 3) for measure in fidelity.MEASURES]
+        cells = [_cell(entry[measure], DIGITS.get(measure, 2)) for measure in measures]
         lines.append(f"| {entry['degradation']} | {entry['method']} | {entry['images']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

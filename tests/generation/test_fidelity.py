@@ -5,13 +5,18 @@ import json
 
 import numpy as np
 import pytest
+import torch
+import torchmetrics.functional.image.lpips as torchmetrics_lpips
 from numpy.random import PCG64, Generator
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from generation import phantom
 from generation.__main__ import main
+from generation.restoration import lpips
 from generation.restoration.fidelity import BINS, mean_interval, measure, spectra
+
+ALEX = (64, 192, 384, 256, 256)  # channels that LPIPS compares
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +140,52 @@ def test_missing_images_other_sizes_and_unknown_baselines_are_named(restored, or
     (restored / "haze" / "ours" / "1.png").unlink()
     assert fidelity(restored) == 2
     assert f"1: not in {restored / 'haze' / 'ours'}" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def backbones(deterministic, tmp_path_factory):
+    """Files as torchvision's are, of AlexNet and VGG16, with weights that we know."""
+    folder = tmp_path_factory.mktemp("backbones")
+    for net, layers in (("alex", lpips._alexnet()), ("vgg", lpips._vgg16())):
+        state = {f"features.{name}": tensor for name, tensor in deterministic(layers).state_dict().items()}
+        torch.save({**state, "classifier.0.bias": torch.zeros(3)}, folder / f"{net}.pth")
+    return folder
+
+
+@pytest.mark.parametrize("net", ["alex", "vgg"])
+def test_lpips_is_that_of_torchmetrics_on_the_same_weights(backbones, original, net, monkeypatch):
+    """torchmetrics wants torchvision to build the layers; here they come from our file, and the rest is its own."""
+    ours = lpips.Lpips(backbones / f"{net}.pth")
+    monkeypatch.setattr(torchmetrics_lpips, "_get_tv_model_features", lambda *_: ours.features)
+    theirs = torchmetrics_lpips._LPIPS(net=net, pnet_rand=True, eval_mode=True)
+    x, y = (torch.from_numpy(pixels / np.float32(255))[None, None] for pixels in (original, noisy(original)))
+    expected = theirs(x.expand(-1, 3, -1, -1), y.expand(-1, 3, -1, -1), normalize=True)
+    torch.testing.assert_close(ours(x, y), expected.flatten(), rtol=1e-5, atol=0)
+    assert ours(x, x) == 0
+    assert lpips.measure(backbones / f"{net}.pth")(original, noisy(original)) == pytest.approx(expected.item())
+
+
+def test_lpips_stands_in_the_table_where_weights_are_given(restored, backbones, tmp_path, capsys):
+    assert fidelity(restored, "--baseline", "bicubic", "--lpips", backbones / "alex.pth") == 0
+    written = json.loads((restored / "out" / "fidelity.json").read_text())
+    assert written["lpips"]["weights"] == "alex.pth"
+    worse, better = (entry["lpips"] for entry in written["summary"])
+    assert better["gain"]["ci"][1] < 0 < better["value"] < worse["value"]
+    assert "| MS-SSIM | LPIPS | edge" in capsys.readouterr().out
+    ones = {f"lin{level}.model.1.weight": torch.ones(1, width, 1, 1) for level, width in enumerate(ALEX)}
+    torch.save(ones, tmp_path / "ones.pth")
+    assert fidelity(restored, "--lpips", backbones / "alex.pth", "--lpips-linear", tmp_path / "ones.pth") == 0
+    assert json.loads((restored / "out" / "fidelity.json").read_text())["summary"][0]["lpips"]["value"] > worse["value"]
+
+
+def test_lpips_without_its_file_or_with_another_is_refused_by_name(restored, backbones, tmp_path, capsys):
+    assert fidelity(restored, "--lpips", tmp_path / "nowhere.pth") == 2
+    assert "nowhere.pth is not there, expected a checkpoint file" in capsys.readouterr().err
+    torch.save({"features.0.weight": torch.zeros(64, 3, 11, 11)}, tmp_path / "other.pth")
+    assert fidelity(restored, "--lpips", tmp_path / "other.pth") == 2
+    assert "other.pth does not fit" in capsys.readouterr().err
+    assert fidelity(restored, "--lpips", backbones / "alex.pth", "--lpips-linear", backbones / "vgg.pth") == 2
+    assert "vgg.pth does not fit" in capsys.readouterr().err
+    assert fidelity(restored, "--lpips-linear", backbones / "vgg.pth") == 2
+    assert "--lpips-linear needs --lpips" in capsys.readouterr().err
+    assert not (restored / "out").exists()
