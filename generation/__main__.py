@@ -30,6 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
         "generation.restoration.fidelity_command",
         "measure how near restored radiographs come to the originals",
     ),
+    "nodules": (
+        "generation.restoration.nodules_command",
+        "measure what became of planted nodules, and map what a restoration invented",
+    ),
     "pool": ("generation.mixing", "choose real and synthetic images at random and write them as a pool"),
     "audit": ("generation.audit", "find what gives the classes of a pool away besides the picture"),
     "evaluate": ("generation.evaluation.command", "judge synthetic images by numbers: FID, KID, precision and more"),

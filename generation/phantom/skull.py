@@ -63,8 +63,9 @@ def curve(points: ArrayLike, samples: int = 160) -> np.ndarray:
 class Sketch:
     """Shapes and lines drawn at twice the size, handed back as a float mask in 0..1."""
 
-    def __init__(self) -> None:
-        self.image = Image.new("L", (2 * WIDTH, 2 * HEIGHT))
+    def __init__(self, width: int = WIDTH, height: int = HEIGHT) -> None:
+        self.size = (width, height)
+        self.image = Image.new("L", (2 * width, 2 * height))
         self.pen = ImageDraw.Draw(self.image)
 
     def shape(self, points: np.ndarray, value: float = 1.0) -> None:
@@ -78,14 +79,15 @@ class Sketch:
             blurred = self.image.reduce(2).filter(ImageFilter.GaussianBlur(blur))
         else:  # at a quarter of the size, where it costs a sixteenth
             small = self.image.reduce(8).filter(ImageFilter.GaussianBlur(blur / 4))
-            blurred = small.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+            blurred = small.resize(self.size, Image.Resampling.BICUBIC)
         return np.asarray(blurred, dtype=np.float32) / 255
 
 
-def clouds(rng: np.random.Generator, cell: int) -> np.ndarray:
+def clouds(rng: np.random.Generator, cell: int, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
     """Smooth noise of unit spread that changes over about `cell` px."""
-    coarse = rng.standard_normal((HEIGHT // cell + 3, WIDTH // cell + 3)).astype(np.float32)
-    return np.asarray(Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)) * 1.3
+    height, width = shape
+    coarse = rng.standard_normal((height // cell + 3, width // cell + 3)).astype(np.float32)
+    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)) * 1.3
 
 
 def trabeculae(rng: np.random.Generator) -> np.ndarray:

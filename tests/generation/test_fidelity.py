@@ -158,6 +158,7 @@ def test_lpips_is_that_of_torchmetrics_on_the_same_weights(backbones, original, 
     ours = lpips.Lpips(backbones / f"{net}.pth")
     monkeypatch.setattr(torchmetrics_lpips, "_get_tv_model_features", lambda *_: ours.features)
     theirs = torchmetrics_lpips._LPIPS(net=net, pnet_rand=True, eval_mode=True)
+    original = original[64:160, 200:296]
     x, y = (torch.from_numpy(pixels / np.float32(255))[None, None] for pixels in (original, noisy(original)))
     expected = theirs(x.expand(-1, 3, -1, -1), y.expand(-1, 3, -1, -1), normalize=True)
     torch.testing.assert_close(ours(x, y), expected.flatten(), rtol=1e-5, atol=0)

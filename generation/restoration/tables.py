@@ -1,0 +1,117 @@
+"""Measures of restored radiographs by degradation and method: the folders they come from, means, intervals, a table."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from generation.arguments import whole
+from generation.errors import InputError
+from generation.files import atomic
+from generation.restoration.fidelity import mean_interval
+from generation.restoration.folders import aligned
+
+DIGITS = {"ssim": 3, "ms_ssim": 3, "lpips": 3}  # of the table; 2 of the others
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the radiographs are, for the commands that measure them."""
+    parser.add_argument("--reference", type=Path, required=True, metavar="DIR", help="the good radiographs")
+    parser.add_argument(
+        "--restored",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="one folder a degradation, in each one folder a method, as `generation restore` makes them",
+    )
+    parser.add_argument("--baseline", metavar="METHOD", help="the method that others are compared with, image by image")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the intervals (default 0)")
+
+
+def images(args: argparse.Namespace) -> dict[tuple[str, str], dict[str, dict[str, Path]]]:
+    """{(degradation, method): {image: {"reference": file, "restored": file}}} of what the arguments name.
+
+    Raises InputError when folders are missing, have one name, or do not hold the same images.
+    """
+    sets = {(folder.resolve().name, method): place for folder in args.restored for method, place in _methods(folder)}
+    if len({folder.resolve().name for folder in args.restored}) < len(args.restored):
+        raise InputError("--restored: the folders need names that differ")
+    for degradation in {degradation for degradation, _ in sets}:
+        if args.baseline and (degradation, args.baseline) not in sets:
+            raise InputError(f"--baseline {args.baseline}: {degradation} has no folder of that name")
+    return {key: aligned({"reference": args.reference, "restored": place}) for key, place in sets.items()}
+
+
+def summarise(
+    rows: Sequence[dict[str, Any]], measures: Mapping[str, str], baseline: str | None, seed: int
+) -> list[dict[str, Any]]:
+    """By degradation and method of rows, one an image: how many images; of each measure mean, interval and gain over
+    the baseline.
+
+    The gain is paired by image: its interval is that of the mean difference. What is not defined is None.
+    """
+
+    def key(row: dict[str, Any]) -> tuple[str, str]:
+        return row["degradation"], row["method"]
+
+    by_set = {names: list(found) for names, found in itertools.groupby(rows, key)}
+    summary = []
+    for (degradation, method), own in by_set.items():
+        entry: dict[str, Any] = {"degradation": degradation, "method": method, "images": len(own)}
+        for measure in (measure for measure in measures if measure in own[0]):
+            values = np.array([row[measure] for row in own])
+            entry[measure] = _estimate(values, seed)
+            if baseline and method != baseline:
+                base = np.array([row[measure] for row in by_set[degradation, baseline]])
+                entry[measure]["gain"] = _estimate(values - base, seed)
+        summary.append(entry)
+    return summary
+
+
+def as_markdown(summary: Sequence[dict[str, Any]], names: Mapping[str, str]) -> str:
+    """The table of the paper's shape: a row a degradation and method, a column a measure, 95 % intervals by image."""
+    measures = [measure for measure in names if measure in summary[0]]
+    lines = [
+        f"| degradation | method | images | {' | '.join(names[measure] for measure in measures)} |",
+        f"|---|---|---|{'---|' * len(measures)}",
+    ]
+    for entry in summary:
+        cells = [_cell(entry[measure], DIGITS.get(measure, 2)) for measure in measures]
+        lines.append(f"| {entry['degradation']} | {entry['method']} | {entry['images']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(found: dict[str, Any], digits: int) -> str:
+    if found["value"] is None:
+        return "—"
+    text = f"{found['value']:.{digits}f}"
+    return text if found["ci"] is None else f"{text} [{found['ci'][0]:.{digits}f}, {found['ci'][1]:.{digits}f}]"
+
+
+def _estimate(values: np.ndarray, seed: int) -> dict[str, Any]:
+    mean, low, high = mean_interval(values, seed)
+    return {"value": mean if np.isfinite(mean) else None, "ci": [low, high] if np.isfinite([low, high]).all() else None}
+
+
+def _methods(folder: Path) -> list[tuple[str, Path]]:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected one with a folder a method")
+    found = sorted(path for path in folder.iterdir() if path.is_dir())
+    if not found:
+        raise InputError(f"{folder}: holds no folders; expected one a method, as `generation restore` makes them")
+    return [(path.name, path) for path in found]
+
+
+def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """The rows as a CSV file. Raises InputError as `atomic` does."""
+    with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
