@@ -14,7 +14,7 @@ def training_killed_after_a_save(arguments, out, last):
     process = subprocess.Popen(
         [sys.executable, "-m", "generation", *arguments], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 400
     while not list(out.glob("state-*[0-9]")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
