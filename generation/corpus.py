@@ -104,11 +104,14 @@ def prepare(
     workers: int = -1,
     progress: Progress | None = None,
     frames: str = "none",
+    distinct: bool = False,
 ) -> dict:
     """Prepare a corpus as the module says, and return what corpus.json says.
 
     parts: the shares of train, validation and test. workers: processes, -1 for one a core.
     frames: what to take of a file that holds several images: none (it is left out), first, middle or all.
+    distinct: every image is a radiograph of its own, and no near-duplicates are looked for; what counts as one was set
+    on panoramics, and frontal chests are more alike.
     Files that cannot be used are left out and listed under `unusable`; what is returned gives the reasons instead,
     which may quote a file and are not kept. Files in which text seems to be burnt into what is left within the margins
     are listed under `text`. Raises InputError when nothing can be used, or when `out` was begun with other settings.
@@ -138,12 +141,13 @@ def prepare(
     rows = [done[task.image] for task in tasks if task.image in done]
     if not rows:
         raise InputError(f"{source}: no radiograph could be used", sorted(unusable.values()))
-    groups = duplicates.groups(_signatures(out, rows), workers)
+    groups = np.arange(len(rows)) if distinct else duplicates.groups(_signatures(out, rows), workers)
     splits = split(groups, parts, seed)
     _write_manifest(out, rows, groups, splits)
     summary = {
         "format": 1, **settings, "seed": seed, "parts": list(parts), "images": len(rows),
-        "distinct": int(groups.max()) + 1, "sets": dict(Counter(row["set"] for row in rows)),
+        "distinct": int(groups.max()) + 1, "duplicates": "not looked for" if distinct else "by hash and correlation",
+        "sets": dict(Counter(row["set"] for row in rows)),
         "splits": {name: int((splits == name).sum()) for name in SPLITS},
         "lossy": sum(row["lossy"] for row in rows), "notes": dict(Counter(n for row in rows for n in row["notes"])),
         "header": counted([row["header"] for row in rows]), "remarks": remarks, "unusable": sorted(unusable),
@@ -338,6 +342,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", type=whole(0), nargs=3, default=(80, 10, 10), metavar=("TRAIN", "VALIDATION", "TEST")
     )
+    parser.add_argument(
+        "--distinct", action="store_true", help="look for no near-duplicates: every image is a radiograph of its own"
+    )
     add_frames(parser)
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the split (default 0)")
     parser.add_argument("--workers", type=whole(1), default=-1, metavar="N", help="processes (default one a core)")
@@ -357,6 +364,7 @@ def run(args: argparse.Namespace) -> int:
             args.workers,
             progress,
             args.frames,
+            args.distinct,
         )
     for remark in summary["remarks"]:
         print(f"note: {remark}")

@@ -26,6 +26,8 @@ STAGES = {
     "diffusion": "generation.diffusion.task",
     "superresolution": "generation.superresolution.task",
     "restoration": "generation.restoration.task",
+    "ddpm-lq": "generation.restoration.ddpm_lq_task",
+    "munit-lq": "generation.restoration.munit_task",
 }
 PRESETS = ("recommended", "published", "light", "phantom")
 PHANTOM_SIZE = (512, 256)  # of the sharp pictures; the generator sees a quarter of it

@@ -115,17 +115,27 @@ def solve(
     sampling: Sampling,
     device: torch.device,
     on_step: Callable[[], object] = lambda: None,
+    start: tuple[Tensor, float] | None = None,
 ) -> Tensor:
     """Pictures (B, C, H, W) in [0, 1], float32 on the CPU: noise taken away step by step.
 
     solver: one of `generation.diffusion.schedule.scheduler`. estimate: what it wants to know of (noisy pictures,
-    timestep), float32 on the device.
+    timestep), float32 on the device. start: pictures in [-1, 1] to begin with, and which share of the steps is taken
+    from them on, in (0, 1] (SDEdit, arXiv 2108.01073); without it the beginning is noise.
     """
     solver.set_timesteps(sampling.steps, device=device)
+    timesteps = solver.timesteps
     stochastic = sampling.sampler == "ddim" and sampling.eta > 0
     x = noise().to(device, memory_format=torch.channels_last)
+    if start:
+        pictures, share = start
+        skipped = len(timesteps) - max(1, round(share * len(timesteps)))
+        if sampling.sampler != "ddim":  # the others count their steps
+            solver.set_begin_index(skipped)
+        timesteps = timesteps[skipped:]
+        x = solver.add_noise(pictures, x, timesteps[:1])
     with ThreadPoolExecutor(1) as host:
-        for timestep in solver.timesteps:
+        for timestep in timesteps:
             drawn = host.submit(noise) if stochastic else None  # while the network computes
             output = estimate(x, timestep)
             options: dict[str, Any] = {}

@@ -56,6 +56,11 @@ def bicubic(good: np.ndarray, rng: Generator, scale: int = 2) -> np.ndarray:
     return _resized(good, _small(good, scale), Image.Resampling.BICUBIC).clip(0, 1)
 
 
+def shrunk(good: np.ndarray, scale: int) -> np.ndarray:
+    """The mean of each square of scale x scale px, float32 (H / scale, W / scale). Raises ValueError as above."""
+    return _resized(good, _small(good, scale), Image.Resampling.BOX)
+
+
 DEGRADATIONS: dict[str, Degrade] = {"parametric": parametric, "bicubic": bicubic}
 
 

@@ -6,27 +6,54 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.random import PCG64, Generator
 
-from generation import radiographs, runs
+from generation import devices, radiographs, runs
 from generation.arguments import bar, left_out, whole
+from generation.diffusion.sampling import Sampling
 from generation.errors import InputError
+from generation.files import sha256
 from generation.restoration.degradations import DEGRADATIONS
 from generation.restoration.folders import named, number
+from generation.restoration.learnt import degradation
+from generation.weights import file_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="good radiographs")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the poor ones; a stopped run goes on")
-    parser.add_argument("--method", choices=DEGRADATIONS, default="parametric", help="how (default: parametric)")
+    parser.add_argument(
+        "--method",
+        default="parametric",
+        metavar="WHAT",
+        help="parametric (default), bicubic, or the folder of a training of ddpm-lq or munit-lq",
+    )
     parser.add_argument("--scale", type=whole(1), default=2, help="how many times smaller they come out (default: 2)")
     parser.add_argument("--seed", type=whole(0), default=0, help="with an image's name it decides what happens to it")
+    parser.add_argument("--steps", type=whole(1), default=25, help="denoising steps of ddpm-lq (default: 25)")
+    parser.add_argument(
+        "--strength",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of ddpm-lq: cover the good image with this share of the noise, up to 1, and show no content (SDEdit)",
+    )
+    parser.add_argument("--device", choices=devices.DEVICES, default="auto")
 
 
 def run(args: argparse.Namespace) -> int:
     """Degrade what is missing; exit code 1 when some images could not be used, each named."""
+    if not 0 <= args.strength <= 1:
+        raise InputError(f"--strength: expected a share of 0 to 1, got {args.strength:g}")
     files = named(args.images)
+    device = devices.start(args.device).device
+    degrade = degradation(args.method, Sampling(steps=args.steps), args.strength, device)
     sheet = {name: getattr(args, name) for name in ("method", "scale", "seed")} | {"images": args.images.name}
+    if args.method not in DEGRADATIONS:
+        checkpoint = Path(args.method)
+        sheet |= {"method": checkpoint.name, "sha256": sha256(file_of(checkpoint))}
+        sheet |= {"steps": args.steps, "strength": args.strength, "torch": torch.__version__}
     runs.begin(args.out / "degraded.json", sheet)
     faults = []
     with bar("images degraded") as progress:
@@ -35,9 +62,7 @@ def run(args: argparse.Namespace) -> int:
             if not target.is_file():
                 try:
                     good = np.asarray(radiographs.read(file)) / np.float32(255)
-                    runs.save_image(
-                        target, DEGRADATIONS[args.method](good, Generator(PCG64([args.seed, number(name)])), args.scale)
-                    )
+                    runs.save_image(target, degrade(good, Generator(PCG64([args.seed, number(name)])), args.scale))
                 except InputError as error:
                     faults.append(str(error))
                 except ValueError as error:

@@ -32,6 +32,7 @@ class RestorationUNet(nn.Module):
     """
 
     alpha_bars: Tensor
+    apart = APART
 
     def __init__(self, widths: tuple[int, ...], attention: int = 1, blocks: int = 2, patch: int = 1, scale: int = 2):
         super().__init__()
@@ -56,16 +57,20 @@ class RestorationUNet(nn.Module):
 
     def forward(self, noisy: Tensor, timestep: Tensor, poor: Tensor) -> Tensor:
         """Pictures (B, 1, H, W) in [-1, 1], noisy and poor, and steps in 0..STEPS-1; the velocity (B, 1, H, W)."""
-        alpha_bar = self._alpha_bar(timestep)
-        alpha, sigma, spread = alpha_bar.sqrt(), (1 - alpha_bar).sqrt(), self.spread(timestep)
-        linear = sigma * (alpha * (1 - APART**2) * noisy - poor) * (spread / APART) ** 2
-        seen = F.pixel_unshuffle(torch.cat((noisy, poor), 1), self.patch)
-        return linear + spread * F.pixel_shuffle(self.unet(seen, timestep).sample, self.patch)
+        return self._estimate(noisy, timestep, poor, poor)
 
     def spread(self, timestep: Tensor) -> Tensor:
         """What the linear estimate of the velocity leaves open at each step, root mean square: (B, 1, 1, 1)."""
         alpha_bar = self._alpha_bar(timestep)
-        return APART / (alpha_bar * APART**2 + 1 - alpha_bar).sqrt()
+        return self.apart / (alpha_bar * self.apart**2 + 1 - alpha_bar).sqrt()
+
+    def _estimate(self, noisy: Tensor, timestep: Tensor, about: Tensor | float, beside: Tensor) -> Tensor:
+        """The velocity of a picture that lies `apart` from `about`, by the U-Net that sees another `beside` it."""
+        alpha_bar = self._alpha_bar(timestep)
+        alpha, sigma, spread = alpha_bar.sqrt(), (1 - alpha_bar).sqrt(), self.spread(timestep)
+        linear = sigma * (alpha * (1 - self.apart**2) * noisy - about) * (spread / self.apart) ** 2
+        seen = F.pixel_unshuffle(torch.cat((noisy, beside), 1), self.patch)
+        return linear + spread * F.pixel_shuffle(self.unet(seen, timestep).sample, self.patch)
 
     def _alpha_bar(self, timestep: Tensor) -> Tensor:
         return self.alpha_bars[timestep].reshape(-1, 1, 1, 1)

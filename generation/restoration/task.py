@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from generation.diffusion.sampling import Sampling
 from generation.diffusion.schedule import scheduler
 from generation.errors import InputError
 from generation.examples import Example, Pictures
-from generation.restoration.degradations import DEGRADATIONS
+from generation.restoration.learnt import degradation
 from generation.restoration.network import STEPS, RestorationUNet, enlarged
 from generation.restoration.restoring import restore
 from generation.settings import explained
@@ -39,8 +40,13 @@ class RestorationNetwork:
 class Pairs:
     """What it is trained on."""
 
-    degradation: Literal["parametric", "bicubic"] = explained(
-        "parametric", "how good pictures are made poor; bicubic trains the paper's baseline"
+    degradation: str = explained(
+        "parametric",
+        "how good pictures are made poor: parametric, bicubic (the paper's baseline), or a training's folder",
+    )
+    steps: int = explained(10, "denoising steps where that is a training of DDPM-LQ", least=1, most=STEPS)
+    draws: int = explained(
+        0, "poor versions that are drawn of each picture and kept; 0 for a new one each time", least=0
     )
     scale: int = explained(2, "how many times larger the good picture is", least=1)
     crop: int = explained(256, "side of the training crops of the good picture, px", least=16)
@@ -93,6 +99,8 @@ class RestorationTask:
             faults.append(f"pairs.scale: {pairs.scale} does not divide {size[1]} x {size[0]}")
         if faults:
             raise InputError("these settings cannot be used", faults)
+        self.degrade = degradation(pairs.degradation, Sampling(steps=pairs.steps))
+        self.drawn: dict[tuple[int, int], np.ndarray] = {}
         self.settings = settings
         self.networks: dict[str, nn.Module] = {"network": self.network}
         self.about = {"stage": "restoration", "config": config, "degradation": pairs.degradation}
@@ -105,7 +113,7 @@ class RestorationTask:
         """
         pairs = self.settings.pairs
         good = pixels / np.float32(255)
-        poor = enlarged(DEGRADATIONS[pairs.degradation](good, rng, pairs.scale), pairs.scale)
+        poor = enlarged(self._poor(pixels, good, rng), pairs.scale)
         top, left = (int(rng.integers(length - pairs.crop + 1)) for length in pixels.shape)
         cut = (slice(top, top + pairs.crop), slice(left, left + pairs.crop))
         return {
@@ -114,6 +122,16 @@ class RestorationTask:
             "noise": torch.from_numpy(rng.standard_normal((1, pairs.crop, pairs.crop), dtype=np.float32)),
             "timestep": torch.tensor(int(rng.integers(STEPS))),
         }
+
+    def _poor(self, pixels: np.ndarray, good: np.ndarray, rng: Generator) -> np.ndarray:
+        """The good picture made poor: anew, or one of so many draws, which depend on the picture alone."""
+        pairs = self.settings.pairs
+        if not pairs.draws:
+            return self.degrade(good, rng, pairs.scale)
+        draw = (zlib.crc32(pixels.tobytes()), int(rng.integers(pairs.draws)))
+        if draw not in self.drawn:
+            self.drawn[draw] = self.degrade(good, Generator(PCG64(draw)), pairs.scale)
+        return self.drawn[draw]
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
         """The distance between the velocity and its estimate, in units of what is open at each step."""
@@ -133,7 +151,7 @@ class RestorationTask:
         pairs, rows = self.settings.pairs, []
         for number in range(min(count, len(validation))):
             good = validation.pixels[number] / np.float32(255)
-            small = DEGRADATIONS[pairs.degradation](good, Generator(PCG64([0, number])), pairs.scale)
+            small = self.degrade(good, Generator(PCG64([0, number])), pairs.scale)
             made = restore(self.network, np.rint(small * 255).astype(np.uint8), self.settings.sampling, 0, number)
             rows += [enlarged(small, pairs.scale), made, good]
         return contact_sheet(torch.from_numpy(np.stack(rows))[:, None], columns=3)

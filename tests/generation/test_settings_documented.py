@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from generation.diffusion import task as diffusion
+from generation.restoration import ddpm_lq_task, munit_task
 from generation.restoration import task as restoration
 from generation.settings import settings_of
 from generation.superresolution import task as superresolution
 
 HOWTO = Path(__file__).resolve().parents[2] / "docs" / "howto"
-DOCS, RESTORATION = ((HOWTO / name).read_text(encoding="utf-8") for name in ("generation.md", "restoration.md"))
+NAMES = ("generation.md", "restoration.md", "learnt-degradations.md")
+DOCS, RESTORATION, LEARNT = ((HOWTO / name).read_text(encoding="utf-8") for name in NAMES)
 
 
 def row(setting, presets) -> str:
@@ -22,7 +24,13 @@ def row(setting, presets) -> str:
     return f"| `{setting.section}.{setting.name}` | {setting.meaning} | {' | '.join(cells)} |"
 
 
-@pytest.mark.parametrize(("stage", "docs"), [(diffusion, DOCS), (superresolution, DOCS), (restoration, RESTORATION)])
+@pytest.mark.parametrize(
+    ("stage", "docs"),
+    [
+        *((diffusion, DOCS), (superresolution, DOCS)),
+        *((restoration, RESTORATION), (ddpm_lq_task, LEARNT), (munit_task, LEARNT)),
+    ],
+)
 def test_every_setting_is_explained_with_its_value_in_every_preset(stage, docs):
     sheet = type(next(iter(stage.PRESETS.values())))
     missing = [line for setting in settings_of(sheet) if (line := row(setting, stage.PRESETS)) not in docs]

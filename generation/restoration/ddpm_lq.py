@@ -1,0 +1,85 @@
+"""DDPM-LQ: a diffusion network that learnt poor pictures alone, and is shown the content of a good one.
+
+What it is shown is what poor and good pictures have in common: the picture smoothed beyond the unsharpness of either,
+without its brightness and contrast. From a poor picture that is its own content, in training; from a good one it is
+the content that is to be made poor. Without it, what is left is SDEdit (arXiv 2108.01073): the good picture is covered
+with part of the noise, and what takes the noise away knows only poor pictures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.random import Generator
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from generation.diffusion.sampling import ImageNoise, Sampling, solve
+from generation.diffusion.schedule import scheduler
+from generation.restoration.degradations import shrunk
+from generation.restoration.network import STEPS, RestorationUNet
+from generation.weights import file_of, read_ours
+
+
+class PoorUNet(RestorationUNet):
+    """Estimates the velocity of a poor picture from the noisy picture and, beside it, a content.
+
+    As `RestorationUNet`, but about zero: nothing says yet how bright the picture is. smooth: sigma in px of what a
+    content leaves out.
+    """
+
+    apart = 0.4  # of poor pictures in [-1, 1] from zero, root mean square
+
+    def __init__(
+        self, widths: tuple[int, ...], attention: int = 1, blocks: int = 2, patch: int = 1, smooth: float = 1.5
+    ):
+        super().__init__(widths, attention, blocks, patch, scale=1)
+        self.smooth = smooth
+
+    def forward(self, noisy: Tensor, timestep: Tensor, content: Tensor) -> Tensor:
+        """Noisy pictures (B, 1, H, W), steps in 0..STEPS-1, contents like the pictures; the velocity (B, 1, H, W)."""
+        return self._estimate(noisy, timestep, 0.0, content)
+
+
+def load(path: Path) -> PoorUNet:
+    """The network of a training here, on the CPU and ready to degrade. Raises InputError as `read_ours` does."""
+    return read_ours(file_of(path), "ddpm-lq", lambda about: PoorUNet(**about["config"]))
+
+
+def content(picture: np.ndarray, smooth: float) -> np.ndarray:
+    """What a picture shows, whatever its exposure, sharpness and noise: float32 (H, W) about zero, of unit spread."""
+    seen = gaussian_filter(np.asarray(picture, dtype=np.float32), smooth, mode="nearest")
+    return (seen - seen.mean()) / max(float(seen.std()), 1e-6)
+
+
+def degrade(
+    network: PoorUNet, good: np.ndarray, rng: Generator, scale: int, sampling: Sampling, strength: float = 0.0
+) -> np.ndarray:
+    """A poor picture, float32 (H / scale, W / scale) in [0, 1], of a good one, float32 (H, W) in [0, 1].
+
+    strength: 0 to give the good picture's content as condition; above 0, up to 1, SDEdit with this share of the noise.
+    Raises ValueError when `scale` does not divide the sides.
+    """
+    small = shrunk(good, scale)
+    height, width = small.shape
+    padding = (0, -width % network.unit, 0, -height % network.unit)
+    device = next(network.parameters()).device
+
+    def padded(picture: np.ndarray) -> Tensor:
+        return F.pad(torch.from_numpy(picture)[None, None], padding, mode="replicate").to(device)
+
+    given = padded(content(small, network.smooth))
+    given = torch.zeros_like(given) if strength else given
+    noise = ImageNoise(int(rng.integers(2**63)), [0], tuple(given.shape[1:]))  # type: ignore[arg-type]
+    made = solve(
+        scheduler("recommended", sampling.sampler, STEPS),
+        lambda x, timestep: network(x, timestep, given).float(),
+        noise,
+        sampling,
+        device,
+        start=(padded(small * 2 - 1), strength) if strength else None,
+    )
+    return made[0, 0, :height, :width].numpy()

@@ -1,0 +1,127 @@
+"""Training DDPM-LQ on poor pictures: its settings, and the loss on the velocity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.random import PCG64, Generator
+from torch import Tensor, nn
+
+from generation.diffusion.sampling import Sampling
+from generation.diffusion.schedule import scheduler
+from generation.errors import InputError
+from generation.examples import Example, Pictures
+from generation.restoration.ddpm_lq import PoorUNet, content, degrade
+from generation.restoration.network import STEPS
+from generation.settings import explained
+from generation.training import Optimiser, Training, contact_sheet
+
+PICTURES = "hr"
+UNTOLD = 0.15  # share of the pictures without a content, so that the network also serves SDEdit
+
+
+@dataclass(frozen=True)
+class PoorNetwork:
+    """What is trained, and on how much of a picture."""
+
+    widths: tuple[int, ...] = explained((64, 128, 256, 256), "channels of each level, each half the size before")
+    attention: int = explained(1, "how many of the deepest levels attend", least=0)
+    blocks: int = explained(2, "residual blocks a level", least=1)
+    patch: int = explained(1, "side of the squares of pixels taken as channels", least=1)
+    smooth: float = explained(1.5, "sigma of what the content of a picture leaves out, px", least=0)
+    crop: int = explained(128, "side of the training crops of the poor picture, px", least=16)
+    loss: Literal["l1", "l2"] = explained("l2", "distance between the estimate and the truth")
+
+
+@dataclass(frozen=True)
+class PoorSettings:
+    """Everything that decides a training of DDPM-LQ, beside the corpus and the seed."""
+
+    network: PoorNetwork = field(default_factory=PoorNetwork)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    training: Training = field(default_factory=Training)
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+PRESETS = {
+    "recommended": PoorSettings(),
+    "phantom": PoorSettings(
+        PoorNetwork((32, 64), attention=0, blocks=1, patch=2, crop=64),
+        Optimiser(learning_rate=1e-3, warmup=50, ema=0.99),
+        Training(epochs=60, batch=8, precision="fp32", save_every=200, look_every=20, samples=2),
+        Sampling(steps=10),
+    ),
+}
+
+
+class PoorTask:
+    """One network that learns what poor pictures look like (`generation.training.Task`)."""
+
+    def __init__(self, settings: PoorSettings, pictures: Pictures):
+        chosen = settings.network
+        config: dict[str, Any] = {
+            "widths": list(chosen.widths),
+            "attention": chosen.attention,
+            "blocks": chosen.blocks,
+            "patch": chosen.patch,
+            "smooth": chosen.smooth,
+        }
+        try:
+            self.network = PoorUNet(**config)
+        except ValueError as error:
+            raise InputError(f"[network] cannot be built: {error}") from None
+        size, faults = pictures.pixels.shape[1:], []
+        if chosen.crop > min(size):
+            faults.append(f"network.crop: {chosen.crop} px, and the pictures have {size[1]} x {size[0]}")
+        if chosen.crop % self.network.unit:
+            faults.append(f"network.crop: expected a multiple of {self.network.unit}, found {chosen.crop}")
+        if faults:
+            raise InputError("these settings cannot be used", faults)
+        self.settings = settings
+        self.networks: dict[str, nn.Module] = {"network": self.network}
+        self.about = {"stage": "ddpm-lq", "config": config}
+        self.solver = scheduler("recommended", "ddim", STEPS)
+
+    def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
+        """A crop of a poor picture in [-1, 1], of its content or zeros, the noise to be added, how much of it."""
+        side = self.settings.network.crop
+        top, left = (int(rng.integers(length - side + 1)) for length in pixels.shape)
+        cut = (slice(top, top + side), slice(left, left + side))
+        told = rng.random() >= UNTOLD
+        shown = content(pixels, self.network.smooth)[cut] * np.float32(told)
+        return {
+            "poor": torch.from_numpy(pixels[cut] / np.float32(127.5) - 1)[None],
+            "content": torch.from_numpy(shown)[None],
+            "noise": torch.from_numpy(rng.standard_normal((1, side, side), dtype=np.float32)),
+            "timestep": torch.tensor(int(rng.integers(STEPS))),
+        }
+
+    def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
+        """The distance between the velocity and its estimate, in units of what is open at each step."""
+        poor, noise, timestep = batch["poor"], batch["noise"], batch["timestep"]
+        noisy = self.solver.add_noise(poor, noise, timestep).contiguous(memory_format=torch.channels_last)
+        distance = F.l1_loss if self.settings.network.loss == "l1" else F.mse_loss
+        estimate, spread = network(noisy, timestep, batch["content"]).float(), self.network.spread(timestep)
+        return {"loss": distance(estimate / spread, self.solver.get_velocity(poor, noise, timestep) / spread)}
+
+    def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
+        """The training loss, on pictures kept apart and with noise that stays the same."""
+        return self.losses("network", network, batch)["loss"]
+
+    def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
+        """Whole pictures in rows of two: a poor one, and what the network draws from its content."""
+        rows = []
+        for number in range(min(count, len(validation))):
+            poor = validation.pixels[number] / np.float32(255)
+            rng = Generator(PCG64([0, number]))
+            rows += [poor, degrade(self.network, poor, rng, 1, self.settings.sampling)]
+        return contact_sheet(torch.from_numpy(np.stack(rows))[:, None], columns=2)
+
+
+def make_task(settings: PoorSettings, pictures: Pictures) -> PoorTask:
+    """The task of this stage, for the pictures of a corpus. Raises InputError when settings do not fit them."""
+    return PoorTask(settings, pictures)
