@@ -83,13 +83,14 @@ def test_a_content_is_the_same_of_a_good_picture_and_of_a_poor_one(small_corpus)
 
 
 def assert_moved(degrade, good, target):
-    """Good pictures come nearer to the target's statistics, each as far as is told below, and show what they showed."""
+    """Good pictures take the brightness, contrast and grain of the target, and show what they showed."""
     goal = np.mean([statistics(picture) for picture in target], 0)
+    assert (np.abs(statistics(good[0]) - goal)[:2] > 0.08).all()
     for number, picture in enumerate(good):
         made = degrade(picture, Generator(PCG64(number)), 1)
         assert made.shape == picture.shape
         before, after = np.abs(statistics(picture) - goal), np.abs(statistics(made) - goal)
-        assert (after < 0.6 * before + 0.01).all(), (number, statistics(picture), statistics(made), goal)
+        assert (after < [*0.4 * before[:2] + 0.01, 0.02]).all(), (number, statistics(picture), statistics(made), goal)
         assert np.corrcoef(content(made, 2).ravel(), content(picture, 2).ravel())[0, 1] > 0.9
         again = degrade(picture, Generator(PCG64(number)), 1)
         assert (made == again).all()
