@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +31,7 @@ from quiz_app.paths import beside
 BUSY_SECONDS = 30
 THREADS = 8  # of a server process, each with a connection
 _ONLY_LOOKS, _LIGHT = "discern.only_looks", "discern.light"  # in the environment of a request
+_READ_ONLY = "discern.read_only"  # of a connection
 
 
 class Base(DeclarativeBase):
@@ -106,6 +108,8 @@ def init_app(app: Flask, url: str) -> None:
         sa.event.listen(db.engine, "begin", _begin_sqlite if sqlite else _begin_postgres)
         if sqlite:
             sa.event.listen(db.engine, "connect", _prepare_sqlite)
+            sa.event.listen(db.engine, "handle_error", _note_read_only)
+            sa.event.listen(db.engine, "checkout", partial(_open_anew, looking))
             sa.event.listen(looking, "connect", _prepare_sqlite_to_look)
             sa.event.listen(looking, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         else:
@@ -135,6 +139,19 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 def _begin_postgres(connection: sa.Connection) -> None:
     if _said(_LIGHT):
         connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+
+
+def _note_read_only(context: sa.engine.ExceptionContext) -> None:
+    if "readonly database" in str(context.original_exception) and context.connection is not None:
+        context.connection.info[_READ_ONLY] = True
+
+
+def _open_anew(looking: sa.Engine, _connection: Any, record: Any, _proxy: Any) -> None:
+    """SQLite keeps files that it could not open for writing as they are, for every connection of a process: close all,
+    so that the next request finds out anew."""
+    if record.info.get(_READ_ONLY):
+        looking.dispose()
+        raise sa.exc.DisconnectionError
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

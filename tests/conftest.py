@@ -12,6 +12,7 @@ from hypothesis import settings
 # leave torch with its own number, and a sum over other threads is another one in its last bit.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+pytest.register_assert_rewrite("tests.sitters")
 pytest_plugins = ["tests.databases", "tests.firestore", "tests.workers"]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import datetime
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time as stopwatch
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def free_port() -> int:
@@ -52,17 +56,23 @@ def certify(folder: Path) -> None:
 class Server:
     """The application as a process of its own, which can be killed and started again at the same address."""
 
+    factory = "quiz_app:create_app"
+
     def __init__(self, environment: dict[str, str]) -> None:
         self.address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{self.address}"
         self.environment = os.environ | environment
         self.start()
 
+    def command(self) -> list[str]:
+        """One process, as waitress serves it."""
+        return [sys.executable, "-m", "waitress", f"--listen={self.address}", "--call", self.factory]
+
     def start(self) -> None:
-        command = [sys.executable, "-m", "waitress", f"--listen={self.address}", "--call", "quiz_app:create_app"]
         self.process = subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+            self.command(), env=self.environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
         until = stopwatch.monotonic() + 30
         while not self.answers():
             assert self.process.poll() is None, "the server ended at once"
@@ -80,6 +90,22 @@ class Server:
         return self.process.pid
 
     def kill(self) -> None:
-        """At once, as a power cut would."""
-        self.process.kill()
+        """At once, as a power cut would, with every process it has started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
         self.process.wait()
+
+
+class Workers(Server):
+    """`discern run --workers 2`: a parent and its two workers."""
+
+    def command(self) -> list[str]:
+        host, port = self.address.split(":")
+        return [sys.executable, "run.py", "--no-demo", "--workers", "2", "--host", host, "--port", port]
+
+    def workers(self) -> list[int]:
+        """Their process ids, as Linux tells them."""
+        try:
+            return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        except FileNotFoundError:
+            return []

@@ -6,7 +6,18 @@ import click
 from flask import Flask
 from flask_migrate.cli import db
 
-from quiz_app.commands import backup, mirror, move, pools, readers, researchers, responses, simulate, studies
+from quiz_app.commands import (
+    backup,
+    databases,
+    mirror,
+    move,
+    pools,
+    readers,
+    researchers,
+    responses,
+    simulate,
+    studies,
+)
 
 COMMANDS: dict[str, click.Command] = {
     "study": studies.group,
@@ -19,7 +30,8 @@ COMMANDS: dict[str, click.Command] = {
     "mirror": mirror.group,
     "db": db,
 }
-db.add_command(move.move)
+for command in (move.move, databases.upgrade, databases.check):
+    db.add_command(command)
 
 
 def init_app(app: Flask) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import click
@@ -11,8 +9,9 @@ from flask.cli import with_appcontext
 
 from quiz_app import log
 from quiz_app.commands.console import as_json, plainly, tell
-from quiz_app.database import db, reading
+from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
+from quiz_app.exchange import backups
 
 
 @click.command()
@@ -22,25 +21,12 @@ from quiz_app.errors import InvalidInputError
 @with_appcontext
 @plainly
 def backup(file: Path | None, elsewhere: bool, as_json: bool) -> None:
-    """Copy an SQLite database to FILE while the server runs. For PostgreSQL use pg_dump, then --elsewhere."""
+    """Copy the database to FILE while the server runs: SQLite as a database, PostgreSQL by pg_dump for pg_restore."""
     if elsewhere == (file is not None):
         raise InvalidInputError(["backup: give either FILE or --elsewhere"])
     if file is not None:
-        _copy(file)
+        backups.copy(file)
     log.record("backed-up", actor="command line", file=str(file or "elsewhere"))
     db.session.commit()
     size = file.stat().st_size if file else None
     tell(f"{file}: {size} bytes" if file else "on record", {"file": file, "bytes": size}, as_json)
-
-
-def _copy(file: Path) -> None:
-    if file.exists():
-        raise InvalidInputError([f"backup: {file} is there already"])
-    part = file.with_name(file.name + ".part")
-    with reading() as session:
-        connection = session.connection().connection.dbapi_connection
-        if not isinstance(connection, sqlite3.Connection):
-            raise InvalidInputError(["backup: this is no SQLite database; use pg_dump, then --elsewhere"])
-        with closing(sqlite3.connect(part)) as copy:
-            connection.backup(copy)
-    part.replace(file)

@@ -59,7 +59,7 @@ def refuse(refused: RefusedError) -> ResponseReturnValue:
                 request=request.endpoint,
             )  # fmt: skip
             db.session.commit()
-        except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+        except (sa.exc.OperationalError, sa.exc.InternalError, sa.exc.TimeoutError) as error:
             return not_stored(error)
     message = gettext(str(refused))  # the constant ones are in the catalogues
     if request.method == "GET" or request.form:
@@ -68,10 +68,11 @@ def refuse(refused: RefusedError) -> ResponseReturnValue:
 
 
 @blueprint.errorhandler(sa.exc.OperationalError)
+@blueprint.errorhandler(sa.exc.InternalError)  # PostgreSQL takes nothing for now: it became a standby
 @blueprint.errorhandler(sa.exc.TimeoutError)
 @blueprint.errorhandler(sa.exc.IntegrityError)  # another request of the same reader was first
 def not_stored(error: sa.exc.SQLAlchemyError) -> ResponseReturnValue:
-    """The disk is full, or the database away: nothing was kept and nothing is acknowledged; trying again is right."""
+    """The disk is full, the database away or read-only: nothing was kept nor acknowledged; trying again is right."""
     db.session.rollback()
     current_app.logger.error("%s: not stored: %s", request.endpoint, getattr(error, "orig", error))
     message = gettext("The server could not save this just now. Please try again in a moment.")

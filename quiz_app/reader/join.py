@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, url_for
+import sqlalchemy as sa
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -30,6 +31,17 @@ def register(token: str) -> ResponseReturnValue:
     personal = readers.register(readers.by_open_link(token, hold=True))
     db.session.commit()
     return redirect(url_for("reader.start", token=personal), code=303)
+
+
+@blueprint.errorhandler(sa.exc.OperationalError)
+@blueprint.errorhandler(sa.exc.InternalError)
+@blueprint.errorhandler(sa.exc.TimeoutError)
+def not_stored(error: sa.exc.SQLAlchemyError) -> ResponseReturnValue:
+    """The database is away, full or read-only: nobody was registered; trying again is right."""
+    db.session.rollback()
+    current_app.logger.error("%s: not stored: %s", request.endpoint, getattr(error, "orig", error))
+    message = gettext("The server could not save this just now. Please try again in a moment.")
+    return render_template("reader/message.html", message=message), 503
 
 
 @blueprint.errorhandler(RefusedError)

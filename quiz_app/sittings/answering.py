@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -88,9 +89,9 @@ def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> list[Answer]:
         rows.append({"place": shown_as_such})  # says nothing, so that an export tells that it was shown
     exposures.vet(trial, rows, viewer, now)
     trial.answered_at = now
-    trial.response_ms = min(clock.milliseconds(trial.onset_at, now), MOST_MS) if trial.onset_at else None
+    trial.response_ms = _response_ms(trial, now)
     trial.client_ms = client_ms
-    trial.late = (trial.deadline_at is not None and now > trial.deadline_at) or _overlong(trial, client_ms)
+    trial.late = (trial.deadline_at is not None and now > trial.deadline_at) or _overlong(trial, now, client_ms)
     trial.zoom_max, trial.windowed = viewer.get("zoom_max"), viewer.get("windowed")
     trial.viewer = {**(trial.viewer or {}), **viewer} or None
     rows.sort(key=lambda row: (row["place"], row.get("criterion", "")))
@@ -117,11 +118,20 @@ def given(trial: Trial) -> list[Answer]:
     return [row for shown in trial.cases for row in sorted(shown.answers, key=lambda row: row.criterion)]
 
 
-def _overlong(trial: Trial, client_ms: int | None) -> bool:
-    """Of a trial answered through a dead line, with a key handed out ahead, only the browser knows the time."""
+def _response_ms(trial: Trial, now: datetime) -> int | None:
+    """From onset to answer; unknown without an onset, or where the server's clock was set back in between."""
+    if trial.onset_at is None or now < trial.onset_at:
+        return None
+    return min(clock.milliseconds(trial.onset_at, now), MOST_MS)
+
+
+def _overlong(trial: Trial, now: datetime, client_ms: int | None) -> bool:
+    """Only the browser knows the time of a trial answered through a dead line, with a key handed out ahead, or during
+    which the server's clock was set back."""
     unseen = trial.keyed_at is not None and trial.onset_at is None
+    set_back = trial.onset_at is not None and now < trial.onset_at
     limit_s = trial.sitting.reader.study.rules.limit_s
-    return unseen and limit_s > 0 and (client_ms or 0) > limit_s * 1000
+    return (unseen or set_back) and limit_s > 0 and (client_ms or 0) > limit_s * 1000
 
 
 def _identity(said: Mapping[str, Any]) -> str:

@@ -194,9 +194,8 @@ def remaining_ms(trial: Trial) -> int | None:
     if trial.deadline_at is None:
         return None
     left = clock.milliseconds(clock.now(), trial.deadline_at)
-    if trial.onset_at is None:
-        left = min(left, round(trial.sitting.reader.study.rules.limit_s * 1000))
-    return max(0, left)
+    limit_ms = round(trial.sitting.reader.study.rules.limit_s * 1000)
+    return max(0, min(left, limit_ms))  # never more, also when the clock was set back
 
 
 def _release(trial: Trial, rules: StudySettings, now: datetime) -> None:

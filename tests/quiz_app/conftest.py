@@ -25,6 +25,7 @@ from quiz_app.study import lifecycle, readers
 from tests.conftest import missing
 from tests.databases import copied
 from tests.server import Server, free_port
+from tests.sitters import Sitter
 
 
 @pytest.fixture
@@ -215,6 +216,15 @@ def redis(tmp_path):
     yield f"redis://127.0.0.1:{port}", process
     process.kill()
     process.communicate()
+
+
+@pytest.fixture
+def sit() -> Iterator[Callable[..., Sitter]]:
+    """Puts a reader into the reading room of a server."""
+    sitters: list[Sitter] = []
+    yield lambda server, study: sitters.append(Sitter(server, study)) or sitters[-1]
+    for sitter in sitters:
+        sitter.client.close()
 
 
 @pytest.fixture

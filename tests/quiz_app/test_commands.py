@@ -64,15 +64,17 @@ def test_a_plan_printed_is_a_plan_taken(app, make_study, tmp_path):
     assert "cannot be read" in ran(app, "study", "create", "--file", tmp_path / "none.toml", code=1)
 
 
-def test_a_backup_is_a_database_with_every_answer_and_stays_on_record(app, make_study, invite, tmp_path):
+def test_a_backup_has_every_answer_and_stays_on_record(app, make_study, invite, tmp_path):
     invite(make_study()).enter().finish()
-    if db.engine.dialect.name != "sqlite":
-        assert "use pg_dump" in ran(app, "backup", tmp_path / "copy.sqlite", code=1)
-        return
-    assert "bytes" in ran(app, "backup", tmp_path / "copy.sqlite")
-    with closing(sqlite3.connect(tmp_path / "copy.sqlite")) as copy:
-        assert copy.execute("SELECT count(*) FROM responses").fetchone() == (15,)
-    assert "there already" in ran(app, "backup", tmp_path / "copy.sqlite", code=1)
+    assert "bytes" in ran(app, "backup", tmp_path / "copy")
+    if db.engine.dialect.name == "sqlite":
+        with closing(sqlite3.connect(tmp_path / "copy")) as copy:
+            assert copy.execute("SELECT count(*) FROM responses").fetchone() == (15,)
+    else:
+        assert (tmp_path / "copy").read_bytes().startswith(b"PGDMP")  # restored in tests/faults
+    assert "there already" in ran(app, "backup", tmp_path / "copy", code=1)
+    assert "cannot be written" in ran(app, "backup", tmp_path / "nowhere" / "copy", code=1)
+    assert list(tmp_path.glob("*.part")) == []
     assert "either FILE or" in ran(app, "backup", code=1)
     ran(app, "backup", "--elsewhere")
     assert db.session.query(Event).filter_by(kind="backed-up").count() == 2

@@ -244,7 +244,15 @@ def test_a_reader_may_pause_between_trials(make_study, invite):
     assert taker.claim().step["kind"] == "pause"
     taker.go_on()
     assert taker.step["kind"] == "trial"
-    assert taker.post("continue").get_json()["error"] == "no-break"
+
+
+def test_a_break_ended_twice_because_the_first_answer_was_lost_is_ended_once(make_study, invite):
+    taker = invite(make_study()).enter()
+    assert taker.answer(pause=True).get_json()["step"]["kind"] == "pause"
+    first, again = taker.post("continue").get_json(), taker.post("continue").get_json()
+    assert first["step"]["kind"] == again["step"]["kind"] == "trial"
+    assert first["step"]["trial"]["trial"] == again["step"]["trial"]["trial"]
+    assert db.session.query(Event).filter_by(kind="went-on").count() == 1
 
 
 def test_a_closed_study_takes_no_answer(make_study, invite):

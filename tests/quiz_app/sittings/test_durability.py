@@ -3,62 +3,13 @@
 import resource
 import threading
 import time
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
-import sqlalchemy as sa
 
 from quiz_app import simulation
-from quiz_app.database import db, reading
-from quiz_app.study import readers
-
-
-def query(sql):
-    with reading() as session:
-        return session.execute(sa.text(sql)).all()
-
-
-def counted():
-    return query("SELECT count(*) FROM answer")[0][0]
-
-
-def stored():
-    """Every answer as the server tells it, by trial."""
-    rows = query("SELECT answer.id, trial.token, answer.answer, answer.certainty, response_ms, late FROM answer "
-                 "JOIN trial_case ON trial_case.id = trial_case_id JOIN trial ON trial.id = trial_id")  # fmt: skip
-    names = ("id", "trial", "answer", "certainty", "response_ms", "late")
-    return {row.token: dict(zip(names, row, strict=True)) for row in rows}
-
-
-class Sitter:
-    """A reader in the reading room of a running server."""
-
-    def __init__(self, server, study):
-        _, token = readers.invite(study, f"R{uuid.uuid4().hex[:6]}")
-        db.session.commit()
-        self.client = httpx.Client(base_url=f"{server.url}/r/{token}", timeout=30)
-        for page, form in (("welcome", {"consent": "yes"}), ("about", {}), ("instructions", {})):
-            assert self.client.post(page, data=form).status_code == 303
-        told = self.client.post("claim", json={}).json()
-        self.lease, self.trial = told["lease"], told["step"]["trial"]["trial"]
-
-    def answer(self, said):
-        return self.client.post(f"trials/{self.trial}/answer", json={"lease": self.lease} | said)
-
-
-@pytest.fixture
-def sit():
-    """Puts a reader into the reading room of a server."""
-    sitters = []
-    yield lambda server, study: sitters.append(Sitter(server, study)) or sitters[-1]
-    for sitter in sitters:
-        sitter.client.close()
-
-
-def said():
-    return {"id": str(uuid.uuid4()), "answer": "real", "certainty": "full"}
+from quiz_app.database import db
+from tests.sitters import counted, said, stored
 
 
 def test_a_server_killed_in_mid_study_loses_no_acknowledged_answer(app, make_study, serve):

@@ -1,0 +1,81 @@
+"""A copy of the whole database while readers answer: of SQLite by its own backup, of PostgreSQL by pg_dump."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing, suppress
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from quiz_app import clock
+from quiz_app.database import db, reading
+from quiz_app.errors import InvalidInputError
+
+
+def copy(file: Path) -> None:
+    """Write the database, as it is at one moment, to `file`, which must not exist; whole or not at all.
+
+    SQLite: a database that can take the place of the first. PostgreSQL: an archive for pg_restore.
+    Raises InvalidInputError where the file exists or cannot be written, the copy is not whole, or pg_dump fails.
+    """
+    if file.exists():
+        raise InvalidInputError([f"backup: {file} is there already"])
+    part = file.with_name(file.name + ".part")
+    try:
+        (_copy_sqlite if db.engine.dialect.name == "sqlite" else _dump_postgres)(part)
+        _sync(part)
+        part.replace(file)
+    except (OSError, sqlite3.Error) as error:
+        raise InvalidInputError([f"backup: {file} cannot be written: {error}"]) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def before_migration(instance: Path, found: str) -> Path:
+    """A backup of the database of version `found`, made before it changes: where it lies. Raises as `copy`."""
+    suffix = "sqlite" if db.engine.dialect.name == "sqlite" else "dump"
+    folder = instance / "backups"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    file = folder / f"{clock.now():%Y%m%dT%H%M%S%fZ}-version-{found}-{os.getpid()}.{suffix}"
+    copy(file)
+    return file
+
+
+def kept(instance: Path) -> list[Path]:
+    """The backups that lie in the instance folder, oldest first."""
+    folder = instance / "backups"
+    return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+
+
+def _copy_sqlite(part: Path) -> None:
+    with reading() as session, closing(sqlite3.connect(part)) as target:
+        source = session.connection().connection.dbapi_connection
+        assert isinstance(source, sqlite3.Connection)
+        source.backup(target)
+        if (found := target.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
+            raise InvalidInputError([f"backup: the copy is not whole: {found}"])
+
+
+def _dump_postgres(part: Path) -> None:
+    program = shutil.which("pg_dump")
+    if program is None:
+        raise InvalidInputError(["backup: pg_dump is not installed; back up by other means, then say so"])
+    url = db.engine.url
+    address = sa.URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
+    secret = {"PGPASSWORD": url.password} if url.password else {}
+    command = [program, "--format=custom", f"--file={part}", f"--dbname={address.render_as_string()}"]
+    done = subprocess.run(command, env=os.environ | secret, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InvalidInputError([f"backup: pg_dump failed: {done.stderr.strip()[:500]}"])
+
+
+def _sync(file: Path) -> None:
+    """Wait until the copy is on the disk: what follows may change the original."""
+    with file.open("rb+") as written:
+        os.fsync(written.fileno())
