@@ -6,10 +6,14 @@ other command is loaded only when it is called, so that asking for help loads ne
 
 from __future__ import annotations
 
+import atexit
+import os
 import select
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
@@ -221,14 +225,27 @@ def tunnelled(app: Flask, port: int, token: str | None) -> Iterator[None]:
 @click.option("--tunnel", is_flag=True, help="Let readers in from the internet through ngrok.")
 @click.option("--no-demo", is_flag=True, help="Do not make the demonstration study.")
 @click.option("--workers", default=1, show_default=True, help="Processes that serve; more than one needs POSIX.")
+@click.option("--check", is_flag=True, help="Look whether the server could start, say what was found, start nothing.")
 @click.pass_context
 def run(
-    context: click.Context, host: str, port: int, instance: Path | None, tunnel: bool, no_demo: bool, workers: int
+    context: click.Context,
+    host: str,
+    port: int,
+    instance: Path | None,
+    tunnel: bool,
+    no_demo: bool,
+    workers: int,
+    check: bool,
 ) -> None:
     """Start the server, with a demonstration study the first time, until it is stopped."""
     if tunnel and workers > 1:
         raise CannotStartError("A tunnel leads to one process: leave out --workers, or see docs/howto/deployment.md.")
+    if check:
+        look(host, port, instance or context.meta.get(INSTANCE))
+        return
     assert_port_is_free(host, port)
+    if workers > 1:
+        count_together()
     app = made(instance or context.meta.get(INSTANCE), trusted_proxies=1 if tunnel else None)
     settings: Settings = app.config["SETTINGS"]
     listening = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -246,6 +263,34 @@ def run(
     way_in = tunnelled(app, port, token) if tunnel else nullcontext()
     with suppress(KeyboardInterrupt), announced(settings, listening), way_in:
         serve(app, host, port, workers)
+
+
+def look(host: str, port: int, instance: Path | None) -> None:
+    """Print what a server would find at its start. Raises CannotStartError where something is wrong."""
+    faults = []
+    app = made(instance)
+    with app.app_context():
+        from quiz_app.health import checks
+
+        found = list(checks(app.config["SETTINGS"]))
+    try:
+        assert_port_is_free(host, port)
+        found.append(("port", f"{port} on {host} is free", True))
+    except CannotStartError as error:
+        found.append(("port", error.message, False))
+    for name, told, well in found:
+        print(f"{'ok   ' if well else 'FAULT'}  {name:10}{told}")
+        faults += [] if well else [name]
+    if faults:
+        raise CannotStartError(f"The server cannot start as it should: see {', '.join(faults)} above.")
+
+
+def count_together() -> None:
+    """Let the workers to come add up what they count for /metrics, in a folder that ends with this process."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder = tempfile.mkdtemp(prefix="discern-metrics-")
+        owner = os.getpid()
+        atexit.register(lambda: os.getpid() == owner and shutil.rmtree(folder, ignore_errors=True))
 
 
 def made(instance: Path | None, **given: Any) -> Flask:

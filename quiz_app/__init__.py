@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from analysis.moved import remember
+from quiz_app.logs import Discern
 from quiz_app.moved import MOVED
 from quiz_app.paths import beside
 from quiz_app.settings import Settings
@@ -21,7 +22,7 @@ remember(__name__, MOVED)
 def create_app(settings: Settings | None = None) -> Flask:
     """The application. Without `settings` they come from the environment and the instance folder."""
     settings = settings or Settings.load()
-    app = Flask(__name__, template_folder=str(beside("templates")), static_folder=str(beside("static")))
+    app = Discern(__name__, template_folder=str(beside("templates")), static_folder=str(beside("static")))
     app.config.update(
         SETTINGS=settings,
         SECRET_KEY=settings.secret_key,
@@ -33,8 +34,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
 
-    from quiz_app import caching, commands, database, health, languages, models, reader, researcher, security  # noqa: F401
+    from quiz_app import caching, commands, database, health, languages, logs, models, reader, researcher, security  # noqa: F401
 
+    logs.init_app(app)
+    health.init_app(app)
     database.init_app(app, settings.database_url)
     security.init_app(app)
     caching.init_app(app)

@@ -117,12 +117,14 @@ def init_app(app: Flask, url: str) -> None:
         app.extensions["discern.looking"] = looking
 
 
-_POSTGRES_OPTIONS = {"pool_pre_ping": True, "pool_size": THREADS}
+# hide_parameters: what people said of themselves must not get into a log by an error.
+_POSTGRES_OPTIONS = {"pool_pre_ping": True, "pool_size": THREADS, "hide_parameters": True}
 
 
 def _sqlite_options(connections: int) -> dict[str, Any]:
     # isolation_level None: the driver begins nothing by itself, the "begin" event does.
     return {
+        "hide_parameters": True,
         "poolclass": QueuePool,
         "pool_size": connections,
         "max_overflow": 0,
@@ -155,7 +157,8 @@ def _open_anew(looking: sa.Engine, _connection: Any, record: Any, _proxy: Any) -
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    # secure_delete: what is deleted at a reader's wish is overwritten, and not only unlinked.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

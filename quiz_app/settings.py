@@ -54,6 +54,9 @@ class Settings:
     pacs_password: str = setting("", "Password of that user.")
     pacs_token: str = setting("", "Bearer token for the archive, in place of user and password.")
     tunnel_researcher: bool = setting(False, "Whether the researcher's pages can be reached through the tunnel.")
+    log_json: bool = setting(
+        False, "Whether the log is one JSON object a line, with one for each request; no link or address is in it."
+    )
     session_hours: int = setting(12, "Hours after which a researcher must log in again.")
     max_upload_mb: int = setting(2048, "Largest upload that is accepted, in megabytes.")
 

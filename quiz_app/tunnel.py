@@ -207,7 +207,7 @@ def _qr_code(link: str) -> str:
 
 
 class OnlyHere:
-    """Keeps the researcher's pages on this machine: through the tunnel they are not there.
+    """Keeps the researcher's pages and the metrics on this machine: through the tunnel they are not there.
 
     What came through the tunnel bears the header that ngrok adds and no client can take away, and is asked for under
     the tunnel's name; either is enough.
@@ -219,7 +219,7 @@ class OnlyHere:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         name = self.settings.reached_at.partition("://")[2]
         through = "HTTP_X_FORWARDED_FOR" in environ or (name and environ.get("HTTP_HOST") == name)
-        if through and environ.get("PATH_INFO", "").strip("/").partition("/")[0] in ("", "researcher"):
+        if through and environ.get("PATH_INFO", "").strip("/").partition("/")[0] in ("", "researcher", "metrics"):
             start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
             return [b"There is nothing here. Please use the link that you were sent.\n"]
         return self.app(environ, start_response)

@@ -1,7 +1,6 @@
-"""The server of docs/howto/deployment.md: PostgreSQL, two workers, nginx with https in front, by the guide's blocks."""
+"""The server of docs/howto/deployment.md: PostgreSQL, two workers, nginx with https in front, by the guide's files."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -22,13 +21,9 @@ from tests.conftest import missing
 from tests.server import certify, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDE = (ROOT / "docs" / "howto" / "deployment.md").read_text("utf-8")
+DEPLOY = ROOT / "docs" / "deploy"
 
 pytestmark = pytest.mark.browser
-
-
-def block(language):
-    return re.search(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL).group(1)
 
 
 def wait_for(url, process):
@@ -76,7 +71,8 @@ def public(workers, tmp_path, monkeypatch):
     port = free_port()
     certify(tmp_path)
     server = (
-        block("nginx")
+        (DEPLOY / "nginx.conf")
+        .read_text("utf-8")
         .replace("443", str(port))
         .replace("quiz.example.org;", "localhost;", 1)
         .replace("/etc/letsencrypt/live/quiz.example.org", str(tmp_path))
@@ -129,10 +125,18 @@ def test_the_server_knows_that_it_is_reached_by_https_and_from_where(public):
     assert "evil" not in login.headers["Location"]
 
 
+def test_metrics_are_for_who_asks_the_server_directly(workers, public):
+    assert httpx.get(f"{public}/metrics").status_code == 404
+    told = httpx.get(f"http://127.0.0.1:{workers[1]}/metrics")
+    assert "discern_request_seconds_count" in told.text
+
+
 def test_systemd_reads_the_unit_without_a_complaint(tmp_path):
     program = shutil.which("systemd-analyze") or missing("systemd-analyze")
     unit = tmp_path / "discern.service"
-    unit.write_text(block("ini").replace("/srv/discern/.venv/bin/discern", sys.executable))
+    unit.write_text(
+        (DEPLOY / "discern.service").read_text("utf-8").replace("/srv/discern/.venv/bin/discern", sys.executable)
+    )
     done = subprocess.run([program, "verify", str(unit)], capture_output=True, text=True)
     complaints = [line for line in (done.stdout + done.stderr).splitlines() if "discern.service" in line]
     assert complaints == []
