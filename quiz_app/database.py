@@ -10,7 +10,7 @@ run beside the writer.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from sqlalchemy.pool import QueuePool
 from quiz_app.paths import beside
 
 BUSY_SECONDS = 30
+PATIENCE_MS = 2000  # of a deletion with those who look
 THREADS = 8  # of a server process, each with a connection
 _ONLY_LOOKS, _LIGHT = "discern.only_looks", "discern.light"  # in the environment of a request
 _READ_ONLY = "discern.read_only"  # of a connection
@@ -165,6 +166,22 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _prepare_sqlite_to_look(connection: Any, record: Any) -> None:
     _prepare_sqlite(connection, record)
     connection.execute("PRAGMA query_only=ON")  # as PostgreSQL's, so that what writes by mistake is seen on either
+
+
+def commit_deletion() -> None:
+    """Commit, and leave nothing of what was deleted in the files of SQLite: `secure_delete` overwrites it in the
+    database, and the journal, where the pages as they were still lie, is emptied.
+
+    Where somebody looks at an older state meanwhile, the journal is emptied when they have ended.
+    """
+    db.session.commit()
+    if db.engine.dialect.name != "sqlite":
+        return
+    with closing(db.engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.fetchall()
+        cursor.execute(f"PRAGMA busy_timeout={1000 * BUSY_SECONDS}")
 
 
 def let_go(app: Flask) -> None:

@@ -7,11 +7,10 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from quiz_app import log
+from quiz_app import backups, log
 from quiz_app.commands.console import as_json, plainly, tell
 from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
-from quiz_app.exchange import backups
 
 
 @click.command()

@@ -11,11 +11,11 @@ from flask import current_app
 from flask.cli import with_appcontext
 from flask_migrate.cli import db as migrations
 
-from quiz_app import log
+from quiz_app import backups, log
 from quiz_app.commands.console import as_json, plainly, tell
 from quiz_app.database import db, reading, versions
 from quiz_app.errors import InvalidInputError
-from quiz_app.exchange import backups, proof
+from quiz_app.exchange import proof
 from quiz_app.models import Study
 
 _upgrade = migrations.commands["upgrade"]  # Flask-Migrate's own

@@ -1,6 +1,9 @@
-"""discern reader: invite, list, revoke."""
+"""discern reader: invite, list, revoke, export."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import click
 import sqlalchemy as sa
@@ -9,9 +12,10 @@ from flask.cli import AppGroup
 
 from quiz_app.address import found
 from quiz_app.commands.console import as_json, plainly, tell
-from quiz_app.database import db
+from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError
-from quiz_app.models import Reader
+from quiz_app.exchange import personal
+from quiz_app.models import Reader, Study
 from quiz_app.study import lifecycle, readers
 
 group = AppGroup("reader", help="Invite and list readers, and withdraw their links.")
@@ -54,6 +58,26 @@ def list_(slug: str, as_json: bool) -> None:
         if not reader.is_preview
     ]
     tell("\n".join("\t".join(one.values()) for one in states), states, as_json)
+
+
+@group.command()
+@click.option("--study", "slug", required=True, help="Slug of the study.")
+@click.option("--out", type=click.Path(path_type=Path), help="JSON file to write; printed if not given.")
+@click.argument("pseudonym")
+@plainly
+def export(slug: str, out: Path | None, pseudonym: str) -> None:
+    """Export all that is stored about the reader PSEUDONYM, for the reader who asks for it. No truth is in it."""
+    with reading() as session:
+        reader = session.scalar(
+            sa.select(Reader).join(Reader.study).where(Study.slug == slug, Reader.pseudonym == pseudonym)
+        )
+        if reader is None:
+            raise InvalidInputError([f"reader: there is none called {pseudonym!r} in {slug!r}"])
+        text = json.dumps(personal.of(session, reader), ensure_ascii=False, indent=1, default=str)
+    if out is None:
+        click.echo(text)
+    else:
+        out.write_text(text + "\n", "utf-8")
 
 
 def _state(reader: Reader) -> str:

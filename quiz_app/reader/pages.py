@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from jinja2 import Template
 
-from quiz_app.database import db
+from quiz_app.database import commit_deletion, db
 from quiz_app.designs import DESIGNS
 from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.reader import blueprint, wire, words
@@ -142,7 +142,7 @@ def leave() -> ResponseReturnValue:
     if choice == "keep" and g.reader.has_finished:
         return redirect(url_for("reader.start"), code=303)  # there is nothing left to leave
     leaving.withdraw(g.reader, current_app.config["SETTINGS"].instance, delete=choice == "delete")
-    db.session.commit()
+    commit_deletion()
     return redirect(url_for("reader.left"), code=303)
 
 

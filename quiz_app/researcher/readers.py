@@ -12,7 +12,7 @@ from flask import abort, current_app, flash, g, render_template, request, url_fo
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from quiz_app.database import db
+from quiz_app.database import commit_deletion, db
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Reader
 from quiz_app.researcher import blueprint, by_field, looking, saved
@@ -135,7 +135,7 @@ def delete_reader(reader: int) -> ResponseReturnValue:
     instance = current_app.config["SETTINGS"].instance
     reason = request.form.get("reason", "")
     certificate = deletion.delete_reader(_reader(reader), reason, instance, actor=current_user.name)
-    db.session.commit()
+    commit_deletion()
     data = base64.b64encode(certificate.encode()).decode()
     return render_template(
         "researcher/certificate.html", certificate=certificate, file=f"data:text/plain;charset=utf-8;base64,{data}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from quiz_app import clock, log
+from quiz_app import backups, clock, log
 from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Answer, Event, Outgoing, Reader, Sitting, Trial, TrialCase
@@ -57,6 +57,7 @@ def delete_reader(reader: Reader, reason: str, instance: Path, *, actor: str = "
             *(there if copies else []),
             "Not touched: exports and backups that were made before. Whoever holds them must delete there too;",
             f"they name the reader '{pseudonym}' of study '{study.slug}'.",
+            *(f"  still there: {file}" for file in backups.kept(instance)),
             "",
         ]
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 import flask_migrate
 import pytest
 
-from quiz_app import create_app, simulation
+from quiz_app import backups, create_app, simulation
 from quiz_app.database import Base, db, let_go, reading, versions
-from quiz_app.exchange import backups, moving
+from quiz_app.exchange import moving
 from quiz_app.settings import Settings
 from tests.databases import new_database
 from tests.server import Server

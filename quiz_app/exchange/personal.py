@@ -1,0 +1,55 @@
+"""Everything that is stored about one reader, for the reader who asks for it (GDPR, articles 15 and 20).
+
+The truth of the cases is the study's and not the reader's: it is left out, so that nothing is unblinded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from quiz_app.models import Event, Reader
+
+# Secrets, and numbers that lead from one table to another.
+INTERNAL = {"id", "study_id", "reader_id", "sitting_id", "trial_id", "case_id", "trial_case_id", "token_hash", "lease"}
+
+
+def of(session: Session, reader: Reader) -> dict[str, Any]:
+    """The reader's record, sittings, trials with their answers, and lines of the log, as plain values."""
+    events = session.scalars(sa.select(Event).filter_by(study_id=reader.study_id).order_by(Event.id))
+    return {
+        "study": reader.study.slug,
+        "reader": _plain(reader),
+        "sittings": [
+            _plain(sitting)
+            | {
+                "trials": [
+                    _plain(trial)
+                    | {
+                        "cases": [
+                            {
+                                "case": shown.case.name,
+                                "place": shown.place,
+                                "answers": [{"id": answer.id} | _plain(answer) for answer in shown.answers],
+                            }
+                            for shown in trial.cases
+                        ]
+                    }
+                    for trial in sitting.trials
+                ]
+            }
+            for sitting in reader.sittings
+        ],
+        "log": [
+            _plain(event)
+            for event in events
+            if event.actor == reader.pseudonym or event.details.get("reader") == reader.pseudonym
+        ],
+    }
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    names = [column.key for column in sa.inspect(type(row)).column_attrs if column.key not in INTERNAL]
+    return {name: value for name in names if (value := getattr(row, name)) not in (None, {}, "")}
