@@ -37,7 +37,7 @@ def traces(app, *sought):
 def known(app, owner, owned, invite):
     """A reader who has answered everything, and told what they could, from a known address; and another reader."""
     study = owned(questions=["Where do you work?"], ask_years=True)
-    invite(study, "R2").client.get("/")
+    invite(study, "Other-Reader").client.get("/")
     form = {"pseudonyms": f"pseudonym,group,email\n{NAME},,{MAIL}"}
     assert owner.post("/researcher/studies/mine/readers", data=form).status_code == 200
     reader = db.session.query(Reader).filter_by(pseudonym=NAME).one()
@@ -94,7 +94,7 @@ def test_an_export_has_everything_of_a_reader_and_no_truth(app, known, tmp_path)
     assert [what for what in sought if what not in text] == []
     assert len(told["sittings"][0]["trials"]) == 15
     assert {event["kind"] for event in told["log"]} >= {"reader-invited", "consented", "sitting-finished"}
-    for hidden in ("truth", "source-of-the-pool", "R2", known.token_hash):
+    for hidden in ("truth", "source-of-the-pool", "Other-Reader", known.token_hash):
         assert hidden not in text
     assert run(args=["reader", "export", "--study", "mine", "nobody"]).exit_code == 1
 
