@@ -13,6 +13,7 @@ import argparse
 import numpy as np
 from joblib import Parallel, delayed
 
+from analysis.designs.common import clustered
 from analysis.designs.comparison import judged
 from analysis.planning.quartets import Quartets
 from analysis.statistics import proportions
@@ -28,7 +29,7 @@ def studies(numbers: range, spread: tuple[float, float], readers: int, cases: in
     for number in numbers:
         credits, _ = Quartets(2, *spread).draw(np.random.default_rng([seed, number]), TRUE, readers, cases)
         exact = proportions.interval(int(credits.sum()), credits.size, "exact")
-        found = [judged.clustered(credits), judged.model(credits), exact]
+        found = [clustered(credits), judged.model(credits), exact]
         rows.append([one.ci or (np.nan, np.nan) for one in found])
     return np.array(rows, dtype=float)
 

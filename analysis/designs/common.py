@@ -6,14 +6,16 @@ import math
 import platform
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import takewhile
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.responses import Responses, natural
+from analysis.statistics import mrmc
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.scoring import RULES
 
@@ -129,6 +131,24 @@ def test_line(name: str, question: str, estimate: Estimate | Mapping[str, Any]) 
     kept = ("value", "se", "ci", "p", "df", "reason", "method")
     line |= {key: given[key] for key in kept if key in given}
     return line | {key: given.get(key) for key in ("statistic", "smallest_p")}
+
+
+def clustered(
+    credits: NDArray[np.float64], null: float = 0.5, readers: str = "random", cases: str = "random", unit: str = "case"
+) -> Estimate:
+    """The mean over readers of credits from 0 to 1, readers and cases random, p against `null`; within 0 and 1.
+
+    `credits`: readers x cases, NaN where there is none; `unit` is the word for what is called a case here.
+    """
+    found = mrmc.obuchowski_rockette(
+        credits, np.ones(credits.shape[1]), readers=readers, cases=cases, endpoint="sensitivity", null=null
+    )
+    found = replace(found, method=found.method.replace("cases", f"{unit}s"))
+    if credits.shape[1] < 2:
+        found = replace(found, value=None, reason=f"one {unit}: how {unit}s vary cannot be known")
+    if found.ci is None:
+        return found
+    return replace(found, ci=(max(0.0, found.ci[0]), min(1.0, found.ci[1])))
 
 
 def plain(entry: Any) -> Any:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from analysis.designs.common import clustered
 from analysis.designs.comparison.trials import Numbers, Trials, alone_ahead
 from analysis.statistics import (
     agreement,
     distributions,
     mixed,
-    mrmc,
     multiplicity,
     preference,
     proportions,
@@ -49,18 +49,6 @@ def criterion(trials: Trials, name: str, seed: int) -> dict[str, Any]:
 def outcomes(scores: Numbers, a: int, b: int) -> Numbers:
     """1 = the first method ahead, 0 = behind, one half = level: readers x cases, NaN where not said."""
     return (np.sign(scores[:, :, a] - scores[:, :, b]) + 1) / 2
-
-
-def clustered(credits: Numbers, readers: str = "random", cases: str = "random") -> Estimate:
-    """The mean share of preferences, a tie counting one half, with readers and cases random, p against one half."""
-    found = mrmc.obuchowski_rockette(
-        credits, np.ones(credits.shape[1]), readers=readers, cases=cases, endpoint="sensitivity", null=0.5
-    )
-    if credits.shape[1] < 2:
-        found = replace(found, value=None, reason="one case: how cases vary cannot be known")
-    if found.ci is None:
-        return found
-    return replace(found, ci=(max(0.0, found.ci[0]), min(1.0, found.ci[1])))
 
 
 def model(credits: Numbers) -> Estimate:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.designs import common
 from analysis.designs.common import test_line
 from analysis.designs.quartet.trials import REAL, Numbers, Trials
 from analysis.responses import natural
@@ -44,15 +45,7 @@ def share(correct: Numbers, alternatives: int) -> dict[str, Any]:
 
 def clustered(correct: Numbers, alternatives: int, readers: str = "random", cases: str = "random") -> Estimate:
     """The mean over the readers with readers and quartets random, p against chance."""
-    found = mrmc.obuchowski_rockette(
-        correct, np.ones(correct.shape[1]), readers=readers, cases=cases, endpoint="sensitivity", null=1 / alternatives
-    )
-    if correct.shape[1] < 2:
-        found = replace(found, value=None, reason="one quartet: how quartets vary cannot be known")
-    found = replace(found, method=found.method.replace("cases", "quartets"))
-    if found.ci is None:
-        return found
-    return replace(found, ci=(max(0.0, found.ci[0]), min(1.0, found.ci[1])))
+    return common.clustered(correct, 1 / alternatives, readers, cases, "quartet")
 
 
 def overall(trials: Trials, margin: float) -> dict[str, Any]:

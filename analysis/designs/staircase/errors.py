@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from analysis.designs.common import test_line
+from analysis.designs.common import clustered, test_line
 from analysis.designs.staircase.answers import CLASSES, Answers, Numbers
-from analysis.statistics import detection, mrmc, multiplicity, proportions, reader_tests
-from analysis.statistics.estimate import Estimate
+from analysis.statistics import detection, multiplicity, proportions, reader_tests
 
 NAMES = ("real", "synthetic", "all")
 
@@ -77,8 +75,4 @@ def _of_class(matrix: Numbers, truth: Any, name: str) -> Numbers:
 
 def _clustered(wrong: Numbers) -> dict[str, Any]:
     """The mean over the readers with readers and cases random, and the counts."""
-    counts = {"k": int((wrong == 1).sum()), "n": int((~np.isnan(wrong)).sum())}
-    found: Estimate = mrmc.obuchowski_rockette(wrong, np.ones(wrong.shape[1]), endpoint="sensitivity")
-    if found.ci is not None:
-        found = replace(found, ci=(max(0.0, found.ci[0]), min(1.0, found.ci[1])))
-    return found.as_dict() | counts
+    return clustered(wrong).as_dict() | {"k": int((wrong == 1).sum()), "n": int((~np.isnan(wrong)).sum())}

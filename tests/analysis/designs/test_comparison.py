@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.designs.common import Settings
+from analysis.designs.common import Settings, clustered
 from analysis.designs.comparison import judged
 from analysis.designs.comparison.trials import points
 from analysis.designs.measure import measure
@@ -129,7 +129,7 @@ def test_a_method_that_was_never_beaten_has_no_strength_however_many_ties():
 def test_readers_who_lean_apart_widen_the_interval_that_speaks_of_other_readers():
     alike = np.tile([1.0, 1.0, 1.0, 0.0], (6, 10))
     apart = np.array([[1.0] * 40, [1.0] * 40, [1.0] * 40, [1.0] * 40, [0.0] * 40, [0.5] * 40])
-    narrow, wide = (judged.clustered(credits).ci for credits in (alike, apart))
+    narrow, wide = (clustered(credits).ci for credits in (alike, apart))
     assert wide[1] - wide[0] > 2 * (narrow[1] - narrow[0])
 
 
