@@ -231,7 +231,7 @@ def test_the_reserved_domain_is_asked_for(ngrok, dig):
     assert endpoint["asked"]["url"] == "https://quiz.example.org"
 
 
-@pytest.mark.parametrize("path", ["/researcher/", "/researcher", "/researcher/login", "/"])
+@pytest.mark.parametrize("path", ["/researcher/", "/researcher", "/researcher/login", "/", "/metrics"])
 def test_the_researchers_pages_stay_on_this_machine(app, path):
     settings = app.config["SETTINGS"]
     app.wsgi_app = OnlyHere(app.wsgi_app, settings)
