@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 WORKERS := -n auto --dist loadscope --no-loadscope-reorder
 GROUND := pyproject.toml requirements.lock
 
-.PHONY: help docs run test coverage lint bench lock clean
+.PHONY: help docs run test coverage lint bench lock supply clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,14 @@ docs: .venv/all  ## build the documentation into site/; a broken link is an erro
 lock: .venv/all  ## refresh requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --all-extras --upgrade --no-annotate --no-header --quiet pyproject.toml --output-file requirements.lock
+
+supply: .venv/all  ## write what is installed (SBOM) and its licences into dist/, and ask for known vulnerabilities
+	$(PYTHON) -m venv .venv/supply
+	.venv/supply/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom pip-audit pip-licenses
+	mkdir -p dist
+	.venv/supply/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml -o dist/sbom.json
+	.venv/supply/bin/pip-licenses --python $(BIN)/python --format=csv --order=license > dist/licences.csv
+	.venv/supply/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
 
 clean:  ## remove the virtual environment and caches; data in instance/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

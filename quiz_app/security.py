@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, has_request_context, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
@@ -26,6 +27,13 @@ HEADERS = {
 }
 
 
+class Sessions(SecureCookieSessionInterface):
+    """Flask's cookie, which goes over HTTPS alone once it was given over HTTPS."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return has_request_context() and request.is_secure
+
+
 def init_app(app: Flask) -> None:
     """Protect the application."""
 
@@ -36,6 +44,7 @@ def init_app(app: Flask) -> None:
         if any("\0" in text for text in (request.path, *said)):
             abort(400)
 
+    app.session_interface = Sessions()
     csrf.init_app(app)
     redis_url = app.config["SETTINGS"].redis_url
     app.config["RATELIMIT_STORAGE_URI"] = redis_url or "memory://"
@@ -51,8 +60,9 @@ def init_app(app: Flask) -> None:
     def protect(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        if request.endpoint != "static":
-            response.headers.setdefault("Cache-Control", "no-store")
+        # Flask's own word for a file that is sent, "no-cache", would let the browser keep it.
+        if request.endpoint != "static" and response.headers.get("Cache-Control", "no-cache") == "no-cache":
+            response.headers["Cache-Control"] = "no-store"
         if request.is_secure:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         return response

@@ -69,6 +69,8 @@ def run(
     url: str | None = None,
     success: float | None = None,
     threshold_ms: float = THRESHOLD_MS,
+    dprime: float | None = None,
+    clear: bool = False,
     patience_s: float = PATIENCE_S,
     tell: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
@@ -77,20 +79,23 @@ def run(
     success: the chance with which each of them finds the real image of several, or of two methods prefers the first
     by name; none = as able as they are.
     threshold_ms: the exposure at which they are half way between guessing and knowing, as a geometric mean.
+    dprime: the sensitivity of each of them, 0 = they guess; none = as able as they are.
+    clear: whether they get images in the clear, as a browser without WebCrypto does.
     `tell` hears of each reader as it ends. Raises InvalidInputError when the study cannot be taken.
     """
     with app.app_context():
         invited, groups, design = _invite(slug, count)
-    started = _serving(app) if url is None else _there(url)
+    started = serving(app) if url is None else _there(url)
     with started as address, ThreadPoolExecutor(count) as threads:
         takers = [
             _Taker(
                 app,
                 f"{address}/r/{token}/",
                 Outcome(name, group, noun=design.noun, has_truth=design.has_truth),
-                Observer.drawn(seed, number, success, threshold_ms),
+                Observer.drawn(seed, number, success, threshold_ms, dprime),
                 design,
                 patience_s,
+                clear,
             )
             for (number, name, token), group in zip(invited, itertools.cycle(groups), strict=False)
         ]
@@ -123,7 +128,7 @@ def _name(number: int) -> str:
 
 
 @contextmanager
-def _serving(app: Flask) -> Iterator[str]:
+def serving(app: Flask) -> Iterator[str]:
     """A server of `app` on a free port of this machine, for as long as the context lasts."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # many readers on few threads are meant here
     server = waitress.server.create_server(app, host="127.0.0.1", port=0, threads=8)
@@ -156,9 +161,16 @@ class _Taker:
     """One reader at one browser."""
 
     def __init__(
-        self, app: Flask, link: str, outcome: Outcome, observer: Observer, design: Design, patience_s: float
+        self,
+        app: Flask,
+        link: str,
+        outcome: Outcome,
+        observer: Observer,
+        design: Design,
+        patience_s: float,
+        clear: bool,
     ) -> None:
-        self.app, self.link, self.patience_s = app, httpx.URL(link), patience_s
+        self.app, self.link, self.patience_s, self.clear = app, httpx.URL(link), patience_s, clear
         self.outcome, self.observer, self.design = outcome, observer, design
         self.lease = ""
         self.sealed: dict[str, bytes] = {}  # by address: images fetched before their trial is due
@@ -172,10 +184,10 @@ class _Taker:
             try:
                 self._walk_in()
                 self.truths = self._look_up()
-                told = self._post("claim")
+                told = self._post("claim", way="clear" if self.clear else "sealed")
                 self.lease, step = told["lease"], told["step"]
                 while step["kind"] != "done":
-                    self._fetch(step["ahead"])
+                    self._fetch([] if self.clear else step["ahead"])
                     step = self._judge(step["trial"]) if step["kind"] == "trial" else self._post("continue")["step"]
                 if (page := self._page(self._send("GET", ""))) != "end":
                     raise StoppedError(f"led to {page} after the last answer")
@@ -239,8 +251,11 @@ class _Taker:
         return told["step"]
 
     def _look_at(self, image: dict[str, Any]) -> None:
-        self._fetch([image["sealed"]])
-        data = AESGCM(base64.b64decode(image["key"])).decrypt(bytes(12), self.sealed.pop(image["sealed"]), None)
+        if self.clear:
+            data = self._send("GET", image["address"]).content
+        else:
+            self._fetch([image["sealed"]])
+            data = AESGCM(base64.b64decode(image["key"])).decrypt(bytes(12), self.sealed.pop(image["sealed"]), None)
         with Image.open(io.BytesIO(data)) as seen:
             if seen.size != (image["width"], image["height"]):
                 raise StoppedError(f"an image of {seen.size} instead of {image['width']} x {image['height']}")

@@ -39,3 +39,11 @@ def test_the_site_builds_without_a_broken_link(tmp_path):
     for name in ("discern study create", "discern generate pool", "discern report", "discern db upgrade"):
         assert name in commands
     assert "fleiss_kappa" in (tmp_path / "site" / "reference" / "statistics.html").read_text("utf-8")
+
+
+def test_every_test_that_the_page_on_security_names_is_there():
+    page = (ROOT / "docs" / "explanation" / "security.md").read_text("utf-8")
+    named = set(re.findall(r"`(test_\w+)`", page))
+    there = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 40
+    assert [name for name in named if f"def {name}(" not in there] == []

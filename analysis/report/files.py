@@ -18,6 +18,7 @@ from analysis.report.tables import of_design
 from analysis.report.tables.table import Table, plain
 from analysis.report.tex import tex
 from analysis.responses import Responses
+from analysis.responses.formulas import defused
 
 MODALITY = "study"
 SCHEMA = Path(__file__).parent / "results.schema.json"
@@ -25,11 +26,10 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: the same work
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Rows as CSV text, numbers at full precision, nothing where there is none."""
+    """Rows as CSV text, numbers at full precision, nothing where there is none, text never as a formula."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows([defused(entry) for entry in row] for row in (header, *rows))
     return out.getvalue()
 
 

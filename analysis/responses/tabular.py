@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from analysis.responses import encodings
+from analysis.responses.formulas import restored
 
 DELIMITERS = ",;\t|"
 WORKBOOK, OLD_WORKBOOK, SPSS = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", (b"$FL2", b"$FL3")
@@ -87,7 +88,8 @@ def _csv(path: Path, data: bytes, encoding: str) -> tuple[list[list[str]], list[
     body = text[said.end() :] if said else text
     delimiter = (said[1] if said else "") or _delimiter(body)
     try:
-        lines = list(csv.reader(io.StringIO(body, newline=""), delimiter=delimiter))
+        read = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter)
+        lines = [[restored(entry) for entry in line] for line in read]
     except csv.Error as error:
         raise ResponsesError([f"{path.name}: not readable as CSV ({error})"]) from None
     if delimiter != ",":

@@ -37,15 +37,21 @@ class Observer:
 
     @classmethod
     def drawn(
-        cls, seed: int, number: int, success: float | None = None, threshold_ms: float = THRESHOLD_MS
+        cls,
+        seed: int,
+        number: int,
+        success: float | None = None,
+        threshold_ms: float = THRESHOLD_MS,
+        dprime: float | None = None,
     ) -> Observer:
-        """The observer with this number: the same seed always gives the same one."""
+        """The observer with this number: the same seed always gives the same one, but for a `dprime` that is given."""
         rng = np.random.default_rng([seed, number])
         narrow = rng.uniform(0.05, 0.35)
+        able = max(0.0, rng.normal(1.2, 0.4))
         return cls(
             seed,
             number,
-            dprime=max(0.0, rng.normal(1.2, 0.4)),
+            dprime=able if dprime is None else dprime,
             criterion=rng.normal(0.0, 0.3),
             narrow=narrow,
             wide=narrow + rng.uniform(0.5, 1.2),

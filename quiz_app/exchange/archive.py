@@ -33,6 +33,8 @@ FORMAT = 1
 # In the order in which rows can be put back.
 MODELS: tuple[type[Base], ...] = (Pool, Case, Study, Reader, Sitting, Trial, TrialCase, Answer, Event)
 LARGEST = 8 * 2**30  # a pool of ten thousand images and as many readers; more is a bomb
+LARGEST_TABLES = 2**30  # their rows are put together in memory
+LARGEST_LIST = 16 * 2**20  # of the members
 MEMBER = re.compile(r"tables/[a-z_]+\.jsonl|images/[0-9a-f]{32}\.png")
 VERSION = sa.text("SELECT version_num FROM alembic_version")
 
@@ -104,7 +106,7 @@ def restore(path: Path, store: Store, *, owner: Researcher | None = None, actor:
         raise InvalidInputError([f"archive: cannot be read: {error}"]) from error
     except (InvalidInputError, sa.exc.OperationalError):
         raise
-    except (LookupError, TypeError, ValueError, AttributeError, sa.exc.SQLAlchemyError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError, sa.exc.SQLAlchemyError) as error:
         what = str(error).splitlines()[0] if str(error) else ""
         raise InvalidInputError(
             [f"archive: its rows are not those of a study ({type(error).__name__}: {what})"]
@@ -116,10 +118,12 @@ def restore(path: Path, store: Store, *, owner: Researcher | None = None, actor:
 def _assert_sound(archive: zipfile.ZipFile) -> None:
     """Every member is there, of its length and with its checksum, and there are no others."""
     try:
+        if archive.getinfo("archive.json").file_size > LARGEST_LIST:
+            raise ValueError
         about = json.loads(archive.read("archive.json"))
         told: dict[str, dict[str, Any]] = about["members"]
         sums = {name: (member["bytes"], member["sha256"]) for name, member in told.items()}
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise InvalidInputError(
             ["archive: has no readable archive.json; an archive made by `study archive` is expected"]
         ) from None
@@ -129,6 +133,8 @@ def _assert_sound(archive: zipfile.ZipFile) -> None:
     found = {info.filename: info for info in archive.infolist() if info.filename != "archive.json"}
     if sum(info.file_size for info in found.values()) > LARGEST:
         raise InvalidInputError([f"archive: unpacks to more than {LARGEST // 2**30} GiB"])
+    if sum(info.file_size for name, info in found.items() if not name.startswith("images/")) > LARGEST_TABLES:
+        raise InvalidInputError([f"archive: its tables unpack to more than {LARGEST_TABLES // 2**30} GiB"])
     tables = {f"tables/{_table(model).name}.jsonl" for model in MODELS}
     faults = [f"{name}: missing" for name in (tables | told.keys()) - found.keys()]
     faults += [f"{name}: does not belong to an archive" for name in found.keys() - told.keys()]

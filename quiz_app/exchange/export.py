@@ -5,9 +5,7 @@ All of it is of one moment of the database, written row by row, and counted agai
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import itertools
 import json
 import tempfile
@@ -272,13 +270,12 @@ def _for_others(session: Session, study: Study) -> dict[str, str]:
 
 def _panodiff(scored: Any) -> dict[str, str]:
     """`submissions.csv` and `image_labels.csv` in the form of the published study's repository."""
-    labels, answers = io.StringIO(), io.StringIO()
-    table, files = csv.writer(answers, lineterminator="\n"), csv.writer(labels, lineterminator="\n")
-    table.writerow(("User Name", "Folder", "File", "Zoom Value", "RealFakeValueSlider"))
-    files.writerow(("Filename", "Label"))
+    answers: list[tuple[Any, ...]] = [("User Name", "Folder", "File", "Zoom Value", "RealFakeValueSlider")]
     for row in scored[scored["level"].notna()].itertuples():
         zoom = None if row.zoom_max != row.zoom_max else row.zoom_max
-        table.writerow((row.reader, row.study, row.case, zoom, PANODIFF[int(row.level)]))
+        answers.append((row.reader, row.study, row.case, zoom, PANODIFF[int(row.level)]))
     truths = scored[["case", "truth"]].drop_duplicates().sort_values("case")
-    files.writerows((case, "Fake" if truth else "Real") for case, truth in truths.itertuples(index=False))
-    return {"panodiff/submissions.csv": answers.getvalue(), "panodiff/image_labels.csv": labels.getvalue()}
+    labels: list[tuple[Any, ...]] = [("Filename", "Label")]
+    labels += [(case, "Fake" if truth else "Real") for case, truth in truths.itertuples(index=False)]
+    tables = {"panodiff/submissions.csv": answers, "panodiff/image_labels.csv": labels}
+    return {name: "".join(map(responses_csv.line, rows)) for name, rows in tables.items()}

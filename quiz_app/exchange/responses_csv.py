@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from analysis.responses.formulas import defused
 from quiz_app.designs import DESIGNS
 
 # Every column of the `responses` view, in order, and what it means.
@@ -76,7 +77,7 @@ def dictionary() -> Iterator[str]:
 
 
 def line(values: Iterable[object]) -> str:
-    """One line of CSV."""
+    """One line of CSV, without a formula in it."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
+    csv.writer(text, lineterminator="\n").writerow(map(defused, values))
     return text.getvalue()

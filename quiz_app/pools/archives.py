@@ -7,6 +7,7 @@ import shutil
 import stat
 import unicodedata
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from quiz_app.errors import InvalidInputError
@@ -15,8 +16,17 @@ MOST_FILES = 50_000
 MOST_BYTES = 64 * 2**30
 # Deflate cannot do better than about 1000:1, and images hardly 10:1.
 MOST_RATIO = 200
+SMALL = 2**20  # bytes that may swell as they like
 DEEPEST = 2  # zips within zips
 LONGEST = 120  # letters of a name; more than some file systems take, once they are bytes
+
+
+@dataclass
+class Room:
+    """What may still be unpacked of an upload, all zips within it together."""
+
+    files: int
+    space: int
 
 
 def unpack(path: Path, into: Path) -> None:
@@ -24,9 +34,11 @@ def unpack(path: Path, into: Path) -> None:
 
     Backslashes part folders, letters that some file system refuses become `_`, and of equal names each is kept.
     Raises InvalidInputError for a zip that climbs out, links, swells, is locked, or is none; then nothing is unpacked.
+    It swells as a whole where members share their bytes, or zips within it are packed once more.
     """
     try:
-        _unpack(path, into, MOST_FILES, MOST_BYTES, 0)
+        most = max(SMALL, MOST_RATIO * path.stat().st_size)
+        _unpack(path, into, Room(MOST_FILES, min(MOST_BYTES, most)), 0)
     except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError, EOFError, ValueError) as error:
         shutil.rmtree(into, ignore_errors=True)
         if isinstance(error, InvalidInputError):
@@ -37,29 +49,30 @@ def unpack(path: Path, into: Path) -> None:
         raise InvalidInputError([f"zip: cannot be unpacked: {error}"]) from error
 
 
-def _unpack(path: Path, into: Path, files: int, space: int, depth: int) -> None:
+def _unpack(path: Path, into: Path, room: Room, depth: int) -> None:
     with zipfile.ZipFile(path) as archive:
         every = [info for info in archive.infolist() if not info.is_dir()]
         names = dict(zip(map(id, every), _names(every), strict=True))
         members = [info for info in every if not _is_litter(names[id(info)])]
         faults = [f"{names[id(info)]}: {fault}" for info in members for fault in _faults(info, names[id(info)])]
-        if len(members) > files:
-            faults.append(f"zip: holds {len(members)} files, at most {files} are taken")
-        if sum(info.file_size for info in members) > space:
-            faults.append(f"zip: unpacks to more than {space // 2**30} GiB")
+        if len(members) > room.files:
+            faults.append(f"zip: holds more than {MOST_FILES} files")
+        if sum(info.file_size for info in members) > room.space:
+            faults.append(f"zip: unpacks to more than {MOST_BYTES // 2**30} GiB, or {MOST_RATIO} times its size")
         if faults:
             raise InvalidInputError(faults)
+        room.files -= len(members)
+        room.space -= sum(info.file_size for info in members)
         taken: set[str] = set()
         for info in members:
             target = into / _free(_safe(names[id(info)]), taken)
             target.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(info) as source, target.open("wb") as copy:
                 shutil.copyfileobj(source, copy, 2**20)
-    left = space - sum(info.file_size for info in members)
     for inner in [one for one in into.rglob("*") if one.suffix.lower() == ".zip" and one.is_file()]:
         if depth + 1 < DEEPEST and zipfile.is_zipfile(inner):
             aside = inner.rename(inner.with_name(f"{inner.name}.packed"))
-            _unpack(aside, inner.with_suffix(""), files - len(members), left, depth + 1)
+            _unpack(aside, inner.with_suffix(""), room, depth + 1)
             aside.unlink()
 
 
@@ -113,7 +126,7 @@ def _faults(info: zipfile.ZipInfo, name: str) -> list[str]:
         faults.append("is a link")
     if info.flag_bits & 0x1:
         faults.append("is locked by a password; pack it without one")
-    if info.file_size > MOST_RATIO * max(1, info.compress_size) and info.file_size > 2**20:
+    if info.file_size > MOST_RATIO * max(1, info.compress_size) and info.file_size > SMALL:
         faults.append(f"swells from {info.compress_size} to {info.file_size} bytes")
     return faults
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
-import io
 from collections import Counter
 
 import segno
@@ -14,6 +12,7 @@ from flask_login import current_user
 
 from quiz_app.database import commit_deletion, db
 from quiz_app.errors import InvalidInputError
+from quiz_app.exchange import responses_csv
 from quiz_app.models import Reader
 from quiz_app.researcher import blueprint, by_field, looking, saved
 from quiz_app.sittings import start
@@ -77,9 +76,8 @@ def _base() -> str:
 def _links(rows: list[tuple[str, str, str | None, str]]) -> ResponseReturnValue:
     """The one page that shows these links: as a list, as CSV, as QR codes to print."""
     flash("These links are shown only now: keep them before you leave this page.", "warn")
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([("reader", "group", "email", "link"), *rows])
-    data = base64.b64encode(table.getvalue().encode()).decode()
+    table = "".join(map(responses_csv.line, [("reader", "group", "email", "link"), *rows]))
+    data = base64.b64encode(table.encode()).decode()
     codes = {row[3]: segno.make_qr(row[3], error="m").svg_data_uri(scale=4, border=2) for row in rows}
     return render_template("researcher/links.html", rows=rows, codes=codes, table=f"data:text/csv;base64,{data}")
 

@@ -14,7 +14,7 @@ from quiz_app.study import lifecycle, reports, researchers
 # The report carries its own style and script, and gets nothing else: no cookie, no other address.
 REPORT_POLICY = (
     "sandbox allow-scripts allow-downloads allow-popups allow-modals; default-src 'none'; img-src data: blob:; "
-    "style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:"
+    "style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:; base-uri 'none'; frame-ancestors 'none'"
 )
 
 

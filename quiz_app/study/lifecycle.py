@@ -137,6 +137,8 @@ def may_not_open(study: Study) -> list[str]:
     rules, reasons = study.rules, []
     if study.state == "open":
         reasons.append("state: the study is open already")
+    if study.state == "closed":  # its truth could be seen
+        reasons.append("state: the study is closed; reopen it, for a reason that stays on record")
     if rules.closing and rules.closing <= clock.now():
         reasons.append(f"closes: {rules.closes} is over")
     if not rules.consent.strip():

@@ -19,6 +19,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.responses.formulas import defused
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -127,11 +129,11 @@ def _make(name: str, folder: Path) -> Drawn:
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows as CSV text, numbers at full precision."""
+    """Rows as CSV text, numbers at full precision, text never as a formula."""
     if not rows:
         return ""
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: defused(entry) for name, entry in row.items()} for row in rows)
     return out.getvalue()

@@ -5,7 +5,7 @@ import pytest
 from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Event, Pool
-from quiz_app.study import lifecycle
+from quiz_app.study import lifecycle, researchers
 
 
 def pool():
@@ -84,3 +84,15 @@ def test_a_study_reopens_for_a_reason_and_counts_as_unblinded(make_study, invite
     assert taker.answer().status_code == 200
     assert (study.state, study.blinded) == ("open", False)
     assert db.session.query(Event).filter_by(kind="study-reopened").one().details["reason"] == "a reader was late"
+
+
+def test_a_closed_study_is_reopened_and_not_opened_as_if_its_truth_had_not_been_seen(owner, owned, log_in):
+    study, ida = owned(), log_in("ida")
+    researchers.give_part(study, "ida", "collaborator")
+    lifecycle.close(study)
+    db.session.commit()
+    refused = ida.post("/researcher/studies/mine/open")
+    assert refused.status_code == 422
+    assert "the study is closed; reopen it, for a reason" in refused.text
+    db.session.expire_all()
+    assert (study.state, study.blinded) == ("closed", False)
