@@ -1,8 +1,7 @@
 """Comparison: the images of one case by several methods, blind, judged on several criteria.
 
 The cases compared are the groups of the pool; the method is the source. An image whose source is `reference` is shown
-as such, at the last place, and is not judged. Those for practice have the group `practice`, and are put together in
-the order of the pool: the first image of each method, the second, and so on.
+as such, at the last place, and is not judged.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-import numpy as np
 from flask_babel import get_locale, gettext
 
-from quiz_app.designs.design import Design, Planned, Said, Shown
+from quiz_app.designs.design import Said, Shown
+from quiz_app.designs.groups import Grouped, by_group
 from quiz_app.designs.observer import Observer
-from quiz_app.designs.order import balanced_places, shown_again
 from quiz_app.errors import RefusedError
 from quiz_app.languages import sections
 from quiz_app.study.settings import StudySettings, marked, rule
@@ -140,21 +138,20 @@ DIFFUSIONXRAY = (
 )
 
 
-class Comparison(Design):
+class Comparison(Grouped):
     """One group of the pool a trial; over a reader's trials each method stands at each place equally often."""
 
     name = "comparison"
     settings = ComparisonSettings
     presets: Mapping[str, tuple[str, StudySettings]] = MappingProxyType(
         {
-            "comparisons": ("Every case of the pool, which is better, no limit of time.", ComparisonSettings()),
+            "comparisons": ("Every case of the pool, which is better, no time limit.", ComparisonSettings()),
             "diffusionxray": (
                 "As in the DiffusionXRay study: its four criteria, yes or no of each image.",
                 ComparisonSettings(criteria=DIFFUSIONXRAY),
             ),
         }
     )
-    grouped = True
     has_truth = False
     has_reference = True
     known_by = "source"
@@ -173,7 +170,7 @@ class Comparison(Design):
             ]
         reasons = [f"pool: {alone} images belong to no group"] if alone else []
         sources = sorted({case.source for case in cases if case.group})
-        for name, group in _groups(cases).items():
+        for name, group in by_group(cases).items():
             given = Counter(cases[index].source for index in group)
             reasons += [f"pool: case {name}: no image of {source}" for source in sources if source not in given]
             twice = [source for source, times in given.items() if times > 1]
@@ -184,50 +181,19 @@ class Comparison(Design):
             reasons.append(f"pool: {len(methods)} methods ({found}); {FEWEST} to {MOST} are expected")
         return reasons
 
-    def available(self, cases: Sequence[Shown]) -> int:
-        """The groups."""
-        return len(_groups(cases))
-
-    def faults(self, cases: Sequence[Shown], practice: Sequence[Shown], rules: StudySettings) -> list[str]:
-        """Whole groups, and enough of them for what the settings ask."""
-        reasons = self.unfit(cases)
-        if reasons:
-            return reasons
-        there, rehearsals = self.available(cases), _rehearsals(practice)
-        if rules.cases > there:
-            reasons.append(f"cases: {rules.cases} a reader are asked for, the pool has {there}")
-        if rules.repeats > min(rules.cases or there, there) // 3:
-            reasons.append(f"repeats: {rules.repeats} are to be repeated, at most a third of a reader's cases can be")
-        if len(rehearsals) < rules.practice:
-            reasons.append(f"practice: {rules.practice} practice cases are asked for, the pool has {len(rehearsals)}")
+    def unlike(self, cases: Sequence[Shown], practice: Sequence[Shown]) -> str:
+        """By its methods."""
         scored, rehearsed = ({case.source for case in some} for some in (cases, practice))
-        if rules.practice and practice and scored != rehearsed:
-            said = " and ".join(", ".join(sorted(some)) for some in (rehearsed, scored))
-            reasons.append(f"practice: its methods are not those of the scored cases: {said}")
-        return reasons
+        said = " and ".join(", ".join(sorted(some)) for some in (rehearsed, scored))
+        return "" if scored == rehearsed else f"its methods are not those of the scored cases: {said}"
 
-    def deal(
-        self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator, read: Sequence[int] | None
-    ) -> list[int]:
-        """Whole groups."""
-        groups = list(_groups(cases).values())
-        order = [groups[number] for number in rng.permutation(len(groups))]
-        if read is not None:
-            order.sort(key=lambda group: read[group[0]])  # stable: ties stay in random order
-        return sorted(index for group in order[: rules.cases] for index in group)
+    def ordered(self, cases: Sequence[Shown], group: Sequence[int]) -> list[int]:
+        """By method, the reference last."""
+        return sorted(group, key=lambda i: (cases[i].source == REFERENCE, cases[i].source))
 
-    def rehearse(self, practice: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
-        """As many as asked for, at random."""
-        groups = _rehearsals(practice)
-        order = [groups[number] for number in rng.permutation(len(groups))[: rules.practice]]
-        return _placed(practice, order, [(0, False)] * len(order), rng)
-
-    def compose(self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
-        """Every group once, some again, in one block."""
-        groups = list(_groups(cases).values())
-        order = [int(number) for number in rng.permutation(len(groups))]
-        shown = shown_again(order, order[: rules.repeats], rng)
-        return _placed(cases, [groups[number] for number, _ in shown], [(1, again) for _, again in shown], rng)
+    def kind(self, case: Shown) -> str:
+        """Its method."""
+        return case.source
 
     def reference(self, cases: Sequence[Shown]) -> int | None:
         """The last place, where the pool has a reference."""
@@ -312,38 +278,3 @@ def _as_sent(values: list[Any]) -> Any:
     if "chosen" in values:
         return 1 + values.index("chosen")
     return [int(value) if value.isdecimal() else value for value in values]
-
-
-def _groups(cases: Sequence[Shown]) -> dict[str, list[int]]:
-    """The images of each case, by method, the reference last."""
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index, case in enumerate(cases):
-        if case.group:
-            groups[case.group].append(index)
-    return {name: _ordered(cases, group) for name, group in groups.items()}
-
-
-def _ordered(cases: Sequence[Shown], group: Sequence[int]) -> list[int]:
-    return sorted(group, key=lambda i: (cases[i].source == REFERENCE, cases[i].source))
-
-
-def _rehearsals(practice: Sequence[Shown]) -> list[list[int]]:
-    """The practice cases: the images of each method in their order, side by side."""
-    columns: dict[str, list[int]] = defaultdict(list)
-    for index, case in enumerate(practice):
-        columns[case.source].append(index)
-    return [_ordered(practice, row) for row in zip(*columns.values(), strict=False)] if len(columns) > 1 else []
-
-
-def _placed(
-    cases: Sequence[Shown], groups: list[list[int]], kinds: list[tuple[int, bool]], rng: np.random.Generator
-) -> list[Planned]:
-    """The trials with these images, each method at its place, the reference last; `kinds` says block and repeat."""
-    if not groups:
-        return []
-    judged = sum(cases[index].source != REFERENCE for index in groups[0])
-    planned = []
-    for group, row, (block, again) in zip(groups, balanced_places(len(groups), judged, rng), kinds, strict=True):
-        at = {place: index for index, place in zip(group[:judged], row, strict=True)}
-        planned.append(Planned((*(at[place] for place in range(judged)), *group[judged:]), block, again))
-    return planned

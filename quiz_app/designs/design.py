@@ -119,6 +119,10 @@ class Design(ABC):
         Raises RefusedError (422) for whatever is not an answer in this study.
         """
 
+    def is_late(self, rules: StudySettings, client_ms: int | None, viewer: Mapping[str, Any]) -> bool:
+        """Whether an answer broke a limit of the design's own, by the times that the browser measured."""
+        return False
+
     @abstractmethod
     def told(self, answers: Sequence[Said]) -> dict[str, Any]:
         """The stored rows of one trial, by place and criterion, as the reader's browser is told them."""

@@ -1,23 +1,21 @@
 """Quartet: several images, of which one is real and each other one of another source; which is real, how real is each.
 
-The quartets are those of the pool: cases with the same `group`. Those for practice have the group `practice`, and are
-put together in the order of the pool: the first case of each source, the second, and so on.
+The quartets are the groups of the pool.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-import numpy as np
 from flask_babel import gettext
 
-from quiz_app.designs.design import Design, Planned, Said, Shown
+from quiz_app.designs.design import Said, Shown
+from quiz_app.designs.groups import Grouped, by_group
 from quiz_app.designs.observer import Observer
-from quiz_app.designs.order import balanced_places, shown_again
 from quiz_app.errors import RefusedError
 from quiz_app.languages import sections, study_text
 from quiz_app.study.settings import StudySettings, marked, rule
@@ -43,6 +41,15 @@ class QuartetSettings(StudySettings):
         0.0,
         "Seconds a reader has for a quartet, choice and realism together; 0 = no limit. An answer after them is still "
         "taken, and marked late.",
+        0,
+        3600,
+    )
+    second_s: float = rule(
+        "Time",
+        "Time limit of the second part (s)",
+        0.0,
+        "Seconds for the second part, from the end of the first, which then has the time limit to itself; 0 = one "
+        "clock for both.",
         0,
         3600,
     )
@@ -99,13 +106,18 @@ class QuartetSettings(StudySettings):
     )
 
     @property
+    def trial_s(self) -> float:
+        """Both parts together."""
+        return self.limit_s and self.limit_s + self.second_s
+
+    @property
     def points(self) -> int:
         """How many points the scale of realism has."""
         own = sections("\n".join(self.scale))[""]
         return sum(bool(line.strip()) for line in own.splitlines()) or len(SCALE)
 
 
-class Quartet(Design):
+class Quartet(Grouped):
     """One group of the pool a trial; over a reader's trials each source stands at each place equally often."""
 
     name = "quartet"
@@ -113,13 +125,12 @@ class Quartet(Design):
     presets: Mapping[str, tuple[str, StudySettings]] = MappingProxyType(
         {
             "cervical": (
-                "The published study: fifty quartets, four points, no limit of time.",
+                "The published study: fifty quartets, four points, no time limit.",
                 QuartetSettings(cases=50),
             ),
-            "quartets": ("Every quartet of the pool, four points, no limit of time.", QuartetSettings()),
+            "quartets": ("Every quartet of the pool, four points, no time limit.", QuartetSettings()),
         }
     )
-    grouped = True
     chooses = True
     noun = "quartets"
     balance = "with the real image equally often at each place"
@@ -134,7 +145,7 @@ class Quartet(Design):
                 "folder a source as quartets, or: discern generate pool --quartets)"
             ]
         reasons = [f"pool: {alone} cases belong to no quartet"] if alone else []
-        groups = _groups(cases)
+        groups = by_group(cases)
         sources = {cases[index].source for group in groups.values() for index in group if _is_synthetic(cases[index])}
         for name, group in groups.items():
             reasons += [f"pool: quartet {name}: {fault}" for fault in _faults([cases[i] for i in group], sources)]
@@ -142,56 +153,37 @@ class Quartet(Design):
             reasons.append(f"pool: quartets of {len(sources) + 1} images; {FEWEST} to {MOST} are expected")
         return reasons
 
-    def available(self, cases: Sequence[Shown]) -> int:
-        """The quartets."""
-        return len(_groups(cases))
-
     def faults(self, cases: Sequence[Shown], practice: Sequence[Shown], rules: StudySettings) -> list[str]:
-        """Whole quartets, and enough of them for what the settings ask."""
-        reasons = self.unfit(cases)
-        if reasons:
-            return reasons
-        there, ready = self.available(cases), len(_rehearsals(practice))
-        if rules.cases > there:
-            reasons.append(f"cases: {rules.cases} quartets a reader are asked for, the pool has {there}")
-        if rules.repeats > min(rules.cases or there, there) // 3:
-            most = "at most a third of a reader's quartets can be"
-            reasons.append(f"repeats: {rules.repeats} quartets are to be repeated, {most}")
-        if ready < rules.practice:
-            reasons.append(f"practice: {rules.practice} practice quartets are asked for, the pool has {ready}")
-        size = len(next(iter(_groups(cases).values())))
-        if rules.practice and ready and len(_rehearsals(practice)[0]) != size:
-            reasons.append(f"practice: {len(_rehearsals(practice)[0])} sources are for practice, {size} are scored")
-        return reasons
+        """A second clock follows a first."""
+        assert isinstance(rules, QuartetSettings)
+        alone = rules.second_s and not rules.limit_s
+        reason = "second_s: without a time limit of the first part (limit_s) there is none of the second"
+        return super().faults(cases, practice, rules) + [reason] * bool(alone)
 
-    def deal(
-        self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator, read: Sequence[int] | None
-    ) -> list[int]:
-        """Whole quartets."""
-        groups = list(_groups(cases).values())
-        order = [groups[number] for number in rng.permutation(len(groups))]
-        if read is not None:
-            order.sort(key=lambda group: read[group[0]])  # stable: ties stay in random order
-        return sorted(index for group in order[: rules.cases] for index in group)
+    def unlike(self, cases: Sequence[Shown], practice: Sequence[Shown]) -> str:
+        """By how many sources there are."""
+        scored, rehearsed = (len(set(map(self.kind, some))) for some in (cases, practice))
+        return "" if scored == rehearsed else f"{rehearsed} sources are for practice, {scored} are scored"
 
-    def rehearse(self, practice: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
-        """As many as asked for, at random."""
-        groups = _rehearsals(practice)
-        order = [groups[number] for number in rng.permutation(len(groups))[: rules.practice]]
-        return _placed(order, [(0, False)] * len(order), rng)
+    def ordered(self, cases: Sequence[Shown], group: Sequence[int]) -> list[int]:
+        """The real one first, then by source."""
+        return sorted(group, key=lambda i: (cases[i].truth, cases[i].source))
 
-    def compose(self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
-        """Every quartet once, some again, in one block."""
-        groups = list(_groups(cases).values())
-        order = [int(number) for number in rng.permutation(len(groups))]
-        shown = shown_again(order, order[: rules.repeats], rng)
-        return _placed([groups[number] for number, _ in shown], [(1, again) for _, again in shown], rng)
+    def kind(self, case: Shown) -> str:
+        """Real, from wherever, or synthetic from one source."""
+        return f"synthetic {case.source}" if _is_synthetic(case) else case.truth
+
+    def rehearsals(self, practice: Sequence[Shown]) -> list[list[int]]:
+        """Those with a real image."""
+        return [row for row in super().rehearsals(practice) if practice[row[0]].truth == "real" and len(row) >= FEWEST]
 
     def choices(self, rules: StudySettings) -> list[dict[str, Any]]:
         """The two parts, in their order; realism goes from 1 to `points`."""
         assert isinstance(rules, QuartetSettings)
         parts: list[dict[str, Any]] = [{"part": "choice"}, {"part": "realism", "points": rules.points}]
-        return parts if rules.first == "choice" else parts[::-1]
+        parts = parts if rules.first == "choice" else parts[::-1]
+        limits = (rules.limit_s, rules.second_s) if rules.second_s else (0, 0)
+        return [part | ({"limit_ms": round(s * 1000)} if s else {}) for part, s in zip(parts, limits, strict=True)]
 
     def page(self, rules: StudySettings) -> dict[str, Any]:
         """The words on the scale of realism, from 1 on."""
@@ -215,6 +207,14 @@ class Quartet(Design):
             {"place": place, "chosen": place == chosen, "realism": one}
             for place, one in zip(sorted(places), realism, strict=True)
         ]
+
+    def is_late(self, rules: StudySettings, client_ms: int | None, viewer: Mapping[str, Any]) -> bool:
+        """One part took longer than its own time. Only the browser knows when the first one ended."""
+        assert isinstance(rules, QuartetSettings)
+        first_ms = viewer.get("first_ms")
+        if not rules.second_s or first_ms is None:
+            return False
+        return first_ms > rules.limit_s * 1000 or (client_ms or 0) - first_ms > rules.second_s * 1000
 
     def told(self, answers: Sequence[Said]) -> dict[str, Any]:
         """The place that was chosen, and the realism by place."""
@@ -240,25 +240,6 @@ def _is_synthetic(case: Shown) -> bool:
     return case.truth == "synthetic"
 
 
-def _groups(cases: Sequence[Shown]) -> dict[str, list[int]]:
-    """The cases of each quartet, the real one first, then by source."""
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index, case in enumerate(cases):
-        if case.group:
-            groups[case.group].append(index)
-    return {name: sorted(group, key=lambda i: (cases[i].truth, cases[i].source)) for name, group in groups.items()}
-
-
-def _rehearsals(practice: Sequence[Shown]) -> list[list[int]]:
-    """The practice quartets: the cases of each source in their order, side by side."""
-    columns: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for index, case in enumerate(practice):
-        columns["real", ""].append(index) if case.truth == "real" else columns[case.truth, case.source].append(index)
-    if ("real", "") not in columns or len(columns) < FEWEST:
-        return []
-    return [list(row) for row in zip(*(columns[name] for name in sorted(columns)), strict=False)]
-
-
 def _faults(group: Sequence[Shown], sources: set[str]) -> list[str]:
     """What is wrong with one quartet, where every synthetic source is to be there once."""
     real = sum(case.truth == "real" for case in group)
@@ -266,15 +247,3 @@ def _faults(group: Sequence[Shown], sources: set[str]) -> list[str]:
     faults = [] if real == 1 else [f"{real or 'no'} real image{'s' if real > 1 else ''}; one is expected"]
     faults += [f"no image of {source}" for source in sorted(sources - given.keys())]
     return faults + [f"{times} images of {source}; one is expected" for source, times in given.items() if times > 1]
-
-
-def _placed(groups: list[list[int]], kinds: list[tuple[int, bool]], rng: np.random.Generator) -> list[Planned]:
-    """The trials with these cases, each at its place; `kinds` says block and repeat."""
-    if not groups:
-        return []
-    planned = []
-    places = balanced_places(len(groups), len(groups[0]), rng)
-    for group, row, (block, again) in zip(groups, places, kinds, strict=True):
-        at = {place: index for index, place in zip(group, row, strict=True)}
-        planned.append(Planned(tuple(at[place] for place in range(len(group))), block, again))
-    return planned

@@ -54,22 +54,22 @@ class StaircaseSettings(StudySettings):
     start_ms: int = rule("Exposure", "First exposure (ms)", 500, "For how long the first image is shown.", 10, 60_000)
     shortest_ms: int = rule("Exposure", "Shortest exposure (ms)", 100, "No image is shown for less.", 10, 60_000)
     longest_ms: int = rule("Exposure", "Longest exposure (ms)", 1000, "No image is shown for longer.", 10, 60_000)
-    up_ms: int = rule("Exposure", "Step up (ms)", 30, "So much longer after a wrong answer.", 1, 10_000)
+    up_ms: int = rule("Exposure", "Step up (ms)", 30, "Added to the exposure after a wrong answer.", 1, 10_000)
     down_ms: int = rule(
         "Exposure",
         "Step down (ms)",
         10,
-        "So much shorter after a right answer. The share of right answers at which the staircase settles is up / (up + "
-        "down): 30 up and 10 down, three in four.",
+        "Taken from the exposure after a right answer. The share of right answers at which the staircase settles is "
+        "up / (up + down): 30 up and 10 down, three in four.",
         1,
         10_000,
     )
-    coarse: float = rule("Exposure", "Coarse steps", 4.0, "At first the steps are so many times as large.", 1, 20)
+    coarse: float = rule("Exposure", "Coarse steps", 4.0, "Factor by which the first steps are larger.", 1, 20)
     reversals: int = rule(
         "Exposure",
         "Reversals",
         3,
-        "The coarse steps end when a staircase has turned so often, from shorter to longer or back; 0 = at once.",
+        "Number of turns, from shorter to longer or back, after which a staircase ends its coarse steps; 0 = at once.",
         0,
         50,
     )
@@ -77,8 +77,8 @@ class StaircaseSettings(StudySettings):
         "Exposure",
         "Staircases",
         2,
-        "So many staircases run side by side, in random turns, each with half of its cases of each class, so that an "
-        "exposure says less of the answer before.",
+        "Number of staircases that run in parallel, in random turns, each with half of its cases of each class: an "
+        "exposure then says less of the answer before.",
         1,
         4,
     )
@@ -86,7 +86,7 @@ class StaircaseSettings(StudySettings):
         "Exposure",
         "Jitter (ms)",
         30,
-        "Every exposure is moved at random by up to so much: a step is harder to notice, and more is learnt of the "
+        "Each exposure is changed at random by up to this much: a step is harder to notice, and more is learnt of the "
         "curve.",
         0,
         1000,

@@ -7,6 +7,7 @@ seen/         a few of each folder, small, and those in which text seems to be b
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter, defaultdict
@@ -206,9 +207,9 @@ def _ready(
         return str(error)
     file = path.relative_to(unpacked)
     name = re.sub(r"[/\\]", "~", file.as_posix())[-150:] + ("" if frame is None else f"~{frame + 1}")
-    ready = out / f"{sha256(path)[:16]}-{name}.png"
+    ready = out / f"{hashlib.sha256(file.as_posix().encode()).hexdigest()[:16]}-{name}.png"
     image = radiographs.high(read.image, size) if size else read.image
-    image.save(ready, "PNG", compress_level=1)
+    image.save(ready, "PNG", compress_level=0)  # it is read once, and deleted
     return {
         "file": file.as_posix(), "frame": frame, "ready": ready.name,
         "width": read.image.width, "height": read.image.height,

@@ -122,7 +122,7 @@ def end() -> ResponseReturnValue:
 
 @blueprint.get("/misses/<image_token>")
 def miss(image_token: str) -> ResponseReturnValue:
-    """The image of a case the reader had otherwise, once the result may be seen."""
+    """The image of a case the reader got wrong, once the result may be seen."""
     missed = result.own(g.reader).misses if result.visible(g.reader) else []
     shown = next((shown for shown in missed if shown.token == image_token), None)
     if shown is None:

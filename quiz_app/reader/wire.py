@@ -32,7 +32,7 @@ def step(step: Step) -> dict[str, Any]:
 def _trial(trial: Trial, seen: bool) -> dict[str, Any]:
     study = trial.sitting.reader.study
     rules, pool = study.rules, study.pool
-    limit_ms = round(rules.limit_s * 1000) or None
+    limit_ms = round(rules.trial_s * 1000) or None
     design = DESIGNS[study.design]
     return design.exposure(rules, (trial.viewer or {}).get("asked_ms")) | {
         "trial": trial.token,

@@ -91,7 +91,11 @@ def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> list[Answer]:
     trial.answered_at = now
     trial.response_ms = _response_ms(trial, now)
     trial.client_ms = client_ms
-    trial.late = (trial.deadline_at is not None and now > trial.deadline_at) or _overlong(trial, now, client_ms)
+    trial.late = (
+        (trial.deadline_at is not None and now > trial.deadline_at)
+        or _overlong(trial, now, client_ms)
+        or design.is_late(study.rules, client_ms, viewer)
+    )
     trial.zoom_max, trial.windowed = viewer.get("zoom_max"), viewer.get("windowed")
     trial.viewer = {**(trial.viewer or {}), **viewer} or None
     rows.sort(key=lambda row: (row["place"], row.get("criterion", "")))
@@ -130,7 +134,7 @@ def _overlong(trial: Trial, now: datetime, client_ms: int | None) -> bool:
     which the server's clock was set back."""
     unseen = trial.keyed_at is not None and trial.onset_at is None
     set_back = trial.onset_at is not None and now < trial.onset_at
-    limit_s = trial.sitting.reader.study.rules.limit_s
+    limit_s = trial.sitting.reader.study.rules.trial_s
     return (unseen or set_back) and limit_s > 0 and (client_ms or 0) > limit_s * 1000
 
 

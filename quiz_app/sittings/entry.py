@@ -34,7 +34,7 @@ def expected_minutes(study: Study) -> int:
     """How long a reader will sit, rounded up: two thirds of the time limit a case, and the advised breaks."""
     rules, design = study.rules, DESIGNS[study.design]
     cases = (rules.cases or design.available(scored_cases(study))) + rules.repeats
-    case_s = (rules.limit_s * 2 / 3 or design.untimed_s) + rules.interval_ms / 1000
+    case_s = (rules.trial_s * 2 / 3 or design.untimed_s) + rules.interval_ms / 1000
     breaks = (cases - 1) // rules.break_every if rules.break_every and cases else 0
     rest_s = breaks * rules.break_s + (rules.long_break_s - rules.break_s if breaks else 0)
     return -int(-((cases + rules.practice) * case_s + rest_s) // 60)

@@ -186,7 +186,7 @@ def stamp_onset(trial: Trial) -> None:
     rules = trial.sitting.reader.study.rules
     trial.onset_at = min(clock.now(), trial.released_at + _slack(rules))
     if trial.deadline_at is not None:
-        trial.deadline_at = min(trial.deadline_at, trial.onset_at + timedelta(seconds=rules.limit_s))
+        trial.deadline_at = min(trial.deadline_at, trial.onset_at + timedelta(seconds=rules.trial_s))
 
 
 def remaining_ms(trial: Trial) -> int | None:
@@ -194,7 +194,7 @@ def remaining_ms(trial: Trial) -> int | None:
     if trial.deadline_at is None:
         return None
     left = clock.milliseconds(clock.now(), trial.deadline_at)
-    limit_ms = round(trial.sitting.reader.study.rules.limit_s * 1000)
+    limit_ms = round(trial.sitting.reader.study.rules.trial_s * 1000)
     return max(0, min(left, limit_ms))  # never more, also when the clock was set back
 
 
@@ -207,7 +207,7 @@ def _release(trial: Trial, rules: StudySettings, now: datetime) -> None:
         log.record("released-again", sitting=trial.sitting, trial=trial.token)
     trial.released_at = now
     trial.releases += 1
-    trial.deadline_at = now + _slack(rules) + timedelta(seconds=rules.limit_s) if rules.limit_s else None
+    trial.deadline_at = now + _slack(rules) + timedelta(seconds=rules.trial_s) if rules.trial_s else None
 
 
 def _slack(rules: StudySettings) -> timedelta:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import sqlalchemy as sa
 
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
+from quiz_app.designs.groups import Grouped
 from quiz_app.models import Case, Pool, Study
 
 
@@ -15,8 +18,13 @@ def scored_cases(study: Study) -> list[Case]:
 
 
 def practice_cases(study: Study) -> list[Case]:
-    """The cases of the pool kept for practice."""
-    return _cases(study.pool, practice=True)
+    """The cases of the pool kept for practice; where groups are trials, those of whole trials with none excluded."""
+    design = DESIGNS[study.design]
+    if not isinstance(design, Grouped):
+        return _cases(study.pool, practice=True)
+    cases = [case for case in _all(study.pool) if case.is_practice]
+    trials = [row for row in design.rehearsals(cases) if all(cases[index].excluded is None for index in row)]
+    return [cases[index] for index in sorted(itertools.chain(*trials))]
 
 
 def scored_in(pool: Pool, design: str) -> list[Case]:
@@ -30,5 +38,8 @@ def scored_in(pool: Pool, design: str) -> list[Case]:
 
 
 def _cases(pool: Pool, *, practice: bool) -> list[Case]:
-    rows = db.session.scalars(sa.select(Case).where(Case.pool_id == pool.id, Case.excluded.is_(None)).order_by(Case.id))
-    return [case for case in rows if case.is_practice == practice]
+    return [case for case in _all(pool) if case.excluded is None and case.is_practice == practice]
+
+
+def _all(pool: Pool) -> list[Case]:
+    return list(db.session.scalars(sa.select(Case).where(Case.pool_id == pool.id).order_by(Case.id)))

@@ -152,7 +152,7 @@ def _row(events: dict[int | None, Counter[str]], *row: Any) -> Progress:
     }
     unusual = {"implausibly fast": fast, "over 5 minutes": gaps, "answered unseen": unseen, "clock mismatch": drifting}
     unusual |= {"exposures cut short": own["exposure-cut"], "impossible exposures": own["exposure-impossible"]}
-    unusual["slow screen, pictures a second"] = round(1000 / frame_ms) if (frame_ms or 0) > SLOWEST_FRAME_MS else 0
+    unusual["slow screen, frames per second"] = round(1000 / frame_ms) if (frame_ms or 0) > SLOWEST_FRAME_MS else 0
     return Progress(
         id=number,
         reader=name,

@@ -93,7 +93,7 @@ def _exposures(session: Session, study: Study) -> list[Check]:
         "Exposures", "warn" if said else "good", "Known limits:" if said else "Screens can show them.", said
     )
     slow = [
-        f"{reader.pseudonym}: {1000 / frame_ms:.0f} pictures a second"
+        f"{reader.pseudonym}: {1000 / frame_ms:.0f} frames per second"
         for reader in study.readers
         if reader.sitting and (frame_ms := reader.sitting.device.get("frame_ms") or 0) > monitor.SLOWEST_FRAME_MS
     ]

@@ -254,6 +254,11 @@ class StudySettings:
         return cls(**taken)
 
     @property
+    def trial_s(self) -> float:
+        """The time limit of a whole trial in seconds; 0 = none."""
+        return self.limit_s
+
+    @property
     def closing(self) -> datetime | None:
         """The moment from which nobody is let in, if there is one."""
         return datetime.fromisoformat(self.closes) if self.closes else None
@@ -317,6 +322,6 @@ def _count_lines(value: Sequence[str], wanted: Sequence[int]) -> None:
 
 PRESETS: dict[str, tuple[str, StudySettings]] = {
     "panodiff": ("The published study: every case, 12 s each, five levels, breaks.", StudySettings()),
-    "untimed": ("As the published study, without a limit of time (HYPE-infinity).", StudySettings(limit_s=0.0)),
+    "untimed": ("As the published study, without a time limit (HYPE-infinity).", StudySettings(limit_s=0.0)),
     "short": ("Forty cases, one break: about ten minutes.", StudySettings(cases=40, break_every=20, long_break_s=30)),
 }

@@ -1,17 +1,17 @@
 // The time that is left, as a quiet bar and digits, and the end of it to the frame.
 
 export class Countdown {
-  constructor(element, ended) {
+  constructor(element) {
     this.element = element;
     this.left = element.querySelector("#left");
     this.digits = element.querySelector("#seconds");
-    this.ended = ended;
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
   }
 
-  // Count down to `deadline` (performance.now) out of `limit` ms.
-  start(deadline, limit) {
+  // Count down to `deadline` (performance.now) out of `limit` ms, then tell that it has `ended`.
+  start(deadline, limit, ended) {
     this.stop();
+    this.ended = ended;
     this.deadline = deadline;
     this.limit = limit;
     this.element.hidden = false;

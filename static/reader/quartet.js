@@ -15,8 +15,8 @@ export class Questions {
   }
 
   // What the reader says of a trial, and when the last question of all, and that of the first part, was answered. Until
-  // then each may be taken back.
-  async ask({ choices, places }) {
+  // then each may be taken back; but not the first part where it had a clock of its own, whose end is told by `turned`.
+  async ask({ choices, places }, turned) {
     const ofPart = { choice: [{ part: "choice" }], realism: [] };
     for (let place = 1; place <= places; place++) ofPart.realism.push({ part: "realism", place });
     const questions = choices.flatMap(({ part }) => ofPart[part]);
@@ -26,9 +26,11 @@ export class Questions {
     this.mark("real", null);
     for (let number = 0; number < questions.length; ) {
       const { part, place } = questions[number];
-      this.#show(questions[number], number > 0, places);
+      const closed = choices[0].limit_ms && questions[number - 1]?.part !== part;
+      const mayGoBack = number > 0 && !closed;
+      this.#show(questions[number], mayGoBack, places);
       this.mark("chosen", said.chosen);
-      const { dataset, at } = await this.answers.chosen(number > 0);
+      const { dataset, at } = await this.answers.chosen(mayGoBack);
       last = at;
       if ("back" in dataset) {
         number -= 1;
@@ -37,7 +39,10 @@ export class Questions {
       if (part === "choice") said.chosen = Number(dataset.place);
       else said.realism[place - 1] = Number(dataset.realism);
       number += 1;
-      if (questions[number] && questions[number].part !== part) firstAt = at;
+      if (questions[number] && questions[number].part !== part) {
+        firstAt = at;
+        turned(at);
+      }
     }
     this.#show(questions[0], false, places);
     for (const what of ["chosen", "asked"]) this.mark(what, null);

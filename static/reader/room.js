@@ -24,7 +24,7 @@ const images = new Images(line);
 const answers = new Answers(room);
 const viewer = new Viewer(find("stage"));
 new Tools(room, viewer);
-const countdown = new Countdown(find("time"), timeIsUp);
+const countdown = new Countdown(find("time"));
 const exposure = new Exposure(room, viewer);
 // The questions of the design: `ask` resolves with what was `said` of a trial, and when (`at`); `told` shows the truth.
 const { Questions } = await import(`./${find("answers").dataset.ask}.js`);
@@ -34,6 +34,7 @@ const others = new BroadcastChannel(room.dataset.base); // other windows of this
 const steps = { begin: rest, break: rest, pause: rest, trial: read, done: leave };
 let lease = "";
 let maskedAt = 0;
+let endsAt = 0; // when the time of the trial at hand is up
 let current = null; // the trial at hand
 let complained = ""; // the trial whose image could not be had
 let overtaken; // rejects when another window takes over
@@ -99,14 +100,15 @@ async function read(step) {
       onset = await viewer.show(bitmaps);
     }
     show(trial.exposure_ms ? "masked" : "image");
-    if (trial.limit_ms) countdown.start(resumed ? step.sentAt + trial.remaining_ms : onset + trial.limit_ms, trial.limit_ms);
+    endsAt = resumed ? step.sentAt + trial.remaining_ms : onset + trial.limit_ms;
+    time(trial, 0, resumed ? performance.now() : onset);
     if (!step.unannounced) images.prefetch(step.ahead);
   } else {
     timeIsUp();
   }
   announce(step);
   if (!trial.exposure_ms && onset !== null && !step.unannounced) reported = report(trial);
-  const given = await Promise.race([questions.ask(trial), overtaken, reported]);
+  const given = await Promise.race([questions.ask(trial, (at) => onset !== null && time(trial, 1, at)), overtaken, reported]);
   current = null;
   vault.keep(trial.trial, {
     id: uuid(),
@@ -133,6 +135,17 @@ async function onward({ keyed = [], total }) {
   return { kind: "trial", trial, keyed: rest, total, ahead: [], unannounced: true };
 }
 
+// The clock of the trial; or that of one of its two parts from this moment on, where each has its own.
+function time(trial, part, from) {
+  const own = trial.choices[part]?.limit_ms;
+  if (!own && (part > 0 || !trial.limit_ms)) return;
+  const overrun = () => {
+    tell("late");
+    time(trial, 1, performance.now());
+  };
+  countdown.start(own ? Math.min(endsAt, from + own) : endsAt, own ?? trial.limit_ms, own && part === 0 ? overrun : timeIsUp);
+}
+
 // The image of this trial could not be had: the researcher shall know, once.
 async function complain({ trial }, reason) {
   if (trial === complained) return;
@@ -143,7 +156,10 @@ async function complain({ trial }, reason) {
 // The image is painted; the server says what time is left. Settles only when the server refuses.
 async function report(trial) {
   const told = await line.post(`trials/${trial.trial}/onset`, { lease }, () => current === trial);
-  if (told && current === trial && told.remaining_ms !== null) countdown.shorten(told.sentAt + told.remaining_ms);
+  if (told && current === trial && told.remaining_ms !== null) {
+    endsAt = Math.min(endsAt, told.sentAt + told.remaining_ms);
+    countdown.shorten(endsAt);
+  }
   return new Promise(() => {});
 }
 

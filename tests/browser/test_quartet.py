@@ -203,3 +203,22 @@ def test_axe_finds_nothing_in_a_study_of_quartets(invite, viewport):
         press(sitter, "1", "1", "1", "1", "1")
     sitter.ended()
     sound(page)
+
+
+def test_each_part_has_a_clock_of_its_own_and_the_first_is_not_asked_again(invite):
+    sitter = invite({"limit_s": 3, "second_s": 30, "cases": 2, "break_every": 0}, viewport=LARGE)
+    page = sitter.page
+    sitter.enter().begin().phase("image")
+    seconds, back, said_late = page.locator("#seconds"), page.locator("[data-back]"), page.locator("#kept")
+    press(sitter, "1")
+    expect(seconds).to_have_text("30")
+    expect(back).to_be_hidden()
+    press(sitter, "2", "Backspace", "3", "3", "2", "1")
+    sitter.phase("image")
+    expect(said_late).to_have_text("The time is up. Please still give your answer.")
+    assert page.locator(".cell canvas").first.is_visible()
+    expect(seconds).to_have_text("29")
+    press(sitter, "2", "1", "1", "1", "1")
+    page.wait_for_url("**/end")
+    late = {int(row["position"]): row["late"] for row in sitter.invitation.rows()}
+    assert late == {1: "0", 2: "1"}

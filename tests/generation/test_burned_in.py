@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
 from generation import phantom
 from generation.phantom import film
@@ -65,6 +65,14 @@ def test_in_a_very_large_image_letters_may_be_as_large():
     pixels, place = lettered(np.full((1400, 6000), 90, np.uint8), "DOE", (2000, 500), 180)
     [box] = burned_in.find(pixels)
     assert_covers(box, place)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 40), (50, 61), (200, 9)])
+@pytest.mark.parametrize("size", [3, 9, 15])
+def test_the_extremes_of_squares_are_those_of_scipy(shape, size):
+    pixels = np.random.default_rng(size).integers(0, 256, shape, dtype=np.uint8)
+    assert (burned_in._extreme(pixels, size, np.minimum) == minimum_filter(pixels, size)).all()
+    assert (burned_in._extreme(pixels, size, np.maximum) == maximum_filter(pixels, size)).all()
 
 
 def test_a_film_without_lettering_has_none():

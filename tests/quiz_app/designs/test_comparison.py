@@ -17,7 +17,7 @@ from quiz_app.designs import DESIGNS
 from quiz_app.designs.comparison import ComparisonSettings, parsed
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import archive, recovery, responses_csv
-from quiz_app.models import Answer, Pool, Sitting, Study
+from quiz_app.models import Answer, Case, Pool, Sitting, Study
 from quiz_app.study import lifecycle, monitor, plan, preflight
 from tests.firestore import outside, status, until
 from tests.quiz_app import comparisons
@@ -72,6 +72,19 @@ def test_a_sitting_holds_every_case_once_with_each_method_equally_often_at_each_
     assert {count for (source, _), count in places.items() if source != "reference"} == {2}
     assert places["reference", 4] == 6
     assert all(len({shown.case.group for shown in trial.cases}) == 1 for trial in trials)
+
+
+def test_leaving_out_a_practice_image_leaves_out_its_whole_case(app, tmp_path, take):
+    pool = comparisons.imported(app, tmp_path, comparisons.entries(6, practice=3, reference=True), "practised")
+    practice = sorted((case for case in pool.cases if case.is_practice), key=lambda case: case.id)
+    kinds = {source: [case.id for case in practice if case.source == source] for source in ("model-a", "model-b")}
+    kinds["reference"] = [case.id for case in practice if case.source == "reference"]
+    db.session.get(Case, kinds["model-a"][1]).excluded = "blurred"
+    study = comparisons.opened(pool, practice=2)
+    comparisons.invited(study, app, take)
+    trials = [trial for trial in db.session.query(Sitting).one().trials if trial.is_training]
+    rows = [[kinds[shown.case.source].index(shown.case_id) for shown in trial.cases] for trial in trials]
+    assert sorted(rows) == [[0, 0, 0], [2, 2, 2]]
 
 
 def test_a_trial_says_which_image_is_the_reference_and_nothing_of_the_methods(app, tmp_path, take):

@@ -147,6 +147,37 @@ def test_an_answer_after_the_deadline_is_kept_and_marked_late(app, pool, take, t
     assert say(taker).get_json()["saved"]["late"] is True
 
 
+@pytest.mark.parametrize(
+    ("first_ms", "client_ms", "late"),
+    [(20_000, 50_000, False), (20_001, 21_000, True), (5_000, 35_001, True), (None, 40_000, False)],
+)
+def test_each_part_may_have_a_clock_of_its_own(app, pool, take, first_ms, client_ms, late):
+    taker = quartets.invited(quartets.opened(pool, limit_s=20, second_s=30), app, take)
+    taker.go_on()
+    trial = taker.trial
+    assert (trial["limit_ms"], trial["remaining_ms"]) == (50_000, 50_000)
+    assert trial["choices"] == [
+        {"part": "choice", "limit_ms": 20_000},
+        {"part": "realism", "points": 4, "limit_ms": 30_000},
+    ]
+    taker.onset()
+    viewer = {} if first_ms is None else {"first_ms": first_ms}
+    assert say(taker, client_ms=client_ms, viewer=viewer).get_json()["saved"]["late"] is late
+
+
+def test_both_parts_together_have_the_servers_time(app, pool, take, time):
+    taker = quartets.invited(quartets.opened(pool, limit_s=20, second_s=30), app, take)
+    taker.go_on()
+    taker.onset()
+    time.forward(51)
+    assert say(taker).get_json()["saved"]["late"] is True
+
+
+def test_there_is_no_second_clock_without_a_first(app, pool):
+    with pytest.raises(InvalidInputError, match="second_s: without a time limit of the first part"):
+        quartets.opened(pool, second_s=30)
+
+
 def test_practice_shows_the_real_one_and_scored_quartets_do_not(app, pool, take):
     taker = quartets.invited(quartets.opened(pool, practice=1), app, take)
     token = taker.trial["trial"]

@@ -273,8 +273,8 @@ def test_pre_flight_names_short_exposures_plain_staircases_and_slow_screens(app,
     assert len(found()["Exposures"].details) == 3
     assert found()["Screens"].verdict == "good"
     sitting.device = {"frame_ms": 33.3}
-    assert found()["Screens"].details == ["R1: 30 pictures a second"]
-    assert monitor.progress(db.session, study)[0].unusual["slow screen, pictures a second"] == 30
+    assert found()["Screens"].details == ["R1: 30 frames per second"]
+    assert monitor.progress(db.session, study)[0].unusual["slow screen, frames per second"] == 30
     sitting.device = {"frame_ms": 16.7}
     assert found()["Screens"].verdict == "good"
     assert not monitor.progress(db.session, study)[0].unusual

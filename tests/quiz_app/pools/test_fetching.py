@@ -165,10 +165,11 @@ def test_a_line_that_breaks_is_told_and_fetching_goes_on_where_it_was(app, owner
 
 
 def processes_at(folder):
-    """The numbers of the processes that work in `folder`, as Linux lists them."""
+    """The numbers of the processes begun here that work in `folder`, as Linux lists them."""
+    begun_here = f"PPid:\t{os.getpid()}\n"  # a process of theirs bears their name until it begins its own program
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it has ended since
-            if str(folder).encode() in path.read_bytes():
+            if str(folder).encode() in path.read_bytes() and begun_here in path.with_name("status").read_text():
                 yield int(path.parent.name)
 
 
