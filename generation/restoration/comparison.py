@@ -28,12 +28,13 @@ def make_pool(
     name: str,
     seed: int,
     phantom: bool = False,
+    practice: int = 1,
 ) -> pool.Pool:
     """Write the pool: `group` is the original, `source` the method or `reference`; references are real, no other is.
 
     Originals and, in each, its images come in a random order, so that names of files say nothing; origins.csv has the
-    file that each image is from. how: what made the images, by method. Raises InputError when images are missing or
-    differ in size, within an original or between originals.
+    file that each image is from. practice: how many originals are for practice, 0 or 1. how: what made the images, by
+    method. Raises InputError when images are missing or differ in size, within an original or between originals.
     """
     cases = aligned({REFERENCE: reference, **methods})
     sizes = {image: pictures(files)[REFERENCE].shape for image, files in cases.items()}
@@ -43,7 +44,8 @@ def make_pool(
     height, width = next(iter(sizes.values()))
     rng = np.random.Generator(np.random.PCG64(seed))
     plan = [(image, role) for image in cases for role in cases[image]]
-    groups = {image: f"original-{place:04d}" for place, image in enumerate(rng.permutation(list(cases)), start=1)}
+    named = [pool.PRACTICE] * practice + [f"original-{place:04d}" for place in range(1, len(cases) + 1 - practice)]
+    groups = dict(zip(rng.permutation(list(cases)), named, strict=True))
 
     def entries() -> Iterator[pool.Entry]:
         for at in rng.permutation(len(plan)):

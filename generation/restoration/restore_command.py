@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", type=Path, metavar="DIR", help="the good radiographs, for --pool")
     parser.add_argument("--pool", type=Path, metavar="DIR", help="also write a pool of reference and methods")
     parser.add_argument("--pool-name", default="Restored radiographs", help="what the pool is called")
+    parser.add_argument(
+        "--practice", type=int, choices=(0, 1), default=1, help="originals of the pool kept for practice (default: 1)"
+    )
     parser.add_argument("--phantom", action="store_true", help="the radiographs of the pool are drawn, not taken")
     parser.add_argument("--device", choices=devices.DEVICES, default="auto")
     parser.add_argument("--precision", choices=devices.PRECISIONS, default="auto", help="default: what the device does")
@@ -80,7 +83,9 @@ def run(args: argparse.Namespace) -> int:
     if args.pool and not faults:
         how = {name: _sheet(args, what, precision) for name, what in methods.items()}
         folders = {name: args.out / name for name in methods}
-        made = comparison.make_pool(args.pool, args.reference, folders, how, args.pool_name, args.seed, args.phantom)
+        made = comparison.make_pool(
+            args.pool, args.reference, folders, how, args.pool_name, args.seed, args.phantom, args.practice
+        )
         print(f"{made.folder}: {len(made.cases)} images of {len({case.group for case in made.cases})} originals")
     elif args.pool:
         print("no pool was made: it would lack what could not be read")

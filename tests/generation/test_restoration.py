@@ -213,6 +213,7 @@ def test_the_pool_holds_of_every_original_the_reference_and_each_method_in_one_g
         there = np.asarray(Image.open(place / origins[case.case]))
         assert (np.asarray(Image.open(compared.path(case))) == there).all()
     assert len(groups) == 4
+    assert len(compared.practice) == 4  # of one original, for the readers to see how it is done
     for cases in groups.values():
         assert {case.source for case in cases} == {"reference", "plain", "ours", "hat"}
         assert len({origins[case.case] for case in cases}) == 1
