@@ -45,7 +45,7 @@ def test_what_was_invented_and_what_was_lost_is_counted_whatever_the_exposure():
         return nodules.false_structures(nodules.difference(original, restored, BALL.radius), BALL.radius, least)
 
     assert count(original) == (0, 0)
-    assert count(np.rint(0.6 * original + 60).astype(np.uint8)) == (0, 0)
+    assert count(np.rint(0.3 * original + 90).astype(np.uint8)) == (0, 0)
     assert count(picture(BALL, Nodule(90, 60, 6), Nodule(15, 75, 6))) == (2, 0)
     assert count(picture()) == (0, 1)
 
