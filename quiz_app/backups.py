@@ -26,6 +26,7 @@ def copy(file: Path) -> None:
         raise InvalidInputError([f"backup: {file} is there already"])
     part = file.with_name(file.name + ".part")
     try:
+        part.touch(mode=0o600)
         (_copy_sqlite if db.engine.dialect.name == "sqlite" else _dump_postgres)(part)
         _sync(part)
         part.replace(file)
