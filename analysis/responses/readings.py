@@ -140,7 +140,7 @@ class Responses:
 
 def natural(name: str) -> list[tuple[int, int, str]]:
     """A sort key under which R2 comes before R10."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def as_responses(table: pd.DataFrame, origin: dict[str, Any], title: str) -> Responses:

@@ -244,6 +244,7 @@ def test_the_plain_table_of_ratings_takes_groups_from_the_names(tmp_path: Path) 
 
 def test_names_sort_by_their_numbers() -> None:
     assert sorted(["R10", "R2", "R1", "A9"], key=natural) == ["A9", "R1", "R2", "R10"]
+    assert sorted(["case²", "case10", "case2"], key=natural) == ["case2", "case10", "case²"]  # ² is no number
 
 
 def test_years_of_experience_come_with_the_groups(tmp_path: Path) -> None:
