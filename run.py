@@ -191,6 +191,7 @@ def serve(app: Flask, host: str, port: int, workers: int) -> None:
                 "threads": THREADS,
                 "worker_class": "gthread",
                 "control_socket_disable": True,
+                "graceful_timeout": 10,  # s; a worker that is told to end while it begins does not hear it
             }.items():
                 if name in self.cfg.settings:
                     self.cfg.set(name, value)
