@@ -50,7 +50,7 @@ class Psychometric:
         import numpy as np
 
         x = np.log(as_floats(stimulus, "stimulus") / self.threshold.value)
-        return _curve(x, self.slope.value, self.guess, self.lapse.value)
+        return _share(self.slope.value * x, self.guess, self.lapse.value)[0]
 
 
 def fit(stimulus: Any, correct: Any, trials: Any, guess: float) -> Psychometric:
@@ -202,12 +202,6 @@ def _checked(stimulus: Any, correct: Any, trials: Any, guess: float) -> tuple[Fl
     if not 0 <= guess < 1 - LARGEST_LAPSE:
         raise ValueError(f"guess: expected a rate from 0 to {1 - LARGEST_LAPSE}, got {guess}")
     return levels, right, shown
-
-
-def _curve(x: Floats, slope: float, guess: float, lapse: float) -> Floats:
-    from scipy.special import expit
-
-    return guess + (1 - guess - lapse) * expit(slope * x)
 
 
 def _loss(parameters: Floats, x: Floats, right: Floats, shown: Floats, guess: float) -> tuple[float, Floats]:
