@@ -7,16 +7,15 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 from numpy.random import PCG64, Generator
 from torch import Tensor, nn
 
 from generation.diffusion.sampling import Sampling
-from generation.diffusion.schedule import scheduler
 from generation.errors import InputError
 from generation.examples import Example, Pictures
+from generation.restoration import crops
 from generation.restoration.ddpm_lq import PoorUNet, content, degrade
-from generation.restoration.network import STEPS
+from generation.restoration.network import STEPS, velocity_loss
 from generation.settings import explained
 from generation.training import Optimiser, Training, contact_sheet
 
@@ -74,23 +73,17 @@ class PoorTask:
             self.network = PoorUNet(**config)
         except ValueError as error:
             raise InputError(f"[network] cannot be built: {error}") from None
-        size, faults = pictures.pixels.shape[1:], []
-        if chosen.crop > min(size):
-            faults.append(f"network.crop: {chosen.crop} px, and the pictures have {size[1]} x {size[0]}")
-        if chosen.crop % self.network.unit:
-            faults.append(f"network.crop: expected a multiple of {self.network.unit}, found {chosen.crop}")
+        faults = crops.faults("network.crop", chosen.crop, pictures.pixels.shape[1:], self.network.unit)
         if faults:
             raise InputError("these settings cannot be used", faults)
         self.settings = settings
         self.networks: dict[str, nn.Module] = {"network": self.network}
         self.about = {"stage": "ddpm-lq", "config": config}
-        self.solver = scheduler("recommended", "ddim", STEPS)
 
     def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
         """A crop of a poor picture in [-1, 1], of its content or zeros, the noise to be added, how much of it."""
         side = self.settings.network.crop
-        top, left = (int(rng.integers(length - side + 1)) for length in pixels.shape)
-        cut = (slice(top, top + side), slice(left, left + side))
+        cut = crops.place(pixels.shape, side, rng)
         told = rng.random() >= UNTOLD
         shown = content(pixels, self.network.smooth)[cut] * np.float32(told)
         return {
@@ -102,11 +95,8 @@ class PoorTask:
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
         """The distance between the velocity and its estimate, in units of what is open at each step."""
-        poor, noise, timestep = batch["poor"], batch["noise"], batch["timestep"]
-        noisy = self.solver.add_noise(poor, noise, timestep).contiguous(memory_format=torch.channels_last)
-        distance = F.l1_loss if self.settings.network.loss == "l1" else F.mse_loss
-        estimate, spread = network(noisy, timestep, batch["content"]).float(), self.network.spread(timestep)
-        return {"loss": distance(estimate / spread, self.solver.get_velocity(poor, noise, timestep) / spread)}
+        pictures, drawn = (batch["poor"], batch["content"]), (batch["noise"], batch["timestep"])
+        return {"loss": velocity_loss(network, self.network, *pictures, *drawn, self.settings.network.loss)}
 
     def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
         """The training loss, on pictures kept apart and with noise that stays the same."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from generation.errors import InputError
 from generation.examples import Example, Pictures, read_pictures
+from generation.restoration import crops
 from generation.restoration.degradations import shrunk
 from generation.restoration.munit import DOMAINS, Discriminators, Munit, degrade, least_squares
 from generation.settings import explained
@@ -117,8 +118,7 @@ class MunitTask:
         poor = self.poor[rng.integers(len(self.poor))] / np.float32(255)
         example: Example = {}
         for domain, whole in zip(DOMAINS, (good, poor), strict=True):
-            top, left = (int(rng.integers(length - side + 1)) for length in whole.shape)
-            example[domain] = torch.from_numpy(whole[top : top + side, left : left + side] * 2 - 1)[None]
+            example[domain] = torch.from_numpy(whole[crops.place(whole.shape, side, rng)] * 2 - 1)[None]
             example[f"style {domain}"] = torch.from_numpy(rng.standard_normal(styles, dtype=np.float32))
         return example | {"noise": torch.from_numpy(rng.standard_normal((1, side, side), dtype=np.float32))}
 

@@ -16,9 +16,8 @@ from generation.diffusion.schedule import scheduler
 from generation.weights import file_of, read_ours
 
 STEPS = 2000  # of noise, as DiffusionXRay has it (arXiv 2603.01686)
-APART = (
-    0.2  # how far good pictures in [-1, 1] lie from enlarged poor ones, root mean square: what the network starts at
-)
+# How far good pictures in [-1, 1] lie from enlarged poor ones, root mean square: what the network starts at.
+APART = 0.2
 
 
 class RestorationUNet(nn.Module):
@@ -74,6 +73,21 @@ class RestorationUNet(nn.Module):
 
     def _alpha_bar(self, timestep: Tensor) -> Tensor:
         return self.alpha_bars[timestep].reshape(-1, 1, 1, 1)
+
+
+def velocity_loss(
+    network: nn.Module, own: RestorationUNet, picture: Tensor, beside: Tensor, noise: Tensor, timestep: Tensor, by: str
+) -> Tensor:
+    """The distance (`by`: l1 or l2) between the velocity of a picture and its estimate, in units of what is open.
+
+    `network` estimates: `own`, or what a training has wrapped it in. Pictures, what is shown `beside` them and noise:
+    (B, 1, H, W); steps (B,).
+    """
+    solver = scheduler("recommended", "ddim", STEPS)
+    noisy = solver.add_noise(picture, noise, timestep).contiguous(memory_format=torch.channels_last)
+    estimate, spread = network(noisy, timestep, beside).float(), own.spread(timestep)
+    distance = F.l1_loss if by == "l1" else F.mse_loss
+    return distance(estimate / spread, solver.get_velocity(picture, noise, timestep) / spread)
 
 
 def load(path: Path) -> RestorationUNet:

@@ -8,16 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 from numpy.random import PCG64, Generator
 from torch import Tensor, nn
 
 from generation.diffusion.sampling import Sampling
-from generation.diffusion.schedule import scheduler
 from generation.errors import InputError
 from generation.examples import Example, Pictures
+from generation.restoration import crops
 from generation.restoration.learnt import degradation
-from generation.restoration.network import STEPS, RestorationUNet, enlarged
+from generation.restoration.network import STEPS, RestorationUNet, enlarged, velocity_loss
 from generation.restoration.restoring import restore
 from generation.settings import explained
 from generation.training import Optimiser, Training, contact_sheet
@@ -90,11 +89,8 @@ class RestorationTask:
             self.network = RestorationUNet(**config)
         except ValueError as error:
             raise InputError(f"[network] cannot be built: {error}") from None
-        size, faults = pictures.pixels.shape[1:], []
-        if pairs.crop > min(size):
-            faults.append(f"pairs.crop: {pairs.crop} px, and the pictures have {size[1]} x {size[0]}")
-        if pairs.crop % self.network.unit:
-            faults.append(f"pairs.crop: expected a multiple of {self.network.unit}, found {pairs.crop}")
+        size = pictures.pixels.shape[1:]
+        faults = crops.faults("pairs.crop", pairs.crop, size, self.network.unit)
         if any(side % pairs.scale for side in size):
             faults.append(f"pairs.scale: {pairs.scale} does not divide {size[1]} x {size[0]}")
         if faults:
@@ -104,7 +100,6 @@ class RestorationTask:
         self.settings = settings
         self.networks: dict[str, nn.Module] = {"network": self.network}
         self.about = {"stage": "restoration", "config": config, "degradation": pairs.degradation}
-        self.solver = scheduler("recommended", "ddim", STEPS)
 
     def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
         """A crop of the good picture and of the enlarged poor one, in [-1, 1], the noise to be added, how much of it.
@@ -114,8 +109,7 @@ class RestorationTask:
         pairs = self.settings.pairs
         good = pixels / np.float32(255)
         poor = enlarged(self._poor(pixels, good, rng), pairs.scale)
-        top, left = (int(rng.integers(length - pairs.crop + 1)) for length in pixels.shape)
-        cut = (slice(top, top + pairs.crop), slice(left, left + pairs.crop))
+        cut = crops.place(pixels.shape, pairs.crop, rng)
         return {
             "good": torch.from_numpy(good[cut] * 2 - 1)[None],
             "poor": torch.from_numpy(poor[cut] * 2 - 1)[None],
@@ -135,12 +129,8 @@ class RestorationTask:
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
         """The distance between the velocity and its estimate, in units of what is open at each step."""
-        good, noise, timestep = batch["good"], batch["noise"], batch["timestep"]
-        noisy = self.solver.add_noise(good, noise, timestep).contiguous(memory_format=torch.channels_last)
-        estimate = network(noisy, timestep, batch["poor"]).float()
-        distance = F.l1_loss if self.settings.network.loss == "l1" else F.mse_loss
-        spread = self.network.spread(timestep)
-        return {"loss": distance(estimate / spread, self.solver.get_velocity(good, noise, timestep) / spread)}
+        pictures, drawn = (batch["good"], batch["poor"]), (batch["noise"], batch["timestep"])
+        return {"loss": velocity_loss(network, self.network, *pictures, *drawn, self.settings.network.loss)}
 
     def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
         """The training loss, on pictures kept apart, with noise and faults that stay the same."""
