@@ -108,7 +108,7 @@ async function read(step) {
   }
   announce(step);
   if (!trial.exposure_ms && onset !== null && !step.unannounced) reported = report(trial);
-  const given = await Promise.race([questions.ask(trial, (at) => onset !== null && time(trial, 1, at)), overtaken, reported]);
+  const given = await Promise.race([questions.ask(trial, (at) => onset !== null && turn(trial, at)), overtaken, reported]);
   current = null;
   vault.keep(trial.trial, {
     id: uuid(),
@@ -140,10 +140,16 @@ function time(trial, part, from) {
   const own = trial.choices[part]?.limit_ms;
   if (!own && (part > 0 || !trial.limit_ms)) return;
   const overrun = () => {
-    tell("late");
+    tell("overrun");
     time(trial, 1, performance.now());
   };
   countdown.start(own ? Math.min(endsAt, from + own) : endsAt, own ?? trial.limit_ms, own && part === 0 ? overrun : timeIsUp);
+}
+
+// The first part was answered at this moment.
+function turn(trial, at) {
+  if (kept.dataset.state === "overrun") tell("");
+  time(trial, 1, at);
 }
 
 // The image of this trial could not be had: the researcher shall know, once.
