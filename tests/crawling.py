@@ -1,7 +1,7 @@
 """A crawler that plays whole sittings, keeps everything that the browser is sent, and tries to predict the truth.
 
 Readers who guess take a study of noise over a line that writes down each byte and its moment. Whatever reached them of
-a case before the end (heads, sizes, bytes, names, numbers, times) becomes a row of numbers, and scikit-learn tries to
+a case before the end (headers, sizes, bytes, names, numbers, times) becomes a row of numbers, and scikit-learn tries to
 tell the classes apart: all numbers together, judged on cases that it has not seen, against permutations of the truth.
 
 The files of the classes differ as much as they can (in colour, compression, texts, and in their order in the pool), and
