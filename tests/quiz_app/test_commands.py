@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import sqlite3
 from contextlib import closing
 
@@ -67,6 +68,8 @@ def test_a_plan_printed_is_a_plan_taken(app, make_study, tmp_path):
 def test_a_backup_has_every_answer_and_stays_on_record(app, make_study, invite, tmp_path):
     invite(make_study()).enter().finish()
     assert "bytes" in ran(app, "backup", tmp_path / "copy")
+    if os.name == "posix":
+        assert (tmp_path / "copy").stat().st_mode & 0o077 == 0  # it holds truth and answers
     if db.engine.dialect.name == "sqlite":
         with closing(sqlite3.connect(tmp_path / "copy")) as copy:
             assert copy.execute("SELECT count(*) FROM responses").fetchone() == (15,)
