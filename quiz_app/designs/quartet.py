@@ -39,8 +39,8 @@ class QuartetSettings(StudySettings):
         "Time",
         "Time limit (s)",
         0.0,
-        "Seconds a reader has for a quartet, choice and realism together; 0 = no limit. An answer after them is still "
-        "taken, and marked late.",
+        "Seconds a reader has for a quartet, choice and realism together, or for the first of them where the second "
+        "has a limit of its own; 0 = no limit. An answer after them is still taken, and marked late.",
         0,
         3600,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from quiz_app.study import plan
-from quiz_app.study.settings import SECTIONS, StudySettings
+from quiz_app.study.settings import StudySettings
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,8 @@ class Control:
 
 def sections(rules: StudySettings, said: MultiDict[str, str] | None = None) -> dict[str, list[Control]]:
     """Every setting by section, with its present value, or with what was `said` in a form that was refused."""
-    return {
-        section: [_control(one, rules, said) for one in rules.entries().values() if one.metadata["section"] == section]
-        for section in SECTIONS
-    }
+    found = plan.by_section(rules).items()
+    return {section: [_control(one, rules, said) for one in entries] for section, entries in found}
 
 
 def settings(form: MultiDict[str, str], rules: StudySettings) -> dict[str, Any]:

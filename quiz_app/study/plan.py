@@ -49,9 +49,9 @@ def dump(study: Study) -> str:
         lines += [f"# {HEAD[name][1]}", f"{name} = {_toml(value)}"]
     lines += ["", "[settings]"]
     values = study.rules.as_dict()
-    for section in SECTIONS:
+    for section, entries in by_section(study.rules).items():
         lines += ["", f"## {section}"]
-        for entry in _of(study.rules, section):
+        for entry in entries:
             lines += [*textwrap.wrap(meaning(entry), 110, initial_indent="# ", subsequent_indent="# ")]
             lines += [f"{entry.name} = {_toml(values[entry.name])}"]
     return "\n".join(lines) + "\n"
@@ -143,8 +143,12 @@ def meaning(entry: Field[Any]) -> str:
     return " ".join(words)
 
 
-def _of(rules: StudySettings, section: str) -> list[Field[Any]]:
-    return [entry for entry in rules.entries().values() if entry.metadata["section"] == section]
+def by_section(rules: StudySettings) -> dict[str, list[Field[Any]]]:
+    """The settings in the sections of the form, in their order, without sections in which there are none."""
+    found: dict[str, list[Field[Any]]] = {section: [] for section in SECTIONS}
+    for entry in rules.entries().values():
+        found[entry.metadata["section"]].append(entry)
+    return {section: entries for section, entries in found.items() if entries}
 
 
 def _toml(value: Any) -> str:
@@ -167,9 +171,9 @@ def handbook() -> Iterator[str]:
         "In the form of a draft, or in a file for `study create --file`, which `study plan` writes for any study.\n"
         "A study with answers is frozen.\n"
     )
-    for section in SECTIONS:
+    for section, entries in by_section(StudySettings()).items():
         yield f"### {section}\n\n| setting | default | meaning |\n|---|---|---|"
-        for entry in _of(StudySettings(), section):
+        for entry in entries:
             yield f"| `{entry.name}` | {_shown(entry.default)} | {meaning(entry)} |"
         yield ""
     for design in DESIGNS.values():

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quiz_app.database import db
+from quiz_app.designs.staircase import StaircaseSettings
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Study
 from quiz_app.study import lifecycle, plan
@@ -23,6 +24,11 @@ def test_every_setting_has_a_section_a_label_and_a_meaning():
     dumped = "\n".join(plan.handbook())
     for name in StudySettings().as_dict():
         assert f"| `{name}` |" in dumped
+
+
+def test_sections_without_a_setting_are_left_out():
+    assert "Exposure" not in plan.by_section(StudySettings())
+    assert list(plan.by_section(StaircaseSettings()))[:2] == ["Time", "Exposure"]
 
 
 def test_a_study_made_from_its_own_plan_is_the_same(make_study):
