@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -73,11 +72,11 @@ def export(slug: str, out: Path | None, pseudonym: str) -> None:
         )
         if reader is None:
             raise InvalidInputError([f"reader: there is none called {pseudonym!r} in {slug!r}"])
-        text = json.dumps(personal.of(session, reader), ensure_ascii=False, indent=1, default=str)
+        text = personal.written(session, reader)
     if out is None:
-        click.echo(text)
+        click.echo(text, nl=False)
     else:
-        out.write_text(text + "\n", "utf-8")
+        out.write_text(text, "utf-8")
 
 
 def _state(reader: Reader) -> str:

@@ -5,6 +5,7 @@ The truth of the cases is the study's and not the reader's: it is left out, so t
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,11 @@ from quiz_app.models import Event, Reader
 
 # Secrets, and numbers that lead from one table to another.
 INTERNAL = {"id", "study_id", "reader_id", "sitting_id", "trial_id", "case_id", "trial_case_id", "token_hash", "lease"}
+
+
+def written(session: Session, reader: Reader) -> str:
+    """The same as JSON."""
+    return json.dumps(of(session, reader), ensure_ascii=False, indent=1, default=str) + "\n"
 
 
 def of(session: Session, reader: Reader) -> dict[str, Any]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections import Counter
 
 import segno
-from flask import abort, current_app, flash, g, render_template, request, url_for
+from flask import abort, current_app, flash, g, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from quiz_app import log
 from quiz_app.database import commit_deletion, db
 from quiz_app.errors import InvalidInputError
-from quiz_app.exchange import responses_csv
+from quiz_app.exchange import personal, responses_csv
 from quiz_app.models import Reader
 from quiz_app.researcher import blueprint, by_field, looking, saved
-from quiz_app.sittings import start
+from quiz_app.sittings import entry, start
 from quiz_app.study import deletion, monitor, readers
 
 
@@ -92,7 +94,27 @@ def _reader(number: int) -> Reader:
 @blueprint.get("/studies/<study>/readers/<int:reader>")
 def show_reader(reader: int) -> ResponseReturnValue:
     """One reader, and what can be done."""
-    return render_template("researcher/reader.html", reader=_reader(reader))
+    found = _reader(reader)
+    own = [question for question in entry.own_questions(found.study) if question.words in found.profile]
+    return render_template("researcher/reader.html", reader=found, questions=own, told=entry.answered(found))
+
+
+@blueprint.post("/studies/<study>/readers/<int:reader>/export")
+def export_reader(reader: int) -> ResponseReturnValue:
+    """All that is stored about the reader, for the reader who asks for it. A viewer may not have it: hence POST."""
+    found = _reader(reader)
+    file = io.BytesIO(personal.written(db.session(), found).encode())
+    name = f"{found.study.slug}-{found.pseudonym}.json"
+    log.record("reader-exported", study=found.study, actor=current_user.name, reader=found.pseudonym)
+    db.session.commit()
+    return send_file(file, mimetype="application/json", as_attachment=True, download_name=name)
+
+
+@blueprint.post("/studies/<study>/readers/<int:reader>/correct")
+def correct_reader(reader: int) -> ResponseReturnValue:
+    """What is stored about the reader is put right."""
+    entry.correct(_reader(reader), request.form, actor=current_user.name)
+    return saved("show_reader", "What is stored about the reader was changed.", reader=reader)
 
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/revoke")

@@ -12,11 +12,13 @@ from quiz_app.designs import DESIGNS
 from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.models import Reader, Sitting, Study
 from quiz_app.sittings import start
+from quiz_app.study import readers
 from quiz_app.study.cases import scored_cases
 from quiz_app.study.settings import marked
 
 MOST_YEARS = 70
 LONGEST_TEXT = 500
+LONGEST_GROUP = 80
 SMALLEST_SCREEN = 600  # CSS pixels: anything narrower is a phone
 # What the device check measures, with the bounds of what can be true.
 DEVICE = {
@@ -79,28 +81,82 @@ def enrol(reader: Reader, said: Mapping[str, str]) -> Sitting:
 
     Raises InvalidInputError with every fault by field.
     """
-    faults = []
-    asked = questions(reader)
-    group, years = said.get("group"), said.get("years", "").strip()
-    if "group" in asked and group not in reader.study.rules.groups:
+    told = _told(reader.study, questions(reader), said)
+    _keep(reader, told)
+    return reader.sitting or start.begin(reader)
+
+
+def correct(reader: Reader, said: Mapping[str, str], *, actor: str = "") -> None:
+    """Put right what is stored about the reader: group, years, answers to the study's own questions, e-mail address.
+
+    Only fields that `said` names change, and only what the reader has told. The log says which, and why.
+    Raises InvalidInputError with every fault by field.
+    """
+    faults = readers.no_reason(said.get("reason", ""))
+    known = [name for name in answered(reader) if name in said]
+    try:
+        told = _told(reader.study, known, said)
+    except InvalidInputError as faulty:
+        told, faults = {}, faults + faulty.faults
+    email = said.get("email", reader.email or "").strip()
+    faults += readers.no_address(email, reader.pseudonym)
+    if faults:
+        raise InvalidInputError(faults)
+    before = (reader.group, reader.years, reader.email, reader.profile)
+    _keep(reader, told)
+    reader.email = email or None
+    after = (reader.group, reader.years, reader.email, reader.profile)
+    names = ("group", "years", "email", "questions")
+    changed = [name for name, was, is_ in zip(names, before, after, strict=True) if was != is_]
+    if not changed:
+        raise InvalidInputError(["reader: nothing was changed"])
+    log.record(
+        "reader-corrected",
+        study=reader.study,
+        actor=actor,
+        reader=reader.pseudonym,
+        fields=changed,
+        reason=said["reason"].strip()[:500],
+    )
+
+
+def answered(reader: Reader) -> list[str]:
+    """What this reader has been asked and told: the opposite of `questions`."""
+    told = ["group"] if reader.group is not None else []
+    told += ["years"] if reader.years is not None else []
+    return told + [question.name for question in own_questions(reader.study) if question.words in reader.profile]
+
+
+def _told(study: Study, asked: list[str], said: Mapping[str, str]) -> dict[str, str]:
+    """What was said of `asked`, by name. Raises InvalidInputError with every fault by field."""
+    told, faults = {name: said.get(name, "").strip() for name in asked}, []
+    group, years = told.get("group"), told.get("years", "0")
+    if group is not None and study.rules.groups and group not in study.rules.groups:
         faults.append(f"group: {marked('please choose one')}")
-    if "years" in asked and not (years.isdecimal() and len(years) <= 2 and int(years) <= MOST_YEARS):
+    elif group is not None and not 0 < len(group) <= LONGEST_GROUP:
+        faults.append(f"group: 1 to {LONGEST_GROUP} letters are expected")
+    if not (years.isdecimal() and len(years) <= 2 and int(years) <= MOST_YEARS):
         faults.append(f"years: {marked('please give whole years, 0 to 70')}")
-    own = {question: said.get(question.name, "").strip() for question in own_questions(reader.study)}
-    own = {question: text for question, text in own.items() if question.name in asked}
-    for question, text in own.items():
+    for question in own_questions(study):
+        text = told.get(question.name)
+        if text is None:
+            continue
         if question.choices and text not in question.choices:
             faults.append(f"{question.name}: {marked('please choose one')}")
         elif not 0 < len(text) <= LONGEST_TEXT:
             faults.append(f"{question.name}: {marked('please answer, in at most 500 letters')}")
     if faults:
         raise InvalidInputError(faults)
-    if "group" in asked:
-        reader.group = group
-    if "years" in asked:
-        reader.years = int(years)
-    reader.profile = {**reader.profile, **{question.words: text for question, text in own.items()}}
-    return reader.sitting or start.begin(reader)
+    return told
+
+
+def _keep(reader: Reader, told: Mapping[str, str]) -> None:
+    if "group" in told:
+        reader.group = told["group"]
+    if "years" in told:
+        reader.years = int(told["years"])
+    own = {question.words: told[question.name] for question in own_questions(reader.study) if question.name in told}
+    reader.profile = {**reader.profile, **own}
 
 
 def instruct(sitting: Sitting, device: str) -> None:

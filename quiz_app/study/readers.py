@@ -64,8 +64,7 @@ def invite(
         faults.append(f"pseudonym: {pseudonym!r} is taken in this study")
     if group and study.rules.groups and group not in study.rules.groups:
         faults.append(f"group: {group!r} of {pseudonym} is none of {', '.join(study.rules.groups)}")
-    if email and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
-        faults.append(f"email: {email!r} of {pseudonym} is not an address")
+    faults += no_address(email or "", pseudonym)
     if faults:
         raise InvalidInputError(faults)
     reader, token = _add(study, pseudonym, group or None)
@@ -190,6 +189,13 @@ def extend(reader: Reader, until: str, reason: str, *, actor: str = "") -> None:
     log.record(
         "reader-extended", study=reader.study, actor=actor, reader=reader.pseudonym, until=until, reason=reason.strip()
     )
+
+
+def no_address(email: str, pseudonym: str) -> list[str]:
+    """The fault of an e-mail address that is none; empty = not given."""
+    if not email or (len(email) <= 254 and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email)):
+        return []
+    return [f"email: {email!r} of {pseudonym} is not an address"]
 
 
 def no_reason(reason: str) -> list[str]:

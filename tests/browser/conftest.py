@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from quiz_app import create_app
 from quiz_app.database import db, let_go, reading
@@ -29,6 +30,7 @@ from tests.server import Server
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 SWITCHES += ["--disable-background-networking", "--disable-component-update"]
 SWITCHES += ["--host-resolver-rules=MAP plain.test 127.0.0.1"]  # http there is no secure context, as on a LAN
+OWN = {"127.0.0.1", "localhost", "plain.test"}  # where the servers of these tests are
 
 
 @dataclass
@@ -130,14 +132,20 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
-    """Makes a browser of its own storage; fails the test where a page had an error of its own."""
+    """Makes a browser of its own storage; fails the test where a page had an error of its own, or asked a stranger."""
     contexts: list[BrowserContext] = []
     errors: list[str] = []
+
+    def watch(request: Request) -> None:
+        asked = urlsplit(request.url)
+        if asked.scheme not in ("data", "blob") and asked.hostname not in OWN:
+            errors.append(f"a request to a third party: {request.url}")
 
     def make(**how: Any) -> BrowserContext:
         context = chromium.new_context(**({"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"} | how))
         context.set_default_timeout(10_000)
         context.on("weberror", lambda error: errors.append(str(error.error)))
+        context.on("request", watch)
         contexts.append(context)
         return context
 

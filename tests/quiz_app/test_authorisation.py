@@ -53,6 +53,7 @@ RULES = {
         POST researcher.look_at_pool, POST researcher.make_report,
         POST researcher.invite_readers, POST researcher.revoke_reader, POST researcher.renew_reader,
         POST researcher.extend_reader, POST researcher.reset_reader, POST researcher.delete_reader,
+        POST researcher.correct_reader, POST researcher.export_reader,
         POST researcher.offer_open_link, POST researcher.withdraw_open_link
         """,
     OWNER: """

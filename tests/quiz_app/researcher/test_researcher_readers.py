@@ -219,3 +219,56 @@ def test_a_cap_out_of_bounds_is_refused(owner, owned, cap):
     owned()
     assert owner.post("/researcher/studies/mine/open-link", data={"cap": cap}).status_code == 422
     assert lifecycle.find("mine").open_token_hash is None
+
+
+@pytest.fixture
+def told(owner, owned, invite):
+    """A reader who chose a group and told years and a workplace: the address of the page, and the reader."""
+    taker = invite(owned(groups=["a", "b"], ask_years=True, questions=["Where?", "Trade: dentist | radiologist"]))
+    about = {"group": "a", "years": "3", "question-1": "at home", "question-2": "dentist"}
+    for path, said in (("welcome", {"consent": "yes"}), ("about", about)):
+        assert taker.client.post(taker.url(path), data=said).status_code == 303
+    return f"{READERS}/{db.session.query(Reader).one().id}"
+
+
+def test_what_a_reader_told_is_put_right_on_record_and_without_what_it_was(owner, told):
+    said = {"group": "b", "years": "30", "question-1": "in Zug", "email": "x@y.org", "reason": "mistyped"}
+    assert owner.post(f"{told}/correct", data=said).status_code == 303
+    reader = db.session.query(Reader).one()
+    assert (reader.group, reader.years, reader.email) == ("b", 30, "x@y.org")
+    assert reader.profile == {"Where?": "in Zug", "Trade": "dentist"}
+    event = db.session.query(Event).filter_by(kind="reader-corrected").one()
+    assert event.details == {
+        "reader": "R1",
+        "fields": ["group", "years", "email", "questions"],
+        "reason": "mistyped",
+    }
+    assert "in Zug" in owner.get(told).text
+
+
+def test_a_correction_that_cannot_be_is_refused_with_every_fault_and_changes_nothing(owner, told):
+    said = {"group": "c", "years": "99", "question-1": " ", "question-2": "cook", "email": "x", "reason": ""}
+    page = owner.post(f"{told}/correct", data=said)
+    assert page.status_code == 422
+    for fault in ("reason:", "group:", "years:", "question-1:", "question-2:", "email:"):
+        assert fault in page.text
+    assert owner.post(f"{told}/correct", data={"group": "a", "reason": "x"}).status_code == 422  # nothing new in it
+    reader = db.session.query(Reader).one()
+    assert (reader.group, reader.years, reader.email) == ("a", 3, None)
+    assert db.session.query(Event).filter_by(kind="reader-corrected").count() == 0
+
+
+def test_nothing_can_be_corrected_that_the_reader_is_still_to_be_asked(owner, owned, invite):
+    invite(owned(groups=["a", "b"], ask_years=True))
+    reader = db.session.query(Reader).one()
+    said = {"group": "b", "years": "3", "email": "x@y.org", "reason": "asked by telephone"}
+    assert owner.post(f"{READERS}/{reader.id}/correct", data=said).status_code == 303
+    assert (reader.group, reader.years, reader.email) == (None, None, "x@y.org")
+
+
+def test_everything_stored_about_a_reader_is_had_at_the_desk_and_that_is_on_record(owner, told):
+    response = owner.post(f"{told}/export")
+    assert response.headers["Content-Disposition"] == "attachment; filename=mine-R1.json"
+    assert response.json["reader"]["profile"]["Where?"] == "at home"
+    assert "truth" not in response.text
+    assert db.session.query(Event).filter_by(kind="reader-exported").count() == 1
