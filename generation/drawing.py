@@ -19,6 +19,7 @@ from PIL import Image
 
 from generation import corpus, duplicates, flow, pool, radiographs
 from generation.errors import InputError
+from generation.known_faults import KnownFault
 from generation.radiographs import guarded
 from generation.radiographs.reading import SeveralImagesError
 
@@ -45,6 +46,7 @@ class Candidate:
     header: Mapping[str, str] | None = field(default_factory=dict)
     training: bool = False  # a generator was trained on it
     text: bool | None = None  # whether it seems to be lettered; None where nobody has looked yet
+    faults: tuple[KnownFault, ...] = ()  # as far as they are known
 
 
 @dataclass
@@ -119,9 +121,12 @@ class Drawn:
             getattr(found, name) or getattr(candidate, name) for name in ("lossy", "notes", "header")
         )
         text = bool(found.text) if candidate.text is None else candidate.text
-        self.candidates.append(replace(candidate, lossy=lossy, notes=notes, header=header, text=text))
+        image = self._shaped(found.image)
+        whole = (0, 0, *found.image.size)
+        faults = tuple(fault.moved(found.image.size, whole, image.size) for fault in candidate.faults)
+        self.candidates.append(replace(candidate, lossy=lossy, notes=notes, header=header, text=text, faults=faults))
         self.groups.append(group)
-        self.images.append(self._shaped(found.image))
+        self.images.append(image)
 
 
 def candidates(
@@ -139,7 +144,15 @@ def candidates(
             other = pool.read_table(folder)
             own = [case for case in other.scored if case.truth == truth]
             found += [
-                Candidate(other.path(case), truth, case.source, case.case, other.phantom, **corpus.told({}))
+                Candidate(
+                    other.path(case),
+                    truth,
+                    case.source,
+                    case.case,
+                    other.phantom,
+                    **corpus.told({}),
+                    faults=other.faults.get(case.case, ()),
+                )
                 for case in own
             ]
         elif (folder / "manifest.csv").exists():

@@ -14,6 +14,8 @@ from PIL import Image
 from scipy.fft import irfft2, rfft2, rfftfreq
 from scipy.stats import rankdata
 
+from generation.known_faults import Box
+
 LEVELS = np.linspace(0.0, 1.0, 257)  # where quantile functions are kept
 FINE = 0.08  # cycles per px; coarser detail than this is anatomy and is left alone
 BANDS = np.linspace(0.0, np.sqrt(0.5), 49)
@@ -23,18 +25,24 @@ TRACE = 1.02  # block steps above this are JPEG's
 
 def harmonise(
     images: Sequence[Image.Image], truths: Sequence[str], size: tuple[int, int], seed: int
-) -> list[np.ndarray]:
+) -> tuple[list[np.ndarray], list[Box]]:
     """The images (mode L) as uint8 arrays of `size` (width, height), with the same grey levels, spectrum and grain.
 
-    truths: of each image; the pool's figures weigh both classes alike, whatever their numbers.
+    And which part of each image is left. truths: of each image; the pool's figures weigh both classes alike, whatever
+    their numbers.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
-    frames = [_reframe(deblocked(np.asarray(image, dtype=np.float32)), size, rng) for image in images]
+    frames, boxes = [], []
+    for image in images:
+        pixels = deblocked(np.asarray(image, dtype=np.float32))
+        boxes.append(_box(pixels, rng))
+        part = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, box=boxes[-1])
+        frames.append(np.asarray(part))
     levels = _level(frames, truths)
     for _ in range(2):  # each step moves the other a little
         frames = [np.interp(_ranks(frame), LEVELS, levels).astype(np.float32) for frame in frames]
         frames = _match_spectra(_match_noise(frames, rng), truths)
-    return [_rounded(frame, rng) for frame in frames]
+    return [_rounded(frame, rng) for frame in frames], boxes
 
 
 def padding(pixels: np.ndarray, tolerance: float = 2.0) -> tuple[int, int, int, int]:
@@ -76,14 +84,14 @@ def deblocked(pixels: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def _reframe(pixels: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+def _box(pixels: np.ndarray, rng: np.random.Generator) -> Box:
+    """What is left of an image without its padding and a thin random frame."""
     top, left, bottom, right = padding(pixels)
     height, width = pixels.shape
     if top + bottom >= height or left + right >= width:
         top = left = bottom = right = 0  # nothing but one grey
     cut = rng.uniform(0.015, 0.03, 4) * ((height - top - bottom, width - left - right) * 2)
-    box = (left + cut[1], top + cut[0], width - right - cut[3], height - bottom - cut[2])
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, box=box))
+    return left + cut[1], top + cut[0], width - right - cut[3], height - bottom - cut[2]
 
 
 def _weights(truths: Sequence[str]) -> np.ndarray:

@@ -48,8 +48,9 @@ def build(
     if harmonised:
         from generation.harmonise import harmonise
 
-        frames = harmonise(drawn.images, truths, size, seed)
+        frames, boxes = harmonise(drawn.images, truths, size, seed)
     else:
+        boxes = [(0, 0, *image.size) for image in drawn.images]
         frames = [np.asarray(radiographs.high(image, size)) for image in drawn.images]
     order = _in_step(drawn, np.random.Generator(np.random.PCG64([seed, 1])).permutation(len(frames)))
 
@@ -63,6 +64,7 @@ def build(
                 image,
                 drawn.groups[number],
                 origin=str(candidate.origin or candidate.path),
+                faults=tuple(fault.moved(drawn.images[number].size, boxes[number], size) for fault in candidate.faults),
             )
             if progress is not None:
                 progress(place, len(order))

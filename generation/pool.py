@@ -4,6 +4,7 @@
                  "counts": {"real", "synthetic", "practice"}, "how": {"real", "synthetic"}, "flow": see `flow`}
     cases.csv   case,file,truth,source,group,sha256,width,height
     images/     one image a case; the names say nothing of the truth
+    faults.json where the faults of synthetic images are known: see `known_faults`
 
 Cases whose `group` is `practice` are for the reader's warm-up and never scored; they are counted apart from
 the real and the synthetic ones. Any other group binds the cases of one quartet or one comparison; it is empty
@@ -24,7 +25,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -33,7 +34,9 @@ import numpy as np
 from PIL import Image
 
 from generation import flow as flows
+from generation import known_faults
 from generation.errors import InputError
+from generation.known_faults import KnownFault
 from generation.radiographs import guarded
 
 FORMAT = 1
@@ -70,6 +73,7 @@ class Pool:
     folder: Path
     manifest: dict[str, Any]
     cases: tuple[Case, ...]
+    faults: Mapping[str, tuple[KnownFault, ...]] = field(default_factory=dict)  # by case, where they are known
 
     @property
     def name(self) -> str:
@@ -112,6 +116,7 @@ class Entry:
     group: str = ""
     suffix: str = ".png"
     origin: str = ""  # the file it was made from
+    faults: tuple[KnownFault, ...] = ()
 
 
 def counts(cases: Iterable[Case]) -> dict[str, int]:
@@ -141,7 +146,7 @@ def read(folder: str | Path, progress: Progress | None = None) -> Pool:
     Raises InputError with every fault found, each with its file and row (the header of cases.csv is row 1).
     """
     folder = Path(folder)
-    manifest, rows, faults = _read_tables(folder)
+    manifest, rows, known, faults = _read_tables(folder)
     tables_whole = not faults
     expected = (manifest.get("width"), manifest.get("height"))
     checks = guarded.each(partial(_image_faults, folder, expected), [case for _, case in rows])
@@ -155,26 +160,29 @@ def read(folder: str | Path, progress: Progress | None = None) -> Pool:
     if "counts" in manifest and tables_whole and manifest["counts"] != counts(cases):
         faults.append(f"pool.json: counts say {manifest['counts']}, cases.csv has {counts(cases)}")
     _refuse(folder, faults)
-    return Pool(folder, manifest, cases)
+    return Pool(folder, manifest, cases, known)
 
 
 def read_table(folder: str | Path) -> Pool:
-    """Read a pool's manifest and table, but none of its images: for those who look at images themselves.
+    """Read a pool's manifest, table and known faults, but no image: for those who look at images themselves.
 
-    Raises InputError with every fault of the two files.
+    Raises InputError with every fault of these files.
     """
     folder = Path(folder)
-    manifest, rows, faults = _read_tables(folder)
+    manifest, rows, known, faults = _read_tables(folder)
     _refuse(folder, faults)
-    return Pool(folder, manifest, tuple(case for _, case in rows))
+    return Pool(folder, manifest, tuple(case for _, case in rows), known)
 
 
-def _read_tables(folder: Path) -> tuple[dict[str, Any], list[tuple[int, Case]], list[str]]:
+def _read_tables(
+    folder: Path,
+) -> tuple[dict[str, Any], list[tuple[int, Case]], dict[str, tuple[KnownFault, ...]], list[str]]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected a pool folder with pool.json and cases.csv")
     manifest, faults = _read_manifest(folder / "pool.json")
     rows, table_faults = _read_table(folder / "cases.csv")
-    return manifest, rows, faults + table_faults
+    known, known_faulty = known_faults.read(folder, {case.case: case.truth for _, case in rows})
+    return manifest, rows, known, faults + table_faults + known_faulty
 
 
 def _refuse(folder: Path, faults: list[str]) -> None:
@@ -202,7 +210,7 @@ def write(
     left_out: files that could not be used and were left out knowingly: `truth`, `sha256` and `why`, but no name, and no
         word that comes from a file.
     flow: how many images were given, left out and taken, as `flow.counted` gives it.
-    Where entries have an origin, origins.csv (case,origin) tells it.
+    Where entries have an origin, origins.csv (case,origin) tells it; where they have known faults, faults.json does.
     The same entries give the same bytes; `created` is a date, or that of SOURCE_DATE_EPOCH where it is set.
     """
     folder = Path(folder)
@@ -216,6 +224,7 @@ def write(
     try:
         (building / "images").mkdir()
         cases, origins = [], []
+        known: dict[str, tuple[KnownFault, ...]] = {}
         for number, entry in enumerate(entries, start=1):
             case = case_name(number)
             file = f"images/{case}{entry.suffix}"
@@ -223,9 +232,12 @@ def write(
             checksum = hashlib.sha256(entry.data).hexdigest()
             cases.append(Case(case, file, entry.truth, entry.source, entry.group, checksum, width, height))
             origins += [(case, entry.origin)] if entry.origin else []
+            known |= {case: entry.faults} if entry.faults else {}
         _write_table(building / "cases.csv", COLUMNS, ([getattr(case, column) for column in COLUMNS] for case in cases))
         if origins:
             _write_table(building / "origins.csv", ("case", "origin"), origins)
+        if known:
+            known_faults.write(building, known)
         manifest = {
             "format": FORMAT,
             "name": name,
@@ -247,7 +259,7 @@ def write(
         if isinstance(error, OSError):
             raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
         raise
-    return Pool(folder, manifest, tuple(cases))
+    return Pool(folder, manifest, tuple(cases), known)
 
 
 def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from generation import pool
+from generation.known_faults import KnownFault
 from generation.phantom import faults, film, skull, teeth
 
 WIDTH, HEIGHT = skull.WIDTH, skull.HEIGHT
@@ -25,20 +26,33 @@ def draw(seed: int, truth: str) -> np.ndarray:
 
     truth: `real` or `synthetic`; raises ValueError for any other.
     """
+    return draw_with(seed, chosen(seed, truth))[0]
+
+
+def chosen(seed: int, truth: str) -> list[faults.Fault]:
+    """The faults of the phantom with this seed: none where truth is `real`. Raises ValueError for an unknown truth."""
     if truth not in pool.TRUTHS:
         raise ValueError(f"truth is {truth!r}, expected real or synthetic")
-    patient, mouth, bone, flaws, machine = (
-        np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(5)
-    )
+    return faults.choose(_generators(seed)[3]) if truth == "synthetic" else []
+
+
+def draw_with(seed: int, wrong: list[faults.Fault]) -> tuple[np.ndarray, list[KnownFault]]:
+    """The phantom of a seed, uint8 (512, 1024), with these faults, and the ellipses in which they lie."""
+    patient, mouth, bone, _, machine = _generators(seed)
     head = skull.head(patient)
     attenuation, spongy = skull.draw(patient, head)
-    tooth_row = teeth.dentition(mouth, head)
-    texture = skull.trabeculae(bone)
-    wrong = faults.choose(flaws) if truth == "synthetic" else []
-    texture = faults.in_texture(wrong, texture) * spongy
-    teeth.add(attenuation, texture, faults.in_teeth(wrong, tooth_row))
+    tooth_row, in_teeth = faults.in_teeth(wrong, teeth.dentition(mouth, head))
+    texture, in_texture = faults.in_texture(wrong, skull.trabeculae(bone))
+    texture = texture * spongy
+    teeth.add(attenuation, texture, tooth_row)
     attenuation += bone.uniform(0.035, 0.065) * texture
-    return film.develop(machine, faults.in_film(wrong, attenuation, head.middle))
+    attenuation, in_film = faults.in_film(wrong, attenuation, head.middle)
+    return film.develop(machine, attenuation), [*in_teeth, *in_texture, *in_film]
+
+
+def _generators(seed: int) -> list[np.random.Generator]:
+    """Of the patient, the mouth, the bone, the faults and the machine."""
+    return [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(5)]
 
 
 def make_pool(
@@ -52,7 +66,8 @@ def make_pool(
 ) -> pool.Pool:
     """Draw a pool of phantoms on all cores: so many scored cases of either truth, and practice cases of both by turns.
 
-    The pool depends on nothing but the arguments. Raises InputError when `folder` is not empty or cannot be written.
+    The pool depends on nothing but the arguments, and its faults.json says where the faults are. Raises InputError
+    when `folder` is not empty or cannot be written.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     plan = [("real", "")] * real + [("synthetic", "")] * synthetic
@@ -63,9 +78,9 @@ def make_pool(
         images = Parallel(n_jobs=-1, return_as="generator")(
             delayed(_encoded)(int(seeds[place]), plan[number][0]) for place, number in enumerate(order)
         )
-        for place, image in enumerate(images):
+        for place, (image, known) in enumerate(images):
             truth, group = plan[order[place]]
-            yield pool.Entry(truth, "phantom", image, group)
+            yield pool.Entry(truth, "phantom", image, group, faults=known)
             if progress is not None:
                 progress(place + 1, len(plan))
 
@@ -76,5 +91,6 @@ def make_pool(
     return pool.write(folder, entries(), name=name, seed=seed, width=WIDTH, height=HEIGHT, how=how, phantom=True)
 
 
-def _encoded(seed: int, truth: str) -> bytes:
-    return pool.encode(draw(seed, truth))
+def _encoded(seed: int, truth: str) -> tuple[bytes, tuple[KnownFault, ...]]:
+    pixels, known = draw_with(seed, chosen(seed, truth))
+    return pool.encode(pixels), tuple(known)

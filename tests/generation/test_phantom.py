@@ -62,7 +62,7 @@ def test_enamel_is_brighter_than_dentin_and_the_pulp_is_darker():
 @pytest.mark.parametrize("kind", ["missing part", "doubled tooth", "wrong roots"])
 def test_faults_in_the_teeth_change_the_teeth(kind):
     _, row, _, _ = sound()
-    faulty = faults.in_teeth([faults.Fault(kind, 0.9, 7)], row)
+    faulty, _ = faults.in_teeth([faults.Fault(kind, 0.9, 7)], row)
     changed = [tooth for tooth in faulty if tooth not in row]
     assert changed
     assert len(faulty) - len(row) == (2 if kind == "doubled tooth" else 0)
@@ -75,7 +75,7 @@ def test_faults_in_the_teeth_change_the_teeth(kind):
 def test_faults_in_the_bone_grow_with_their_severity(kind):
     texture = skull.trabeculae(np.random.default_rng(0))
     changes = [
-        np.abs(faults.in_texture([faults.Fault(kind, s, 7)], texture) - texture).mean() for s in (0.15, 0.6, 1.0)
+        np.abs(faults.in_texture([faults.Fault(kind, s, 7)], texture)[0] - texture).mean() for s in (0.15, 0.6, 1.0)
     ]
     assert 0 < changes[0] < changes[1] < changes[2]
 
@@ -85,7 +85,7 @@ def test_faults_in_the_film_grow_with_their_severity(kind):
     head, row, attenuation, texture = sound()
     teeth.add(attenuation, texture, row)
     changes = [
-        np.abs(faults.in_film([faults.Fault(kind, s, 7)], attenuation, head.middle) - attenuation).mean()
+        np.abs(faults.in_film([faults.Fault(kind, s, 7)], attenuation, head.middle)[0] - attenuation).mean()
         for s in (0.15, 0.6, 1.0)
     ]
     assert 0 < changes[0] < changes[1] < changes[2]
@@ -106,8 +106,9 @@ def test_the_command_writes_a_pool_that_reads_back_and_is_the_same_twice(tmp_pat
     assert read.phantom
     assert read.manifest["counts"] == {"real": 2, "synthetic": 3, "practice": 3}
     assert sorted(case.truth for case in read.practice) == ["real", "real", "synthetic"]
+    assert set(read.faults) == {case.case for case in read.cases if case.truth == "synthetic"}
     files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*"))
-    assert len(files) == 10
+    assert len(files) == 11
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
     assert "5 cases and 3 for practice, all phantoms" in capsys.readouterr().out
 
