@@ -63,6 +63,7 @@ def test_a_turned_ellipse_is_turned_counter_clockwise():
     leaning = KnownFault("x", 0.5, 0.5, 0.4, 0.05, 45)
     assert leaning.contains(0.6, 0.4, (100, 100))
     assert not leaning.contains(0.6, 0.6, (100, 100))
+    assert not leaning.contains(0.95, 0.05, (100, 100))
 
 
 @pytest.mark.parametrize("harmonised", [False, True])
@@ -84,6 +85,8 @@ def test_in_a_mixed_pool_the_ellipses_follow_their_images(tmp_path, harmonised):
             expected = np.asarray(mask.resize((300, 280), box=(23, 11, 1001, 501)))
         else:
             expected = np.asarray(mask.resize((300, 280)))
+            exact = [one.moved(SIZE, (0, 0, *SIZE), (300, 280)) for one in before.faults[origin]]
+            assert [place.angle for place in places] == pytest.approx([one.angle for one in exact], abs=2e-4)
         assert (covered(places, (300, 280)) != expected).mean() < (0.03 if harmonised else 0.01)
 
 
