@@ -188,13 +188,22 @@ class _Taker:
                 self.lease, step = told["lease"], told["step"]
                 while step["kind"] != "done":
                     self._fetch([] if self.clear else step["ahead"])
-                    step = self._judge(step["trial"]) if step["kind"] == "trial" else self._post("continue")["step"]
+                    step = self._go(step)
                 if (page := self._page(self._send("GET", ""))) != "end":
                     raise StoppedError(f"led to {page} after the last answer")
             except StoppedError as stopped:
                 self.outcome.refusal = str(stopped)
         self.outcome.seconds = time.perf_counter() - began
         return self.outcome
+
+    def _go(self, step: dict[str, Any]) -> dict[str, Any]:
+        """Do what a step asks, and return the one that follows."""
+        if step["kind"] == "trial":
+            return self._judge(step["trial"])
+        if step["kind"] == "marks":
+            said = {"id": str(uuid.uuid4()), "outcome": "nothing", "marks": []}
+            return self._post(f"trials/{step['trial']['trial']}/marks", **said)["step"]
+        return self._post("continue")["step"]
 
     def _walk_in(self) -> None:
         """Through the pages, each with its form, until the reading room."""

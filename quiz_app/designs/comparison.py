@@ -70,7 +70,7 @@ class ComparisonSettings(StudySettings):
     """How a study of comparisons is read."""
 
     unused: ClassVar[frozenset[str]] = frozenset(
-        {"block", "unsure", "labels", "practice_feedback", "result", "leaderboard"}
+        {"block", "unsure", "labels", "practice_feedback", "result", "leaderboard", "marks_for"}
     )
 
     limit_s: float = rule(
@@ -94,6 +94,7 @@ class ComparisonSettings(StudySettings):
     )
     practice: int = rule("Cases", "Practice cases", 1, "Practice cases at the start, never scored.", 0, 50)
     practice_feedback: bool = False  # there is no truth to tell
+    marks_for: str = "all"  # nor is any image taken for synthetic
     criteria: tuple[str, ...] = rule(
         "Answers",
         "Criteria",

@@ -123,6 +123,10 @@ class Design(ABC):
         """Whether an answer broke a limit of the design's own, by the times that the browser measured."""
         return False
 
+    def taken_for_synthetic(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+        """The places of the images that a reader took for synthetic, by the rows of `check`."""
+        return [row["place"] for row in rows if row.get("answer") == "synthetic"]
+
     @abstractmethod
     def told(self, answers: Sequence[Said]) -> dict[str, Any]:
         """The stored rows of one trial, by place and criterion, as the reader's browser is told them."""

@@ -216,6 +216,10 @@ class Quartet(Grouped):
             return False
         return first_ms > rules.limit_s * 1000 or (client_ms or 0) - first_ms > rules.second_s * 1000
 
+    def taken_for_synthetic(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Those that were not chosen."""
+        return [row["place"] for row in rows if not row["chosen"]]
+
     def told(self, answers: Sequence[Said]) -> dict[str, Any]:
         """The place that was chosen, and the realism by place."""
         return {

@@ -24,14 +24,29 @@ from sqlalchemy.orm import Session
 from quiz_app import log, storage
 from quiz_app.database import Base, Instant, db
 from quiz_app.errors import InvalidInputError
-from quiz_app.models import Answer, Case, Event, Pool, Reader, Researcher, Sitting, Study, Trial, TrialCase
+from quiz_app.models import (
+    Answer,
+    Case,
+    Event,
+    Fault,
+    Mark,
+    Pool,
+    Reader,
+    Researcher,
+    Sitting,
+    Study,
+    Trial,
+    TrialCase,
+)  # fmt: skip
 from quiz_app.pools.importing import free_slug
 from quiz_app.storage import Store
 from quiz_app.study.settings import settings_of
 
 FORMAT = 1
 # In the order in which rows can be put back.
-MODELS: tuple[type[Base], ...] = (Pool, Case, Study, Reader, Sitting, Trial, TrialCase, Answer, Event)
+MODELS: tuple[type[Base], ...] = (
+    Pool, Case, Fault, Study, Reader, Sitting, Trial, TrialCase, Answer, Mark, Event,
+)  # fmt: skip
 LARGEST = 8 * 2**30  # a pool of ten thousand images and as many readers; more is a bomb
 LARGEST_TABLES = 2**30  # their rows are put together in memory
 LARGEST_LIST = 16 * 2**20  # of the members
@@ -74,12 +89,14 @@ def _lines(session: Session, model: type[Base], study: Study) -> Iterator[bytes]
     belongs: dict[type[Base], sa.ColumnElement[bool]] = {
         Pool: Pool.id == study.pool_id,
         Case: Case.pool_id == study.pool_id,
+        Fault: Fault.case_id.in_(sa.select(Case.id).where(Case.pool_id == study.pool_id)),
         Study: Study.id == study.id,
         Reader: Reader.study_id == study.id,
         Sitting: Sitting.reader_id.in_(readers),
         Trial: Trial.sitting_id.in_(sittings),
         TrialCase: TrialCase.trial_id.in_(trials),
         Answer: Answer.trial_case_id.in_(shown),
+        Mark: Mark.trial_case_id.in_(shown),
         Event: Event.study_id == study.id,
     }
     table = _table(model)
@@ -183,6 +200,7 @@ def _insert(rows: dict[type[Base], list[dict[str, Any]]], owner: Researcher | No
         here = {case.name: case.id for case in pool.cases}
         numbers["pool"] = {rows[Pool][0]["id"]: pool.id}
         numbers["case"] = {row["id"]: here[row["name"]] for row in rows[Case]}
+        numbers["fault"] = {}
     else:
         rows[Pool][0]["slug"] = free_slug(rows[Pool][0]["slug"], Pool)
     for model in MODELS:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from quiz_app import clock
 from quiz_app.designs import DESIGNS
-from quiz_app.exchange import responses_csv
+from quiz_app.exchange import marks_csv, responses_csv
 from quiz_app.models import Case, Event, Reader, Sitting, Study, Trial
 from quiz_app.study import plan
 
@@ -129,7 +129,8 @@ def _parts(session: Session, study: Study) -> list[Part]:
     slug = study.slug
     responses = sa.text("SELECT count(*) FROM responses WHERE study = :slug")
     invited = (Reader.study_id == study.id, sa.not_(Reader.is_preview))
-    return [
+    marked, flawed = (marks_csv.counted(session, slug, view) for view in ("marks", "faults"))
+    parts = [
         Part(
             "responses.csv",
             responses_csv.DICTIONARY,
@@ -142,6 +143,12 @@ def _parts(session: Session, study: Study) -> list[Part]:
         Part("settings.csv", SETTINGS, _settings(study), len(study.rules.as_dict())),
         Part("events.csv", EVENTS, events(session, study), _count(session, Event, Event.study_id == study.id)),
     ]
+    if marked or study.rules.marks != "off":
+        rows = marks_csv.marks(session, slug, blinded=study.blinded)
+        parts.append(Part("marks.csv", marks_csv.MARKS, rows, marked))
+    if flawed and not study.blinded:
+        parts.append(Part("faults.csv", marks_csv.FAULTS, marks_csv.faults(session, slug), flawed))
+    return parts
 
 
 def _pool(study: Study) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,12 @@ from sqlalchemy.orm import Session
 from quiz_app import clock
 from quiz_app.database import Instant, db, reading
 from quiz_app.exchange.responses_csv import DICTIONARY
-from quiz_app.models import Answer, Mirror, Outgoing, Removal
+from quiz_app.models import Answer, Mark, Mirror, Outgoing, Removal
 from quiz_app.settings import Settings
 
 FORMAT = 1
+WITH_MARKS = 2  # the format of an answer that marks followed
+FORMATS = (FORMAT, WITH_MARKS)
 COLLECTION = "discern_answers"
 BATCH = 100
 TIMEOUT_S = 20.0
@@ -39,7 +41,7 @@ IDLE_S, LONGEST_WAIT_S = 1.0, 60.0
 
 # The answers with these ids, or all, as the export tells them. A case is shown once in a trial.
 _DOCUMENTS = """
-SELECT answer.id AS id, {columns}
+SELECT answer.id AS id, trial_case.id AS shown, trial.marks_id, trial.marks_outcome, trial.marked_at, {columns}
 FROM answer
 JOIN trial_case ON trial_case.id = answer.trial_case_id
 JOIN trial ON trial.id = trial_case.trial_id
@@ -49,7 +51,9 @@ JOIN responses ON responses.trial = trial.token AND responses."case" = "case".na
 {where}
 ORDER BY answer.id
 """
-_UNSENT = sa.select(Outgoing.answer_id).where(Outgoing.sent_at.is_(None)).order_by(Outgoing.id).limit(BATCH)
+_OF_MARKS = ("marks_id", "marks_outcome", "marked_at")
+_WAITING = sa.select(Outgoing.answer_id, Outgoing.queued_at).where(Outgoing.sent_at.is_(None))
+_UNSENT = _WAITING.order_by(Outgoing.id).limit(BATCH)
 _UNREMOVED = sa.select(Removal.answer_id).order_by(Removal.queued_at, Removal.answer_id).limit(BATCH)
 
 
@@ -75,14 +79,33 @@ def _withdraw(_mapper: Any, connection: sa.Connection, answer: Answer) -> None:
 def documents(session: Session, ids: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """The answers with these ids, or all, as they stand in Firestore: the columns of the export, `id` and `format`.
 
+    Those that marks followed have `marks_id`, `marks_outcome` and `marked_at`, and in `marks` those of their image.
     Previews are no answers and are left out. Nothing here names a person.
     """
     columns = ", ".join(f'responses."{name}"' for name in DICTIONARY)
     query = sa.text(_DOCUMENTS.format(columns=columns, where="" if ids is None else "WHERE answer.id IN :ids"))
     if ids is not None:
         query = query.bindparams(sa.bindparam("ids", list(ids), expanding=True))
+    marks = _marks(session, ids)
     for row in session.execute(query).mappings():
-        yield dict(row) | {"format": FORMAT}
+        document = dict(row) | {"format": FORMAT}
+        shown, told = document.pop("shown"), {name: document.pop(name) for name in _OF_MARKS}
+        if told["marked_at"] is not None:
+            document |= told | {"marks": marks.get(shown, []), "format": WITH_MARKS}
+        yield document
+
+
+def _marks(session: Session, ids: Sequence[str] | None) -> dict[int, list[dict[str, Any]]]:
+    """The marks in the images of the answers with these ids, or of all, by trial and place."""
+    columns = (Mark.number.label("mark"), Mark.x, Mark.y, Mark.reason, Mark.rating)
+    query = sa.select(Mark.trial_case_id, *columns).order_by(Mark.trial_case_id, Mark.number)
+    if ids is not None:
+        query = query.where(Mark.trial_case_id.in_(sa.select(Answer.trial_case_id).where(Answer.id.in_(ids))))
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in session.execute(query).mappings():
+        mark = dict(row)
+        found.setdefault(mark.pop("trial_case_id"), []).append(mark)
+    return found
 
 
 def digest(document: dict[str, Any]) -> str:
@@ -250,8 +273,8 @@ class Worker:
             return 0
         # Read under the lease: what another worker has removed in the meantime is not there any more.
         with reading() as session:
-            waiting = session.scalars(_UNSENT).all()
-            found = list(documents(session, waiting))
+            waiting = {row.answer_id: row.queued_at for row in session.execute(_UNSENT)}
+            found = list(documents(session, list(waiting)))
         batch = self.client.batch()
         for document in found:
             batch.set(self.client.collection(COLLECTION).document(document["id"]), document)
@@ -273,10 +296,10 @@ class Worker:
         self._went_well()
         return len(waiting)
 
-    def _may_do(self, work: sa.Select[Any]) -> bool:
+    def _may_do(self, work: sa.Executable) -> bool:
         """Whether there is `work`, and this worker is the one to do it."""
         with reading() as session:
-            if session.scalars(work).first() is None:
+            if session.execute(work).first() is None:
                 return False
         return self._hold()
 
@@ -292,15 +315,17 @@ class Worker:
         db.session.execute(sa.update(Mirror).where(Mirror.holder == self.name).values(holder=None))
         db.session.commit()
 
-    def _sent(self, ids: Sequence[str]) -> None:
-        """Remember that these were sent. Those deleted on the way are queued for removal: they may have been removed
-        before they arrived, by a worker that took the lease over."""
+    def _sent(self, ids: Mapping[str, datetime]) -> None:
+        """Remember that these, by the moment at which they were queued, were sent. Those queued anew on the way, with
+        their marks, wait on. Those deleted on the way are queued for removal: they may have been removed before they
+        arrived, by a worker that took the lease over."""
         # In the order in which a deletion takes them, so that neither waits for the other in a circle.
-        mine = sa.select(Outgoing.answer_id).where(Outgoing.answer_id.in_(ids)).order_by(Outgoing.answer_id)
-        here = db.session.scalars(mine.with_for_update()).all()
-        db.session.execute(sa.update(Outgoing).where(Outgoing.answer_id.in_(here)).values(sent_at=clock.now()))
+        mine = sa.select(Outgoing.answer_id, Outgoing.queued_at).where(Outgoing.answer_id.in_(ids))
+        here = db.session.execute(mine.order_by(Outgoing.answer_id).with_for_update()).all()
+        sent = [row.answer_id for row in here if row.queued_at == ids[row.answer_id]]
+        db.session.execute(sa.update(Outgoing).where(Outgoing.answer_id.in_(sent)).values(sent_at=clock.now()))
         queued = db.session.scalars(sa.select(Removal.answer_id).where(Removal.answer_id.in_(ids))).all()
-        gone = set(ids).difference(here, queued)
+        gone = set(ids).difference((row.answer_id for row in here), queued)
         db.session.add_all(Removal(answer_id=answer_id, queued_at=clock.now()) for answer_id in gone)
         self._went_well()
 

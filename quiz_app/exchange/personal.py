@@ -39,6 +39,7 @@ def of(session: Session, reader: Reader) -> dict[str, Any]:
                                 "case": shown.case.name,
                                 "place": shown.place,
                                 "answers": [{"id": answer.id} | _plain(answer) for answer in shown.answers],
+                                "marks": [_plain(mark) for mark in shown.marks],
                             }
                             for shown in trial.cases
                         ]

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from quiz_app.designs import DESIGNS
 from quiz_app.exchange import responses_csv
-from quiz_app.models import Answer, Case, Reader, Sitting, Study, Trial, TrialCase
+from quiz_app.models import MARKS_DUE, Answer, Case, Reader, Sitting, Study, Trial, TrialCase
 from quiz_app.storage import Store
 
 
@@ -82,7 +82,7 @@ def _counting() -> sa.Select:
     return (
         sa.select(
             Trial.sitting_id.label("sitting"), Trial.position, Trial.is_training, Trial.answered_at,
-            Trial.study_version, Sitting.number, Sitting.finished_at, Reader.pseudonym,
+            Trial.study_version, Trial.marks_outcome, Sitting.number, Sitting.finished_at, Reader.pseudonym,
             sa.func.coalesce(counted.c.places, 0).label("places"),
             sa.func.coalesce(counted.c.answers, 0).label("answers"),
         )
@@ -119,8 +119,9 @@ def _of_sitting(trials: list[sa.Row], study: Study) -> Iterator[str]:
     answered = [row.answered_at is not None for row in trials]
     if answered != sorted(answered, reverse=True):
         yield f"{where}: an answer follows a trial that was not answered"
-    if all(answered) != (first.finished_at is not None) and not restored:
-        yield f"{where}: {'has every answer but no end' if all(answered) else 'has an end but not every answer'}"
+    whole = all(answered) and not any(row.marks_outcome == MARKS_DUE for row in trials)
+    if whole != (first.finished_at is not None) and not restored:
+        yield f"{where}: {'has every answer but no end' if whole else 'has an end but not every answer'}"
 
 
 def _uneven(sittings: dict[int, list[sa.Row]], study: Study) -> Iterator[str]:

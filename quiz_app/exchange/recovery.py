@@ -26,7 +26,7 @@ from quiz_app.designs.rating import LEVELS
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import mirror
 from quiz_app.exchange.responses_csv import DICTIONARY
-from quiz_app.models import Answer, Case, Pool, Reader, Removal, Sitting, Study, Trial, TrialCase
+from quiz_app.models import Answer, Case, Mark, Pool, Reader, Removal, Sitting, Study, Trial, TrialCase
 from quiz_app.pools.importing import free_slug, slugified
 from quiz_app.study import readers
 from quiz_app.study.settings import StudySettings
@@ -70,10 +70,9 @@ def restore(rows: Iterable[Row]) -> list[Study]:
         raise InvalidInputError(["database: has studies already; restore into an empty instance"])
     if not rows:
         raise InvalidInputError(["mirror: has no answers"])
-    if strange := {row.get("format") for row in rows} - {mirror.FORMAT}:
-        raise InvalidInputError(
-            [f"mirror: answers of format {sorted(map(str, strange))}; this version knows {mirror.FORMAT}"]
-        )
+    if strange := {row.get("format") for row in rows} - {*mirror.FORMATS}:
+        known = ", ".join(map(str, mirror.FORMATS))
+        raise InvalidInputError([f"mirror: answers of format {sorted(map(str, strange))}; this version knows {known}"])
     studies = _rebuild(rows)
     db.session.flush()
     found = compare(db.session(), rows)
@@ -183,7 +182,7 @@ def _reader(study: Study, row: Row) -> Reader:
 
 def _trial(sitting: Sitting, row: Row) -> Trial:
     def moment(name: str) -> datetime | None:
-        return datetime.fromisoformat(row[name]) if row[name] else None
+        return datetime.fromisoformat(row[name]) if row.get(name) else None
 
     def flag(name: str) -> bool | None:
         return None if row[name] is None else bool(row[name])
@@ -192,6 +191,7 @@ def _trial(sitting: Sitting, row: Row) -> Trial:
     return Trial(
         sitting=sitting, token=row["trial"], is_training=bool(row["is_training"]), is_repeat=bool(row["is_repeat"]),
         onset_at=moment("onset_at"), answered_at=moment("answered_at"), late=flag("late"), windowed=flag("windowed"),
+        marks_id=row.get("marks_id"), marks_outcome=row.get("marks_outcome"), marked_at=moment("marked_at"),
         **{name: row[name] for name in plain},
     )  # fmt: skip
 
@@ -201,6 +201,9 @@ def _answer(trial: Trial, case: Case, row: Row) -> None:
     if shown is None:
         place = row["place"] or len(trial.cases) + 1
         shown = TrialCase(trial=trial, case=case, place=place, token=secrets.token_urlsafe(16))
+        for mark in row.get("marks", []):  # every answer about the image tells them
+            told = {name: mark[name] for name in ("x", "y", "reason", "rating")}
+            shown.marks.append(Mark(number=mark["mark"], **told))
     said = {name: row[name] for name in ("answer", "certainty", "level", "realism", "value")}
     chosen = None if row["chosen"] is None else bool(row["chosen"])
     shown.answers.append(Answer(id=row["id"], criterion=row["criterion"] or "", chosen=chosen, **said))

@@ -1,15 +1,19 @@
-"""The tables. `responses` (a view, made by the migrations) joins them into one row per trial and case."""
+"""The tables. Views, made by the migrations, join them: `responses` has a row per trial and case, `marks` one per mark,
+`faults` one per flaw that is known of a case."""
 
 from quiz_app.models.event import Event
 from quiz_app.models.outbox import Mirror, Outgoing, Removal
-from quiz_app.models.pool import Case, Pool
+from quiz_app.models.pool import Case, Fault, Pool
 from quiz_app.models.researcher import Member, Researcher
-from quiz_app.models.study import Answer, Reader, Sitting, Study, Trial, TrialCase
+from quiz_app.models.study import MARKS_DUE, Answer, Mark, Reader, Sitting, Study, Trial, TrialCase
 
 __all__ = [
+    "MARKS_DUE",
     "Answer",
     "Case",
     "Event",
+    "Fault",
+    "Mark",
     "Member",
     "Mirror",
     "Outgoing",

@@ -1,4 +1,4 @@
-"""Pool and Case: the images and their truth."""
+"""Pool, Case and Fault: the images, their truth, and where those that are known to be flawed have their flaws."""
 
 from __future__ import annotations
 
@@ -52,8 +52,28 @@ class Case(Base):
     excluded: Mapped[str | None] = mapped_column(sa.String(500))  # why it is left out; NULL = in
 
     pool: Mapped[Pool] = relationship(back_populates="cases")
+    faults: Mapped[list[Fault]] = relationship(
+        back_populates="case", order_by="Fault.id", cascade="all, delete-orphan", passive_deletes=True
+    )
 
     @property
     def is_practice(self) -> bool:
         """Practice cases are never scored: the pool marks them by their group."""
         return self.group == "practice"
+
+
+class Fault(Base):
+    """A flaw of an image, as an ellipse in shares of width and height. It is as secret as the truth."""
+
+    __tablename__ = "fault"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(sa.ForeignKey("case.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(sa.Text)
+    x: Mapped[float]
+    y: Mapped[float]
+    rx: Mapped[float]
+    ry: Mapped[float]
+    angle: Mapped[float]  # counter-clockwise in the picture, in degrees
+
+    case: Mapped[Case] = relationship(back_populates="faults")

@@ -1,4 +1,4 @@
-"""Study, its readers, and each reader's way through it: Reader, Sitting, Trial, TrialCase, Answer.
+"""Study, its readers, and each reader's way through it: Reader, Sitting, Trial, TrialCase, Answer, Mark.
 
 A study is a pool, a design and its settings. A trial is one question with its times; it shows one case (rating) or
 several (quartet, comparison). An answer is what the reader said of one of its cases, under one criterion where the
@@ -19,6 +19,8 @@ from quiz_app.database import Base, Instant
 from quiz_app.models.pool import Case, Pool
 from quiz_app.models.researcher import Researcher
 from quiz_app.study.settings import StudySettings, settings_of
+
+MARKS_DUE = "due"  # in `marks_outcome` of a trial
 
 
 class Study(Base):
@@ -163,6 +165,10 @@ class Trial(Base):
     windowed: Mapped[bool | None]  # whether brightness or contrast were changed
     viewer: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))  # all that was counted of its use
     keyed_at: Mapped[datetime | None] = mapped_column(Instant)  # its image could be opened, ahead of its turn
+    # NULL = no marks were asked for; MARKS_DUE = they are; marked, nothing, skipped = how that ended.
+    marks_outcome: Mapped[str | None] = mapped_column(sa.String(7))
+    marks_id: Mapped[str | None] = mapped_column(sa.String(36), index=True, unique=True)  # made by the browser
+    marked_at: Mapped[datetime | None] = mapped_column(Instant)  # the marks reached the server
 
     sitting: Mapped[Sitting] = relationship(back_populates="trials")
     cases: Mapped[list[TrialCase]] = relationship(
@@ -185,6 +191,9 @@ class TrialCase(Base):
     trial: Mapped[Trial] = relationship(back_populates="cases")
     case: Mapped[Case] = relationship()
     answers: Mapped[list[Answer]] = relationship(back_populates="trial_case", cascade="all, delete-orphan")
+    marks: Mapped[list[Mark]] = relationship(
+        back_populates="trial_case", order_by="Mark.number", cascade="all, delete-orphan", passive_deletes=True
+    )
 
 
 class Answer(Base):
@@ -207,3 +216,24 @@ class Answer(Base):
     value: Mapped[str | None] = mapped_column(sa.String(80))
 
     trial_case: Mapped[TrialCase] = relationship(back_populates="answers")
+
+
+class Mark(Base):
+    """A place in an image that the reader says gave it away, and the reason; `number` counts within the trial."""
+
+    __tablename__ = "mark"
+    __table_args__ = (
+        sa.UniqueConstraint("trial_case_id", "number"),
+        sa.CheckConstraint("x BETWEEN 0 AND 1 AND y BETWEEN 0 AND 1", name="place"),
+        sa.CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    trial_case_id: Mapped[int] = mapped_column(sa.ForeignKey("trial_case.id", ondelete="CASCADE"))
+    number: Mapped[int]  # from 1
+    x: Mapped[float]  # from the left edge of the image, as a share of its width
+    y: Mapped[float]  # from the top edge, as a share of its height
+    reason: Mapped[str] = mapped_column(sa.String(80))
+    rating: Mapped[int | None]  # how sure the reader is of it, 1 to 5
+
+    trial_case: Mapped[TrialCase] = relationship(back_populates="marks")

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from generation.errors import InputError
 from quiz_app import clock, log
 from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
-from quiz_app.models import Case, Pool, Study
+from quiz_app.models import Case, Fault, Pool, Study
 from quiz_app.pools import images
 from quiz_app.storage import Store, putting
 
@@ -73,6 +74,7 @@ def import_folder(
                 width=case.width,
                 height=case.height,
                 stored=name,
+                faults=[Fault(**asdict(fault)) for fault in given.faults.get(case.case, ())],
             )
             for case, name in zip(given.cases, names, strict=True)
         ],

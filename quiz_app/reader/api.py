@@ -19,7 +19,7 @@ from quiz_app.errors import RefusedError
 from quiz_app.models import Sitting, Trial, TrialCase
 from quiz_app.pools import images
 from quiz_app.reader import blueprint, wire
-from quiz_app.sittings import answering, steps
+from quiz_app.sittings import answering, marking, steps
 from quiz_app.sittings.steps import Way
 
 
@@ -55,6 +55,15 @@ def _leased(way: Way, body: dict[str, Any]) -> Way:
 
 def _step(way: Way) -> dict[str, Any]:
     return wire.step(steps.next_step(way))
+
+
+def _acknowledged(way: Way, body: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """What was taken, once it is safely stored, and what comes next."""
+    # A page that has been taken over may still bring its answer, but learns nothing of what comes next.
+    goes_on = body.get("lease") == way.sitting.lease and g.reader.study_state == "open"
+    told["step"] = _step(way) if goes_on else None
+    db.session.commit()
+    return told
 
 
 @blueprint.post("/claim")
@@ -126,17 +135,29 @@ def answer(trial_token: str) -> ResponseReturnValue:
     repeated = trial.answered_at is not None
     rows = answering.given(trial) if repeated else answering.take(_leased(way, body), trial, body)
     told = {"saved": wire.saved(trial, rows), "repeated": repeated, "feedback": wire.feedback(trial, rows)}
-    # A page that has been taken over may still bring its answer, but learns nothing of what comes next.
-    goes_on = body.get("lease") == way.sitting.lease and g.reader.study_state == "open"
-    told["step"] = _step(way) if goes_on else None
-    db.session.commit()
-    return told
+    return _acknowledged(way, body, told)
+
+
+@blueprint.post("/trials/<trial_token>/marks")
+def marks(trial_token: str) -> ResponseReturnValue:
+    """Keep the marks of an answered trial, and say what comes next. Marks that are there already are told again."""
+    body = _body()
+    way = _way()
+    trial = marking.find_trial(way, trial_token)
+    repeated = trial is not way.marking
+    if not repeated:
+        marking.take(_leased(way, body), trial, body)
+    rows = answering.given(trial) if trial.is_training else []
+    told = {"saved": marking.told(trial), "repeated": repeated, "feedback": wire.feedback(trial, rows)}
+    return _acknowledged(way, body, told)
 
 
 def _image(token: str) -> tuple[TrialCase | None, Way]:
     """The case at this address, if it is one of those that come next, and where its reader is."""
     way = steps.look(g.reader, cases=True)
     coming = way.coming[: 1 + steps.reach(g.study.rules)] if way else []
+    if way and way.marking is not None:
+        coming = [way.marking, *coming]
     found = next((shown for trial in coming for shown in trial.cases if shown.token == token), None)
     if way is None or (found is None and not _known(token)):
         raise RefusedError("unknown-image", "There is no such image.", 404)
@@ -155,7 +176,7 @@ def _known(token: str) -> bool:
 def image(image_token: str) -> ResponseReturnValue:
     """The image of the due trial, in the clear, while its time lasts."""
     shown, way = _image(image_token)
-    if shown is None or shown.trial is not way.due or not steps.visible(shown.trial, clock.now()):
+    if shown is None or shown.trial is not (way.marking or way.due) or not steps.visible(shown.trial, clock.now()):
         raise RefusedError("not-visible", "This image cannot be seen now.", 410)
     return current_app.response_class(wire.blinded(shown), mimetype="image/png")
 

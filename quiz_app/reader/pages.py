@@ -40,7 +40,11 @@ def _page(name: str, **values: object) -> ResponseReturnValue:
     where = _where()
     if where != name:
         return redirect(url_for(f"reader.{where}"), code=303)
-    values |= {"tools": words.tools(g.study), **DESIGNS[g.study.design].page(g.study.rules)}
+    values |= {
+        "tools": words.tools(g.study),
+        "reasons": words.reasons(g.study),
+        **DESIGNS[g.study.design].page(g.study.rules),
+    }
     templates: list[str | Template] = [
         f"reader/{g.study.design}/{name}.html",
         f"reader/{name}.html",

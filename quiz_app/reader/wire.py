@@ -10,9 +10,9 @@ from flask import current_app, url_for
 from quiz_app import clock, storage
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
-from quiz_app.models import Answer, Trial, TrialCase
+from quiz_app.models import MARKS_DUE, Answer, Trial, TrialCase
 from quiz_app.pools import images
-from quiz_app.sittings import steps
+from quiz_app.sittings import marking, steps
 from quiz_app.sittings.steps import Step
 
 
@@ -21,12 +21,24 @@ def step(step: Step) -> dict[str, Any]:
     told: dict[str, Any] = {"kind": step.kind, "answered": step.answered, "total": step.total}
     if step.kind == "break":
         told["advised_s"] = step.advised_s
-    if step.trial is not None:
+    if step.trial is not None and step.kind == "marks":
+        told |= _marks(step.trial)
+    elif step.trial is not None:
         # When the time is up the image is gone for good, unless the study keeps it; the answer is still asked for.
         told["trial"] = _trial(step.trial, steps.visible(step.trial, clock.now()))
         told["keyed"] = [_trial(trial, True) for trial in step.keyed]
     told["ahead"] = [url_for("reader.sealed", image_token=shown.token) for trial in step.ahead for shown in trial.cases]
     return told
+
+
+def _marks(trial: Trial) -> dict[str, Any]:
+    """The images that may be marked, and what is asked of them."""
+    rules, places = trial.sitting.reader.study.rules, marking.places(trial)
+    asked = {"most": rules.marks_most, "reasons": rules.reasons, "rating": rules.marks_rating}
+    return {
+        "trial": _trial(trial, True),
+        "marks": asked | {"places": places, "optional": rules.marks == "optional"},
+    }
 
 
 def _trial(trial: Trial, seen: bool) -> dict[str, Any]:
@@ -75,8 +87,10 @@ def saved(trial: Trial, rows: list[Answer]) -> dict[str, Any]:
 
 
 def feedback(trial: Trial, rows: list[Answer]) -> dict[str, Any] | None:
-    """The truth of a practice trial, after its answer, where the study gives it."""
+    """The truth of a practice trial, after its answer and its marks, where the study gives it."""
     study = trial.sitting.reader.study
+    if trial.marks_outcome == MARKS_DUE:
+        return None
     if not (trial.is_training and study.rules.practice_feedback):
         return None
     design = DESIGNS[study.design]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask_babel import LazyString, lazy_gettext
+from flask_babel import LazyString, gettext, lazy_gettext
 
 from quiz_app.models import Study
 
@@ -34,6 +34,11 @@ TOOLS: dict[str, tuple[Tool, ...]] = {
     "magnifier": (Tool("lens", "m", lazy_gettext("Magnifier"), "M7 2a5 5 0 1 0 .01 0M10.5 10.5 14 14", True),),
     "fullscreen": (Tool("full", "f", lazy_gettext("Full screen"), "M2 3h12v10H2zM5 6h6v4H5z"),),
 }
+
+
+def reasons(study: Study) -> list[tuple[str, str]]:
+    """The reasons for marks as they are stored, each with its words in the reader's language."""
+    return [(reason, gettext(reason)) for reason in study.rules.reasons]
 
 
 def tools(study: Study) -> list[Tool]:

@@ -14,7 +14,8 @@ from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.errors import RefusedError
 from quiz_app.models import Answer, Event, Trial
-from quiz_app.sittings import exposures, steps
+from quiz_app.sittings import exposures, marking, steps
+from quiz_app.sittings.identity import identity
 from quiz_app.sittings.steps import Way
 
 LONGEST_MS = 24 * 3600 * 1000
@@ -78,9 +79,9 @@ def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> list[Answer]:
     sitting, now = way.sitting, clock.now()
     study = sitting.reader.study
     steps.assert_open(sitting)
-    if way.due is not trial or not (trial.released_at or trial.keyed_at):
+    if way.due is not trial or way.marking is not None or not (trial.released_at or trial.keyed_at):
         raise RefusedError("not-due", "This question is not due yet.")
-    answer_id, client_ms, viewer = _identity(said), _client_ms(said), _viewer(said)
+    answer_id, client_ms, viewer = identity(said), _client_ms(said), _viewer(said)
     places = {shown.place: shown for shown in trial.cases}
     design = DESIGNS[study.design]
     shown_as_such = steps.reference(trial)
@@ -88,6 +89,7 @@ def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> list[Answer]:
     if shown_as_such:
         rows.append({"place": shown_as_such})  # says nothing, so that an export tells that it was shown
     exposures.vet(trial, rows, viewer, now)
+    way.marking = marking.ask(trial, rows, now)
     trial.answered_at = now
     trial.response_ms = _response_ms(trial, now)
     trial.client_ms = client_ms
@@ -111,9 +113,7 @@ def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> list[Answer]:
         sitting.paused_at = now  # no clock runs while the reader takes in the truth
     _store(answer_id)
     way.coming.pop(0)
-    if way.due is None:
-        sitting.finished_at = now
-        log.record("sitting-finished", sitting=sitting)
+    steps.finish(way, now)
     return stored
 
 
@@ -136,14 +136,6 @@ def _overlong(trial: Trial, now: datetime, client_ms: int | None) -> bool:
     set_back = trial.onset_at is not None and now < trial.onset_at
     limit_s = trial.sitting.reader.study.rules.trial_s
     return (unseen or set_back) and limit_s > 0 and (client_ms or 0) > limit_s * 1000
-
-
-def _identity(said: Mapping[str, Any]) -> str:
-    try:
-        answer_id = str(uuid.UUID(said["id"]))
-    except (KeyError, ValueError, AttributeError, TypeError):
-        raise RefusedError("no-id", "id: a UUID made by the browser is expected", 422) from None
-    return answer_id
 
 
 def _store(answer_id: str) -> None:

@@ -18,7 +18,7 @@ from quiz_app import clock, log
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.errors import RefusedError
-from quiz_app.models import Reader, Sitting, Trial, TrialCase
+from quiz_app.models import MARKS_DUE, Reader, Sitting, Trial, TrialCase
 from quiz_app.sittings import exposures
 from quiz_app.study.settings import StudySettings
 
@@ -28,7 +28,7 @@ AWAY_S = 300
 
 @dataclass(frozen=True)
 class Step:
-    """What comes next: `kind` is begin, trial, break, pause or done. `answered` and `total` count scored trials.
+    """What comes next: `kind` is begin, trial, marks, break, pause or done. `answered` and `total` count scored trials.
 
     `ahead` are trials whose sealed images may travel, `keyed` those among them that may be opened before their turn.
     """
@@ -48,11 +48,13 @@ class Way:
 
     `coming` are the next trials without an answer, practice first: the due one, those whose sealed images may travel,
     and one more, so that they are still there when the due one has been answered. `total` counts the scored trials.
+    `marking` is the answered trial of which marks are asked for now; until they have come nothing else is due.
     """
 
     sitting: Sitting
     coming: list[Trial]
     total: int
+    marking: Trial | None = None
 
     @property
     def due(self) -> Trial | None:
@@ -67,14 +69,15 @@ class Way:
         return 0 if self.due.is_training else self.due.position - 1
 
 
-def _looking() -> tuple[sa.Select[Any], sa.Select[Any]]:
-    """What `look` asks, made once: trials with their places and sitting; how many scored trials there are."""
+def _looking(to_do: sa.ColumnElement[bool]) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """What `look` asks, made once: trials with something `to_do`, with their places and sitting; how many scored trials
+    there are."""
     latest = sa.select(Sitting.id).where(Sitting.reader_id == sa.bindparam("reader"))
     mine = Trial.sitting_id == latest.order_by(Sitting.number.desc()).limit(1).scalar_subquery()
     total = sa.select(sa.func.max(Trial.position)).where(mine, Trial.is_training.is_(False))
     trials = (
         sa.select(Trial, total.scalar_subquery())
-        .where(mine, Trial.answered_at.is_(None))
+        .where(mine, to_do)
         .order_by(Trial.is_training.desc(), Trial.position)
         .limit(sa.bindparam("most"))
         .options(joinedload(Trial.sitting, innerjoin=True), joinedload(Trial.cases))
@@ -83,8 +86,17 @@ def _looking() -> tuple[sa.Select[Any], sa.Select[Any]]:
     return trials, total
 
 
-_TRIALS, _TOTAL = _looking()
-_WITH_CASES = _TRIALS.options(joinedload(Trial.cases).joinedload(TrialCase.case, innerjoin=True))
+_UNANSWERED = Trial.answered_at.is_(None)
+_TRIALS, _TOTAL = _looking(_UNANSWERED)
+_MARKED, _ = _looking(sa.or_(_UNANSWERED, Trial.marks_outcome == MARKS_DUE))
+_CASES = joinedload(Trial.cases).joinedload(TrialCase.case, innerjoin=True)
+# By whether marks may be due, and whether the cases are asked for, too.
+_QUERIES = {
+    (False, False): _TRIALS,
+    (False, True): _TRIALS.options(_CASES),
+    (True, False): _MARKED,
+    (True, True): _MARKED.options(_CASES),
+}
 
 
 def look(reader: Reader, *, cases: bool = False) -> Way | None:
@@ -93,10 +105,13 @@ def look(reader: Reader, *, cases: bool = False) -> Way | None:
     What changes it holds the reader (`readers.by_token`), so that requests of one reader come one after the other.
     `cases`: whoever asks needs the cases too, as a design with a reference does.
     """
-    query = _WITH_CASES if cases or DESIGNS[reader.study.design].has_reference else _TRIALS
-    most = 2 + reach(reader.study.rules)
+    rules = reader.study.rules
+    query = _QUERIES[rules.marks != "off", cases or DESIGNS[reader.study.design].has_reference]
+    most = 2 + reach(rules)
     if rows := db.session.execute(query, {"reader": reader.id, "most": most}).unique().all():
-        return Way(rows[0][0].sitting, [trial for trial, _ in rows], rows[0][1] or 0)
+        trials = [trial for trial, _ in rows]
+        marking = trials.pop(0) if trials[0].answered_at is not None else None
+        return Way(rows[0][0].sitting, trials, rows[0][1] or 0, marking)
     if reader.sitting is None:
         return None
     return Way(reader.sitting, [], db.session.scalar(_TOTAL, {"reader": reader.id}) or 0)
@@ -107,8 +122,10 @@ def next_step(way: Way) -> Step:
     sitting, answered, total = way.sitting, way.answered, way.total
     rules = sitting.reader.study.rules
     coming = way.coming[: 1 + reach(rules)]
-    if coming:
+    if coming or way.marking is not None:
         assert_open(sitting)
+    if way.marking is not None:
+        return Step("marks", answered, total, trial=way.marking, ahead=coming[:-1] or coming)
     if not coming:
         return Step("done", answered, total)
     if not coming[0].is_training and sitting.rested_after < answered:
@@ -122,6 +139,13 @@ def next_step(way: Way) -> Step:
     exposures.ask(coming[0])
     keyed = _hand_keys(coming, rules, answered)
     return Step("trial", answered, total, trial=coming[0], ahead=coming[1:], keyed=keyed)
+
+
+def finish(way: Way, now: datetime) -> None:
+    """The sitting ends when nothing is left to answer or to mark."""
+    if way.due is None and way.marking is None:
+        way.sitting.finished_at = now
+        log.record("sitting-finished", sitting=way.sitting)
 
 
 def assert_open(sitting: Sitting) -> None:
@@ -149,7 +173,7 @@ def _hand_keys(coming: list[Trial], rules: StudySettings, answered: int) -> list
 def greet(way: Way) -> None:
     """Who comes back after long is met at a pause, not by an image; but a clock that ran out while away, ran out."""
     trial = way.due
-    if trial is None or trial.released_at is None or trial.onset_at is not None:
+    if trial is None or way.marking is not None or trial.released_at is None or trial.onset_at is not None:
         return
     if clock.now() > trial.released_at + timedelta(seconds=AWAY_S) and trial.releases < MOST_RELEASES:
         way.sitting.paused_at = way.sitting.paused_at or clock.now()
@@ -170,8 +194,13 @@ def reference(trial: Trial) -> int | None:
 
 
 def visible(trial: Trial, now: datetime) -> bool:
-    """Whether the image of a due trial may be sent in the clear: released, and its time not up, where it goes then."""
+    """Whether the image of a due trial may be sent in the clear: released, and its time not up, where it goes then.
+
+    While marks are asked for it may be seen: the answer is given.
+    """
     study = trial.sitting.reader.study
+    if trial.marks_outcome == MARKS_DUE:
+        return True
     if trial.released_at is None:
         return False
     if DESIGNS[study.design].brief:  # shown once, however often the page is loaded, and whatever it reports

@@ -16,7 +16,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.models import Pool, Reader, Researcher, Sitting, Study, Trial
 from quiz_app.pools.importing import free_slug, slugified
 from quiz_app.study.cases import practice_cases, scored_cases, scored_in
-from quiz_app.study.settings import settings_of
+from quiz_app.study.settings import StudySettings, settings_of
 
 # What no reader's answer depends on.
 CHANGEABLE_ANY_TIME = {"closes", "thanks"}
@@ -143,7 +143,18 @@ def may_not_open(study: Study) -> list[str]:
         reasons.append(f"closes: {rules.closes} is over")
     if not rules.consent.strip():
         reasons.append("consent: is empty, and readers must know what they agree to")
+    reasons += _marks_faults(rules, brief=DESIGNS[study.design].brief)
     return reasons + DESIGNS[study.design].faults(scored_cases(study), practice_cases(study), rules)
+
+
+def _marks_faults(rules: StudySettings, *, brief: bool) -> list[str]:
+    """What settings of marks do not go with others."""
+    faults = []
+    if rules.marks != "off" and rules.keys_ahead:
+        faults.append("keys_ahead: marks follow a saved answer, so no case can be opened ahead; set this or marks off")
+    if rules.marks != "off" and brief and not rules.marks_after_timeout:
+        faults.append("marks_after_timeout: the image is gone before the answer; without this no marks can be set")
+    return faults
 
 
 def open_study(study: Study, *, actor: str = "") -> None:

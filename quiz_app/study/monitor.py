@@ -41,6 +41,8 @@ class Progress:
     last_at: datetime | None  # of an answer
     seen_at: datetime | None  # of anything: a release, an onset, an answer
     mean_ms: float | None
+    marked: int = 0  # trials with marks
+    unmarked: int = 0  # trials after which marks were asked for and none was set
     unusual: dict[str, int] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
 
@@ -111,6 +113,8 @@ def _query(study: Study) -> sa.Select[*tuple[Any, ...]]:
             count.filter(scored, Trial.response_ms > LONGEST_MS),
             count.filter(scored, answered, Trial.onset_at.is_(None)),
             count.filter(scored, sa.func.abs(Trial.response_ms - Trial.client_ms) > MOST_DRIFT_MS),
+            count.filter(scored, Trial.marks_outcome == "marked"),
+            count.filter(scored, Trial.marks_outcome.in_(("nothing", "skipped"))),
             Sitting.device["frame_ms"].as_float(),
         )
         .select_from(Reader)
@@ -137,7 +141,8 @@ def _events(session: Session, study: Study) -> dict[int | None, Counter[str]]:
 
 def _row(events: dict[int | None, Counter[str]], *row: Any) -> Progress:
     number, name, group, consented, revoked, withdrawn, sitting, instructed, paused, finished, *counts = row
-    answered, total, late, to_practise, last, onset, released, mean_ms, fast, gaps, unseen, drifting, frame_ms = counts
+    answered, total, late, to_practise, last, onset, released, mean_ms, *counts = counts
+    fast, gaps, unseen, drifting, marked, unmarked, frame_ms = counts
     own = events.get(sitting, Counter())
     moments = {
         "withdrawn": withdrawn,
@@ -164,6 +169,8 @@ def _row(events: dict[int | None, Counter[str]], *row: Any) -> Progress:
         last_at=last,
         seen_at=max((moment for moment in (last, onset, released) if moment), default=None),
         mean_ms=float(mean_ms) if mean_ms is not None else None,
+        marked=marked,
+        unmarked=unmarked,
         unusual={what: times for what, times in unusual.items() if times},
         events=own,
     )

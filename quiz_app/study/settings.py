@@ -11,7 +11,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.languages import sections
 
 # The sections of the form, of the file's comments and of docs/reference/settings.md, in order.
-SECTIONS = ("Time", "Exposure", "Cases", "Breaks", "Answers", "Viewer", "Questions", "Afterwards", "Texts")
+SECTIONS = ("Time", "Exposure", "Cases", "Breaks", "Answers", "Marks", "Viewer", "Questions", "Afterwards", "Texts")
 
 TOOLS = ("zoom", "window", "invert", "magnifier", "fullscreen")
 
@@ -21,6 +21,32 @@ KINDS = {int: "whole number", float: "number", bool: "yes or no", str: "text", t
 def marked(text: str) -> str:
     """Marks a text that readers see for the catalogues of translations."""
     return text
+
+
+# What gives an image away, in the order of their keys: 1 to 9, then 0. They are stored in these words.
+REASONS = (
+    marked("teeth"),
+    marked("roots"),
+    marked("bone and trabeculae"),
+    marked("sinuses and nose"),
+    marked("jaw and canal"),
+    marked("restorations"),
+    marked("blur or noise"),
+    marked("repeated texture"),
+    marked("text or border"),
+    marked("overall look"),
+)
+LONGEST_REASON = 80
+
+
+def _check_reasons(reasons: Sequence[str]) -> None:
+    """Raises ValueError for reasons that cannot all be offered by a key of their own."""
+    if not 1 <= len(reasons) <= len(REASONS):
+        raise ValueError(f"{len(reasons)} reasons, 1 to {len(REASONS)} are expected: each has a digit as its key")
+    if any(not reason.strip() or len(reason) > LONGEST_REASON for reason in reasons):
+        raise ValueError(f"each reason is a line of 1 to {LONGEST_REASON} characters")
+    if len({reason.strip().lower() for reason in reasons}) < len(reasons):
+        raise ValueError("a reason is given twice")
 
 
 def rule(
@@ -145,6 +171,46 @@ class StudySettings:
         "Words on the answers, one a line, for all five levels from surely real over unsure to surely synthetic; "
         "none = the usual words. After a line [da] or [de] alone, those of another language.",
         lines=(5,),
+    )
+    marks: str = rule(
+        "Marks",
+        "Marks",
+        "off",
+        "Whether a reader, after an answer is saved, shows where in the image it was seen, and why.",
+        choices={
+            "off": "not asked",
+            "optional": "the reader may skip it",
+            "asked": "the reader marks a place, or says that it was nothing in particular",
+        },
+    )
+    marks_for: str = rule(
+        "Marks",
+        "Marks for",
+        "synthetic",
+        "After which answers marks are asked for.",
+        choices={"synthetic": "images that the reader took for synthetic", "all": "every image"},
+    )
+    marks_most: int = rule("Marks", "Most marks", 3, "Marks that a reader can set in one trial.", 1, 20)
+    marks_rating: bool = rule(
+        "Marks",
+        "Rating of marks",
+        False,
+        "Whether a reader is asked how sure each mark is, from 1 = a guess to 5 = certain.",
+    )
+    reasons: tuple[str, ...] = rule(
+        "Marks",
+        "Reasons",
+        REASONS,
+        "What can give an image away, one a line, ten at most. The usual ones are shown in the reader's language, "
+        "others as they are written.",
+        check=_check_reasons,
+    )
+    marks_after_timeout: bool = rule(
+        "Marks",
+        "Show again for marks",
+        False,
+        "Whether an image that was gone when the answer was given is shown again to set marks. If not, no marks are "
+        "asked for then. That it was shown again is on record.",
     )
     tools: tuple[str, ...] = rule(
         "Viewer",

@@ -29,13 +29,16 @@ const exposure = new Exposure(room, viewer);
 // The questions of the design: `ask` resolves with what was `said` of a trial, and when (`at`); `told` shows the truth.
 const { Questions } = await import(`./${find("answers").dataset.ask}.js`);
 const questions = new Questions(room, answers, viewer);
+// The marking step, in studies that have one.
+const marking = find("marking") && new (await import("./marks.js")).Marks(room, viewer, say);
 const others = new BroadcastChannel(room.dataset.base); // other windows of this reader in this browser
 
-const steps = { begin: rest, break: rest, pause: rest, trial: read, done: leave };
+const steps = { marks: mark, begin: rest, break: rest, pause: rest, trial: read, done: leave };
 let lease = "";
 let maskedAt = 0;
 let endsAt = 0; // when the time of the trial at hand is up
 let current = null; // the trial at hand
+let painted = ""; // the trial whose images the viewer has
 let complained = ""; // the trial whose image could not be had
 let overtaken; // rejects when another window takes over
 let overtake;
@@ -71,6 +74,7 @@ async function read(step) {
   const { trial } = step;
   const resumed = trial.remaining_ms !== trial.limit_ms;
   current = trial;
+  painted = "";
   show("mask");
   let onset = null;
   let measured = {}; // of an exposure
@@ -99,6 +103,7 @@ async function read(step) {
     } else {
       onset = await viewer.show(bitmaps);
     }
+    painted = trial.trial;
     show(trial.exposure_ms ? "masked" : "image");
     endsAt = resumed ? step.sentAt + trial.remaining_ms : onset + trial.limit_ms;
     time(trial, 0, resumed ? performance.now() : onset);
@@ -118,9 +123,51 @@ async function read(step) {
     pause: pause.getAttribute("aria-pressed") === "true",
   });
   pause.setAttribute("aria-pressed", "false");
+  if (mayBeMarked(given.said)) {
+    answers.disarm(); // the image stays while the answer is saved
+    countdown.stop();
+  } else {
+    if (!trial.training) viewer.forget();
+    mask("mask");
+  }
+  const next = await onward(step);
+  if (next.kind !== "marks" && room.dataset.phase !== "mask") {
+    if (!trial.training) viewer.forget();
+    mask("mask");
+  }
+  return next;
+}
+
+// Whether marks may be asked for after what was said.
+function mayBeMarked({ answer }) {
+  return marking && (room.dataset.marksFor === "all" || answer === undefined || answer === "synthetic");
+}
+
+// Where in the image was it seen? The image stays as it is; after a reload it is fetched again.
+async function mark(step) {
+  const { trial } = step;
+  if (painted !== trial.trial) {
+    show("mask");
+    const { bitmaps, failed } = await images.take(trial.images);
+    if (failed) {
+      await complain(trial, failed);
+      await sleep(AGAIN_MS);
+      return next();
+    }
+    viewer.draw(bitmaps);
+    painted = trial.trial;
+  }
+  images.prefetch(step.ahead);
+  announce(step);
+  viewer.reveal();
+  exposure.uncover();
+  show("marks");
+  const given = await Promise.race([marking.ask(step.marks), overtaken]);
+  vault.keep(trial.trial, { id: uuid(), ...given, pause: pause.getAttribute("aria-pressed") === "true" }, "marks");
+  pause.setAttribute("aria-pressed", "false");
   if (!trial.training) viewer.forget();
   mask("mask");
-  return onward(step);
+  return bring();
 }
 
 // The step that follows. Where the study hands out keys ahead, a dead line does not keep the reader: the next trial is
@@ -178,7 +225,7 @@ function bring() {
 async function bringAll() {
   let step = null;
   for (let answer = vault.first; answer; answer = vault.first) {
-    const told = await line.post(`trials/${answer.trial}/answer`, { ...answer.said, lease }).catch((refusal) => {
+    const told = await line.post(`trials/${answer.trial}/${answer.kind ?? "answer"}`, { ...answer.said, lease }).catch((refusal) => {
       // The newer window brings it home; or this one, when the study is opened again.
       if (!["elsewhere", "study-closed"].includes(refusal.code)) vault.drop(answer.said.id);
       throw refusal;
@@ -224,6 +271,7 @@ function leave() {
 
 async function refused(refusal) {
   current = null;
+  marking?.end();
   viewer.forget();
   countdown.stop();
   if (refusal.code !== "elsewhere") find("reason").textContent = refusal.message;

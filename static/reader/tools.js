@@ -98,7 +98,11 @@ export class Tools {
       Object.assign(before, at);
     } else if (before && event.type !== "pointermove") {
       this.fingers.delete(event.pointerId);
-      if (event.type === "pointerup" && Math.hypot(at.x - before.startX, at.y - before.startY) < TAP_PX) this.#tapped(at);
+      if (event.type === "pointerup" && Math.hypot(at.x - before.startX, at.y - before.startY) < TAP_PX) {
+        const detail = { x: event.clientX, y: event.clientY };
+        // Whoever takes the tap for something else says so.
+        if (before.right || this.stage.dispatchEvent(new CustomEvent("tapped", { detail, cancelable: true }))) this.#tapped(at);
+      }
     }
   }
 

@@ -8,15 +8,16 @@ export class Vault {
     this.#load();
   }
 
-  // The oldest answer that still has to be sent: { trial, said }.
+  // The oldest answer that still has to be sent: { trial, said, kind }.
   get first() {
     this.#load(); // another window of this reader may have brought it home
     return this.answers[0];
   }
 
-  keep(trial, said) {
+  // `kind` is "answer", or "marks" for the marks that follow one.
+  keep(trial, said, kind = "answer") {
     this.#load();
-    this.answers.push({ trial, said });
+    this.answers.push({ trial, said, kind });
     this.#store();
   }
 

@@ -129,6 +129,58 @@ export class Viewer {
     this.#place();
   }
 
+  // The place in an image at the point (x, y) of the page: its number, and x and y from 0 to 1 of its sides; null beside it.
+  placeAt(x, y) {
+    for (const number of this.canvases.keys()) {
+      const place = this.#share(number, x, y);
+      if (this.pointOf(place) && place.x >= 0 && place.x <= 1 && place.y >= 0 && place.y <= 1) return place;
+    }
+    return null;
+  }
+
+  // The place in the image with this number that is nearest to the point (x, y) of the page.
+  placeNear(number, x, y) {
+    const place = this.#share(number, x, y);
+    const within = (share) => Math.min(1, Math.max(0, share));
+    return { number, x: within(place.x), y: within(place.y) };
+  }
+
+  // The point of the page at which a place in an image is; null while it is not to be seen.
+  pointOf({ number, x, y }) {
+    if (this.pieces[number].hidden) return null;
+    const [image, frame] = [this.#drawn(number), this.#frameOf(number)];
+    const point = { x: image.left + x * image.width, y: image.top + y * image.height };
+    const isSeen = point.x >= frame.left - 1 && point.x <= frame.right + 1 && point.y >= frame.top - 1 && point.y <= frame.bottom + 1;
+    return isSeen ? point : null;
+  }
+
+  // Move a magnified image so that a place in it is to be seen.
+  bring({ number, x, y }) {
+    if (this.scale === 1) return;
+    const [image, frame] = [this.#drawn(number), this.#frameOf(number)];
+    const margin = Math.min(frame.width, frame.height) / 8;
+    const off = (at, low, high) => Math.max(low + margin - at, 0) + Math.min(high - margin - at, 0);
+    this.pan(off(image.left + x * image.width, frame.left, frame.right), off(image.top + y * image.height, frame.top, frame.bottom));
+  }
+
+  #share(number, x, y) {
+    const image = this.#drawn(number);
+    return { number, x: (x - image.left) / image.width, y: (y - image.top) / image.height };
+  }
+
+  #frameOf(number) {
+    return (this.cells[number] ?? this.stage).getBoundingClientRect();
+  }
+
+  // Where the image itself is on the page: as large as fits into its canvas, in the middle.
+  #drawn(number) {
+    const canvas = this.canvases[number];
+    const box = canvas.getBoundingClientRect();
+    const fitted = Math.min(box.width / canvas.width, box.height / canvas.height);
+    const [width, height] = [canvas.width * fitted, canvas.height * fitted];
+    return { left: box.left + (box.width - width) / 2, top: box.top + (box.height - height) / 2, width, height };
+  }
+
   // What the answer's record says of the viewer's use.
   get record() {
     this.#count();
