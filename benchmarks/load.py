@@ -26,8 +26,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -40,9 +44,8 @@ PAGE = """<!doctype html><title>Case {case}</title><h1>Real or synthetic?</h1><i
 <button name="answer" value="synthetic">Synthetic</button></form>"""
 
 
-def bare(port: int, folder: str, image_bytes: int) -> None:
+def bare(folder: str, image_bytes: int) -> Flask:
     """The application that a user would write: one table, a form, post, redirect, get."""
-    import waitress
     from flask import Flask, redirect, request, send_file
     from sqlalchemy import Column, DateTime, Integer, String, create_engine, event, func
     from sqlalchemy.orm import Session, declarative_base
@@ -80,7 +83,7 @@ def bare(port: int, folder: str, image_bytes: int) -> None:
             session.commit()
         return redirect(f"/{reader}/{case + 1}")
 
-    waitress.serve(app, host="127.0.0.1", port=port, threads=8, connection_limit=1000)
+    return app
 
 
 @contextmanager
@@ -277,7 +280,10 @@ def prepared(folder: Path, database: str | None, cases: int, each: list[int], by
 def main() -> None:
     """The bare application, then ours, then their ratio."""
     if sys.argv[1:2] == ["bare"]:
-        bare(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+        import waitress
+
+        app = bare(sys.argv[3], int(sys.argv[4]))
+        waitress.serve(app, host="127.0.0.1", port=int(sys.argv[2]), threads=8, connection_limit=1000)
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--readers", type=int, nargs="+", default=[20])

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from quiz_app import clock
 from quiz_app.database import db
-from quiz_app.models import Event, Sitting, Study
+from quiz_app.models import Event
+
+
+class _Study(Protocol):
+    id: Any
+
+
+class _Reader(Protocol):
+    pseudonym: Any
+
+    @property
+    def study(self) -> _Study: ...
+
+
+class _Sitting(Protocol):
+    id: Any
+
+    @property
+    def reader(self) -> _Reader: ...
 
 
 def record(
-    kind: str, *, study: Study | None = None, sitting: Sitting | None = None, actor: str = "", **details: Any
+    kind: str,
+    *,
+    study: _Study | None = None,
+    sitting: _Sitting | None = None,
+    actor: str = "",
+    **details: Any,
 ) -> None:
     """Add a line to the log, in the present transaction."""
     if sitting is not None:

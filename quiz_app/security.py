@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, abort, has_request_context, request
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, Response, abort, has_request_context, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
@@ -30,6 +30,12 @@ HEADERS = {
 class Sessions(SecureCookieSessionInterface):
     """Flask's cookie, which goes over HTTPS alone once it was given over HTTPS."""
 
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """A reader has none, and nothing is signed for them."""
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
+
     def get_cookie_secure(self, app: Flask) -> bool:
         return has_request_context() and request.is_secure
 
@@ -40,7 +46,8 @@ def init_app(app: Flask) -> None:
     @app.before_request
     def refuse_nul() -> None:
         """No text of ours holds a NUL, and PostgreSQL keeps none."""
-        said = (value for _, value in request.values.items(multi=True))
+        forms = request.query_string or request.mimetype != "application/json"
+        said = [value for _, value in request.values.items(multi=True)] if forms else []
         if any("\0" in text for text in (request.path, *said)):
             abort(400)
 

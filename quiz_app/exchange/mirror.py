@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy.orm import Session
 
 from quiz_app import clock
 from quiz_app.database import Instant, db, reading
 from quiz_app.exchange.responses_csv import DICTIONARY
 from quiz_app.models import Answer, Mark, Mirror, Outgoing, Removal
+from quiz_app.models.outbox import queue
 from quiz_app.settings import Settings
 
 FORMAT = 1
@@ -63,9 +64,7 @@ class MirrorError(Exception):
 
 @sa.event.listens_for(Answer, "after_insert")
 def _enqueue(_mapper: Any, connection: sa.Connection, answer: Answer) -> None:
-    """Whatever stores an answer also queues it, in the same transaction."""
-    if current_app.config["SETTINGS"].firestore_credentials:
-        connection.execute(sa.insert(Outgoing).values(answer_id=answer.id, queued_at=clock.now()))
+    queue(connection, [answer.id])
 
 
 @sa.event.listens_for(Answer, "before_delete")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
+from flask import current_app
 from sqlalchemy.orm import Mapped, mapped_column
 
+from quiz_app import clock
 from quiz_app.database import Base, Instant
 
 
@@ -19,6 +22,13 @@ class Outgoing(Base):
     answer_id: Mapped[str] = mapped_column(sa.ForeignKey("answer.id", ondelete="CASCADE"), unique=True)
     queued_at: Mapped[datetime] = mapped_column(Instant)
     sent_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
+
+
+def queue(connection: sa.Connection, ids: Sequence[str]) -> None:
+    """Whatever stores answers also queues them for the mirror, in the same transaction, where there is one."""
+    if current_app.config["SETTINGS"].firestore_credentials:
+        now = clock.now()
+        connection.execute(sa.insert(Outgoing), [{"answer_id": answer_id, "queued_at": now} for answer_id in ids])
 
 
 class Removal(Base):

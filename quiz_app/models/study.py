@@ -62,11 +62,12 @@ class Study(Base):
     @property
     def rules(self) -> StudySettings:
         """The settings as a typed, checked structure, made once for as long as they are the same."""
-        return _rules(self.design, json.dumps(self.settings))
+        return rules_of(self.design, json.dumps(self.settings))
 
 
 @lru_cache(maxsize=64)
-def _rules(design: str, settings: str) -> StudySettings:
+def rules_of(design: str, settings: str) -> StudySettings:
+    """The settings of a study of this design from their JSON, made once for as long as it is the same text."""
     return settings_of(design).from_dict(json.loads(settings))
 
 

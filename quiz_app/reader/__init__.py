@@ -16,6 +16,7 @@ from quiz_app.database import commit_lightly, db, only_look
 from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.models import Sitting
 from quiz_app.security import csrf
+from quiz_app.sittings import rows
 from quiz_app.study import readers
 
 blueprint = Blueprint("reader", __name__, url_prefix="/r/<token>")
@@ -41,7 +42,8 @@ def let_in() -> None:
     only_look(really=request.method != "POST")
     if request.endpoint == "reader.onset":
         commit_lightly()  # lost, the clock starts as if the browser had said nothing; an answer brings it along
-    g.reader = readers.by_token(g.token, hold=request.method == "POST")
+    found = rows if current_app.view_functions[request.endpoint or ""].__module__ == api.__name__ else readers
+    g.reader = found.by_token(g.token, hold=request.method == "POST")
     g.study = g.reader.study
 
 

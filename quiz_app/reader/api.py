@@ -13,14 +13,13 @@ import sqlalchemy as sa
 from flask import current_app, g, request
 from flask.typing import ResponseReturnValue
 
-from quiz_app import clock, log
+from quiz_app import clock, log, models
 from quiz_app.database import db
 from quiz_app.errors import RefusedError
-from quiz_app.models import Sitting, Trial, TrialCase
 from quiz_app.pools import images
 from quiz_app.reader import blueprint, wire
-from quiz_app.sittings import answering, marking, steps
-from quiz_app.sittings.steps import Way
+from quiz_app.sittings import answering, marking, rows, steps
+from quiz_app.sittings.rows import Shown, Way
 
 
 def _body() -> dict[str, Any]:
@@ -53,6 +52,12 @@ def _leased(way: Way, body: dict[str, Any]) -> Way:
     return way
 
 
+def _keep(way: Way) -> None:
+    """On the disk when this returns."""
+    way.save()
+    db.session.commit()
+
+
 def _step(way: Way) -> dict[str, Any]:
     return wire.step(steps.next_step(way))
 
@@ -62,7 +67,7 @@ def _acknowledged(way: Way, body: dict[str, Any], told: dict[str, Any]) -> dict[
     # A page that has been taken over may still bring its answer, but learns nothing of what comes next.
     goes_on = body.get("lease") == way.sitting.lease and g.reader.study_state == "open"
     told["step"] = _step(way) if goes_on else None
-    db.session.commit()
+    _keep(way)
     return told
 
 
@@ -75,19 +80,21 @@ def claim() -> ResponseReturnValue:
     way = _way()
     sitting = way.sitting
     sitting.lease = secrets.token_urlsafe(16)
-    sitting.device = {**sitting.device, "way": images_come}
+    kept = db.session.get_one(models.Sitting, sitting.id)
+    kept.device = {**kept.device, "way": images_come}
     log.record("claimed", sitting=sitting, way=images_come)
     steps.greet(way)
     answer = {"lease": sitting.lease, "step": _step(way)}
-    db.session.commit()
+    _keep(way)
     return answer
 
 
 @blueprint.post("/next")
 def next_() -> ResponseReturnValue:
     """Where the reader should be now."""
-    answer = {"step": _step(_leased(_way(), _body()))}
-    db.session.commit()
+    way = _leased(_way(), _body())
+    answer = {"step": _step(way)}
+    _keep(way)
     return answer
 
 
@@ -98,7 +105,7 @@ def continue_() -> ResponseReturnValue:
     if steps.next_step(way).kind in ("begin", "break", "pause"):
         steps.go_on(way)
     answer = {"step": _step(way)}
-    db.session.commit()
+    _keep(way)
     return answer
 
 
@@ -112,7 +119,7 @@ def onset(trial_token: str) -> ResponseReturnValue:
         raise RefusedError("not-due", "This question is not due.")
     steps.stamp_onset(trial)
     answer = {"remaining_ms": steps.remaining_ms(trial)}
-    db.session.commit()
+    _keep(way)
     return answer
 
 
@@ -133,8 +140,8 @@ def answer(trial_token: str) -> ResponseReturnValue:
     way = _way()
     trial = answering.find_trial(way, trial_token)
     repeated = trial.answered_at is not None
-    rows = answering.given(trial) if repeated else answering.take(_leased(way, body), trial, body)
-    told = {"saved": wire.saved(trial, rows), "repeated": repeated, "feedback": wire.feedback(trial, rows)}
+    given = rows.given(trial) if repeated else answering.take(_leased(way, body), trial, body)
+    told = {"saved": wire.saved(trial, given), "repeated": repeated, "feedback": wire.feedback(trial, given)}
     return _acknowledged(way, body, told)
 
 
@@ -147,14 +154,14 @@ def marks(trial_token: str) -> ResponseReturnValue:
     repeated = trial is not way.marking
     if not repeated:
         marking.take(_leased(way, body), trial, body)
-    rows = answering.given(trial) if trial.is_training else []
-    told = {"saved": marking.told(trial), "repeated": repeated, "feedback": wire.feedback(trial, rows)}
+    given = rows.given(trial) if trial.is_training else []
+    told = {"saved": marking.told(trial), "repeated": repeated, "feedback": wire.feedback(trial, given)}
     return _acknowledged(way, body, told)
 
 
-def _image(token: str) -> tuple[TrialCase | None, Way]:
+def _image(token: str) -> tuple[Shown | None, Way]:
     """The case at this address, if it is one of those that come next, and where its reader is."""
-    way = steps.look(g.reader, cases=True)
+    way = steps.look(g.reader)
     coming = way.coming[: 1 + steps.reach(g.study.rules)] if way else []
     if way and way.marking is not None:
         coming = [way.marking, *coming]
@@ -168,17 +175,19 @@ def _image(token: str) -> tuple[TrialCase | None, Way]:
 
 def _known(token: str) -> bool:
     """Whether this is the address of an image of this reader."""
-    query = sa.select(TrialCase.id).join(Trial).join(Sitting)
-    return db.session.scalar(query.where(TrialCase.token == token, Sitting.reader_id == g.reader.id)) is not None
+    query = sa.select(models.TrialCase.id).join(models.Trial).join(models.Sitting)
+    mine = query.where(models.TrialCase.token == token, models.Sitting.reader_id == g.reader.id)
+    return db.session.scalar(mine) is not None
 
 
 @blueprint.get("/images/<image_token>")
 def image(image_token: str) -> ResponseReturnValue:
     """The image of the due trial, in the clear, while its time lasts."""
     shown, way = _image(image_token)
-    if shown is None or shown.trial is not (way.marking or way.due) or not steps.visible(shown.trial, clock.now()):
+    due = way.marking or way.due
+    if shown is None or due is None or shown not in due.cases or not steps.visible(due, clock.now()):
         raise RefusedError("not-visible", "This image cannot be seen now.", 410)
-    return current_app.response_class(wire.blinded(shown), mimetype="image/png")
+    return current_app.response_class(wire.blinded(rows.stored(g.reader, shown)), mimetype="image/png")
 
 
 @blueprint.get("/sealed/<image_token>")
@@ -188,4 +197,6 @@ def sealed(image_token: str) -> ResponseReturnValue:
     if shown is None:
         raise RefusedError("not-visible", "This image cannot be had now.", 410)
     key = images.seal_key(current_app.config["SECRET_KEY"], shown.token)
-    return current_app.response_class(images.sealed(wire.blinded(shown), key), mimetype="application/octet-stream")
+    return current_app.response_class(
+        images.sealed(wire.blinded(rows.stored(g.reader, shown)), key), mimetype="application/octet-stream"
+    )

@@ -131,7 +131,7 @@ def miss(image_token: str) -> ResponseReturnValue:
     shown = next((shown for shown in missed if shown.token == image_token), None)
     if shown is None:
         raise RefusedError("unknown-image", "There is no such image.", 404)
-    return current_app.response_class(wire.blinded(shown), mimetype="image/png")
+    return current_app.response_class(wire.blinded(shown.case.stored), mimetype="image/png")
 
 
 @blueprint.route("/leave", methods=["GET", "POST"])

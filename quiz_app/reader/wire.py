@@ -10,9 +10,10 @@ from flask import current_app, url_for
 from quiz_app import clock, storage
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
-from quiz_app.models import MARKS_DUE, Answer, Trial, TrialCase
+from quiz_app.models import MARKS_DUE
 from quiz_app.pools import images
-from quiz_app.sittings import marking, steps
+from quiz_app.sittings import marking, rows, steps
+from quiz_app.sittings.rows import Answer, Trial
 from quiz_app.sittings.steps import Step
 
 
@@ -27,7 +28,8 @@ def step(step: Step) -> dict[str, Any]:
         # When the time is up the image is gone for good, unless the study keeps it; the answer is still asked for.
         told["trial"] = _trial(step.trial, steps.visible(step.trial, clock.now()))
         told["keyed"] = [_trial(trial, True) for trial in step.keyed]
-    told["ahead"] = [url_for("reader.sealed", image_token=shown.token) for trial in step.ahead for shown in trial.cases]
+    base = url_for("reader.start")
+    told["ahead"] = [f"{base}sealed/{shown.token}" for trial in step.ahead for shown in trial.cases]
     return told
 
 
@@ -43,8 +45,9 @@ def _marks(trial: Trial) -> dict[str, Any]:
 
 def _trial(trial: Trial, seen: bool) -> dict[str, Any]:
     study = trial.sitting.reader.study
-    rules, pool = study.rules, study.pool
+    rules = study.rules
     limit_ms = round(rules.trial_s * 1000) or None
+    shown = trial.cases if seen else []
     design = DESIGNS[study.design]
     return design.exposure(rules, (trial.viewer or {}).get("asked_ms")) | {
         "trial": trial.token,
@@ -57,36 +60,35 @@ def _trial(trial: Trial, seen: bool) -> dict[str, Any]:
         "choices": design.choices(rules),
         "places": len(trial.cases),
         "reference": steps.reference(trial),
-        "images": [_image(shown.token, shown.place, pool.width, pool.height) for shown in trial.cases] if seen else [],
+        "images": [_image(case.token, case.place, study.width, study.height) for case in shown],
     }
 
 
 def _image(token: str, place: int, width: int, height: int) -> dict[str, Any]:
-    key = images.seal_key(current_app.config["SECRET_KEY"], token)
+    key, base = images.seal_key(current_app.config["SECRET_KEY"], token), url_for("reader.start")
     return {
         "place": place,
         "width": width,
         "height": height,
-        "address": url_for("reader.image", image_token=token),
-        "sealed": url_for("reader.sealed", image_token=token),
+        "address": f"{base}images/{token}",
+        "sealed": f"{base}sealed/{token}",
         "key": base64.b64encode(key).decode(),
     }
 
 
-def blinded(shown: TrialCase) -> bytes:
+def blinded(stored: str) -> bytes:
     """The image of a case, in a request that only looks. Raises InvalidInputError where the store does not give it."""
-    stored = shown.case.stored
     db.session.rollback()  # a slow bucket must hold up nobody's answer
     return storage.read(current_app.config["SETTINGS"].images, stored)
 
 
-def saved(trial: Trial, rows: list[Answer]) -> dict[str, Any]:
+def saved(trial: Trial, answers: list[Answer]) -> dict[str, Any]:
     """The answer as it is stored."""
-    told = DESIGNS[trial.sitting.reader.study.design].told(rows)
-    return {"id": rows[0].id, "trial": trial.token, **told, "response_ms": trial.response_ms, "late": trial.late}
+    told = DESIGNS[trial.sitting.reader.study.design].told(answers)
+    return {"id": answers[0].id, "trial": trial.token, **told, "response_ms": trial.response_ms, "late": trial.late}
 
 
-def feedback(trial: Trial, rows: list[Answer]) -> dict[str, Any] | None:
+def feedback(trial: Trial, answers: list[Answer]) -> dict[str, Any] | None:
     """The truth of a practice trial, after its answer and its marks, where the study gives it."""
     study = trial.sitting.reader.study
     if trial.marks_outcome == MARKS_DUE:
@@ -94,4 +96,5 @@ def feedback(trial: Trial, rows: list[Answer]) -> dict[str, Any] | None:
     if not (trial.is_training and study.rules.practice_feedback):
         return None
     design = DESIGNS[study.design]
-    return design.feedback(design.told(rows), [shown.case.truth for shown in trial.cases])
+    rows.add_cases([trial])
+    return design.feedback(design.told(answers), [shown.case.truth for shown in trial.cases if shown.case])

@@ -9,14 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from quiz_app import clock, log
+from quiz_app import clock, log, models
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.errors import RefusedError
-from quiz_app.models import Answer, Event, Trial
-from quiz_app.sittings import exposures, marking, steps
+from quiz_app.sittings import exposures, marking, rows, steps
 from quiz_app.sittings.identity import identity
-from quiz_app.sittings.steps import Way
+from quiz_app.sittings.rows import Answer, Trial, Way
 
 LONGEST_MS = 24 * 3600 * 1000
 MOST_MS = 2**31 - 1  # a column holds no more: who answers after 24 days is late, and not lost
@@ -46,7 +45,7 @@ def find_trial(way: Way, token: str) -> Trial:
     """The trial of this sitting with this token. Raises RefusedError: another reader's trial is as unknown as none."""
     if way.due is not None and way.due.token == token:
         return way.due
-    trial = db.session.scalar(sa.select(Trial).filter_by(sitting_id=way.sitting.id, token=token))
+    trial = rows.trial_called(way.sitting, token)
     if trial is None:
         raise RefusedError("unknown-trial", "This question is not one of yours.", 404)
     return trial
@@ -60,9 +59,9 @@ def note_failure(trial: Trial, reason: Any) -> None:
     if reason not in FAILURES:
         raise RefusedError("bad-reason", f"reason: one of {', '.join(FAILURES)} is expected", 422)
     told = sa.select(sa.func.count()).where(
-        Event.sitting_id == trial.sitting_id,
-        Event.kind == "image-failed",
-        Event.details["trial"].as_string() == trial.token,
+        models.Event.sitting_id == trial.sitting.id,
+        models.Event.kind == "image-failed",
+        models.Event.details["trial"].as_string() == trial.token,
     )
     if db.session.scalars(told).one() < MOST_FAILURES:
         log.record("image-failed", sitting=trial.sitting, trial=trial.token, reason=reason)
@@ -75,7 +74,7 @@ def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> list[Answer]:
     Raises RefusedError for a trial that is not due, a closed study or an answer out of form.
     """
     if trial.answered_at is not None:
-        return given(trial)
+        return rows.given(trial)
     sitting, now = way.sitting, clock.now()
     study = sitting.reader.study
     steps.assert_open(sitting)
@@ -85,11 +84,11 @@ def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> list[Answer]:
     places = {shown.place: shown for shown in trial.cases}
     design = DESIGNS[study.design]
     shown_as_such = steps.reference(trial)
-    rows = design.check(said, study.rules, [place for place in places if place != shown_as_such])
+    lines = design.check(said, study.rules, [place for place in places if place != shown_as_such])
     if shown_as_such:
-        rows.append({"place": shown_as_such})  # says nothing, so that an export tells that it was shown
-    exposures.vet(trial, rows, viewer, now)
-    way.marking = marking.ask(trial, rows, now)
+        lines.append({"place": shown_as_such})  # says nothing, so that an export tells that it was shown
+    exposures.vet(trial, lines, viewer, now)
+    way.marking = marking.ask(trial, lines, now)
     trial.answered_at = now
     trial.response_ms = _response_ms(trial, now)
     trial.client_ms = client_ms
@@ -100,26 +99,20 @@ def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> list[Answer]:
     )
     trial.zoom_max, trial.windowed = viewer.get("zoom_max"), viewer.get("windowed")
     trial.viewer = {**(trial.viewer or {}), **viewer} or None
-    rows.sort(key=lambda row: (row["place"], row.get("criterion", "")))
+    lines.sort(key=lambda line: (line["place"], line.get("criterion", "")))
     stored = [
-        Answer(id=_row_id(answer_id, number), trial_case_id=places[row.pop("place")].id, **row)
-        for number, row in enumerate(rows)
+        Answer(id=_row_id(answer_id, number), trial_case_id=places[line.pop("place")].id, **line)
+        for number, line in enumerate(lines)
     ]
-    db.session.add_all(stored)
+    _store(sitting.reader, answer_id, stored)
     if said.get("pause") is True:
         sitting.paused_at = now
         log.record("paused", sitting=sitting)
     elif trial.is_training and study.rules.practice_feedback:
         sitting.paused_at = now  # no clock runs while the reader takes in the truth
-    _store(answer_id)
     way.coming.pop(0)
     steps.finish(way, now)
     return stored
-
-
-def given(trial: Trial) -> list[Answer]:
-    """The stored rows of the answer, by place and criterion; the first has the id that the browser made."""
-    return [row for shown in trial.cases for row in sorted(shown.answers, key=lambda row: row.criterion)]
 
 
 def _response_ms(trial: Trial, now: datetime) -> int | None:
@@ -138,13 +131,13 @@ def _overlong(trial: Trial, now: datetime, client_ms: int | None) -> bool:
     return (unseen or set_back) and limit_s > 0 and (client_ms or 0) > limit_s * 1000
 
 
-def _store(answer_id: str) -> None:
+def _store(reader: rows.Reader, answer_id: str, answers: list[Answer]) -> None:
     """Send the answer to the database. Raises RefusedError where another one has its id."""
     try:
-        db.session.flush()
+        rows.store(reader, answers)
     except sa.exc.IntegrityError:
         db.session.rollback()
-        if db.session.get(Answer, answer_id) is None:
+        if db.session.get(models.Answer, answer_id) is None:
             raise
         raise RefusedError("id-taken", "id: another answer has this one", 422) from None
 

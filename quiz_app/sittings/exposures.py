@@ -11,11 +11,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from quiz_app import clock, log
+from quiz_app import clock, log, models
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.designs.exposure import Past
-from quiz_app.models import Answer, Case, Sitting, Trial, TrialCase
+from quiz_app.sittings.rows import Sitting, Trial
 
 # Clocks of browser and server run at their own pace, and a frame is rounded.
 SLACK_MS = 100.0
@@ -35,12 +35,12 @@ def ask(trial: Trial) -> None:
 def past(sitting: Sitting) -> list[Past]:
     """The answered scored trials of a sitting, in their order."""
     query = (
-        sa.select(Trial.block, Trial.viewer, Answer.answer, Answer.value, Case.truth)
-        .join(TrialCase, TrialCase.trial_id == Trial.id)
-        .join(Case)
-        .join(Answer)
-        .where(Trial.sitting_id == sitting.id, Trial.is_training.is_(False))
-        .order_by(Trial.position)
+        sa.select(models.Trial.block, models.Trial.viewer, models.Answer.answer, models.Answer.value, models.Case.truth)
+        .join(models.TrialCase, models.TrialCase.trial_id == models.Trial.id)
+        .join(models.Case)
+        .join(models.Answer)
+        .where(models.Trial.sitting_id == sitting.id, models.Trial.is_training.is_(False))
+        .order_by(models.Trial.position)
     )
     return [
         Past(

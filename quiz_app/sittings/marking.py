@@ -12,28 +12,28 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from quiz_app import clock, log
+from quiz_app import clock, log, models
 from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.errors import RefusedError
-from quiz_app.models import MARKS_DUE, Answer, Mark, Outgoing, Trial, TrialCase
-from quiz_app.sittings import steps
+from quiz_app.models import MARKS_DUE, Answer, Mark, Outgoing, TrialCase
+from quiz_app.sittings import rows, steps
 from quiz_app.sittings.identity import identity
-from quiz_app.sittings.steps import Way
+from quiz_app.sittings.rows import Trial, Way
 from quiz_app.study.settings import StudySettings
 
 MARKED, NOTHING, SKIPPED = "marked", "nothing", "skipped"
 FIELDS = {"place", "x", "y", "reason", "rating"}
 
 
-def ask(trial: Trial, rows: Sequence[Mapping[str, Any]], now: datetime) -> Trial | None:
+def ask(trial: Trial, answers: Sequence[Mapping[str, Any]], now: datetime) -> Trial | None:
     """Lay down whether marks are asked for after this answer, which is about to be stored: the trial, or None.
 
     Without an image there is nothing to mark: where it was gone, it is shown again if the study says so, on record.
     """
     study = trial.sitting.reader.study
     rules = study.rules
-    if rules.marks == "off" or not _wanted(trial, rules, rows):
+    if rules.marks == "off" or not _wanted(trial, rules, answers):
         return None
     if not steps.visible(trial, now):
         if not rules.marks_after_timeout:
@@ -46,13 +46,13 @@ def ask(trial: Trial, rows: Sequence[Mapping[str, Any]], now: datetime) -> Trial
 def places(trial: Trial) -> list[int]:
     """The places of the images of an answered trial that may be marked."""
     query = sa.select(TrialCase.place, Answer.answer, Answer.chosen).join(Answer).where(TrialCase.trial_id == trial.id)
-    rows = [dict(row) for row in db.session.execute(query).mappings()]
-    return _wanted(trial, trial.sitting.reader.study.rules, rows)
+    answers = [dict(row) for row in db.session.execute(query).mappings()]
+    return _wanted(trial, trial.sitting.reader.study.rules, answers)
 
 
-def _wanted(trial: Trial, rules: StudySettings, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+def _wanted(trial: Trial, rules: StudySettings, answers: Sequence[Mapping[str, Any]]) -> list[int]:
     shown_as_such = steps.reference(trial)
-    judged = [row for row in rows if row["place"] != shown_as_such]
+    judged = [row for row in answers if row["place"] != shown_as_such]
     if rules.marks_for == "synthetic":
         return sorted(DESIGNS[trial.sitting.reader.study.design].taken_for_synthetic(judged))
     return sorted({row["place"] for row in judged})
@@ -62,7 +62,7 @@ def find_trial(way: Way, token: str) -> Trial:
     """The trial of this sitting whose marks are sent. Raises RefusedError for one that has no marking step."""
     if way.marking is not None and way.marking.token == token:
         return way.marking
-    trial = db.session.scalar(sa.select(Trial).filter_by(sitting_id=way.sitting.id, token=token))
+    trial = rows.trial_called(way.sitting, token)
     if trial is None:
         raise _refused("trial: this question is not one of yours")
     if trial.answered_at is None:
@@ -93,7 +93,7 @@ def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> None:
     if said.get("pause") is True and way.sitting.paused_at is None:
         way.sitting.paused_at = now
         log.record("paused", sitting=way.sitting)
-    _store(marks_id)
+    _store(way, marks_id)
     _send_again(trial, now)
     way.marking = None
     steps.finish(way, now)
@@ -146,13 +146,14 @@ def _refused(what: str) -> RefusedError:
     return RefusedError("not-marks", what, 422)
 
 
-def _store(marks_id: str) -> None:
+def _store(way: Way, marks_id: str) -> None:
     """Send the marks to the database. Raises RefusedError where those of another trial have their id."""
     try:
+        way.save()
         db.session.flush()
     except sa.exc.IntegrityError:
         db.session.rollback()
-        if db.session.scalar(sa.select(Trial.id).filter_by(marks_id=marks_id)) is None:
+        if db.session.scalar(sa.select(models.Trial.id).filter_by(marks_id=marks_id)) is None:
             raise
         raise RefusedError("id-taken", "id: other marks have this one", 422) from None
 

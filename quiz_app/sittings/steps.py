@@ -9,17 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.orm import joinedload
 
 from quiz_app import clock, log
-from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.errors import RefusedError
-from quiz_app.models import MARKS_DUE, Reader, Sitting, Trial, TrialCase
-from quiz_app.sittings import exposures
+from quiz_app.models import MARKS_DUE
+from quiz_app.sittings import exposures, rows
+from quiz_app.sittings.rows import Reader, Sitting, Trial, Way
 from quiz_app.study.settings import StudySettings
 
 MOST_RELEASES = 2
@@ -42,79 +38,16 @@ class Step:
     keyed: list[Trial] = field(default_factory=list)
 
 
-@dataclass
-class Way:
-    """A reader's latest sitting and where in it the reader is.
+def look(reader: Reader) -> Way | None:
+    """Where the reader is; None = no sitting has begun.
 
-    `coming` are the next trials without an answer, practice first: the due one, those whose sealed images may travel,
-    and one more, so that they are still there when the due one has been answered. `total` counts the scored trials.
-    `marking` is the answered trial of which marks are asked for now; until they have come nothing else is due.
-    """
-
-    sitting: Sitting
-    coming: list[Trial]
-    total: int
-    marking: Trial | None = None
-
-    @property
-    def due(self) -> Trial | None:
-        """The first trial without an answer."""
-        return self.coming[0] if self.coming else None
-
-    @property
-    def answered(self) -> int:
-        """How many scored trials have their answer: they are answered in their order."""
-        if self.due is None:
-            return self.total
-        return 0 if self.due.is_training else self.due.position - 1
-
-
-def _looking(to_do: sa.ColumnElement[bool]) -> tuple[sa.Select[Any], sa.Select[Any]]:
-    """What `look` asks, made once: trials with something `to_do`, with their places and sitting; how many scored trials
-    there are."""
-    latest = sa.select(Sitting.id).where(Sitting.reader_id == sa.bindparam("reader"))
-    mine = Trial.sitting_id == latest.order_by(Sitting.number.desc()).limit(1).scalar_subquery()
-    total = sa.select(sa.func.max(Trial.position)).where(mine, Trial.is_training.is_(False))
-    trials = (
-        sa.select(Trial, total.scalar_subquery())
-        .where(mine, to_do)
-        .order_by(Trial.is_training.desc(), Trial.position)
-        .limit(sa.bindparam("most"))
-        .options(joinedload(Trial.sitting, innerjoin=True), joinedload(Trial.cases))
-        .execution_options(populate_existing=True)
-    )
-    return trials, total
-
-
-_UNANSWERED = Trial.answered_at.is_(None)
-_TRIALS, _TOTAL = _looking(_UNANSWERED)
-_MARKED, _ = _looking(sa.or_(_UNANSWERED, Trial.marks_outcome == MARKS_DUE))
-_CASES = joinedload(Trial.cases).joinedload(TrialCase.case, innerjoin=True)
-# By whether marks may be due, and whether the cases are asked for, too.
-_QUERIES = {
-    (False, False): _TRIALS,
-    (False, True): _TRIALS.options(_CASES),
-    (True, False): _MARKED,
-    (True, True): _MARKED.options(_CASES),
-}
-
-
-def look(reader: Reader, *, cases: bool = False) -> Way | None:
-    """Where the reader is, by one statement as long as there is something to answer; None = no sitting has begun.
-
-    What changes it holds the reader (`readers.by_token`), so that requests of one reader come one after the other.
-    `cases`: whoever asks needs the cases too, as a design with a reference does.
+    What changes it holds the reader (`rows.by_token`), so that requests of one reader come one after the other.
     """
     rules = reader.study.rules
-    query = _QUERIES[rules.marks != "off", cases or DESIGNS[reader.study.design].has_reference]
-    most = 2 + reach(rules)
-    if rows := db.session.execute(query, {"reader": reader.id, "most": most}).unique().all():
-        trials = [trial for trial, _ in rows]
-        marking = trials.pop(0) if trials[0].answered_at is not None else None
-        return Way(rows[0][0].sitting, trials, rows[0][1] or 0, marking)
-    if reader.sitting is None:
-        return None
-    return Way(reader.sitting, [], db.session.scalar(_TOTAL, {"reader": reader.id}) or 0)
+    way = rows.look(reader, 2 + reach(rules), marks=rules.marks != "off")
+    if way is not None and DESIGNS[reader.study.design].has_reference:
+        rows.add_cases(way.at_hand)
+    return way
 
 
 def next_step(way: Way) -> Step:
@@ -190,7 +123,7 @@ def go_on(way: Way) -> None:
 def reference(trial: Trial) -> int | None:
     """The place of the case that is shown as what it is, in designs that have one."""
     design = DESIGNS[trial.sitting.reader.study.design]
-    return design.reference([shown.case for shown in trial.cases]) if design.has_reference else None
+    return design.reference([shown.case for shown in trial.cases if shown.case]) if design.has_reference else None
 
 
 def visible(trial: Trial, now: datetime) -> bool:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import contains_eager
@@ -117,7 +118,18 @@ def by_token(token: str, *, hold: bool = False) -> Reader:
 
     `hold`: until the transaction ends nobody else changes the reader, nor the state or settings of the study.
     """
-    reader = db.session.scalar(HELD if hold else BY_TOKEN, {"token_hash": hashed(token)})
+    return admitted(db.session.scalar(HELD if hold else BY_TOKEN, {"token_hash": hashed(token)}))
+
+
+class _Revocable(Protocol):
+    revoked_at: Any
+
+
+Found = TypeVar("Found", bound=_Revocable)
+
+
+def admitted(reader: Found | None) -> Found:
+    """Whoever was found by a link. Raises RefusedError (404 nobody, 410 revoked)."""
     if reader is None:
         raise RefusedError(
             "unknown-link", "This link is not known here. Please check it with the person who sent it.", 404

@@ -113,7 +113,7 @@ def test_a_refusal_is_told_and_the_command_fails(app, make_study, monkeypatch):
     def closing(way, trial, said):
         taken.append(trial)
         if len(taken) == 5:
-            lifecycle.close(way.sitting.reader.study)
+            way.sitting.reader.study.state = "closed"
         return take(way, trial, said)
 
     monkeypatch.setattr(answering, "take", closing)

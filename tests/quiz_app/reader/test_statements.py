@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from quiz_app.database import db
+from quiz_app.sittings import rows
 from quiz_app.study import readers
 
 MOST = 8  # statements of onset and answer together
@@ -77,11 +78,18 @@ def test_nothing_is_written_where_one_only_looks(app, reading):
 
 
 def test_who_writes_holds_the_reader_and_the_study_as_it_is(reading, monkeypatch):
-    held = str(readers.HELD.compile(dialect=postgresql.dialect())).strip()
-    assert held.endswith("FOR UPDATE OF reader FOR SHARE OF study")  # SQLite has one writer at a time
-    by_token, asked = readers.by_token, []
-    monkeypatch.setattr(readers, "by_token", lambda token, hold=False: asked.append(hold) or by_token(token, hold=hold))
+    asked = []
+    for room in (readers, rows):
+        held = str(room.HELD.compile(dialect=postgresql.dialect())).strip()
+        assert held.endswith("FOR UPDATE OF reader FOR SHARE OF study")  # SQLite has one writer at a time
+
+        def noting(token, hold=False, by_token=room.by_token):
+            asked.append(hold)
+            return by_token(token, hold=hold)
+
+        monkeypatch.setattr(room, "by_token", noting)
     reading.onset()
     reading.answer()
     reading.client.get(reading.url("room"))
-    assert asked == [True, True, False]
+    reading.client.post(reading.url("leave"))
+    assert asked == [True, True, False, True]
