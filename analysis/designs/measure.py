@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.designs import find
+from analysis.designs import find, marks
 from analysis.designs.common import Progress, Settings, plain, silent
 from analysis.responses import Responses
 
@@ -20,4 +20,7 @@ def measure(responses: Responses, settings: Settings, progress: Progress = silen
         settings: what was decided beforehand.
         progress: called with the share done (0 to 1) and what comes next.
     """
-    return plain(find(responses.design).measure(responses, settings, progress))
+    results = find(responses.design).measure(responses, settings, progress)
+    if responses.marks is not None:
+        results["marks"] = marks.measure(responses, responses.marks, settings.seed)
+    return plain(results)

@@ -16,12 +16,13 @@ from analysis.arguments import Parser, refuse
 from analysis.designs import find
 from analysis.designs.common import Progress, Settings, silent
 from analysis.designs.measure import measure
-from analysis.report import document, figures, files, tables
+from analysis.report import document, figures, files, marked, tables
 from analysis.report.plates import Pictures, make_plates, open_pool
 from analysis.report.tables.table import RULES
 from analysis.responses import Responses, ResponsesError, load_csv, load_mapped, load_panodiff, load_ratings
 from analysis.responses.database import load_database
 from analysis.responses.exported import is_export, load_export
+from analysis.responses.marks import with_marks
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "panodiff_ratings.csv"
 
@@ -54,6 +55,9 @@ def write(
         (folder / "results.json").write_text(document.dump(results), encoding="utf-8")
         drawn = _draw(results, folder / "figures", workers or min(2, os.cpu_count() or 1), progress)
         drawn += make_plates(results, pictures, folder / "figures") if pictures and "plates" in results else []
+        if "marks" in results:
+            drawn += marked.make_wall(results, responses, pictures, folder / "figures")
+            marked.write_folder(results, responses, pictures, folder / "marks")
         texts = {name: document.text(results, name) for name in find(responses.design).passages}
         every = tables.all_tables(results)
         progress(0.95, "page and tables")
@@ -66,7 +70,7 @@ def write(
 
 
 def _draw(results: dict[str, Any], folder: Path, workers: int, progress: Progress) -> list[figures.Drawn]:
-    count, names = 0, find(results["design"]).figures
+    count, names = 0, find(results["design"]).figures + (("marks_reasons",) if "marks" in results else ())
 
     def done() -> None:
         nonlocal count
@@ -104,6 +108,8 @@ def load(arguments: argparse.Namespace) -> Responses:
     else:
         responses = load_csv(arguments.responses)
     responses = responses.with_groups(arguments.groups) if arguments.groups else responses
+    if arguments.marks or arguments.faults:
+        responses = with_marks(responses, arguments.marks, arguments.faults)
     return responses.with_detector(arguments.detector) if arguments.detector else responses
 
 
@@ -128,6 +134,12 @@ def parser(prog: str) -> argparse.ArgumentParser:
         "--groups", metavar="FILE", type=Path, help="a CSV reader,group[,years] in place of the responses' groups"
     )
     made.add_argument("--detector", metavar="FILE", type=Path, help="a CSV case,value: a detector's scores")
+    made.add_argument(
+        "--marks", metavar="FILE", type=Path, help="a table of readers' marks: reader,case,x,y,reason,..."
+    )
+    made.add_argument(
+        "--faults", metavar="FILE", type=Path, help="with --marks: known faults, a pool's faults.json or a table"
+    )
     made.add_argument("--pool", metavar="DIR", type=Path, help="the pool folder, for plates of its pictures")
     made.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder to write")
     made.add_argument("--unsure", choices=list(RULES), default="fractional", help="the rule that leads (%(default)s)")

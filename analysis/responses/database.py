@@ -11,8 +11,9 @@ from typing import Any
 
 from analysis.responses.checks import COLUMNS, checked
 from analysis.responses.images import images_of
+from analysis.responses.marks import from_rows, joined_with
 from analysis.responses.readings import Responses, as_responses
-from analysis.responses.tabular import ResponsesError, refuse
+from analysis.responses.tabular import ResponsesError, Table, refuse
 
 
 def load_database(url: str, study: str) -> Responses:
@@ -39,6 +40,7 @@ def load_database(url: str, study: str) -> Responses:
             view = sa.table("responses", *(sa.column(name) for name in COLUMNS))
             rows = connection.execute(sa.select(view).where(view.c.study == study)).all()
             about = _study_table(connection, inspector, study)
+            marks, faults = (_view(connection, inspector, name, study) for name in ("marks", "faults"))
             known = connection.execute(sa.select(view.c.study).distinct()).scalars().all()
     except sa.exc.SQLAlchemyError as error:
         raise ResponsesError([f"{url.split('://')[0]} database: {_first_line(error)}"]) from None
@@ -52,7 +54,21 @@ def load_database(url: str, study: str) -> Responses:
     places = [f"study {study}, reader {r}, trial {t}" for r, t in zip(table["reader"], table["trial"], strict=True)]
     table = checked(table, places, f"study {study}")
     loaded = as_responses(table, {"kind": "database", "files": {"responses view": checksum}}, title=study)
-    return replace(loaded, study=loaded.study | about)
+    loaded = replace(loaded, study=loaded.study | about)
+    return joined_with(loaded, marks, faults, about.get("size")) if marks and marks.rows else loaded
+
+
+def _view(connection: Any, inspector: Any, name: str, study: str) -> Table | None:
+    """The rows of a study in the view `marks` or `faults`; None where the database has none, as older ones."""
+    import sqlalchemy as sa
+
+    if not inspector.has_table(name):
+        return None
+    columns = [column["name"] for column in inspector.get_columns(name)]
+    view = sa.table(name, *(sa.column(column) for column in columns))
+    rows = connection.execute(sa.select(view).where(view.c.study == study)).mappings().all()
+    table = from_rows(f"view {name} of study {study}", columns, [dict(row) for row in rows])
+    return table if rows else None
 
 
 def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
@@ -79,7 +95,7 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
             "pool_id",
         ),
         "pool": ("id", "name", "sha256", "manifest"),
-        "case": ("pool_id", "truth", "group", "excluded"),
+        "case": ("pool_id", "truth", "group", "excluded", "width", "height"),
         "reader": ("id", "study_id", "pseudonym", "years", "consented_at", "is_preview"),
         "sitting": ("reader_id", "finished_at"),
     }
@@ -102,6 +118,8 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
         manifest = _mapping(pool.get("manifest"))
         told = {name: pool.get(name) for name in ("name", "sha256")} | {"phantom": bool(manifest.get("phantom"))}
         cases, where = rows("case", "pool_id", [pool["id"]]), f"pool {pool.get('name')}: flow"
+        sizes = [(one["width"], one["height"]) for one in cases if one.get("width") and one.get("height")]
+        about |= {"size": sizes[0]} if sizes else {}
         images = images_of(manifest.get("flow"), cases, str(study.get("design")), where)
         about["pool"] = told | ({"images": images} if images else {})
     # A researcher's own preview is nobody who was invited.

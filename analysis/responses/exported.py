@@ -15,6 +15,7 @@ from typing import Any
 
 from analysis.responses import load_csv
 from analysis.responses.images import images_of
+from analysis.responses.marks import from_text, joined_with
 from analysis.responses.readings import Responses
 from analysis.responses.tabular import ResponsesError
 
@@ -59,13 +60,18 @@ def load_export(path: str | Path) -> Responses:
 
 
 def _with_pool(found: Responses, name: str, read: Read) -> Responses:
-    """The responses with `pool`, where manifest.json has it."""
+    """The responses with `pool`, where manifest.json has it, and with the marks, where there are any."""
     try:
         said: Any = json.loads(read("manifest.json") or "{}")
         pool = said.get("pool") if isinstance(said, dict) else None
         cases = list(csv.DictReader(io.StringIO(read("cases.csv") or "")))
     except (ValueError, csv.Error) as error:
         raise ResponsesError([f"{name}: manifest.json or cases.csv cannot be read: {error}"]) from error
+    if (marks := read("marks.csv")) is not None and (table := from_text(f"{name}: marks.csv", marks)).rows:
+        known = read("faults.csv")
+        faults = from_text(f"{name}: faults.csv", known) if known else None
+        sizes = [(int(case["width"]), int(case["height"])) for case in cases if (case.get("width") or "").isdecimal()]
+        found = joined_with(found, table, faults if faults and faults.rows else None, sizes[0] if sizes else None)
     if not isinstance(pool, dict):
         return found
     about = {"name": pool.get("name"), "sha256": pool.get("sha256"), "phantom": bool(pool.get("phantom"))}

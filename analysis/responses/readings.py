@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from analysis.responses.marks import Marks
+
 
 @dataclass(frozen=True)
 class Responses:
@@ -23,7 +25,8 @@ class Responses:
     `table` has the columns of COLUMNS, one row per trial and case, practice and repeated cases included and marked;
     `truth` is 0 (real) or 1 (synthetic), `level` 1 to 5 or NaN where nothing was answered. `study` says what is
     known of the study, `origin` where the rows came from, with checksums and remarks. `cases` maps every case of the
-    pool that is known, answered or not, to its truth; `detector` cases to a detector's scores, where there is one.
+    pool that is known, answered or not, to its truth; `detector` cases to a detector's scores, where there is one;
+    `marks` says where readers saw it, if they were asked.
     """
 
     table: pd.DataFrame
@@ -31,6 +34,7 @@ class Responses:
     origin: dict[str, Any]
     cases: dict[str, int] = field(default_factory=dict)
     detector: dict[str, float] = field(default_factory=dict)
+    marks: Marks | None = None
 
     @cached_property
     def design(self) -> str:
@@ -103,7 +107,10 @@ class Responses:
         refuse(faults)
         grouped = self.table.assign(reader_group=self.table["reader"].map(groups))
         study = {**self.study, "years": years} if years else self.study
-        return replace(self, table=grouped, study=study, origin=self._from(path, table.remarks))
+        marks = self.marks and replace(
+            self.marks, table=self.marks.table.assign(group=self.marks.table["reader"].map(groups))
+        )
+        return replace(self, table=grouped, study=study, origin=self._from(path, table.remarks), marks=marks)
 
     def with_detector(self, path: str | Path) -> Responses:
         """The same responses with a detector's scores: a CSV `case,value`, higher = more synthetic.

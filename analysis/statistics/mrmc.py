@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.statistics import distributions
-from analysis.statistics.arrays import Floats, one_of
+from analysis.statistics.arrays import Floats, as_floats, one_of
 from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.readings import COVARIANCES, ONE_READER, Readings, as_readings, bare, check_groups, figures
 from analysis.statistics.ustat import Moments, moments, ustatistics
 
-__all__ = ["compare_groups", "equivalence", "obuchowski_rockette", "ustatistics"]
+__all__ = ["compare_groups", "equivalence", "obuchowski_rockette", "of_figures", "ustatistics"]
 
 NO_SPREAD = 1e-14
 
@@ -89,6 +89,30 @@ def obuchowski_rockette(
         return alone[0]
     extra["modalities"] = [bare(one) for one in alone]
     return _several(value, _unbiased(table) if table else _gram(influence), readers, cases, name, extra)
+
+
+def of_figures(
+    value: ArrayLike, influence: ArrayLike, name: str, readers: str = "random", null: float = 0.5
+) -> Estimate:
+    """The mean of any figure of the readers, cases random, by `obuchowski_rockette`.
+
+    `value`: one figure a reader; `influence`: readers x cases, scaled so that the sum of products over cases is the
+    covariance of two readers' figures (of a jackknife: the deviations of the figures without a case, times
+    sqrt((n - 1) / n) for n cases); `name` of the figure; p against `null`. Raises ValueError for other shapes.
+
+    >>> scores, truth = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4]], [0, 0, 0, 0, 1, 1, 1, 1]
+    >>> found = figures(as_readings(scores, truth), "auc", "jackknife")
+    >>> again = of_figures(found.value[0], found.influence[0], "AUC")
+    >>> whole = obuchowski_rockette(scores, truth)
+    >>> (again.value, again.se) == (whole.value, whole.se), again.method
+    (True, 'AUC, Obuchowski-Rockette, readers random, cases random')
+    """
+    one_of(readers, ("random", "fixed"), "readers")
+    each, leaning = as_floats(value, "value"), as_floats(influence, "influence", 2)
+    if len(each) != len(leaning) or not len(each):
+        raise ValueError(f"influence: expected a row for each of {len(each)} figures, at least one, got {len(leaning)}")
+    method = f"{name}, Obuchowski-Rockette, readers {readers}, cases random"
+    return _one(each, _gram(leaning[None]), readers, "random", null, method, {})
 
 
 def equivalence(found: Estimate, target: float, margin: float) -> Estimate:

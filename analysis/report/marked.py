@@ -1,0 +1,231 @@
+"""What readers marked, drawn on the images: a picture for each case in a folder, and the most marked as a plate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.report.figures import Drawn, as_csv
+from analysis.report.plates import Pictures
+from analysis.responses import Responses
+from analysis.responses.marks import Marks
+from analysis.statistics import places
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from PIL import Image
+
+WIDEST = 720  # px of a picture
+ON_WALL = 12
+INKS = ("#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00", "#ffffff", "#b0a0ff", "#8fd18f", "#c0c0c0")
+TITLE = "What gave the most marked images away"
+
+
+def make_wall(results: dict[str, Any], responses: Responses, pictures: Pictures | None, folder: Path) -> list[Drawn]:
+    """Draw the most marked cases as one plate into `folder`, marks_wall.jpg and .csv; without images, say so."""
+    name, marks = "marks_wall", responses.marks
+    shown = list(results["marks"]["cases"])[:ON_WALL]
+    if not shown or marks is None:
+        return [Drawn(name, TITLE, "", reason="nobody marked a place")]
+    if pictures is None:
+        return [Drawn(name, TITLE, "", reason="the pool's images were not given")]
+    import io
+
+    from PIL import Image
+
+    cases, by_case = results["marks"]["cases"], dict(list(marks.table.groupby("case")))
+    tiles = [_picture(case, cases[case], by_case[case], marks, pictures, _inks(results), width=520) for case in shown]
+    across = 2 if len(tiles) < 9 else 3
+    wide, high = tiles[0].width, max(tile.height for tile in tiles)
+    sheet = Image.new("RGB", (across * wide + 8 * (across - 1), -(-len(tiles) // across) * (high + 8) - 8), "white")
+    for number, tile in enumerate(tiles):
+        sheet.paste(tile, (number % across * (wide + 8), number // across * (high + 8)))
+    out = io.BytesIO()
+    sheet.save(out, "JPEG", quality=85)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.jpg").write_bytes(out.getvalue())
+    kept = ("truth", "source", "readers", "n", "nothing", "spread", "dice")
+    numbers = as_csv([{"case": case} | {field: cases[case][field] for field in kept} for case in shown])
+    (folder / f"{name}.csv").write_text(numbers, encoding="utf-8", newline="")
+    caption = (
+        "The cases that most readers marked. Orange: density of all marks; circles: marks, coloured by reason."
+        + (" Dashed: known faults." if marks.faults is not None else "")
+        + (" The images are phantoms: drawn by a computer, not taken of a person." if pictures.phantom else "")
+    )
+    return [Drawn(name, TITLE, caption, numbers, out.getvalue(), "image/jpeg", wide=True)]
+
+
+def write_folder(
+    results: dict[str, Any], responses: Responses, pictures: Pictures | None, folder: Path, workers: int = 2
+) -> None:
+    """Write a picture for each marked case into `folder`, that which most readers marked first, and marks.csv.
+
+    Without images the marks are drawn on an empty frame of the same shape.
+    """
+    marks, cases = responses.marks, results["marks"]["cases"]
+    if marks is None or not cases:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    by_case, inks, given = dict(list(marks.table.groupby("case"))), _inks(results), pictures or Pictures({})
+    digits = len(str(len(cases)))
+    plain = {case: re.sub(r"[^\w.-]", "_", case)[:80] for case in cases}
+    names = {case: f"{rank:0{digits}d}_{plain[case]}.jpg" for rank, case in enumerate(cases, start=1)}
+
+    def draw(case: str) -> None:
+        picture = _picture(case, cases[case], by_case[case], marks, given, inks)
+        picture.save(folder / names[case], "JPEG", quality=82)
+
+    with ThreadPoolExecutor(workers) as threads:  # Pillow and numpy let go of the interpreter for the most part
+        list(threads.map(draw, cases))
+    kept = ["case", "reader", "group", "x", "y", "reason", "rating", "level", "answer"]
+    told = [
+        {"picture": names[row["case"]], "truth": cases[row["case"]]["truth"], "source": cases[row["case"]]["source"]}
+        | {name: _plain(value) for name, value in row.items()}
+        for row in marks.table[kept].to_dict("records")
+    ]
+    rows = sorted(told, key=lambda row: row["picture"])
+    (folder / "marks.csv").write_text(as_csv(rows), encoding="utf-8", newline="")
+
+
+def _plain(value: Any) -> Any:
+    """Nothing in place of NaN, whole numbers without a point."""
+    if isinstance(value, float):
+        return "" if value != value else int(value) if value.is_integer() and value > 1 else value
+    return value
+
+
+def _inks(results: dict[str, Any]) -> dict[str, str]:
+    """A colour for each reason, the commonest first."""
+    return {reason: INKS[number % len(INKS)] for number, reason in enumerate(results["marks"]["reasons"])}
+
+
+def _picture(
+    name: str,
+    case: Mapping[str, Any],
+    own: pd.DataFrame,
+    marks: Marks,
+    pictures: Pictures,
+    inks: Mapping[str, str],
+    width: int = WIDEST,
+) -> Image.Image:
+    """The image of a case with density, marks and known faults, and what readers said of it below."""
+    from PIL import ImageDraw
+
+    frame, words = _frame(pictures.files.get(name), marks.aspect, width)
+    place = own[["x", "y"]].to_numpy(dtype=float)
+    lit = _lit(frame, places.density(place, (128, max(1, round(128 / marks.aspect))), marks.aspect))
+    draw, (wide, high) = ImageDraw.Draw(lit), lit.size
+    if marks.faults is not None:
+        for fault in marks.faults[marks.faults["case"] == name].itertuples():
+            _dashed(draw, _ellipse(fault, wide, high))
+    for (x, y), reason in zip(place, own["reason"], strict=True):
+        at, ink = (x * wide, y * high), inks[reason]
+        draw.ellipse((at[0] - 7, at[1] - 7, at[0] + 7, at[1] + 7), outline="black", width=4)
+        draw.ellipse((at[0] - 6, at[1] - 6, at[0] + 6, at[1] + 6), outline=ink, width=2)
+    if words:
+        draw.text((10, 10), words, fill="white", font=_font(14))
+    return _captioned(lit, _lines(name, case, pictures.phantom), inks)
+
+
+Line = Sequence[tuple[str, str]]  # pieces of text, each with its colour
+
+
+def _lines(name: str, case: Mapping[str, Any], phantom: bool) -> list[Line]:
+    source = f", {case['source']}" if case["source"] else ""
+    readers = f"{case['readers']} reader{'s' * (case['readers'] != 1)}"
+    counts = f"{case['n']} mark{'s' * (case['n'] != 1)} by {readers}"
+    if case["nothing"]:
+        counts += f"; {case['nothing']} found nothing in particular"
+    first = [(f"{name}: {case['truth']}{source}. {counts}.", "#ffffff")]
+    return [
+        first + ([("  PHANTOM", "#ff9a66")] if phantom else []),
+        [(f"{r} {n}   ", r) for r, n in case["reasons"].items()],
+    ]
+
+
+def _captioned(picture: Image.Image, lines: Sequence[Line], inks: Mapping[str, str]) -> Image.Image:
+    """The picture with lines of text below it, broken where they are too long; a reason is written in its colour."""
+    from PIL import Image, ImageDraw
+
+    font, step = _font(14), 20
+    rows: list[list[tuple[float, str, str]]] = []
+    for line in lines:
+        rows.append([])
+        x = 8.0
+        for text, ink in line:
+            length = font.getlength(text)
+            if x + length > picture.width - 8 and rows[-1]:
+                rows.append([])
+                x = 8.0
+            rows[-1].append((x, text, inks.get(ink, ink)))
+            x += length
+    sheet = Image.new("RGB", (picture.width, picture.height + step * len(rows) + 10), "#161616")
+    sheet.paste(picture, (0, 0))
+    draw = ImageDraw.Draw(sheet)
+    for number, row in enumerate(rows):
+        for x, text, ink in row:
+            draw.text((x, picture.height + 4 + step * number), text, fill=ink, font=font)
+    return sheet
+
+
+def _frame(path: Path | None, aspect: float, width: int) -> tuple[Image.Image, str]:
+    """The image in grey, at most `width` px wide; where there is none a frame, and words."""
+    from PIL import Image
+
+    try:
+        if path is None:
+            raise FileNotFoundError
+        with Image.open(path) as image:
+            grey = image.convert("L") if not image.mode.startswith(("I", "F")) else _shallow(np.asarray(image))
+            if grey.width > width:
+                size = width, max(1, round(grey.height * width / grey.width))
+                grey = grey.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+            return grey, ""
+    except OSError:
+        words = "the image was not given" if path is None else "the image cannot be read"
+        return Image.new("L", (width, max(1, round(width / aspect))), 40), words
+
+
+def _shallow(deep: NDArray[Any]) -> Image.Image:
+    """An image of more than 8 bits as one of 8, its brightest pixel white."""
+    from PIL import Image
+
+    return Image.fromarray((deep.astype(float) / max(float(deep.max()), 1.0) * 255).astype(np.uint8))
+
+
+def _lit(grey: Image.Image, density: NDArray[np.float64]) -> Image.Image:
+    """The image with the density laid over it in orange, the densest place most."""
+    from PIL import Image
+
+    strength = Image.fromarray((density / max(density.max(), 1e-12) * 140).astype(np.uint8))
+    orange = Image.new("RGB", grey.size, (255, 120, 0))
+    return Image.composite(orange, grey.convert("RGB"), strength.resize(grey.size, Image.Resampling.BILINEAR))
+
+
+def _ellipse(fault: Any, wide: int, high: int) -> NDArray[np.float64]:
+    """The outline of a fault in px, points x 2."""
+    turn, along = np.radians(fault.angle), np.linspace(0, 2 * np.pi, 97)
+    u, v = fault.rx * wide * np.cos(along), fault.ry * high * np.sin(along)
+    x, y = u * np.cos(turn) + v * np.sin(turn), -u * np.sin(turn) + v * np.cos(turn)
+    return np.column_stack([fault.x * wide + x, fault.y * high + y])
+
+
+def _dashed(draw: Any, outline: NDArray[np.float64]) -> None:
+    for first in range(0, len(outline) - 2, 4):
+        draw.line([tuple(point) for point in outline[first : first + 3]], fill="#7fe0ff", width=2)
+
+
+@cache
+def _font(size: int) -> Any:
+    """DejaVu Sans, which comes with matplotlib and knows more letters than Pillow's own."""
+    import matplotlib
+    from PIL import ImageFont
+
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)

@@ -1,0 +1,209 @@
+"""Marks of simulated readers, and whether what the report says of them holds.
+
+    python benchmarks/marks.py speed [--readers 6] [--cases 200]   a report with three marks an answer, against without
+    python benchmarks/marks.py peaks                                densities of phantoms' marks peak within the faults
+    python benchmarks/marks.py coverage [--runs 300]                the interval of JAFROC over many studies
+
+Simulated readers mark near a fault with a probability that grows with its size, else at random.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.random import PCG64, Generator
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from analysis.statistics import localisation, places
+from benchmarks import report as plain
+
+REASONS = ("teeth", "roots", "bone and trabeculae", "sinuses and nose", "blur or noise", "overall look")
+ASPECT, SKILL = 2.0, 0.8
+
+
+def faults(rng: Generator, case: int) -> list[list[float]]:
+    """One or two faults of a case, as rows of `localisation.FAULTS`."""
+    half = rng.uniform(0.03, 0.12, int(rng.integers(1, 3)))
+    return [[case, rng.uniform(0.2, 0.8), rng.uniform(0.3, 0.8), rx, 2 * rx, 0.0] for rx in half]
+
+
+def marked(rng: Generator, known: list[list[float]], skill: float, most: int = 3) -> list[tuple[float, float, bool]]:
+    """Where one reader marks one image: x, y, and whether near a fault.
+
+    A fault is seen with a probability of 1 - exp(-skill * half axis / 0.05); what is left of `most` marks is at random.
+    """
+    found = []
+    for _, x, y, rx, ry, _ in known[:most]:
+        if rng.random() < 1 - np.exp(-skill * rx / 0.05):
+            away = rng.normal(0, 0.4, 2) * (rx, ry)
+            found.append((float(np.clip(x + away[0], 0, 1)), float(np.clip(y + away[1], 0, 1)), True))
+    beside = int(rng.integers(0, most - len(found) + 1)) if len(found) < most else 0
+    return found + [(rng.random(), rng.random(), False) for _ in range(beside)]
+
+
+def simulate(responses: Path, folder: Path, seed: int = 0, most: int = 3, every: bool = True) -> tuple[Path, Path]:
+    """Write marks.csv and faults.csv of the responses that `benchmarks.report.simulate` wrote; returns both.
+
+    `every`: each answer has `most` marks, as many as there can be; else those of answers "synthetic" only, fewer.
+    """
+    rng = Generator(PCG64(seed))
+    with responses.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["is_repeat"] == "0"]
+    cases = {row["case"]: row["truth"] for row in rows}
+    known = {case: faults(rng, 0) if truth == "synthetic" else [] for case, truth in cases.items()}
+    marks = []
+    for row in rows:
+        if not every and int(row["level"]) <= 3:
+            continue
+        own = marked(rng, known[row["case"]], 0.8, most)
+        own += [(rng.random(), rng.random(), False) for _ in range(most - len(own))] if every else []
+        for number, (x, y, near) in enumerate(own, start=1):
+            reason = REASONS[int(rng.integers(0, 3) if near else rng.integers(0, len(REASONS)))]
+            rating = int(rng.integers(3, 6) if near else rng.integers(1, 5))
+            marks.append([row["reader"], row["trial"], row["case"], number, f"{x:.4f}", f"{y:.4f}", reason, rating])
+        if not own:
+            marks.append([row["reader"], row["trial"], row["case"], 0, "", "", "", ""])
+    paths = folder / "marks.csv", folder / "faults.csv"
+    with paths[0].open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["reader", "trial", "case", "mark", "x", "y", "reason", "rating"], *marks])
+    with paths[1].open("w", newline="", encoding="utf-8") as file:
+        rows_of = [
+            [case, "stripes" if one[3] > 0.07 else "missing part", *one[1:]] for case in known for one in known[case]
+        ]
+        csv.writer(file).writerows([["case", "kind", "x", "y", "rx", "ry", "angle"], *rows_of])
+    return paths
+
+
+def peaks(pool: Path, readers: int, seed: int = 0) -> tuple[int, int]:
+    """Of the synthetic cases of a pool that got at least five marks, how many have their densest place in a fault."""
+    from generation.pool import read_table
+
+    given = read_table(pool)
+    rng, found = Generator(PCG64(seed)), []
+    for number, own in enumerate(given.faults.values()):
+        known = [[number, one.x, one.y, one.rx, one.ry, one.angle] for one in own]
+        marks = [mark[:2] for _ in range(readers) for mark in marked(rng, known, SKILL)]
+        if len(marks) < 5:
+            continue
+        at = places.peak(marks, ASPECT)
+        found.append(any(one.contains(*at, (given.width, given.height)) for one in own))
+    return sum(found), len(found)
+
+
+def held(seed: int, readers: int = 6, cases: int = 200) -> tuple[bool, float]:
+    """Whether the interval of JAFROC holds .5 in a study of blind markers, and the area.
+
+    Blind is whoever marks a fault as often and as surely as a real image: each has one place to be marked. How readily
+    a reader marks, and how an image tempts to be marked, differ from reader to reader and case to case.
+    """
+    rng = Generator(PCG64([seed, 1]))
+    truth = np.arange(cases) % 2
+    faults = [[case, 0.5, 0.5, 0.1, 0.2, 0.0] for case in np.flatnonzero(truth)]
+    reader, case = rng.normal(0, 0.5, readers), rng.normal(0, 0.7, cases)
+    seen = reader[:, None] + case + rng.normal(0, 1, (readers, cases))
+    rating = 1 + np.searchsorted([0.3, 0.7, 1.1, 1.6], seen)  # below -0.2 nothing is marked
+    rows = [[r, c, 0.5, 0.5, rating[r, c], np.nan] for r, c in np.argwhere(seen > -0.2)]
+    found = localisation.jafroc(rows, faults, truth, readers=readers)
+    return bool(found.ci and found.ci[0] <= 0.5 <= found.ci[1]), float(found.value or 0)
+
+
+def coverage(runs: int) -> None:
+    """Print in how many of the studies the interval held .5."""
+    found = Parallel(n_jobs=1)(delayed(held)(seed) for seed in range(runs))
+    inside = [one for one, _ in found]
+    areas = np.array([area for _, area in found])
+    print(f"{runs} studies of 6 blind readers and 200 cases: mean area {areas.mean():.4f}, ", end="")
+    print(f"the 95 % interval held .5 in {np.mean(inside):.1%}")
+
+
+PROFILE = """
+import sys, time
+start = time.perf_counter()
+from pathlib import Path
+from analysis.report import main
+code = main(sys.argv[1:])
+print(time.perf_counter() - start)
+sys.exit(code)
+"""
+
+
+def speed(readers: int, cases: int, rounds: int) -> None:
+    """Print the seconds of a report with three marks an answer and with none, taking turns, and their ratio."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        responses = plain.simulate(folder / "responses.csv", readers, cases)
+        marks, known = simulate(responses, folder)
+        pool = images(folder / "pool", responses)
+        both = ["--responses", responses, "--pool", pool]
+        took: dict[str, list[float]] = {"without": [], "with": []}
+        for _ in range(rounds):
+            for what, more in (("without", []), ("with", ["--marks", marks, "--faults", known])):
+                given = [*both, *more, "--out", folder / what]
+                command = [sys.executable, "-c", PROFILE, *map(str, given)]
+                done = subprocess.run(
+                    command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+                )
+                took[what].append(float(done.stdout.split()[-1]))
+        best = {what: min(seconds) for what, seconds in took.items()}
+        print(f"{readers} readers x {cases} cases x 3 marks, load {os.getloadavg()[0]:.1f}: ", end="")
+        print(f"{best['without']:.1f} s without, {best['with']:.1f} s with marks, ", end="")
+        print(f"{best['with'] / best['without']:.2f} times")
+
+
+def images(folder: Path, responses: Path) -> Path:
+    """A pool folder with an image of 1024 x 512 for each case, as the plates and the folder of marks take them."""
+    from PIL import Image
+
+    with responses.open(newline="", encoding="utf-8") as file:
+        truths = {row["case"]: row["truth"] for row in csv.DictReader(file)}
+    (folder / "images").mkdir(parents=True)
+    (folder / "pool.json").write_text(json.dumps({"format": 1, "width": 1024, "height": 512}))
+    rng = Generator(PCG64(0))
+    with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["case", "file", "truth"])
+        for case, truth in truths.items():
+            grain = Image.fromarray(rng.integers(0, 256, (64, 128), dtype=np.uint8)).resize((1024, 512))
+            grain.save(folder / "images" / f"{case}.png")
+            table.writerow([case, f"images/{case}.png", truth])
+    return folder
+
+
+def main() -> None:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["speed", "peaks", "coverage"])
+    parser.add_argument("--readers", type=int, default=6)
+    parser.add_argument("--cases", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--pool", type=Path, help="for peaks: a pool of phantoms; else 100 are drawn")
+    wanted = parser.parse_args()
+    if wanted.what == "speed":
+        speed(wanted.readers, wanted.cases, wanted.rounds)
+    elif wanted.what == "coverage":
+        coverage(wanted.runs)
+    else:
+        with tempfile.TemporaryDirectory() as name:
+            pool = wanted.pool or Path(name) / "pool"
+            if wanted.pool is None:
+                from generation import phantom
+
+                phantom.make_pool(pool, real=1, synthetic=100, practice=0)
+            inside, of = peaks(pool, wanted.readers)
+        print(f"{of} cases with five or more marks of {wanted.readers} readers: ", end="")
+        print(f"{inside} ({inside / of:.1%}) peak in a fault")
+
+
+if __name__ == "__main__":
+    main()
