@@ -26,6 +26,7 @@ STAGES = {
     "diffusion": "generation.diffusion.task",
     "superresolution": "generation.superresolution.task",
     "restoration": "generation.restoration.task",
+    "restoration-hat": "generation.restoration.hat_task",
     "ddpm-lq": "generation.restoration.ddpm_lq_task",
     "munit-lq": "generation.restoration.munit_task",
 }

@@ -34,9 +34,15 @@ class PoorUNet(RestorationUNet):
     apart = 0.4  # of poor pictures in [-1, 1] from zero, root mean square
 
     def __init__(
-        self, widths: tuple[int, ...], attention: int = 1, blocks: int = 2, patch: int = 1, smooth: float = 1.5
+        self,
+        widths: tuple[int, ...],
+        attention: int = 1,
+        blocks: int = 2,
+        patch: int = 1,
+        smooth: float = 1.5,
+        head: int = 8,
     ):
-        super().__init__(widths, attention, blocks, patch, scale=1)
+        super().__init__(widths, attention, blocks, patch, scale=1, head=head)
         self.smooth = smooth
 
     def forward(self, noisy: Tensor, timestep: Tensor, content: Tensor) -> Tensor:

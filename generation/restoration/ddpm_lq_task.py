@@ -29,6 +29,7 @@ class PoorNetwork:
 
     widths: tuple[int, ...] = explained((64, 128, 256, 256), "channels of each level, each half the size before")
     attention: int = explained(1, "how many of the deepest levels attend", least=0)
+    head: int = explained(64, "channels of an attention head; few make attention slow", least=8)
     blocks: int = explained(2, "residual blocks a level", least=1)
     patch: int = explained(1, "side of the squares of pixels taken as channels", least=1)
     smooth: float = explained(1.5, "sigma of what the content of a picture leaves out, px", least=0)
@@ -49,7 +50,7 @@ class PoorSettings:
 PRESETS = {
     "recommended": PoorSettings(),
     "phantom": PoorSettings(
-        PoorNetwork((32, 64), attention=0, blocks=1, patch=2, crop=64),
+        PoorNetwork((32, 64), attention=0, head=8, blocks=1, patch=2, crop=64),
         Optimiser(learning_rate=1e-3, warmup=50, ema=0.99),
         Training(epochs=60, batch=8, precision="fp32", save_every=200, look_every=20, samples=2),
         Sampling(steps=10),
@@ -65,6 +66,7 @@ class PoorTask:
         config: dict[str, Any] = {
             "widths": list(chosen.widths),
             "attention": chosen.attention,
+            "head": chosen.head,
             "blocks": chosen.blocks,
             "patch": chosen.patch,
             "smooth": chosen.smooth,

@@ -27,13 +27,22 @@ class RestorationUNet(nn.Module):
     that leaves open, as arXiv 2206.00364 has it about zero: so what is learnt is the way from poor to good alone.
     widths: channels of each level, each half the size of the last. attention: how many of the deepest levels attend.
     patch: side of the squares of pixels taken as channels. scale: how many times larger good pictures are than poor
-    ones. Raises ValueError for widths that are not multiples of 8, or more attending levels than there are.
+    ones. head: channels of an attention head; few make attention slow. Raises ValueError for widths that are not
+    multiples of 8, or of `head` where they attend, or more attending levels than there are.
     """
 
     alpha_bars: Tensor
     apart = APART
 
-    def __init__(self, widths: tuple[int, ...], attention: int = 1, blocks: int = 2, patch: int = 1, scale: int = 2):
+    def __init__(
+        self,
+        widths: tuple[int, ...],
+        attention: int = 1,
+        blocks: int = 2,
+        patch: int = 1,
+        scale: int = 2,
+        head: int = 8,  # what the checkpoints have that do not say it
+    ):
         super().__init__()
         self.register_buffer("alpha_bars", scheduler("recommended", "ddim", STEPS).alphas_cumprod, persistent=False)
         if any(width % 8 for width in widths) or not widths:
@@ -41,6 +50,8 @@ class RestorationUNet(nn.Module):
         if not 0 <= attention <= len(widths):
             raise ValueError(f"{attention} of {len(widths)} levels cannot attend")
         plain = len(widths) - attention
+        if any(width % head for width in widths[plain:]):
+            raise ValueError(f"widths that attend must be multiples of {head} (head), not {list(widths[plain:])}")
         self.patch, self.scale = patch, scale
         self.unit = patch * 2 ** (len(widths) - 1)  # sides must be multiples of it
         self.unet: Any = UNet2DModel(  # to mypy no module, as diffusers has no types
@@ -51,6 +62,7 @@ class RestorationUNet(nn.Module):
             block_out_channels=tuple(widths),
             layers_per_block=blocks,
             add_attention=attention > 0,
+            attention_head_dim=head,
             norm_num_groups=8,
         )
 

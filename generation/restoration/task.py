@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.random import PCG64, Generator
+from numpy.random import Generator
 from torch import Tensor, nn
 
 from generation.diffusion.sampling import Sampling
 from generation.errors import InputError
 from generation.examples import Example, Pictures
 from generation.restoration import crops
-from generation.restoration.learnt import degradation
 from generation.restoration.network import STEPS, RestorationUNet, enlarged, velocity_loss
+from generation.restoration.pairs import MadePairs, Pairs
 from generation.restoration.restoring import restore
 from generation.settings import explained
 from generation.training import Optimiser, Training, contact_sheet
@@ -28,27 +27,14 @@ PICTURES = "hr"
 class RestorationNetwork:
     """What is trained."""
 
-    widths: tuple[int, ...] = explained((64, 128, 256, 512, 512), "channels of each level, each half the size before")
+    widths: tuple[int, ...] = explained(
+        (64, 128, 256, 512, 512, 512), "channels of each level, each half the size before"
+    )
     attention: int = explained(2, "how many of the deepest levels attend", least=0)
+    head: int = explained(64, "channels of an attention head; few make attention slow", least=8)
     blocks: int = explained(2, "residual blocks a level", least=1)
     patch: int = explained(1, "side of the squares of pixels taken as channels", least=1)
     loss: Literal["l1", "l2"] = explained("l1", "distance between the estimate and the truth")
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """What it is trained on."""
-
-    degradation: str = explained(
-        "parametric",
-        "how good pictures are made poor: parametric, bicubic (the paper's baseline), or a training's folder",
-    )
-    steps: int = explained(10, "denoising steps where that is a training of DDPM-LQ", least=1, most=STEPS)
-    draws: int = explained(
-        0, "poor versions that are drawn of each picture and kept; 0 for a new one each time", least=0
-    )
-    scale: int = explained(2, "how many times larger the good picture is", least=1)
-    crop: int = explained(256, "side of the training crops of the good picture, px", least=16)
 
 
 @dataclass(frozen=True)
@@ -65,7 +51,7 @@ class RestorationSettings:
 PRESETS = {
     "recommended": RestorationSettings(),
     "phantom": RestorationSettings(
-        RestorationNetwork((32, 64, 96), attention=1, blocks=1, patch=2),
+        RestorationNetwork((32, 64, 96), attention=1, head=8, blocks=1, patch=2),
         Pairs(crop=128),
         Optimiser(learning_rate=1e-3, warmup=50, ema=0.99),
         Training(epochs=20, batch=8, precision="fp32", save_every=200, look_every=5, samples=2),
@@ -81,6 +67,7 @@ class RestorationTask:
         config: dict[str, Any] = {
             "widths": list(chosen.widths),
             "attention": chosen.attention,
+            "head": chosen.head,
             "blocks": chosen.blocks,
             "patch": chosen.patch,
             "scale": pairs.scale,
@@ -89,14 +76,7 @@ class RestorationTask:
             self.network = RestorationUNet(**config)
         except ValueError as error:
             raise InputError(f"[network] cannot be built: {error}") from None
-        size = pictures.pixels.shape[1:]
-        faults = crops.faults("pairs.crop", pairs.crop, size, self.network.unit)
-        if any(side % pairs.scale for side in size):
-            faults.append(f"pairs.scale: {pairs.scale} does not divide {size[1]} x {size[0]}")
-        if faults:
-            raise InputError("these settings cannot be used", faults)
-        self.degrade = degradation(pairs.degradation, Sampling(steps=pairs.steps))
-        self.drawn: dict[tuple[int, int], np.ndarray] = {}
+        self.pairs = MadePairs(pairs, pictures.pixels.shape[1:], self.network.unit)
         self.settings = settings
         self.networks: dict[str, nn.Module] = {"network": self.network}
         self.about = {"stage": "restoration", "config": config, "degradation": pairs.degradation}
@@ -106,26 +86,15 @@ class RestorationTask:
 
         The whole picture is made poor before it is cut, so that haze and contrast are those of whole pictures.
         """
-        pairs = self.settings.pairs
-        good = pixels / np.float32(255)
-        poor = enlarged(self._poor(pixels, good, rng), pairs.scale)
-        cut = crops.place(pixels.shape, pairs.crop, rng)
+        crop = self.settings.pairs.crop
+        good, poor = self.pairs.pair(pixels, rng)
+        cut = crops.place(pixels.shape, crop, rng)
         return {
             "good": torch.from_numpy(good[cut] * 2 - 1)[None],
-            "poor": torch.from_numpy(poor[cut] * 2 - 1)[None],
-            "noise": torch.from_numpy(rng.standard_normal((1, pairs.crop, pairs.crop), dtype=np.float32)),
+            "poor": torch.from_numpy(enlarged(poor, self.network.scale)[cut] * 2 - 1)[None],
+            "noise": torch.from_numpy(rng.standard_normal((1, crop, crop), dtype=np.float32)),
             "timestep": torch.tensor(int(rng.integers(STEPS))),
         }
-
-    def _poor(self, pixels: np.ndarray, good: np.ndarray, rng: Generator) -> np.ndarray:
-        """The good picture made poor: anew, or one of so many draws, which depend on the picture alone."""
-        pairs = self.settings.pairs
-        if not pairs.draws:
-            return self.degrade(good, rng, pairs.scale)
-        draw = (zlib.crc32(pixels.tobytes()), int(rng.integers(pairs.draws)))
-        if draw not in self.drawn:
-            self.drawn[draw] = self.degrade(good, Generator(PCG64(draw)), pairs.scale)
-        return self.drawn[draw]
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
         """The distance between the velocity and its estimate, in units of what is open at each step."""
@@ -138,12 +107,11 @@ class RestorationTask:
 
     def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
         """Whole pictures in rows of three: the poor one enlarged, what the network makes of it, the good one."""
-        pairs, rows = self.settings.pairs, []
+        rows, scale = [], self.network.scale
         for number in range(min(count, len(validation))):
-            good = validation.pixels[number] / np.float32(255)
-            small = self.degrade(good, Generator(PCG64([0, number])), pairs.scale)
+            good, small = self.pairs.shown(validation.pixels[number], number)
             made = restore(self.network, np.rint(small * 255).astype(np.uint8), self.settings.sampling, 0, number)
-            rows += [enlarged(small, pairs.scale), made, good]
+            rows += [enlarged(small, scale), made, good]
         return contact_sheet(torch.from_numpy(np.stack(rows))[:, None], columns=3)
 
 

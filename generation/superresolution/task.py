@@ -91,6 +91,32 @@ PRESETS = {
 }
 
 
+def build(chosen: SuperResolutionNetwork, scale: int) -> tuple[HAT, dict[str, Any]]:
+    """The network of these settings that enlarges `scale` times, and what is needed to build it again.
+
+    Raises InputError when it cannot be built, or the checkpoint to start from does not fit.
+    """
+    config: dict[str, Any] = {
+        "upscale": scale,
+        "in_chans": chosen.channels,
+        "depths": list(chosen.depths),
+        "num_heads": [chosen.heads] * len(chosen.depths),
+        "embed_dim": chosen.width,
+        "window_size": chosen.window,
+        "squeeze_factor": chosen.squeeze,
+    }
+    if chosen.width % chosen.heads:
+        raise InputError(f"network.width: expected a multiple of {chosen.heads} heads, found {chosen.width}")
+    try:
+        network = HAT(**config)
+    except ValueError as error:
+        raise InputError(f"[network] cannot be built: {error}") from None
+    if chosen.start_from:
+        start = checkpoints.load(chosen.start_from)
+        adopt(network, start.state_dict(), Path(chosen.start_from))
+    return network, config
+
+
 class SuperResolutionTask:
     """HAT, and a discriminator where one is wanted (`generation.training.Task`)."""
 
@@ -98,18 +124,7 @@ class SuperResolutionTask:
         self.settings = settings
         self._check(pictures)
         chosen = settings.network
-        config: dict[str, Any] = {
-            "in_chans": chosen.channels,
-            "depths": list(chosen.depths),
-            "num_heads": [chosen.heads] * len(chosen.depths),
-            "embed_dim": chosen.width,
-            "window_size": chosen.window,
-            "squeeze_factor": chosen.squeeze,
-        }
-        self.network = HAT(**config)
-        if chosen.start_from:
-            start = checkpoints.load(chosen.start_from)
-            adopt(self.network, start.state_dict(), Path(chosen.start_from))
+        self.network, config = build(chosen, SCALE)
         self.networks: dict[str, nn.Module] = {"network": self.network}
         if settings.losses.adversarial:
             self.networks["discriminator"] = Discriminator(chosen.channels)
@@ -161,13 +176,11 @@ class SuperResolutionTask:
         return contact_sheet(torch.cat(rows), columns=3)
 
     def _check(self, pictures: Pictures) -> None:
-        chosen, side, faults = self.settings.network, self.settings.losses.crop, []
+        side, faults = self.settings.losses.crop, []
         if side > min(pictures.pixels.shape[1:]):
             faults.append(f"losses.crop: {side} px, and the pictures have {pictures.pixels.shape[1:]}")
         if side % 8:
             faults.append(f"losses.crop: expected a multiple of 8, found {side}")
-        if chosen.width % chosen.heads:
-            faults.append(f"network.width: expected a multiple of {chosen.heads} heads, found {chosen.width}")
         if faults:
             raise InputError("these settings cannot be used", faults)
 

@@ -202,9 +202,8 @@ def test_draws_that_are_kept_are_those_of_the_picture_and_few(small_corpus):
     read = read_pictures(small_corpus, "hr", "train")
     one, other = (make_task(settings, read) for _ in range(2))
     pixels = read.pixels[3]
-    good = pixels / np.float32(255)
-    first = [one._poor(pixels, good, Generator(PCG64(seed))) for seed in range(12)]
-    second = [other._poor(pixels, good, Generator(PCG64(seed))) for seed in reversed(range(12))]
+    first = [one.pairs.pair(pixels, Generator(PCG64(seed)))[1] for seed in range(12)]
+    second = [other.pairs.pair(pixels, Generator(PCG64(seed)))[1] for seed in reversed(range(12))]
     assert len({poor.tobytes() for poor in first}) == 2
     assert all((poor == same).all() for poor, same in zip(first, reversed(second), strict=True))
-    assert (one._poor(read.pixels[4], good, Generator(PCG64(0))) != first[0]).any()
+    assert (one.pairs.pair(read.pixels[4], Generator(PCG64(0)))[1] != first[0]).any()

@@ -2,12 +2,14 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
 from joblib import Parallel, delayed
+from numpy.random import PCG64, Generator
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -15,7 +17,10 @@ from generation import corpus, phantom, pool
 from generation.__main__ import main
 from generation.diffusion.sampling import Sampling
 from generation.diffusion.schedule import scheduler
+from generation.examples import read_pictures
+from generation.restoration import hat_task
 from generation.restoration.network import APART, STEPS, RestorationUNet, enlarged
+from generation.restoration.pairs import Pairs
 from generation.restoration.restoring import restore
 from generation.superresolution.hat import HAT
 from generation.weights import write_safetensors
@@ -65,6 +70,16 @@ def test_only_the_deepest_levels_attend():
     for widths, attention in (((12, 16), 1), ((8, 16), 3), ((), 0)):
         with pytest.raises(ValueError, match=r"multiples of 8|cannot attend"):
             RestorationUNet(widths, attention)
+
+
+def test_attention_has_heads_of_the_width_asked_for():
+    """Few channels a head make attention slow: the whole matrix of places is made once a head."""
+    for head in (8, 16):
+        attention = RestorationUNet((8, 32), attention=1, blocks=1, head=head).unet.down_blocks[1].attentions[0]
+        assert attention.heads == 32 // head
+    with pytest.raises(ValueError, match=r"multiples of 16 \(head\), not \[24\]"):
+        RestorationUNet((8, 24), attention=1, blocks=1, head=16)
+    RestorationUNet((8, 24), attention=0, blocks=1, head=16)
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "dpm++"])
@@ -170,6 +185,52 @@ def test_settings_that_do_not_fit_the_pictures_are_named_at_once(small_corpus, t
     said = capsys.readouterr().err
     for fault in ("pairs.crop: 65 px", "a multiple of 4, found 65", "pairs.scale: 3 does not divide 64 x 32"):
         assert fault in said
+
+
+HAT_TINY = ["network.width=8", "network.heads=2", "network.depths=[1]", "network.window=4", "network.squeeze=4"]
+HAT_TINY += ["training.batch=4", "training.epochs=2", "training.samples=1", "optimiser.warmup=5", "pairs.crop=16"]
+
+
+def hat_trained(data, out, *changes):
+    AcceleratorState._reset_state(reset_partial_state=True)
+    arguments = ["train", "--stage", "restoration-hat", "--preset", "phantom", "--data", data, "--out", out]
+    words = [word for change in (*HAT_TINY, *changes) for word in ("--set", change)]
+    return generation(*arguments, "--device", "cpu", *words)
+
+
+def test_hat_is_trained_on_the_same_pairs_and_restores_by_the_same_command(small_corpus, tmp_path, capsys):
+    for number in range(2):
+        good = Image.fromarray(phantom.draw(number, "real")).reduce(16)
+        (tmp_path / "poor").mkdir(exist_ok=True)
+        good.save(tmp_path / "poor" / f"p{number}.png")
+    assert hat_trained(small_corpus, tmp_path / "hat", "pairs.degradation=bicubic") == 0
+    with (tmp_path / "hat" / "log.csv").open(newline="") as stream:
+        losses = [float(row["value"]) for row in csv.DictReader(stream) if row["measure"] == "loss"]
+    assert losses[-1] < losses[0]
+    arguments = ["--images", tmp_path / "poor", "--out", tmp_path / "out", "--by", f"hat={tmp_path / 'hat'}"]
+    AcceleratorState._reset_state(reset_partial_state=True)
+    assert generation("restore", *arguments, "--device", "cpu") == 0
+    with Image.open(tmp_path / "out" / "hat" / "p1.png") as made:
+        assert made.size == (2 * good.width, 2 * good.height)
+    assert hat_trained(small_corpus, tmp_path / "a", "pairs.crop=18", "pairs.scale=3") == 2
+    assert "[network] cannot be built: upscale must be a power of two, not 3" in capsys.readouterr().err
+    assert hat_trained(small_corpus, tmp_path / "a", "pairs.crop=36") == 2
+    said = capsys.readouterr().err
+    assert "pairs.crop: 36 px, and the pictures have 64 x 32" in said
+    assert "pairs.crop: expected a multiple of 8, found 36" in said
+    assert hat_trained(small_corpus, tmp_path / "a", "network.width=9") == 2
+    assert "network.width: expected a multiple of 2 heads, found 9" in capsys.readouterr().err
+
+
+def test_the_crops_that_hat_sees_show_one_place(small_corpus):
+    chosen = replace(hat_task.PRESETS["phantom"], pairs=Pairs("bicubic", crop=32))
+    pictures = read_pictures(small_corpus, "hr", "train")
+    task = hat_task.make_task(chosen, pictures)
+    for seed in range(8):
+        example = task.example(pictures.pixels[seed], 0, Generator(PCG64(seed)))
+        assert example["good"].shape == (1, 32, 32)
+        small = torch.nn.functional.avg_pool2d(example["good"], 2)
+        assert (small - example["poor"]).abs().mean() < 0.01
 
 
 @pytest.fixture

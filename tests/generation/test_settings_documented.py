@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from generation.diffusion import task as diffusion
-from generation.restoration import ddpm_lq_task, munit_task
+from generation.restoration import ddpm_lq_task, hat_task, munit_task
 from generation.restoration import task as restoration
 from generation.settings import settings_of
 from generation.superresolution import task as superresolution
@@ -28,7 +28,7 @@ def row(setting, presets) -> str:
     ("stage", "docs"),
     [
         *((diffusion, DOCS), (superresolution, DOCS)),
-        *((restoration, RESTORATION), (ddpm_lq_task, LEARNT), (munit_task, LEARNT)),
+        *((restoration, RESTORATION), (hat_task, RESTORATION), (ddpm_lq_task, LEARNT), (munit_task, LEARNT)),
     ],
 )
 def test_every_setting_is_explained_with_its_value_in_every_preset(stage, docs):

@@ -1,0 +1,70 @@
+"""Pairs to learn restoration from: good pictures of a corpus, made poor as they are needed."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import PCG64, Generator
+
+from generation.diffusion.sampling import Sampling
+from generation.errors import InputError
+from generation.restoration import crops
+from generation.restoration.learnt import degradation
+from generation.restoration.network import STEPS
+from generation.settings import explained
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What it is trained on."""
+
+    degradation: str = explained(
+        "parametric",
+        "how good pictures are made poor: parametric, bicubic (the paper's baseline), or a training's folder",
+    )
+    steps: int = explained(10, "denoising steps where that is a training of DDPM-LQ", least=1, most=STEPS)
+    draws: int = explained(
+        0, "poor versions that are drawn of each picture and kept; 0 for a new one each time", least=0
+    )
+    scale: int = explained(2, "how many times larger the good picture is", least=1)
+    crop: int = explained(256, "side of the training crops of the good picture, px", least=16)
+
+
+class MadePairs:
+    """Good pictures and what the settings make of them.
+
+    size: (height, width) of the pictures. unit: what the side of a crop must be a multiple of. Raises InputError when
+    the settings do not fit, or name no degradation.
+    """
+
+    def __init__(self, settings: Pairs, size: tuple[int, ...], unit: int):
+        height, width = size
+        faults = crops.faults("pairs.crop", settings.crop, (height, width), unit)
+        if height % settings.scale or width % settings.scale:
+            faults.append(f"pairs.scale: {settings.scale} does not divide {width} x {height}")
+        if faults:
+            raise InputError("these settings cannot be used", faults)
+        self.settings = settings
+        self.degrade = degradation(settings.degradation, Sampling(steps=settings.steps))
+        self.drawn: dict[tuple[int, int], np.ndarray] = {}
+
+    def pair(self, pixels: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Of a picture uint8 (H, W), the good one (H, W) and the poor one (H / scale, W / scale), float32 in [0, 1].
+
+        The whole picture is made poor, so that haze and contrast are those of whole pictures: anew, or one of so many
+        draws, which depend on the picture alone.
+        """
+        good = pixels / np.float32(255)
+        if not self.settings.draws:
+            return good, self.degrade(good, rng, self.settings.scale)
+        draw = (zlib.crc32(pixels.tobytes()), int(rng.integers(self.settings.draws)))
+        if draw not in self.drawn:
+            self.drawn[draw] = self.degrade(good, Generator(PCG64(draw)), self.settings.scale)
+        return good, self.drawn[draw]
+
+    def shown(self, pixels: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """The same of a picture for the sheet of samples, made poor in the same way every time."""
+        good = pixels / np.float32(255)
+        return good, self.degrade(good, Generator(PCG64([0, number])), self.settings.scale)
