@@ -57,6 +57,9 @@ class Settings:
     log_json: bool = setting(
         False, "Whether the log is one JSON object a line, with one for each request; no link or address is in it."
     )
+    joins_per_hour: int = setting(
+        300, "Registrations by open links from one address in an hour; more where a whole hall shares one address."
+    )
     session_hours: int = setting(12, "Hours after which a researcher must log in again.")
     max_upload_mb: int = setting(2048, "Largest upload that is accepted, in megabytes.")
 

@@ -25,7 +25,7 @@ def welcome(token: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/")
-@limiter.limit("300 per hour")
+@limiter.limit(lambda: f"{current_app.config['SETTINGS'].joins_per_hour} per hour")
 def register(token: str) -> ResponseReturnValue:
     """A new reader, sent on to a personal link."""
     personal = readers.register(readers.by_open_link(token, hold=True))

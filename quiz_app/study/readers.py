@@ -21,7 +21,7 @@ from quiz_app.study import lifecycle
 
 PREVIEW = "(preview)"  # no invited reader can be called so
 OPEN = "open-"  # how the pseudonyms of those begin who came by the open link
-MOST_BY_OPEN_LINK = 1000
+MOST_BY_OPEN_LINK = 10_000
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def no_reason(reason: str) -> list[str]:
 
 def offer_open_link(study: Study, cap: str, *, actor: str = "") -> str:
     """The secret of one link by which up to `cap` readers register themselves; it takes the place of an earlier one."""
-    if not (cap.isdecimal() and len(cap) <= 4 and 1 <= int(cap) <= MOST_BY_OPEN_LINK):
+    if not (cap.isdecimal() and len(cap) <= 5 and 1 <= int(cap) <= MOST_BY_OPEN_LINK):
         raise InvalidInputError([f"cap: {cap!r} is not a whole number from 1 to {MOST_BY_OPEN_LINK}"])
     token = secrets.token_urlsafe(24)
     study.open_token_hash, study.open_cap = hashed(token), int(cap)

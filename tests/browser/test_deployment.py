@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import flask_migrate
@@ -18,25 +17,13 @@ from quiz_app.pools import importing
 from quiz_app.settings import Settings
 from tests.browser.conftest import House, Sitter
 from tests.conftest import missing
-from tests.server import certify, free_port
+from tests.fronts import fronted, wait_for
+from tests.server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "docs" / "deploy"
 
 pytestmark = pytest.mark.browser
-
-
-def wait_for(url, process):
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        assert process.poll() is None, "ended at once"
-        try:
-            if httpx.get(f"{url}/healthz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    pytest.fail(f"{url} does not answer")
 
 
 @pytest.fixture
@@ -67,29 +54,8 @@ def workers(pool_folder, empty_postgres, tmp_path):
 @pytest.fixture
 def public(workers, tmp_path, monkeypatch):
     """nginx in front of the workers, set up as the guide says: its address."""
-    nginx = shutil.which("nginx") or missing("nginx")
-    port = free_port()
-    certify(tmp_path)
-    server = (
-        (DEPLOY / "nginx.conf")
-        .read_text("utf-8")
-        .replace("443", str(port))
-        .replace("quiz.example.org;", "localhost;", 1)
-        .replace("/etc/letsencrypt/live/quiz.example.org", str(tmp_path))
-        .replace("127.0.0.1:5000", f"127.0.0.1:{workers[1]}")
-    )
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    places = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/errors; events {{}}\n"
-        f"http {{ access_log {tmp_path}/access; {places}\n{server} }}"
-    )
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "fullchain.pem"))
-    process = subprocess.Popen([nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")])
-    wait_for(f"https://localhost:{port}", process)
-    yield f"https://localhost:{port}"
-    process.terminate()
-    process.wait()
+    with fronted(tmp_path, [workers[1]], monkeypatch) as url:
+        yield url
 
 
 @pytest.fixture

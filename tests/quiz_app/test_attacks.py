@@ -169,6 +169,12 @@ def test_links_cannot_be_registered_without_end_from_one_address(app, make_study
     assert codes == [404] * 300 + [429]
 
 
+def test_a_hall_that_shares_one_address_may_be_let_in(app, monkeypatch):
+    monkeypatch.setitem(app.config, "SETTINGS", replace(app.config["SETTINGS"], joins_per_hour=2))
+    client = app.test_client()
+    assert [client.post("/join/unknown/").status_code for _ in range(3)] == [404, 404, 429]
+
+
 TRAVERSALS = [
     "../secret_key",
     "..%2fsecret_key",

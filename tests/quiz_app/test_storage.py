@@ -17,36 +17,10 @@ from quiz_app.models import Case
 from quiz_app.pools import importing
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle, readers
-from tests.conftest import missing
 from tests.databases import copied
 from tests.quiz_app.conftest import Taker
 
 BUCKET = "s3://radiographs/study-1"
-
-
-@pytest.fixture
-def s3(monkeypatch):
-    """A stand-in for Amazon's S3 on this machine, with the bucket `radiographs`; gives a file system onto it."""
-    try:
-        import s3fs
-        from moto.server import ThreadedMotoServer
-    except ImportError:
-        missing("moto and s3fs")
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    system = s3fs.S3FileSystem(use_listings_cache=False)
-    system.mkdir("radiographs")
-    yield system
-    system.rm("radiographs", recursive=True)  # moto keeps it for the next server otherwise
-    server.stop()
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture
