@@ -42,17 +42,19 @@ def test_kills_at_random_lose_nothing_and_every_sitting_goes_on(app, make_study,
 
     with ThreadPoolExecutor(1) as thread:
         reading = thread.submit(read)
-        wait_until(lambda: counted() > 0 or reading.done())
-        for _ in range(KILLS):
-            time.sleep(rng.uniform(0.02, 0.4))
-            if rng.random() < WHOLE:
-                server.kill()
-                server.start()
-            else:
-                wait_until(server.workers)
-                with suppress(ProcessLookupError):
-                    os.kill(rng.choice(server.workers()), signal.SIGKILL)
-        enough.set()
+        try:
+            wait_until(lambda: counted() > 0 or reading.done())
+            for _ in range(KILLS):
+                time.sleep(rng.uniform(0.02, 0.4))
+                if rng.random() < WHOLE:
+                    server.kill()
+                    server.start()
+                else:
+                    wait_until(server.workers)
+                    with suppress(ProcessLookupError):
+                        os.kill(rng.choice(server.workers()), signal.SIGKILL)
+        finally:
+            enough.set()
         reading.result()
     assert_whole(app, outcomes, answers_each=15)
     retries = sum(outcome.retries for outcome in outcomes)
