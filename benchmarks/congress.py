@@ -1,6 +1,6 @@
 """Ten thousand readers at once: which part gives out first, by measured costs and a simulation of queues.
 
-    .ci/with-postgres python benchmarks/congress.py [--readers 10000] [--within 900] [--cases 50]
+    .ci/with-postgres python benchmarks/congress.py [--readers 10000] [--within 300] [--cases 30]
 
 What an enrolment, an answer and an image cost is measured here and now: a server of two workers on PostgreSQL, readers
 who do not think, processor time of the server's and the database's processes, bytes on the line. SimPy then plays the
@@ -219,8 +219,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", default=os.environ.get("DISCERN_TEST_DATABASE_URL"), help="PostgreSQL, empty")
     parser.add_argument("--readers", type=int, default=10_000)
-    parser.add_argument("--within", type=float, default=900, help="seconds in which they open the link")
-    parser.add_argument("--cases", type=int, default=50)
+    parser.add_argument("--within", type=float, default=300, help="seconds in which they open the link")
+    parser.add_argument("--cases", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     if not given.database:
