@@ -152,6 +152,7 @@ class House:
         self.bytes_a_second = what.line_gbit * 1e9 / 8
         self.busy = dict.fromkeys(self.parts, 0.0)
         self.waits: dict[str, list[float]] = {"enrolment": [], "answer": [], "image": []}
+        self.present = self.most = 0  # readers in the room
         self.next_sync = self.world.event()
         self.world.process(self.syncing())
 
@@ -189,11 +190,14 @@ class House:
         """A reader, from the open link to the last answer. The next image travels while this one is looked at."""
         yield self.world.timeout(start)
         yield from self.ask("enrolment")
+        self.present += 1
+        self.most = max(self.most, self.present)
         for _ in range(cases):
             travels = self.world.process(self.ask("image"))
             yield self.world.timeout(self.random.lognormvariate(np.log(CASE_S) - 0.125, 0.5))
             yield travels
             yield from self.ask("answer")
+        self.present -= 1
 
 
 def simulate(what: Deployment, costs: dict[str, Cost], disk_ms: float, connections: int, given) -> None:
@@ -203,7 +207,7 @@ def simulate(what: Deployment, costs: dict[str, Cost], disk_ms: float, connectio
         house.world.process(house.read(random_.uniform(0, given.within), given.cases)) for _ in range(given.readers)
     ]
     house.world.run(house.world.all_of(readers))
-    print(f"\n{what.name}: {given.readers} readers, the last after {house.world.now / 60:.0f} min")
+    print(f"\n{what.name}: the last after {house.world.now / 60:.0f} min, up to {house.most} in the room at once")
     for asked, waits in house.waits.items():
         median, most = np.percentile(waits, [50, 95])
         print(f"  {asked:10} {1000 * median:9.0f} ms (median) {1000 * most:9.0f} ms (95 %)")
