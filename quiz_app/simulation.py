@@ -31,7 +31,7 @@ from quiz_app.database import db, reading
 from quiz_app.designs import DESIGNS, Design
 from quiz_app.designs.observer import THRESHOLD_MS, Observer
 from quiz_app.errors import InvalidInputError
-from quiz_app.models import Case, Reader, Sitting, Trial, TrialCase
+from quiz_app.models import Case, Fault, Reader, Sitting, Study, Trial, TrialCase
 from quiz_app.study import lifecycle, readers
 from quiz_app.tunnel import SKIP_WARNING
 
@@ -175,6 +175,7 @@ class _Taker:
         self.lease = ""
         self.sealed: dict[str, bytes] = {}  # by address: images fetched before their trial is due
         self.truths: dict[str, list[tuple[str, str]]] = {}  # by trial: case and truth of each place
+        self.faults: dict[str, list[Fault]] = {}  # by case, where they are known
 
     def take(self) -> Outcome:
         """The whole way from the link to the last page."""
@@ -183,7 +184,7 @@ class _Taker:
         with httpx.Client(timeout=30, headers=SKIP_WARNING, follow_redirects=True, trust_env=not local) as self.client:
             try:
                 self._walk_in()
-                self.truths = self._look_up()
+                self.truths, self.faults = self._look_up(), self._known_faults()
                 told = self._post("claim", way="clear" if self.clear else "sealed")
                 self.lease, step = told["lease"], told["step"]
                 while step["kind"] != "done":
@@ -201,8 +202,12 @@ class _Taker:
         if step["kind"] == "trial":
             return self._judge(step["trial"])
         if step["kind"] == "marks":
-            said = {"id": str(uuid.uuid4()), "outcome": "nothing", "marks": []}
-            return self._post(f"trials/{step['trial']['trial']}/marks", **said)["step"]
+            trial = step["trial"]["trial"]
+            shown = {
+                place: (case, self.faults.get(case, ())) for place, (case, _) in enumerate(self.truths[trial], start=1)
+            }
+            said = {"id": str(uuid.uuid4())} | self.observer.mark(shown, step["marks"])
+            return self._post(f"trials/{trial}/marks", **said)["step"]
         return self._post("continue")["step"]
 
     def _walk_in(self) -> None:
@@ -235,6 +240,23 @@ class _Taker:
         with self.app.app_context(), reading() as session:
             for trial, case, truth in session.execute(query):
                 found.setdefault(trial, []).append((case, truth))
+        return found
+
+    def _known_faults(self) -> dict[str, list[Fault]]:
+        token_hash = readers.hashed(self.link.path.strip("/").rsplit("/", 1)[-1])
+        query = (
+            sa.select(Case.name, Fault)
+            .join(Fault.case)
+            .join(Study, Study.pool_id == Case.pool_id)
+            .join(Reader, Reader.study_id == Study.id)
+            .where(Reader.token_hash == token_hash)
+            .order_by(Fault.id)
+        )
+        found: dict[str, list[Fault]] = {}
+        with self.app.app_context(), reading() as session:
+            for case, fault in session.execute(query):
+                session.expunge(fault)
+                found.setdefault(case, []).append(fault)
         return found
 
     def _judge(self, trial: dict[str, Any]) -> dict[str, Any]:

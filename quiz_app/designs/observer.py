@@ -7,9 +7,9 @@ is real, shifted by how odd this case looks to everybody; the answer is where it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,7 +18,20 @@ PAUSES = 0.01  # share of the answers after which a reader asks for a pause
 SLOPE = 4.0  # of the psychometric function, per natural log unit of exposure
 LAPSE = 0.02
 THRESHOLD_MS, THRESHOLD_SPREAD = 350.0, 0.25  # geometric mean over readers, standard deviation of its logarithm
+SEEN = 0.05  # the half axis of a fault, in shares of the image, that 63 % of readers see
+STRAY = 0.2  # chance of each further mark, anywhere in the image
+NAMED = 0.7  # chance of giving the reason that goes with the kind of a fault
 ODDITY = 0.5  # standard deviation of what all readers see in a case beyond its class
+
+
+class Ellipse(Protocol):
+    """Where a fault of an image is known to lie, in shares of width and height."""
+
+    kind: str
+    x: float
+    y: float
+    rx: float
+    ry: float
 
 
 @dataclass(frozen=True)
@@ -133,12 +146,42 @@ class Observer:
             "pause": bool(own.random() < PAUSES),
         }
 
+    def mark(self, cases: Mapping[int, tuple[str, Sequence[Ellipse]]], asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Where this observer says that images (name and known faults, by place) gave themselves away, as `asked`.
+
+        A fault is seen the more likely the larger it is, and marked near its middle; further marks lie at random.
+        """
+        places = [place for place in asked["places"] if place in cases]
+        name = _number("/".join(cases[place][0] for place in places))
+        own = np.random.default_rng([self.seed, self.number, name, 1])
+        marks: list[dict[str, Any]] = []
+        for place in places:
+            for fault in cases[place][1]:
+                if own.random() < 1 - np.exp(-np.sqrt(fault.rx * fault.ry) / SEEN):
+                    away = own.normal(0, 0.35, 2) * (fault.rx, fault.ry)
+                    usual = asked["reasons"][_number(fault.kind) % len(asked["reasons"])]
+                    reason = usual if own.random() < NAMED else str(own.choice(asked["reasons"]))
+                    x, y = np.clip((fault.x + away[0], fault.y + away[1]), 0, 1).round(4).tolist()
+                    marks.append({"place": place, "x": x, "y": y, "reason": reason, "rating": int(own.integers(3, 6))})
+        for place in places:
+            while own.random() < STRAY:
+                x, y = own.random(2).round(4).tolist()
+                reason = str(own.choice(asked["reasons"]))
+                marks.append({"place": place, "x": x, "y": y, "reason": reason, "rating": int(own.integers(1, 5))})
+        kept = [mark if asked["rating"] else mark | {"rating": None} for mark in marks[: asked["most"]]]
+        return {"outcome": "marked" if kept else "nothing", "marks": kept}
+
     def _sees(self, case: str, truth: str) -> tuple[float, np.random.Generator]:
         """The evidence for a case, and what else is random about it."""
-        name = int.from_bytes(hashlib.sha256(case.encode()).digest()[:8], "big")
+        name = _number(case)
         own = np.random.default_rng([self.seed, self.number, name])
         oddity = np.random.default_rng([self.seed, name]).normal(0, ODDITY)
         return own.normal((self.dprime if truth == "synthetic" else -self.dprime) / 2) + oddity, own
+
+
+def _number(name: str) -> int:
+    """A number that goes with a name, the same everywhere."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
 def _ranked(choice: dict[str, Any], ranks: list[int]) -> Any:

@@ -5,12 +5,13 @@ import pytest
 import sqlalchemy as sa
 from scipy.stats import norm
 
+from generation.known_faults import KnownFault
 from quiz_app import simulation
 from quiz_app.database import db, reading
 from quiz_app.designs.observer import ODDITY, Observer
 from quiz_app.designs.order import reader_seed
 from quiz_app.errors import InvalidInputError
-from quiz_app.models import Sitting
+from quiz_app.models import Case, Fault, Sitting
 from quiz_app.sittings import answering
 from quiz_app.study import lifecycle
 
@@ -74,6 +75,41 @@ def test_an_observer_is_as_able_as_its_sensitivity_says():
     area = (pairs > 0).mean() + (pairs == 0).mean() / 2
     expected = norm.cdf(1.5 / np.sqrt(2 * (1 + ODDITY**2)))
     assert expected - 0.03 < area < expected + 0.01
+
+
+@pytest.mark.parametrize("rating", [True, False])
+def test_readers_mark_near_known_faults_and_the_same_seed_marks_the_same(app, make_study, rating):
+    asked = {"marks": "asked", "marks_rating": rating, "marks_most": 2}
+    slugs = [make_study(slug, **asked).slug for slug in ("one", "two")]
+    for case in db.session.query(Case).filter_by(truth="synthetic"):
+        db.session.add(Fault(case=case, kind="stripes", x=0.7, y=0.3, rx=0.2, ry=0.2, angle=0.0))
+    db.session.commit()
+    db.session.remove()
+    for slug in slugs:
+        assert [outcome.refusal for outcome in simulation.run(app, slug, 4, seed=3)] == [""] * 4
+    with reading() as session:
+        query = sa.text('SELECT reader, "case", truth, mark, x, y, reason, rating FROM marks WHERE study = :slug')
+        one, two = ({tuple(row) for row in session.execute(query, {"slug": slug})} for slug in slugs)
+    assert one == two
+    assert max(row[3] for row in one) <= 2
+    assert {row[7] is not None for row in one if row[3]} == {rating}
+    marked = [row for row in one if row[3] and row[2] == "synthetic"]
+    near = [row for row in marked if abs(row[4] - 0.7) < 0.2 and abs(row[5] - 0.3) < 0.2]
+    assert len(near) > 0.6 * len(marked) > 5
+    assert {row[3] for row in one if row[2] == "real"} >= {0}
+
+
+def test_larger_faults_are_marked_more_often():
+    observer = Observer.drawn(1, 1)
+    asked = {"places": [1], "most": 3, "reasons": ["teeth", "roots"], "rating": True}
+
+    def found(half):
+        fault = KnownFault("stripes", 0.5, 0.5, half, half)
+        marks = [observer.mark({1: (f"case {n}", [fault])}, asked)["marks"] for n in range(400)]
+        return np.mean([any(mark["rating"] >= 3 for mark in own) for own in marks])
+
+    small, large = found(0.02), found(0.15)
+    assert small < large - 0.3
 
 
 def _numbered():
