@@ -4,7 +4,8 @@
     python benchmarks/marks.py peaks                                densities of phantoms' marks peak within the faults
     python benchmarks/marks.py coverage [--runs 300]                the interval of JAFROC over many studies
 
-Simulated readers mark near a fault with a probability that grows with its size, else at random.
+Simulated readers are those of `discern simulate`: they mark near a fault with a probability that grows with its size,
+else at random.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -26,61 +28,48 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from analysis.statistics import localisation, places
 from benchmarks import report as plain
+from generation.known_faults import FIELDS, KnownFault
+from quiz_app.designs.observer import Observer
 
 REASONS = ("teeth", "roots", "bone and trabeculae", "sinuses and nose", "blur or noise", "overall look")
-ASPECT, SKILL = 2.0, 0.8
+ASPECT = 2.0
+ASKED = {"places": [1], "most": 3, "reasons": REASONS, "rating": True}
 
 
-def faults(rng: Generator, case: int) -> list[list[float]]:
-    """One or two faults of a case, as rows of `localisation.FAULTS`."""
+def faults(rng: Generator) -> list[KnownFault]:
+    """One or two faults of a case."""
     half = rng.uniform(0.03, 0.12, int(rng.integers(1, 3)))
-    return [[case, rng.uniform(0.2, 0.8), rng.uniform(0.3, 0.8), rx, 2 * rx, 0.0] for rx in half]
+    return [
+        KnownFault("stripes" if rx > 0.07 else "missing part", rng.uniform(0.2, 0.8), rng.uniform(0.3, 0.8), rx, 2 * rx)
+        for rx in map(float, half)
+    ]
 
 
-def marked(rng: Generator, known: list[list[float]], skill: float, most: int = 3) -> list[tuple[float, float, bool]]:
-    """Where one reader marks one image: x, y, and whether near a fault.
-
-    A fault is seen with a probability of 1 - exp(-skill * half axis / 0.05); what is left of `most` marks is at random.
-    """
-    found = []
-    for _, x, y, rx, ry, _ in known[:most]:
-        if rng.random() < 1 - np.exp(-skill * rx / 0.05):
-            away = rng.normal(0, 0.4, 2) * (rx, ry)
-            found.append((float(np.clip(x + away[0], 0, 1)), float(np.clip(y + away[1], 0, 1)), True))
-    beside = int(rng.integers(0, most - len(found) + 1)) if len(found) < most else 0
-    return found + [(rng.random(), rng.random(), False) for _ in range(beside)]
-
-
-def simulate(responses: Path, folder: Path, seed: int = 0, most: int = 3, every: bool = True) -> tuple[Path, Path]:
+def simulate(responses: Path, folder: Path, seed: int = 0) -> tuple[Path, Path]:
     """Write marks.csv and faults.csv of the responses that `benchmarks.report.simulate` wrote; returns both.
 
-    `every`: each answer has `most` marks, as many as there can be; else those of answers "synthetic" only, fewer.
+    Each answer has three marks, as many as readers can set by default; those that no fault drew lie at random.
     """
     rng = Generator(PCG64(seed))
     with responses.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["is_repeat"] == "0"]
     cases = {row["case"]: row["truth"] for row in rows}
-    known = {case: faults(rng, 0) if truth == "synthetic" else [] for case, truth in cases.items()}
+    known = {case: faults(rng) if truth == "synthetic" else [] for case, truth in cases.items()}
+    observers = {name: Observer.drawn(seed, number) for number, name in enumerate({row["reader"]: 0 for row in rows})}
     marks = []
     for row in rows:
-        if not every and int(row["level"]) <= 3:
-            continue
-        own = marked(rng, known[row["case"]], 0.8, most)
-        own += [(rng.random(), rng.random(), False) for _ in range(most - len(own))] if every else []
-        for number, (x, y, near) in enumerate(own, start=1):
-            reason = REASONS[int(rng.integers(0, 3) if near else rng.integers(0, len(REASONS)))]
-            rating = int(rng.integers(3, 6) if near else rng.integers(1, 5))
-            marks.append([row["reader"], row["trial"], row["case"], number, f"{x:.4f}", f"{y:.4f}", reason, rating])
-        if not own:
-            marks.append([row["reader"], row["trial"], row["case"], 0, "", "", "", ""])
+        case, observer = row["case"], observers[row["reader"]]
+        own = observer.mark({1: (case, known[case])}, ASKED)["marks"]
+        while len(own) < ASKED["most"]:
+            own.append({"x": rng.random(), "y": rng.random(), "reason": str(rng.choice(REASONS)), "rating": 2})
+        told = [row["reader"], row["trial"], case]
+        marks += [[*told, n, one["x"], one["y"], one["reason"], one["rating"]] for n, one in enumerate(own, start=1)]
     paths = folder / "marks.csv", folder / "faults.csv"
     with paths[0].open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["reader", "trial", "case", "mark", "x", "y", "reason", "rating"], *marks])
     with paths[1].open("w", newline="", encoding="utf-8") as file:
-        rows_of = [
-            [case, "stripes" if one[3] > 0.07 else "missing part", *one[1:]] for case in known for one in known[case]
-        ]
-        csv.writer(file).writerows([["case", "kind", "x", "y", "rx", "ry", "angle"], *rows_of])
+        rows_of = [[case, *astuple(one)] for case, own in known.items() for one in own]
+        csv.writer(file).writerows([["case", *FIELDS], *rows_of])
     return paths
 
 
@@ -88,14 +77,13 @@ def peaks(pool: Path, readers: int, seed: int = 0) -> tuple[int, int]:
     """Of the synthetic cases of a pool that got at least five marks, how many have their densest place in a fault."""
     from generation.pool import read_table
 
-    given = read_table(pool)
-    rng, found = Generator(PCG64(seed)), []
-    for number, own in enumerate(given.faults.values()):
-        known = [[number, one.x, one.y, one.rx, one.ry, one.angle] for one in own]
-        marks = [mark[:2] for _ in range(readers) for mark in marked(rng, known, SKILL)]
+    given, found = read_table(pool), []
+    observers = [Observer.drawn(seed, number) for number in range(readers)]
+    for case, own in given.faults.items():
+        marks = [mark for one in observers for mark in one.mark({1: (case, own)}, ASKED)["marks"]]
         if len(marks) < 5:
             continue
-        at = places.peak(marks, ASPECT)
+        at = places.peak([(mark["x"], mark["y"]) for mark in marks], ASPECT)
         found.append(any(one.contains(*at, (given.width, given.height)) for one in own))
     return sum(found), len(found)
 
@@ -127,37 +115,37 @@ def coverage(runs: int) -> None:
 
 
 PROFILE = """
-import sys, time
+import resource, sys, time
 start = time.perf_counter()
-from pathlib import Path
 from analysis.report import main
 code = main(sys.argv[1:])
-print(time.perf_counter() - start)
+used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(time.perf_counter() - start, sum(one.ru_utime + one.ru_stime for one in used))
 sys.exit(code)
 """
 
 
 def speed(readers: int, cases: int, rounds: int) -> None:
-    """Print the seconds of a report with three marks an answer and with none, taking turns, and their ratio."""
+    """Print the time of a report with three marks an answer and with none, taking turns, and their ratio."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         responses = plain.simulate(folder / "responses.csv", readers, cases)
         marks, known = simulate(responses, folder)
         pool = images(folder / "pool", responses)
         both = ["--responses", responses, "--pool", pool]
-        took: dict[str, list[float]] = {"without": [], "with": []}
+        took: dict[str, list[tuple[float, float]]] = {"without": [], "with": []}
         for _ in range(rounds):
             for what, more in (("without", []), ("with", ["--marks", marks, "--faults", known])):
                 given = [*both, *more, "--out", folder / what]
                 command = [sys.executable, "-c", PROFILE, *map(str, given)]
-                done = subprocess.run(
-                    command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-                )
-                took[what].append(float(done.stdout.split()[-1]))
-        best = {what: min(seconds) for what, seconds in took.items()}
-        print(f"{readers} readers x {cases} cases x 3 marks, load {os.getloadavg()[0]:.1f}: ", end="")
-        print(f"{best['without']:.1f} s without, {best['with']:.1f} s with marks, ", end="")
-        print(f"{best['with'] / best['without']:.2f} times")
+                env = {**os.environ, "OMP_NUM_THREADS": "1"}
+                done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+                seconds, work = map(float, done.stdout.split()[-2:])
+                took[what].append((seconds, work))
+        print(f"{readers} readers x {cases} cases x 3 marks, load of the machine {os.getloadavg()[0]:.1f}")
+        for place, what in enumerate(("seconds", "processor time")):
+            without, having = (min(one[place] for one in took[which]) for which in ("without", "with"))
+            print(f"{what}: {without:.1f} s without, {having:.1f} s with marks, {having / without:.2f} times")
 
 
 def images(folder: Path, responses: Path) -> Path:

@@ -5,7 +5,8 @@ No statistic is written here: `analysis.statistics` computes, this module asks a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,14 +58,17 @@ def measure(responses: Responses, given: Marks, seed: int = 0) -> dict[str, Any]
         },
     }
     if given.faults is not None:
-        found |= _localised(responses, given, reader, case, seed)
+        found |= _localised(responses, given, reader, case, found["cases"], seed)
     return found
 
 
 def _reasons(table: pd.DataFrame) -> Mapping[str, int]:
     """How often each reason was given, the commonest first."""
-    counts = table["reason"].value_counts()
-    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0]))))
+    return _counted(table["reason"].tolist())
+
+
+def _counted(reasons: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(reasons).items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _readers(responses: Responses, given: Marks) -> dict[str, Any]:
@@ -118,30 +122,37 @@ def _shares(table: pd.DataFrame, reader: NDArray[np.intp], case: NDArray[np.intp
 
 def _cases(responses: Responses, given: Marks, dice: Mapping[int, float]) -> dict[str, Any]:
     """Every marked case, that which most readers marked first."""
-    asked = given.steps[given.steps["case"] != ""].groupby("case")
-    nothing = asked["outcome"].agg(lambda own: int((own == "nothing").sum())).to_dict() if len(given.steps) else {}
+    nothing = Counter(step.case for step in given.steps.itertuples() if step.outcome == "nothing")
     order = {name: number for number, name in enumerate(responses.case_names)}
+    own: dict[str, list[Any]] = defaultdict(list)
+    for mark in given.table.itertuples():
+        own[mark.case].append(mark)
     found = {}
-    for name, own in given.table.groupby("case"):
-        place = own[["x", "y"]].to_numpy(dtype=float)
+    for name, marks in own.items():
+        place = np.array([(mark.x, mark.y) for mark in marks])
         at = places.peak(place, given.aspect)
-        found[str(name)] = {
-            "truth": "synthetic" if own["truth"].iloc[0] == 1 else "real",
-            "source": own["source"].iloc[0],
-            "n": len(own),
-            "readers": int(own["reader"].nunique()),
+        found[name] = {
+            "truth": "synthetic" if marks[0].truth == 1 else "real",
+            "source": marks[0].source,
+            "n": len(marks),
+            "readers": len({mark.reader for mark in marks}),
             "nothing": nothing.get(name, 0),
             "spread": places.spread(place, given.aspect),
             "peak": {"x": at[0], "y": at[1]},
-            "dice": dice.get(order.get(str(name), -1)),
-            "reasons": {reason: int(n) for reason, n in _reasons(own).items()},
+            "dice": dice.get(order.get(name, -1)),
+            "reasons": _counted(mark.reason for mark in marks),
         }
     ranked = sorted(found, key=lambda name: (-found[name]["readers"], -found[name]["n"], natural(name)))
     return {name: found[name] for name in ranked}
 
 
 def _localised(
-    responses: Responses, given: Marks, reader: NDArray[np.intp], case: NDArray[np.intp], seed: int
+    responses: Responses,
+    given: Marks,
+    reader: NDArray[np.intp],
+    case: NDArray[np.intp],
+    cases: Mapping[str, Any],
+    seed: int,
 ) -> dict[str, Any]:
     """How well known faults were found: AFROC area, shares, marks elsewhere, by kind, and what chance would give."""
     assert given.faults is not None
@@ -169,7 +180,7 @@ def _localised(
         "jafroc": area,
         "localisation": rates
         | {"chance": localisation.by_chance(searched, seed=seed) if len(columns) else None}
-        | {"peaks": _peaks(given, faults)},
+        | {"peaks": _peaks(given, faults, cases)},
         "faults": [dict(zip(faults.columns, row, strict=True)) for row in faults.itertuples(index=False)],
     }
 
@@ -189,20 +200,18 @@ def _judged(responses: Responses, given: Marks) -> NDArray[np.float64]:
     return read.astype(float)
 
 
-def _peaks(given: Marks, faults: pd.DataFrame) -> Estimate:
+def _peaks(given: Marks, faults: pd.DataFrame, cases: Mapping[str, Any]) -> Estimate:
     """Of the cases with known faults and at least LEAST marks, the share whose density peaks within a fault."""
     from analysis.statistics.proportions import interval
 
-    hits = total = 0
-    of = faults.groupby("case")
-    for name, own in given.table.groupby("case"):
-        if name not in of.groups or len(own) < LEAST:
-            continue
-        total += 1
-        x, y = places.peak(own[["x", "y"]].to_numpy(dtype=float), given.aspect)
-        rows = [[0, *row[1:]] for row in of.get_group(name)[list(localisation.FAULTS)].to_numpy().tolist()]
-        hits += bool(np.isfinite(localisation.search([[0, 0, x, y]], rows, [1], aspect=given.aspect).found).any())
-    return interval(hits, total) if total else undefined(f"no case with known faults has {LEAST} marks")
+    names = [name for name in faults["case"].unique() if name in cases and cases[name]["n"] >= LEAST]
+    if not names:
+        return undefined(f"no case with known faults has {LEAST} marks")
+    own = faults[faults["case"].isin(names)]
+    peaks = [[0, number, *cases[name]["peak"].values()] for number, name in enumerate(names)]
+    known = {"case": _numbers(own["case"], names), **{name: own[name] for name in localisation.FAULTS[1:]}}
+    within = localisation.search(peaks, known, np.ones(len(names)), aspect=given.aspect)
+    return interval(int((~within.wide).sum()), len(names))
 
 
 def _numbers(names: pd.Series, known: list[str]) -> NDArray[np.intp]:

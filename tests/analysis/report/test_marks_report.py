@@ -137,7 +137,7 @@ def test_the_command_takes_marks_and_faults_and_draws_without_images(files: File
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "What gave the most marked images away: left out, because the pool&#39;s images were not given" in page
     with Image.open(next((tmp_path / "out" / "marks").glob("*_c2.jpg"))) as picture:
-        assert picture.width == 720
+        assert picture.width == 512
 
 
 def test_without_known_faults_the_section_says_so(files: Files, tmp_path: Path) -> None:

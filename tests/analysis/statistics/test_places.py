@@ -74,7 +74,7 @@ def test_dice_is_the_shared_part_of_two_densities():
     found = overlap(reader, case, place)
     each = []
     for c in range(2):
-        one, two = (density(place[(reader == r) & (case == c)], (48, 24)) for r in range(2))
+        one, two = (density(place[(reader == r) & (case == c)], (32, 16)) for r in range(2))
         each.append(np.minimum(one, two).sum())
     assert found.value == pytest.approx(np.mean(each), rel=1e-4)
     assert found.cases == pytest.approx({0: each[0], 1: each[1]}, rel=1e-4)
