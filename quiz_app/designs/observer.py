@@ -159,8 +159,8 @@ class Observer:
             for fault in cases[place][1]:
                 if own.random() < 1 - np.exp(-np.sqrt(fault.rx * fault.ry) / SEEN):
                     away = own.normal(0, 0.35, 2) * (fault.rx, fault.ry)
-                    usual = asked["reasons"][_number(fault.kind) % len(asked["reasons"])]
-                    reason = usual if own.random() < NAMED else str(own.choice(asked["reasons"]))
+                    reason = _reason(fault.kind, asked["reasons"])
+                    reason = reason if own.random() < NAMED else str(own.choice(asked["reasons"]))
                     x, y = np.clip((fault.x + away[0], fault.y + away[1]), 0, 1).round(4).tolist()
                     marks.append({"place": place, "x": x, "y": y, "reason": reason, "rating": int(own.integers(3, 6))})
         for place in places:
@@ -182,6 +182,12 @@ class Observer:
 def _number(name: str) -> int:
     """A number that goes with a name, the same everywhere."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+
+
+def _reason(kind: str, reasons: Sequence[str]) -> str:
+    """The reason that shares a word with the kind of a fault; where there is none, always the same one."""
+    sharing = (reason for reason in reasons if set(reason.split()) & set(kind.split()))
+    return next(sharing, reasons[_number(kind) % len(reasons)])
 
 
 def _ranked(choice: dict[str, Any], ranks: list[int]) -> Any:
