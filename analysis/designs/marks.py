@@ -179,7 +179,7 @@ def _localised(
     return {
         "jafroc": area,
         "localisation": rates
-        | {"chance": localisation.by_chance(searched, seed=seed) if len(columns) else None}
+        | {"chance": localisation.by_chance(searched, 99, seed) if len(columns) else None}
         | {"peaks": _peaks(given, faults, cases)},
         "faults": [dict(zip(faults.columns, row, strict=True)) for row in faults.itertuples(index=False)],
     }

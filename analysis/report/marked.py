@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from analysis.report.figures import Drawn, as_csv
 from analysis.report.plates import Pictures
 from analysis.responses import Responses
-from analysis.responses.marks import Marks
 from analysis.statistics import places
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ def make_wall(results: dict[str, Any], responses: Responses, pictures: Pictures 
 
     from PIL import Image
 
-    cases, by_case = results["marks"]["cases"], dict(list(marks.table.groupby("case")))
-    tiles = [_picture(case, cases[case], by_case[case], marks, pictures, _inks(results)) for case in shown]
+    cases, own, known = results["marks"]["cases"], _by_case(marks.table), _by_case(marks.faults)
+    tiles = [
+        _picture(case, cases[case], own[case], known[case], marks.aspect, pictures, _inks(results)) for case in shown
+    ]
     across = 2 if len(tiles) < 9 else 3
     wide, high = tiles[0].width, max(tile.height for tile in tiles)
     sheet = Image.new("RGB", (across * wide + 8 * (across - 1), -(-len(tiles) // across) * (high + 8) - 8), "white")
@@ -73,13 +75,14 @@ def write_folder(
     if marks is None or not cases:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    by_case, inks, given = dict(list(marks.table.groupby("case"))), _inks(results), pictures or Pictures({})
+    own, known, inks = _by_case(marks.table), _by_case(marks.faults), _inks(results)
+    given = pictures or Pictures({})
     digits = len(str(len(cases)))
     plain = {case: re.sub(r"[^\w.-]", "_", case)[:80] for case in cases}
     names = {case: f"{rank:0{digits}d}_{plain[case]}.jpg" for rank, case in enumerate(cases, start=1)}
 
     def draw(case: str) -> None:
-        picture = _picture(case, cases[case], by_case[case], marks, given, inks)
+        picture = _picture(case, cases[case], own[case], known[case], marks.aspect, given, inks)
         picture.save(folder / names[case], "JPEG", quality=82)
 
     with ThreadPoolExecutor(workers) as threads:  # Pillow and numpy let go of the interpreter for the most part
@@ -92,6 +95,14 @@ def write_folder(
     ]
     rows = sorted(told, key=lambda row: row["picture"])
     (folder / "marks.csv").write_text(as_csv(rows), encoding="utf-8", newline="")
+
+
+def _by_case(table: pd.DataFrame | None) -> dict[str, list[Any]]:
+    """The rows of a table by their case."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    for row in table.itertuples() if table is not None else ():
+        found[row.case].append(row)
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -109,25 +120,25 @@ def _inks(results: dict[str, Any]) -> dict[str, str]:
 def _picture(
     name: str,
     case: Mapping[str, Any],
-    own: pd.DataFrame,
-    marks: Marks,
+    own: Sequence[Any],
+    known: Sequence[Any],
+    aspect: float,
     pictures: Pictures,
     inks: Mapping[str, str],
 ) -> Image.Image:
     """The image of a case with density, marks and known faults, and what readers said of it below."""
     from PIL import ImageDraw
 
-    frame, words = _frame(pictures.files.get(name), marks.aspect)
-    place = own[["x", "y"]].to_numpy(dtype=float)
-    lit = _lit(frame, places.density(place, (128, max(1, round(128 / marks.aspect))), marks.aspect))
+    frame, words = _frame(pictures.files.get(name), aspect)
+    place = [(mark.x, mark.y) for mark in own]
+    lit = _lit(frame, places.density(place, (128, max(1, round(128 / aspect))), aspect))
     draw, (wide, high) = ImageDraw.Draw(lit), lit.size
-    if marks.faults is not None:
-        for fault in marks.faults[(marks.faults["case"] == name).to_numpy()].itertuples():
-            _dashed(draw, _ellipse(fault, wide, high))
-    for (x, y), reason in zip(place, own["reason"], strict=True):
-        at, ink = (x * wide, y * high), inks[reason]
-        draw.ellipse((at[0] - 7, at[1] - 7, at[0] + 7, at[1] + 7), outline="black", width=4)
-        draw.ellipse((at[0] - 6, at[1] - 6, at[0] + 6, at[1] + 6), outline=ink, width=2)
+    for fault in known:
+        _dashed(draw, _ellipse(fault, wide, high))
+    for mark in own:
+        x, y = mark.x * wide, mark.y * high
+        draw.ellipse((x - 7, y - 7, x + 7, y + 7), outline="black", width=4)
+        draw.ellipse((x - 6, y - 6, x + 6, y + 6), outline=inks[mark.reason], width=2)
     if words:
         draw.text((10, 10), words, fill="white", font=_font(14))
     return _captioned(lit, _lines(name, case, pictures.phantom), inks)

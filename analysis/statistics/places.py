@@ -15,7 +15,7 @@ from analysis.statistics.estimate import Estimate, undefined
 KERNEL = 0.04  # standard deviation of the kernel, of the image's width: about that of a tooth
 GRID = (32, 16)  # cells across and down for overlaps
 PAIRS = 6_000_000  # of marks, looked at over all permutations
-OVERLAPS = 10  # permutations for the mean overlap by chance
+OVERLAPS = 5  # permutations for the mean overlap by chance
 
 
 def density(places: ArrayLike, size: tuple[int, int] = GRID, aspect: float = 2.0, kernel: float = KERNEL) -> Floats:
