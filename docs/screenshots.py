@@ -1,5 +1,5 @@
 """Photograph the product's pages at 1440 and 390 px into docs/screenshots:
-python docs/screenshots.py [reader] [desk] [designs]
+python docs/screenshots.py [reader] [desk] [designs] [NAME OF A DESIGN ...]
 
 A small pool of phantoms, a server on a temporary instance, Chromium. Takes about two minutes.
 """
@@ -42,8 +42,18 @@ SETTINGS = {
 }
 
 METHODS = {"method-a": 1.0, "method-b": 2.5, "reference": 0.5}  # radius of the blur
+# Marks that photographs show: places as shares of the stage, and the key of their reason.
+MARKED = [((0.3, 0.42), "1"), ((0.66, 0.6), "")]
 # By name: pool, preset, settings, and each photograph with its phase of the room and the keys before it.
 DESIGNS = {
+    "marks": (
+        "phantoms", "untimed", {"marks": "optional", "marks_for": "all"},
+        [("", "image", ""), ("marks", "marks", "5")],
+    ),
+    "marks-quartet": (
+        "quartets", "quartets", {"marks": "optional"},
+        [("", "image", ""), ("marks-quartet", "marks", "21133")],
+    ),
     "quartet": (
         "quartets", "quartets", {},
         [("quartet", "image", ""), ("quartet-realism", "image", "2")],
@@ -254,9 +264,11 @@ def make_designs(app: Flask, folder: Path) -> None:
     pool_of(app, folder, "comparisons", compared)
 
 
-def walk_designs(browser: Browser, app: Flask, url: str, width: int) -> None:
-    """The reading room of each further design."""
+def walk_designs(browser: Browser, app: Flask, url: str, parts: list[str], width: int) -> None:
+    """The reading room of each further design, or of those in `parts`."""
     for name, (pool, preset, settings, shots) in DESIGNS.items():
+        if "designs" not in parts and name not in parts:
+            continue
         with app.app_context():
             found = db.session.query(importing.Pool).filter_by(slug=pool).one()
             plain = {"practice": 0, "groups": [], "ask_years": False} | settings
@@ -279,8 +291,20 @@ def walk_designs(browser: Browser, app: Flask, url: str, width: int) -> None:
                 page.keyboard.press(key)
                 page.wait_for_timeout(300)
             page.wait_for_selector(f"#room[data-phase={phase}]")
-            page.wait_for_timeout(100)
-            photograph(page, shot)
+            page.wait_for_timeout(500)
+            if phase == "marks":
+                set_marks(page)
+            if shot:
+                photograph(page, shot)
+
+
+def set_marks(page: Page) -> None:
+    """Mark two places, the second without its reason yet."""
+    box = page.locator("#image, .cell:not([hidden]) canvas").first.bounding_box()
+    for (x, y), key in MARKED:
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        page.wait_for_timeout(100)
+        page.keyboard.press(key or "Shift")
 
 
 def main(parts: list[str]) -> None:
@@ -302,10 +326,10 @@ def main(parts: list[str]) -> None:
                     walk_aside(browser, app, url, width)
                 if "desk" in parts:
                     walk_desk(browser, app, url, password, width)
-            if "designs" in parts:
+            if {"designs", *DESIGNS} & set(parts):
                 make_designs(app, Path(folder))
                 for width in SIZES:
-                    walk_designs(browser, app, url, width)
+                    walk_designs(browser, app, url, parts, width)
             browser.close()
         server.close()
 

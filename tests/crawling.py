@@ -35,7 +35,7 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold, permutation_tes
 import generation.pool as pool
 from quiz_app import create_app, simulation
 from quiz_app.database import db, reading
-from quiz_app.models import Case, Pool, TrialCase
+from quiz_app.models import Case, Fault, Pool, TrialCase
 from quiz_app.pools import importing
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle
@@ -89,9 +89,9 @@ class Verdict:
         return self.auc <= MOST and self.p > LEVEL
 
 
-def furnish(instance: Path, design: str, cases: int, practice: int = 0) -> Flask:
+def furnish(instance: Path, design: str, cases: int, practice: int = 0, **more: Any) -> Flask:
     """A new instance with an open study of `design` on `cases` images of noise, half of each class (of quartets a
-    quarter is real), the real ones first."""
+    quarter is real), the real ones first. more: settings of the study besides the usual ones."""
     rng = np.random.Generator(np.random.PCG64(11))
     sources = SOURCES[design]
     grouped = design in ("quartet", "comparison")
@@ -109,7 +109,7 @@ def furnish(instance: Path, design: str, cases: int, practice: int = 0) -> Flask
         flask_migrate.upgrade()
         made = importing.import_folder(instance / "pool", app.config["SETTINGS"].images, "noise")
         db.session.commit()
-        settings = USUAL | SETTINGS[design] | {"practice": practice, "cases": cases // _images(design)}
+        settings = USUAL | SETTINGS[design] | more | {"practice": practice, "cases": cases // _images(design)}
         study = lifecycle.create("A crawl", made, slug="crawl", seed=11, design=design, settings=settings)
         lifecycle.open_study(study)
         db.session.commit()
@@ -169,6 +169,7 @@ def crawl(app: Flask, readers: int = 2) -> Crawl:
         order = [case.name for case in cases]
         groups = np.array([case.group for case in cases]) if design in ("quartet", "comparison") else None
         secrets = {str(value) for case in session.query(Case) for value in _telling(case)} - {""}
+        secrets |= {fault.kind for fault in session.query(Fault)}
         secrets |= {"is_synthetic", '"truth"', *(made.sha256 for made in session.query(Pool))}
     told = sorted(secret for secret in secrets if secret.encode() in received)
     before, after = defaultdict(list), defaultdict(list)
@@ -236,16 +237,16 @@ def _sightings(
             if token in keys:  # the image came after its key
                 _add(before[images[token]], "opened", dict(_opened(exchange.body, keys[token])))
             keys.setdefault(f"{token} sealed", exchange.body)
-        elif kind in cases_of and token in ("onset", "answer"):
+        elif kind in cases_of and token in ("onset", "answer", "marks"):
             for case in cases_of[kind]:
-                _add((after if token == "answer" else before)[case], token, wire)
-                if token == "answer":
+                _add((before if token == "onset" else after)[case], token, wire)
+                if token != "onset":
                     told = json.loads(exchange.body)
-                    _add(after[case], "told", dict(_numbers(told | {"feedback": told["feedback"] or 0})))
+                    _add(after[case], f"{token} told", dict(_numbers(told | {"feedback": told["feedback"] or 0})))
         if exchange.headers.get("content-type") == "application/json" and (
             step := json.loads(exchange.body).get("step")
         ):
-            _told_ahead(step, images, before, place)
+            _told_ahead(step, images, after if step["kind"] == "marks" else before, place)
             for image in step.get("trial", {}).get("images", []):
                 token = image["address"].rpartition("/")[2]
                 keys[token] = base64.b64decode(image["key"])

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from quiz_app.database import reading
+from quiz_app.database import db, reading
 from quiz_app.designs.rating import Rating
-from quiz_app.models import TrialCase
+from quiz_app.models import Case, Fault, TrialCase
 from quiz_app.pools import importing
 from tests import crawling
 
@@ -20,6 +20,23 @@ def test_nothing_that_a_whole_sitting_of_400_cases_is_sent_predicts_the_truth(tm
         seen = crawling.crawl(app)
         assert seen.told == []
         assert seen.all.shape[0] == 400
+        verdict = crawling.judged(seen.all, seen.truth, seen.groups)
+        if verdict.blind:
+            break
+    assert verdict.blind, verdict
+
+
+def test_nothing_that_a_sitting_with_marks_is_sent_predicts_the_truth(tmp_path):
+    more = {"marks": "optional", "marks_for": "all", "marks_rating": True}
+    app = crawling.furnish(tmp_path / "instance", "rating", 120, practice=4, **more)
+    with app.app_context():
+        for case in db.session.query(Case).filter_by(truth="synthetic"):
+            case.faults.append(Fault(kind="stripes-of-a-fault", x=0.5, y=0.5, rx=0.1, ry=0.1, angle=0.0))
+        db.session.commit()
+    for _ in range(crawling.LOOKS):
+        seen = crawling.crawl(app)
+        assert seen.told == []
+        assert any(name.startswith(("sealed marks", "clear marks")) for name in seen.all)
         verdict = crawling.judged(seen.all, seen.truth, seen.groups)
         if verdict.blind:
             break

@@ -33,6 +33,7 @@ export class Marks {
     this.numbers = places.map((place) => place - 1);
     Object.assign(this, { most, rates: rating, openFrom: performance.now() + TOO_EARLY_MS });
     this.at = { number: this.numbers[0], x: 0.5, y: 0.5 };
+    this.heard = "";
     this.crosshair.hidden = true;
     this.layer.hidden = false;
     this.viewer.cells.forEach((cell, number) => cell.toggleAttribute("data-asked", this.numbers.includes(number)));
@@ -99,6 +100,7 @@ export class Marks {
 
   // Back to the crosshair.
   #leave() {
+    this.heard = "";
     this.#select(null);
     this.layer.focus({ preventScroll: true });
   }

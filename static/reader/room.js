@@ -130,12 +130,12 @@ async function read(step) {
     if (!trial.training) viewer.forget();
     mask("mask");
   }
-  const next = await onward(step);
-  if (next.kind !== "marks" && room.dataset.phase !== "mask") {
+  const following = await onward(step);
+  if (following.kind !== "marks" && room.dataset.phase !== "mask") {
     if (!trial.training) viewer.forget();
     mask("mask");
   }
-  return next;
+  return following;
 }
 
 // Whether marks may be asked for after what was said.

@@ -2,17 +2,24 @@
 
 import csv
 import io
+import itertools
 import json
+import zipfile
 
 import pytest
 from playwright.sync_api import expect
 
-from quiz_app.database import reading
+from quiz_app.database import db, reading
 from quiz_app.exchange import export
 from quiz_app.models import Study
+from quiz_app.study import readers
+from tests.browser.conftest import Invitation, Sitter
+from tests.browser.test_access import sound
+from tests.quiz_app import comparisons, quartets, staircases
 
 pytestmark = pytest.mark.browser
 
+NUMBERS = itertools.count(1)
 SIZES = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
@@ -45,8 +52,6 @@ def stored(sitter, name="marks.csv"):
     house, file = sitter.invitation.house, io.BytesIO()
     with house.app.app_context(), reading() as session:
         export.write(session, session.query(Study).filter_by(slug=sitter.invitation.slug).one(), file)
-    import zipfile
-
     with zipfile.ZipFile(file) as files:
         return list(csv.DictReader(io.StringIO(files.read(name).decode())))
 
@@ -137,9 +142,11 @@ def test_by_keyboard_alone_and_for_those_who_listen(seated, size):
     sitter = seated(size)
     page, said = sitter.page, sitter.page.locator("#said")
     expect(said).to_have_text("Where did you see it? Mark up to 3 places.")
+    expect(page.locator("#crosshair")).to_be_hidden()
     for key in ("ArrowUp", "Shift+ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft", "ArrowUp"):
         sitter.press(key)
     expect(said).to_have_text("left, molar region")
+    expect(page.locator("#crosshair")).to_be_visible()
     for _ in range(4):
         sitter.press("Shift+ArrowUp")
     expect(said).to_have_text("upper left, molar region")
@@ -329,3 +336,99 @@ def test_a_mark_without_a_reason_is_asked_for_one(seated):
     sitter.press("n")
     expect(page.locator("#ask")).to_contain_text("There are marks. Delete them first")
     assert stored(sitter) == []
+
+
+@pytest.fixture
+def invite(house, tmp_path, new_context):
+    """A reader at the door of a study of another design, on a pool of its own, with a browser of this kind."""
+
+    def make(module, given, how, total, **settings):
+        slug = f"marks-{next(NUMBERS)}"
+        with house.app.app_context():
+            pool = quartets.imported(house.app, tmp_path, given, slug)
+            study = module.opened(pool, slug, **{"interval_ms": 100} | settings)
+            _, token = readers.invite(study, "R1")
+            db.session.commit()
+            db.session.remove()
+        invitation = Invitation(house, slug, f"{house.server.url}/r/{token}/", total)
+        return Sitter(new_context(**how).new_page(), invitation).enter().begin()
+
+    return make
+
+
+def test_the_images_of_a_quartet_that_were_not_chosen_are_marked(invite, size):
+    sitter = invite(quartets, quartets.entries(2), size, 2, marks="asked")
+    page = sitter.see(1).page
+    for key in ("2", "1", "4", "1", "1"):
+        sitter.press(key)
+        page.wait_for_timeout(200)
+    sitter.phase("marks").page.wait_for_timeout(450)
+    sound(page)
+    canvas = ".cell:nth-child({}) canvas"
+    page.mouse.click(*point(page, 0.5, 0.5, canvas.format(2)))
+    expect(page.locator("#ask")).to_have_text("Only the outlined radiographs can be marked.")
+    page.mouse.click(*point(page, 0.25, 0.75, canvas.format(3)))
+    sitter.press("1")
+    sitter.press("x").press("Shift+ArrowRight").press("Enter").press("2")  # the crosshair, on the next image
+    sound(page)
+    sitter.press("d").see(2)
+    first, second = stored(sitter)
+    assert_near(first, 0.25, 0.75, 0.02)
+    assert [(row["place"], row["reason"]) for row in (first, second)] == [("3", "teeth"), ("3", "roots")]
+    assert_near(second, 0.55, 0.5, 0.001)
+
+
+def test_the_images_of_a_comparison_are_marked_one_at_a_time_too(invite):
+    how = {"viewport": SIZES["desk"]}
+    given = comparisons.entries(2, reference=True)
+    sitter = invite(comparisons, given, how, 2, marks="optional", display="flicker")
+    page = sitter.see(1).page
+    for _ in range(2):
+        sitter.press("1")
+        page.wait_for_timeout(200)
+    sitter.phase("marks").page.wait_for_timeout(450)
+    sound(page)
+    shown = page.evaluate("[...document.querySelectorAll('.cell')].findIndex((cell) => !cell.hidden)")
+    page.mouse.click(*point(page, 0.4, 0.6, f".cell:nth-child({shown + 1}) canvas"))
+    sitter.press("3")
+    sitter.press("d").see(2)
+    (row,) = stored(sitter)
+    assert row["place"] == str(shown + 1)
+    assert_near(row, 0.4, 0.6)
+
+
+def test_in_a_staircase_the_image_is_uncovered_for_its_marks(invite, size):
+    settings = {"tracks": 1, "start_ms": 300, "jitter_ms": 0, "marks": "asked", "marks_after_timeout": True}
+    sitter = invite(staircases, staircases.entries(10), size, 10, **settings)
+    page = sitter.phase("masked").page
+    page.wait_for_timeout(200)
+    sitter.press("5").phase("marks")
+    expect(page.locator("#mask")).to_be_hidden()
+    page.wait_for_timeout(450)
+    page.mouse.click(*point(page, 0.5, 0.5))
+    sitter.press("1")
+    sitter.press("d").phase("masked")
+    (row,) = stored(sitter)
+    assert_near(row, 0.5, 0.5)
+    assert row["answer"] == "synthetic"
+
+
+def test_axe_finds_nothing_in_the_marking_step(seated, size):
+    sitter = seated(size, marks_rating=True)
+    page = sitter.page
+    sound(page)
+    page.mouse.click(*point(page, 0.3, 0.3))
+    sound(page)
+    reason(page, "teeth")
+    expect(page.locator("#ask")).to_have_text("Mark 1: how sure are you?")
+    sound(page)
+
+
+@pytest.mark.parametrize(("locale", "words"), [("da-DK", "Hvor så du det?"), ("de-DE", "Wo haben Sie es gesehen?")])
+def test_in_danish_and_german(sit, house, locale, words):
+    invitation = house.invite(cases=4, marks="optional")
+    sitter = sit(invitation, locale=locale, viewport=SIZES["phone"]).enter().begin().phase("image")
+    sitter.page.wait_for_timeout(160)
+    sitter.press("5").phase("marks")
+    expect(sitter.page.locator("#ask")).to_contain_text(words)
+    sound(sitter.page)
