@@ -19,6 +19,7 @@ from quiz_app.study.settings import marked
 MOST_YEARS = 70
 LONGEST_TEXT = 500
 LONGEST_GROUP = 80
+MARKING_S = 10  # that a reader takes about for the marks of a trial
 SMALLEST_SCREEN = 600  # CSS pixels: anything narrower is a phone
 # What the device check measures, with the bounds of what can be true.
 DEVICE = {
@@ -33,10 +34,13 @@ DEVICE = {
 
 
 def expected_minutes(study: Study) -> int:
-    """How long a reader will sit, rounded up: two thirds of the time limit a case, and the advised breaks."""
+    """How long a reader will sit, rounded up: two thirds of the time limit a case, the marks after it or after every
+    second one, and the advised breaks."""
     rules, design = study.rules, DESIGNS[study.design]
     cases = (rules.cases or design.available(scored_cases(study))) + rules.repeats
     case_s = (rules.trial_s * 2 / 3 or design.untimed_s) + rules.interval_ms / 1000
+    if rules.marks != "off":
+        case_s += MARKING_S / (1 if rules.marks_for == "all" else 2)
     breaks = (cases - 1) // rules.break_every if rules.break_every and cases else 0
     rest_s = breaks * rules.break_s + (rules.long_break_s - rules.break_s if breaks else 0)
     return -int(-((cases + rules.practice) * case_s + rest_s) // 60)

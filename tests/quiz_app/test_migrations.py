@@ -36,6 +36,24 @@ def test_the_way_down_leads_back_up(app):
     flask_migrate.check()
 
 
+def test_a_database_from_before_the_marks_goes_on_in_the_middle_of_a_sitting(make_study, invite):
+    taker = invite(make_study(practice=0)).enter()
+    taker.go_on()
+    taker.answer("synthetic")
+    db.session.remove()
+    flask_migrate.downgrade(revision="0006")
+    columns = {column["name"] for column in sa.inspect(db.engine).get_columns("trial")}
+    assert "marks_outcome" not in columns
+    assert {"mark", "fault", "marks", "faults"}.isdisjoint(sa.inspect(db.engine).get_table_names())
+    flask_migrate.upgrade()
+    assert taker.claim().trial["position"] == 2
+    assert taker.answer().status_code == 200
+    with reading() as session:
+        told = session.execute(sa.text("SELECT position, answer FROM responses ORDER BY position")).all()
+        assert [tuple(row) for row in told] == [(1, "synthetic"), (2, "real")]
+        assert session.execute(sa.text("SELECT count(*) FROM marks")).scalar_one() == 0
+
+
 def test_a_look_at_the_database_cannot_write_and_holds_nobody_up(app):
     with reading() as session:
         session.execute(sa.text("SELECT count(*) FROM study"))

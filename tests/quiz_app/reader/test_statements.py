@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -31,9 +32,19 @@ def sent_to(engine: sa.Engine) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def reading(make_study, invite):
+def reading(seat):
     """A reader in front of the second case."""
-    taker = invite(make_study(practice=0)).enter()
+    return seat()
+
+
+@pytest.fixture
+def seat(make_study, invite):
+    """Puts a reader before the second case of a study; settings as keywords."""
+    return partial(seated, make_study, invite)
+
+
+def seated(make_study, invite, **settings):
+    taker = invite(make_study(practice=0, **settings)).enter()
     taker.go_on()
     taker.onset()
     taker.answer()
@@ -49,6 +60,17 @@ def test_an_answer_takes_few_statements(app, reading):
     asked = [statement for statement in sent if not statement.startswith(ASIDE)]
     assert 0 < len(asked) <= MOST, "\n\n".join(asked)
     assert looked == []
+
+
+def test_an_answer_that_marks_follow_takes_one_statement_more_to_say_which_images(seat):
+    asked = []
+    for settings in ({"slug": "plain"}, {"slug": "marked", "marks": "optional"}):
+        taker = seat(**settings)
+        with sent_to(db.engine) as sent:
+            assert taker.answer("synthetic").status_code == 200
+        asked.append([statement for statement in sent if not statement.startswith(ASIDE)])
+    plain, marked = asked
+    assert len(marked) <= len(plain) + 1, "\n\n".join(marked)
 
 
 def test_whoever_only_looks_goes_past_the_one_who_writes(app, reading):

@@ -9,6 +9,7 @@ from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import proof
 from quiz_app.models import Event, Mark, Study, Trial
+from quiz_app.sittings import entry
 from quiz_app.study import lifecycle, monitor
 from tests.quiz_app import comparisons, quartets, staircases
 
@@ -344,6 +345,14 @@ def test_a_pause_may_be_asked_for_with_the_marks(reading):
     taker.answer("synthetic")
     taker.mark({}, pause=True)
     assert taker.step["kind"] == "pause"
+
+
+def test_the_time_that_marks_take_is_said_on_the_welcome_page(make_study):
+    minutes = [
+        entry.expected_minutes(make_study(f"study-{number}", limit_s=0.0, **settings))
+        for number, settings in enumerate(({}, {"marks": "asked"}, {"marks": "asked", "marks_for": "all"}))
+    ]
+    assert minutes == [3, 4, 6]  # 15 cases of 10.5 s, and 5 or 10 s more
 
 
 def test_the_live_page_counts_marks_and_says_nothing_of_them(reading):
