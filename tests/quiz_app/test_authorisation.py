@@ -25,7 +25,7 @@ RULES = {
         GET reader.instructions, POST reader.instructions, GET reader.room, GET reader.end,
         GET reader.leave, POST reader.leave, GET reader.left, GET reader.miss, GET reader.image, GET reader.sealed,
         POST reader.claim, POST reader.next_, POST reader.continue_,
-        POST reader.onset, POST reader.answer, POST reader.failed
+        POST reader.onset, POST reader.answer, POST reader.marks, POST reader.failed
         """,
     LOGGED_IN: """
         POST researcher.log_out, GET researcher.password, POST researcher.password,

@@ -244,7 +244,7 @@ def test_the_fuzz_run_sees_a_fault(app, owner, owned, invite, monkeypatch, leak)
     monkeypatch.setattr(f"quiz_app.{place}", wrong)
 
     @seed(0)
-    @settings(max_examples=BATCH, deadline=None, database=None, phases=[Phase.generate],
+    @settings(max_examples=5 * BATCH, deadline=None, database=None, phases=[Phase.generate],
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(st.data())
     def batch(data):

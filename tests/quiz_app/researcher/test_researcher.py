@@ -55,6 +55,8 @@ WRITING = [
     "/researcher/studies/mine/readers/1/extend",
     "/researcher/studies/mine/readers/1/reset",
     "/researcher/studies/mine/readers/1/delete",
+    "/researcher/studies/mine/readers/1/correct",
+    "/researcher/studies/mine/readers/1/export",
     "/researcher/studies/mine/open-link",
     "/researcher/studies/mine/open-link/withdraw",
 ]
