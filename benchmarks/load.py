@@ -16,7 +16,6 @@ import http.client
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import threading
@@ -26,9 +25,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import DEVNULL, Popen
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -87,11 +88,9 @@ def bare(folder: str, image_bytes: int) -> Flask:
 
 
 @contextmanager
-def serving(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
+def serving(command: list[str], port: int, environment: dict[str, str]) -> Iterator[Popen]:
     """A server process that answers at `port`, ended with the context."""
-    process = subprocess.Popen(
-        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
-    )
+    process = Popen(command, env=os.environ | environment, stdout=DEVNULL, stderr=DEVNULL, cwd=ROOT)
     try:
         for _ in range(600):
             try:
@@ -100,7 +99,7 @@ def serving(command: list[str], port: int, environment: dict[str, str]) -> Itera
             except OSError:
                 assert process.poll() is None, "the server ended at once"
                 time.sleep(0.1)
-        yield port
+        yield process
     finally:
         process.terminate()
         process.wait()
@@ -185,18 +184,27 @@ class OurReader:
             self.waits.append(time.perf_counter() - began)
 
 
-def rate(name: str, readers: list) -> float:
-    """Answers a second of `readers` together."""
+def rate(name: str, readers: list, server: Popen) -> tuple[float, float]:
+    """Answers a second of `readers` together, and for how many ms the server's processor worked for one of them."""
     together(lambda reader: reader.come_in(), readers)
+    before = processor_s(server)
     seconds = together(lambda reader: reader.read(), readers)
+    spent = processor_s(server) - before
     waits = np.concatenate([reader.waits for reader in readers])
     median, worst = 1000 * np.percentile(waits, [50, 99])
     print(
         f"{name:28} {len(readers):3} readers: {len(waits) / seconds:6.1f} answers/s; "
-        f"acknowledged in {median:.0f} ms (median), {worst:.0f} (99 %)",
+        f"acknowledged in {median:.0f} ms (median), {worst:.0f} (99 %); "
+        f"{1000 * spent / len(waits):.2f} ms of the server's processors",
         flush=True,
     )
-    return len(waits) / seconds
+    return len(waits) / seconds, 1000 * spent / len(waits)
+
+
+def processor_s(server: Popen) -> float:
+    """Seconds of processor that a server and its workers have used."""
+    there = psutil.Process(server.pid)
+    return sum(sum(each.cpu_times()[:2]) for each in [there, *there.children(recursive=True)])
 
 
 def together(work: Callable, readers: list) -> float:
@@ -305,15 +313,17 @@ def main() -> None:
             with serving(command, port, environment):
                 arrive(port, link, given.arrive, given.within)
             return
-        bares = []
-        with serving([sys.executable, __file__, "bare", str(other := free_port()), name, str(size)], other, {}):
-            for count in given.readers:
+        with (
+            serving([sys.executable, __file__, "bare", str(other := free_port()), name, str(size)], other, {}) as plain,
+            serving(command, port, environment) as discern,
+        ):
+            for count, keys in zip(given.readers, tokens, strict=True):
                 people = [BareReader(other, number, given.cases, given.images) for number in range(count)]
-                bares.append(rate("bare Flask application", people))
-        with serving(command, port, environment):
-            for keys, theirs in zip(tokens, bares, strict=True):
-                ours = rate("Discern", [OurReader(port, token, given.images) for token in keys])
-                print(f"{len(keys)} readers: {ours / theirs:.2f} times the bare application's answers")
+                theirs, spent = rate("bare Flask application", people, plain)
+                ours, we_spent = rate("Discern", [OurReader(port, token, given.images) for token in keys], discern)
+                print(
+                    f"{count} readers: {ours / theirs:.2f} times the bare application's answers, at {we_spent / spent:.2f} times its processor time"
+                )
                 print(f"at {SECONDS_A_CASE} s a case one server carries about {ours * SECONDS_A_CASE:.0f} people")
 
 

@@ -243,15 +243,20 @@ def _looking(to_do: sa.ColumnElement[bool]) -> sa.Select[Any]:
     )
     scored = _trial.alias()
     last = sa.select(sa.func.max(scored.c.position)).where(
-        scored.c.sitting_id == latest, scored.c.is_training.is_(False)
+        scored.c.sitting_id == latest, scored.c.is_training == sa.false()
     )
-    coming = (
+    # Practice and scored trials each in the order of an index, so that it ends with the first ones found.
+    most: sa.BindParameter[int] = sa.bindparam("most")
+    parts = [
         sa.select(_trial)
-        .where(_trial.c.sitting_id == latest, to_do)
-        .order_by(_trial.c.is_training.desc(), _trial.c.position)
-        .limit(sa.bindparam("most"))
+        .where(_trial.c.sitting_id == latest, _trial.c.is_training == training, to_do)
+        .order_by(_trial.c.position)
+        .limit(most)
         .subquery()
-    )
+        for training in (sa.true(), sa.false())
+    ]
+    found = sa.union_all(*map(sa.select, parts)).subquery()
+    coming = sa.select(found).order_by(found.c.is_training.desc(), found.c.position).limit(most).subquery()
     return (
         sa.select(last.scalar_subquery(), *_SITTING, *(coming.c[column.name] for column in _TRIAL), *_SHOWN)
         .select_from(_sitting.outerjoin(coming, sa.true()).outerjoin(_shown, _shown.c.trial_id == coming.c.id))
