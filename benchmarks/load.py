@@ -3,8 +3,8 @@
 Both are asked in one run, each by a server process of its own, by closed-loop readers who do not think. An answer costs
 the bare application a form (one durable insert, a redirect) and the page after it; ours the onset and the answer, and
 with `--images` the sealed image too, for which the bare one sends a file of that size. `--database` puts ours on
-another database, `--workers` makes it several processes. Figures: answers a second, their ratio, and for how long an
-answer waits to be acknowledged.
+another database, `--workers` makes it several processes. Figures: answers a second, their ratio, for how long an answer
+waits to be acknowledged, and for how long the server's processors work for it, which says most on a busy machine.
 
     python benchmarks/load.py --arrive 200 --within 10    readers who open one open link, until their first case
 """
@@ -321,9 +321,8 @@ def main() -> None:
                 people = [BareReader(other, number, given.cases, given.images) for number in range(count)]
                 theirs, spent = rate("bare Flask application", people, plain)
                 ours, we_spent = rate("Discern", [OurReader(port, token, given.images) for token in keys], discern)
-                print(
-                    f"{count} readers: {ours / theirs:.2f} times the bare application's answers, at {we_spent / spent:.2f} times its processor time"
-                )
+                print(f"{count} readers: {ours / theirs:.2f} times the bare application's answers, each at "
+                      f"{we_spent / spent:.2f} times its processor time")  # fmt: skip
                 print(f"at {SECONDS_A_CASE} s a case one server carries about {ours * SECONDS_A_CASE:.0f} people")
 
 

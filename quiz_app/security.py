@@ -65,8 +65,8 @@ def init_app(app: Flask) -> None:
 
     @app.after_request
     def protect(response: Response) -> Response:
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
+        given = {name.lower() for name, _ in response.headers}
+        response.headers.extend({name: value for name, value in HEADERS.items() if name.lower() not in given})
         # Flask's own word for a file that is sent, "no-cache", would let the browser keep it.
         if request.endpoint != "static" and response.headers.get("Cache-Control", "no-cache") == "no-cache":
             response.headers["Cache-Control"] = "no-store"
