@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,20 @@ def make_pool(
 
     Originals and, in each, its images come in a random order, so that names of files say nothing; origins.csv has the
     file that each image is from. practice: how many originals are for practice, 0 or 1. how: what made the images, by
-    method. Raises InputError when images are missing or differ in size, within an original or between originals.
+    method. Raises InputError when images are missing, differ in size, within an original or between originals, or when
+    two are the same: nobody can prefer one, and the quiz takes no pool with an image twice.
     """
     cases = aligned({REFERENCE: reference, **methods})
-    sizes = {image: pictures(files)[REFERENCE].shape for image, files in cases.items()}
+    sizes: dict[str, tuple[int, ...]] = {}
+    first: dict[bytes, Path] = {}
+    same = []
+    for image, files in cases.items():
+        for role, pixels in pictures(files).items():
+            sizes[image] = pixels.shape
+            twin = first.setdefault(sha256(pixels.tobytes()).digest(), files[role])
+            same += [f"{files[role]}: the same picture as {twin}"] if twin != files[role] else []
+    if same:
+        raise InputError("no pool was made, it would hold an image twice; leave out a method, with --by", same)
     if len(set(sizes.values())) > 1:
         faults = [f"{image}: {shape[1]} x {shape[0]}" for image, shape in sizes.items()]
         raise InputError(f"{reference}: the images of a pool must have one size", faults)

@@ -281,6 +281,14 @@ def test_the_pool_holds_of_every_original_the_reference_and_each_method_in_one_g
     assert [case.source for case in compared.cases] != sorted(case.source for case in compared.cases)
 
 
+def test_no_pool_holds_an_image_twice_as_the_quiz_would_refuse_it(folders, capsys):
+    by = ["plain=bicubic", "again=bicubic"]
+    assert restored(folders, "--reference", folders / "good", "--pool", folders / "p", by=by) == 2
+    twin, first = (folders / "out" / name / "p0.png" for name in ("again", "plain"))
+    assert f"{twin}: the same picture as {first}" in capsys.readouterr().err
+    assert not (folders / "p").exists()
+
+
 def test_plain_interpolation_is_what_the_network_is_shown(folders):
     assert restored(folders) == 0
     poor = np.asarray(Image.open(folders / "poor" / "p1.png")) / np.float32(255)
