@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -75,6 +76,15 @@ def test_the_results_say_reasons_cases_and_how_well_faults_were_found(
     assert shares["overall look"]["when_given"]["value"] == 0
     assert shares["teeth"]["when_given"]["value"] == 1
     assert shares["overall look"]["right"]["value"] < 0
+
+
+def test_the_results_follow_their_schema(report: Path) -> None:
+    results, schema = (
+        json.loads((report / name).read_text("utf-8")) for name in ("results.json", "results.schema.json")
+    )
+    assert [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(results)] == []
+    del results["marks"]["jafroc"]["value"]
+    assert [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(results)] != []
 
 
 def test_readers_of_each_group_and_source_are_told_apart(marks: dict[str, Any], responses: Responses) -> None:

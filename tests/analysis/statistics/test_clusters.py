@@ -39,6 +39,20 @@ def test_the_variance_is_that_of_two_way_clusters_and_of_one_way_at_least():
         assert (found.k, found.n, found.df) == (flags.sum(), flags.size, 5)
 
 
+def test_where_nothing_clusters_the_variance_is_no_less_than_with_one_kind_of_cluster():
+    rng = np.random.default_rng(1)
+    reader, case = (grid.ravel() for grid in np.meshgrid(np.arange(6), np.arange(40)))
+    below = 0
+    for _ in range(10):
+        flags = rng.integers(0, 2, reader.size)
+        rest = flags - flags.mean()
+        ways = clustered(rest, reader), clustered(rest, case)
+        below += sum(ways) - clustered(rest, reader * 100 + case) < 0.9 * max(ways)
+        assert share(flags, reader, case).se ** 2 == pytest.approx(max(ways), rel=0.35)
+        assert share(flags, reader, case).se ** 2 >= 0.98 * max(ways)
+    assert below > 2
+
+
 def test_intervals_hold_what_they_say():
     held = 0
     for seed in range(300):
