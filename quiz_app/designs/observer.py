@@ -149,14 +149,15 @@ class Observer:
     def mark(self, cases: Mapping[int, tuple[str, Sequence[Ellipse]]], asked: Mapping[str, Any]) -> dict[str, Any]:
         """Where this observer says that images (name and known faults, by place) gave themselves away, as `asked`.
 
-        A fault is seen the more likely the larger it is, and marked near its middle; further marks lie at random.
+        A fault is seen the more likely the larger it is, and marked near its middle; further marks lie at random. Who
+        guesses (a sensitivity of 0) sees no fault.
         """
         places = [place for place in asked["places"] if place in cases]
         name = _number("/".join(cases[place][0] for place in places))
         own = np.random.default_rng([self.seed, self.number, name, 1])
         marks: list[dict[str, Any]] = []
         for place in places:
-            for fault in cases[place][1]:
+            for fault in cases[place][1] if self.dprime else ():
                 if own.random() < 1 - np.exp(-np.sqrt(fault.rx * fault.ry) / SEEN):
                     away = own.normal(0, 0.35, 2) * (fault.rx, fault.ry)
                     reason = _reason(fault.kind, asked["reasons"])

@@ -112,6 +112,14 @@ def test_larger_faults_are_marked_more_often():
     assert small < large - 0.3
 
 
+def test_who_guesses_sees_no_fault():
+    guesser, asked = Observer.drawn(1, 1, dprime=0.0), {"places": [1], "most": 3, "reasons": ["teeth"], "rating": True}
+    fault = KnownFault("stripes", 0.5, 0.5, 0.3, 0.3)
+    for number in range(50):
+        name = f"case {number}"
+        assert guesser.mark({1: (name, [fault])}, asked) == guesser.mark({1: (name, [])}, asked)
+
+
 def _numbered():
     return [{"level": level} for level in range(1, 6)]
 
