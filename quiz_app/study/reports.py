@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from quiz_app import background, storage
 from quiz_app.database import reading
 from quiz_app.errors import InvalidInputError
-from quiz_app.models import Study
+from quiz_app.models import Event, Study
 from quiz_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,10 +46,12 @@ class Report:
 
 
 def key(session: Session, study: Study) -> str:
-    """The name of the report on the study as it is now."""
+    """The name of the report on the study as it is now: its settings, its answers, what was corrected of readers."""
     query = sa.text("SELECT count(DISTINCT trial) FROM responses WHERE study = :slug")
     count = session.scalar(query, {"slug": study.slug})
-    return f"v{study.version}-{count}"
+    corrected = sa.select(sa.func.count()).where(Event.study_id == study.id, Event.kind == "reader-corrected")
+    times = session.scalar(corrected)
+    return f"v{study.version}-{count}" + (f"-c{times}" if times else "")
 
 
 def home(instance: Path, study: Study) -> Path:
@@ -68,9 +70,9 @@ def find(folder: Path) -> Report | None:
 
 def kept(instance: Path, study: Study) -> list[Report]:
     """Every report of the study, the latest first."""
-    folders = [path for path in home(instance, study).glob("v*-*") if re.fullmatch(r"v\d+-\d+", path.name)]
+    folders = [path for path in home(instance, study).glob("v*-*") if re.fullmatch(r"v\d+-\d+(-c\d+)?", path.name)]
     found = [report for report in map(find, folders) if report]
-    return sorted(found, key=lambda report: (report.version, report.answers), reverse=True)
+    return sorted(found, key=lambda report: (report.version, report.answers, len(report.key), report.key), reverse=True)
 
 
 def forget(instance: Path, study: Study) -> int:

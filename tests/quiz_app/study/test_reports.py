@@ -6,7 +6,7 @@ import time as clock_of_the_machine
 
 import pytest
 
-from quiz_app import background
+from quiz_app import background, log
 from quiz_app.database import db, reading
 from quiz_app.models import Event, Member
 from quiz_app.study import lifecycle, reports
@@ -55,6 +55,20 @@ def test_a_report_is_made_in_the_background_and_opens(owner, owned, invite, inst
     before = (reports.home(instance, study) / "v1-24" / "report.html").stat().st_mtime
     owner.post(RESULTS)
     assert (reports.home(instance, study) / "v1-24" / "report.html").stat().st_mtime == before
+
+
+def test_after_a_reader_was_corrected_another_report_can_be_made(owner, owned, invite, instance):
+    study = closed(owned, invite)
+    written(instance, study)
+    with reading() as session:
+        assert reports.key(session, study) == "v1-12"
+    log.record("reader-corrected", study=study, reader="R0", fields=["group"], reason="mistyped")
+    db.session.commit()
+    with reading() as session:
+        assert reports.key(session, study) == "v1-12-c1"
+    written(instance, study, "v1-12-c1")
+    found = reports.kept(instance, study)
+    assert [(report.key, report.answers) for report in found] == [("v1-12-c1", 12), ("v1-12", 12)]
 
 
 def test_before_the_close_nothing_of_the_results_is_shown(owner, owned, invite, instance):
