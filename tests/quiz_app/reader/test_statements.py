@@ -12,7 +12,7 @@ from quiz_app.database import db
 from quiz_app.sittings import rows
 from quiz_app.study import readers
 
-MOST = 8  # statements of onset and answer together
+MOST = 7  # statements of onset and answer together
 ASIDE = ("BEGIN", "PRAGMA", "SAVEPOINT", "SET LOCAL")  # what a transaction begins with
 
 
