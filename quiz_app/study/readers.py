@@ -22,6 +22,7 @@ from quiz_app.study import lifecycle
 PREVIEW = "(preview)"  # no invited reader can be called so
 OPEN = "open-"  # how the pseudonyms of those begin who came by the open link
 MOST_BY_OPEN_LINK = 10_000
+REGISTERING = 7_507_093  # any number, as long as it stays the same
 
 
 @dataclass(frozen=True)
@@ -232,9 +233,15 @@ def withdraw_open_link(study: Study, *, actor: str = "") -> None:
 
 
 def by_open_link(token: str, *, hold: bool = False) -> Study:
-    """The study of an open link; `hold` it for whoever registers. Raises RefusedError."""
+    """The study of an open link. Raises RefusedError.
+
+    `hold`: until the transaction ends nobody else registers in it, nor changes its state or settings; who only answers
+    does not wait for that.
+    """
     query = sa.select(Study).filter_by(open_token_hash=hashed(token))
-    study = db.session.scalar(query.with_for_update() if hold else query)
+    study = db.session.scalar(query.with_for_update(read=True) if hold else query)
+    if study is not None and hold and db.engine.dialect.name == "postgresql":
+        db.session.execute(sa.select(sa.func.pg_advisory_xact_lock(REGISTERING, study.id)))
     if study is None:
         raise RefusedError(
             "unknown-link", "This link is not known here. Please check it with the person who sent it.", 404

@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -196,6 +197,31 @@ def test_by_an_open_link_readers_register_up_to_the_cap(app, owner, owned):
     assert [reader.pseudonym for reader in db.session.query(Reader)] == ["open-001", "open-002"]
     assert owner.post("/researcher/studies/mine/open-link/withdraw").status_code == 303
     assert app.test_client().get(link).status_code == 404
+
+
+def test_of_many_who_register_at_once_as_many_come_in_as_the_cap_says(app, owned):
+    token = readers.offer_open_link(owned(), "7")
+    db.session.commit()
+    clients = [app.test_client() for _ in range(20)]
+    with ThreadPoolExecutor(20) as threads:
+        codes = list(threads.map(lambda client: client.post(f"/join/{token}/").status_code, clients))
+    assert sorted(codes) == [303] * 7 + [403] * 13
+    names = [name for (name,) in db.session.query(Reader.pseudonym)]
+    assert sorted(names) == [f"open-{number:03d}" for number in range(1, 8)]
+
+
+def test_who_registers_waits_for_nobody_who_answers(app, owned, invite):
+    study = owned()
+    taker = invite(study).enter()
+    token = readers.offer_open_link(study, "7")
+    db.session.commit()
+    if db.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer")
+    readers.by_token(taker.token, hold=True)  # as a request that stores an answer does, until it ends
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(app.test_client().post, f"/join/{token}/")
+        assert waiting.result(timeout=10).status_code == 303
+    db.session.rollback()
 
 
 def test_an_open_link_leads_where_readers_reach_the_server(app, owner, owned):
