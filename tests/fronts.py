@@ -41,10 +41,12 @@ def fronted(folder: Path, ports: list[int], monkeypatch: pytest.MonkeyPatch) -> 
     )
     monkeypatch.setenv("SSL_CERT_FILE", str(folder / "fullchain.pem"))
     process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")])
-    wait_for(f"https://localhost:{port}", process)
-    yield f"https://localhost:{port}"
-    process.terminate()
-    process.wait()
+    try:
+        wait_for(f"https://localhost:{port}", process)
+        yield f"https://localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
