@@ -228,7 +228,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     if not given.database:
-        parser.error("--database: the address of an empty PostgreSQL database is needed")
+        print("needs an empty PostgreSQL: see the top of the file")
+        return
     costs, connections = measure(given.database, cases=20, count=20)
     disk_ms = sync_ms(".")
     for what, cost in costs.items():
