@@ -155,7 +155,8 @@ def jafroc(
     read, are left out.
 
     One half is not chance: it says that real images are marked as surely and as often as faults are found. Whoever
-    marks many places at random stays below it; `by_chance` says what the same marks would give elsewhere.
+    marks many places at random, with random ratings, is expected below it; `by_chance` says what the same marks would
+    give elsewhere.
 
     The value is the mean area; `each` has every reader's own with its interval (cases random), or its reason;
     `faults`, `n_synthetic` and `n_real` are counts. There is no p, for one half is no null hypothesis.
@@ -269,7 +270,8 @@ def by_chance(given: Search, replicates: int = 199, seed: int = 0) -> dict[str, 
 
     Each reader's places are shuffled among all marks of the reader: image, number, rating and the habit of marking
     certain regions stay. `faults` (share found) and `area` (AFROC): `value` under permutation, and `p`, one-sided, of
-    finding as much or more (Phipson and Smyth 2010, Stat Appl Genet Mol Biol 9:39).
+    finding as much or more (Phipson and Smyth 2010, Stat Appl Genet Mol Biol 9:39). Both are None where there is
+    nothing to compare, as for the area without a real image.
 
     >>> marks = [[0, case, x, 0.5, 4, 5] for case, x in ((2, 0.2), (3, 0.4), (4, 0.6), (5, 0.8))]
     >>> faults = [[case, x, 0.5, 0.05, 0.1, 0] for case, x in ((2, 0.2), (3, 0.4), (4, 0.6), (5, 0.8))]
@@ -286,12 +288,14 @@ def by_chance(given: Search, replicates: int = 199, seed: int = 0) -> dict[str, 
             drawn[name].append(measure(other))
     return {
         name: {
-            "value": float(np.mean(own)),
-            "p": float((1 + (np.array(own) >= observed[name] - 1e-12).sum()) / (replicates + 1)),
+            "value": None if math.isnan(seen) else float(np.mean(drawn[name])),
+            "p": None
+            if math.isnan(seen)
+            else float((1 + np.sum(np.array(drawn[name]) >= seen - 1e-12)) / (replicates + 1)),
             "replicates": replicates,
             "method": "places shuffled among the marks of each reader",
         }
-        for name, own in drawn.items()
+        for name, seen in observed.items()
     }
 
 

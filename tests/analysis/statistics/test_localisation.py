@@ -187,3 +187,10 @@ def test_shuffled_places_stay_with_their_reader_and_tell_seeing_from_guessing():
     assert by_chance(search(guesses, faults, truth))["faults"]["p"] > 0.02
     expected = rates(search(guesses, faults, truth))["faults"].value
     assert by_chance(search(guesses, faults, truth))["faults"]["value"] == pytest.approx(expected, abs=0.06)
+
+
+def test_without_a_real_image_there_is_no_area_by_chance_and_no_p():
+    faults = [[0, 0.3, 0.3, 0.1, 0.1, 0], [1, 0.6, 0.6, 0.1, 0.1, 0]]
+    marks = [[0, 0, 0.3, 0.3, 5, 5], [0, 1, 0.6, 0.6, 5, 5]]
+    area = by_chance(search(marks, faults, [1, 1]), 9)["area"]
+    assert (area["value"], area["p"]) == (None, None)
