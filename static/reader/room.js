@@ -115,26 +115,28 @@ async function read(step) {
   if (!trial.exposure_ms && onset !== null && !step.unannounced) reported = report(trial);
   const given = await Promise.race([questions.ask(trial, (at) => onset !== null && turn(trial, at)), overtaken, reported]);
   current = null;
+  const wanted = pause.getAttribute("aria-pressed") === "true";
   vault.keep(trial.trial, {
     id: uuid(),
     ...given.said,
     client_ms: onset === null ? null : Math.round(given.at - onset),
     viewer: { ...viewer.record, ...measured, ...(given.firstAt && onset !== null ? { first_ms: Math.round(given.firstAt - onset) } : {}) },
-    pause: pause.getAttribute("aria-pressed") === "true",
+    pause: wanted,
   });
   pause.setAttribute("aria-pressed", "false");
   if (mayBeMarked(given.said)) {
     answers.disarm(); // the image stays while the answer is saved
     countdown.stop();
   } else {
-    if (!trial.training) viewer.forget();
+    if (!trial.training) forget();
     mask("mask");
   }
   const following = await onward(step);
   if (following.kind !== "marks" && room.dataset.phase !== "mask") {
-    if (!trial.training) viewer.forget();
+    if (!trial.training) forget();
     mask("mask");
   }
+  if (following.kind === "marks" && wanted) pause.setAttribute("aria-pressed", "true"); // after the marks
   return following;
 }
 
@@ -165,7 +167,7 @@ async function mark(step) {
   const given = await Promise.race([marking.ask(step.marks), overtaken]);
   vault.keep(trial.trial, { id: uuid(), ...given, pause: pause.getAttribute("aria-pressed") === "true" }, "marks");
   pause.setAttribute("aria-pressed", "false");
-  if (!trial.training) viewer.forget();
+  if (!trial.training) forget();
   mask("mask");
   return bring();
 }
@@ -250,7 +252,7 @@ async function feedback(told) {
   exposure.uncover();
   questions.told?.(told);
   await Promise.race([answers.goOn(panel), overtaken]);
-  viewer.forget();
+  forget();
   mask("mask");
 }
 
@@ -265,6 +267,12 @@ async function rest(step) {
   return goOn();
 }
 
+// The viewer has no image from now on: whoever needs one fetches it again.
+function forget() {
+  viewer.forget();
+  painted = "";
+}
+
 function leave() {
   location.replace(`${room.dataset.base}end`);
 }
@@ -272,7 +280,7 @@ function leave() {
 async function refused(refusal) {
   current = null;
   marking?.end();
-  viewer.forget();
+  forget();
   countdown.stop();
   if (refusal.code !== "elsewhere") find("reason").textContent = refusal.message;
   await answers.goOn(show(refusal.code === "elsewhere" ? "elsewhere" : "refused"));

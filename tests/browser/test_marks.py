@@ -432,3 +432,29 @@ def test_in_danish_and_german(sit, house, locale, words):
     sitter.press("5").phase("marks")
     expect(sitter.page.locator("#ask")).to_contain_text(words)
     sound(sitter.page)
+
+
+def test_who_takes_the_page_over_and_comes_back_sees_the_image_that_is_to_be_marked(seated):
+    sitter = seated()
+    page = sitter.page
+    other = page.context.new_page()
+    other.goto(sitter.invitation.link)
+    expect(other.locator("#room")).to_have_attribute("data-phase", "marks", timeout=10_000)
+    page.keyboard.press("ArrowRight")
+    page.mouse.click(*point(page, 0.3, 0.4))
+    page.keyboard.press("n")
+    sitter.phase("elsewhere")
+    page.wait_for_timeout(160)
+    page.keyboard.press("Enter")
+    sitter.phase("marks")
+    assert page.locator("#image").evaluate("canvas => canvas.width") > 1
+    expect(page.locator("#image")).to_be_visible()
+
+
+def test_a_pause_that_was_asked_for_before_the_marks_comes_after_them(sit, house):
+    sitter = sit(house.invite(cases=4, practice=2, practice_feedback=True, marks="optional")).enter()
+    sitter.phase("image").page.wait_for_timeout(160)
+    sitter.press("p").press("5").phase("marks")
+    sitter.page.wait_for_timeout(450)
+    sitter.press("n").phase("feedback").page.wait_for_timeout(160)
+    sitter.press("Enter").phase("pause")
