@@ -93,8 +93,11 @@ def reach(rules: StudySettings) -> int:
 
 
 def _hand_keys(coming: list[Trial], rules: StudySettings, answered: int) -> list[Trial]:
-    """The scored trials after `coming[0]` whose keys go out now, up to the next break; it is recorded with them."""
-    if not rules.keys_ahead or coming[0].is_training:
+    """The scored trials after `coming[0]` whose keys go out now, up to the next break; it is recorded with them.
+
+    None where marks are asked for: they follow a stored answer, and nothing may be answered before them.
+    """
+    if not rules.keys_ahead or coming[0].is_training or rules.marks != "off":
         return []
     until_break = rules.break_every - answered % rules.break_every if rules.break_every else len(coming)
     keyed = coming[1:until_break]

@@ -434,3 +434,13 @@ def test_in_a_staircase_the_image_is_shown_again_and_the_study_must_say_so(app, 
     assert taker.step["kind"] == "trial"
     (row,) = rows()
     assert (row["mark"], row["answer"]) == (1, "synthetic")
+
+
+def test_no_key_goes_out_ahead_where_marks_are_asked_for(make_study, invite):
+    study = make_study(practice=0, keys_ahead=2)
+    study.settings = study.settings | {"marks": "optional"}  # as an older version let it be
+    db.session.commit()
+    taker = invite(study).enter()
+    taker.go_on()
+    assert taker.step["kind"] == "trial"
+    assert taker.step["keyed"] == []
