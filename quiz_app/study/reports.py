@@ -46,12 +46,13 @@ class Report:
 
 
 def key(session: Session, study: Study) -> str:
-    """The name of the report on the study as it is now: its settings, its answers, what was corrected of readers."""
+    """The name of the report on the study as it is now: its settings, answers, marks, corrections."""
     query = sa.text("SELECT count(DISTINCT trial) FROM responses WHERE study = :slug")
     count = session.scalar(query, {"slug": study.slug})
+    marks = session.scalar(sa.text("SELECT count(DISTINCT trial) FROM marks WHERE study = :slug"), {"slug": study.slug})
     corrected = sa.select(sa.func.count()).where(Event.study_id == study.id, Event.kind == "reader-corrected")
     times = session.scalar(corrected)
-    return f"v{study.version}-{count}" + (f"-c{times}" if times else "")
+    return f"v{study.version}-{count}" + (f"-m{marks}" if marks else "") + (f"-c{times}" if times else "")
 
 
 def home(instance: Path, study: Study) -> Path:
@@ -70,7 +71,9 @@ def find(folder: Path) -> Report | None:
 
 def kept(instance: Path, study: Study) -> list[Report]:
     """Every report of the study, the latest first."""
-    folders = [path for path in home(instance, study).glob("v*-*") if re.fullmatch(r"v\d+-\d+(-c\d+)?", path.name)]
+    folders = [
+        path for path in home(instance, study).glob("v*-*") if re.fullmatch(r"v\d+-\d+(-m\d+)?(-c\d+)?", path.name)
+    ]
     found = [report for report in map(find, folders) if report]
     return sorted(found, key=lambda report: (report.version, report.answers, len(report.key), report.key), reverse=True)
 
