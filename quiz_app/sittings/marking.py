@@ -164,6 +164,7 @@ def _send_again(trial: Trial, now: datetime) -> None:
     A later moment than before tells a worker that is just sending the answer that this is not what it has read.
     """
     answers = sa.select(Answer.id).join(TrialCase).where(TrialCase.trial_id == trial.id)
-    for waiting in db.session.scalars(sa.select(Outgoing).where(Outgoing.answer_id.in_(answers))):
+    mine = sa.select(Outgoing).where(Outgoing.answer_id.in_(answers)).order_by(Outgoing.answer_id)
+    for waiting in db.session.scalars(mine.with_for_update()):  # no worker notes it as sent meanwhile
         waiting.queued_at = max(now, waiting.queued_at + timedelta(milliseconds=1))
         waiting.sent_at = None
