@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
     "train": ("generation.train_command", "train the diffusion, the super-resolution or the restoration network"),
     "sample": ("generation.diffusion.command", "make synthetic radiographs with a diffusion network"),
     "upscale": ("generation.superresolution.command", "bring small radiographs to reading size"),
+    "ship": ("generation.shipped.command", "pack trained networks small and checked, as the package carries them"),
     "degrade": ("generation.restoration.degrade_command", "make good radiographs poor: the input of restoration"),
     "restore": (
         "generation.restoration.restore_command",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from generation.errors import InputError
 from generation.files import save_picture, save_text
@@ -34,6 +36,28 @@ def begin(sheet_path: Path, sheet: Mapping[str, Any]) -> None:
             raise InputError(f"{sheet_path.parent} holds another run; give another --out, or the same settings", faults)
         return
     save_text(sheet_path, json.dumps(sheet, indent=2, ensure_ascii=False) + "\n")
+
+
+class Rate:
+    """Say once how long a run will take, from the second sign of progress on: the first one pays for starting up."""
+
+    def __init__(self, images: int):
+        self.images = images
+        self.last: float | None = None
+        self.told = False
+
+    def __call__(self, images: float) -> None:
+        """So many more images are done, or such a share of one."""
+        now = time.monotonic()
+        if self.last is not None and not self.told:
+            each = (now - self.last) / images
+            tqdm.write(f"about {each:.2g} s an image, {_spoken(each * self.images)} for the {self.images} to be made")
+            self.told = True
+        self.last = now
+
+
+def _spoken(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"
 
 
 def note_cost(folder: Path, images: int, seconds: float, device: str) -> None:

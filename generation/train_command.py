@@ -20,6 +20,7 @@ from generation.arguments import bar, whole
 from generation.errors import InputError
 from generation.examples import Pictures, read_pictures
 from generation.files import save_picture, save_text, sha256
+from generation.records import require_tensorboard
 from generation.training import Trainer, saved_states
 
 STAGES = {
@@ -47,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder for the network, its log, samples and state")
     parser.add_argument("--seed", type=whole(0), default=0, help="of weights, order and noise (default: 0)")
     parser.add_argument("--resume", action="store_true", help="go on where a stopped training in --out was last saved")
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="also write event files for TensorBoard to OUT/tensorboard"
+    )
     parser.add_argument("--device", choices=devices.DEVICES, default="auto")
 
 
@@ -58,13 +62,17 @@ def run(args: argparse.Namespace) -> None:
         print(settings.as_toml(chosen), end="")
         return
     _check_out(args)
+    if args.tensorboard:
+        require_tensorboard()
     state = devices.start(args.device)
     with state.main_process_first():
         data = args.data or _phantoms(args.out / "phantoms", args.phantoms, args.resume)
     pictures = {split: read_pictures(data, stage.PICTURES, split) for split in ("train", "validation")}
     set_seed(args.seed)
     task = stage.make_task(chosen, pictures["train"])
-    trainer = Trainer(task, pictures, chosen.optimiser, chosen.training, args.out, args.seed, args.device)
+    trainer = Trainer(
+        *(task, pictures, chosen.optimiser, chosen.training, args.out, args.seed, args.device, args.tensorboard)
+    )
     with state.main_process_first():
         runs.begin(args.out / "training.json", _sheet(args, chosen, data))
     if args.resume:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -23,7 +23,7 @@ from tqdm import tqdm
 from generation import devices, runs
 from generation.errors import InputError
 from generation.examples import VALIDATION, Example, Examples, MakeExample, Order, Pictures, loader
-from generation.files import atomic
+from generation.records import Board, Log, Record
 from generation.settings import explained
 from generation.weights import write_safetensors
 
@@ -88,9 +88,10 @@ class Trainer:
         out: Path,
         seed: int,
         device: str,
+        tensorboard: bool = False,
     ):
         self.task, self.training, self.out, self.seed, self.clip = task, training, out, seed, optimiser.clip
-        self.pictures = pictures
+        self.pictures, self.tensorboard = pictures, tensorboard
         where = devices.start(device).device
         precision = devices.resolve(training.precision, where)
         self.accelerator = Accelerator(
@@ -107,6 +108,7 @@ class Trainer:
             seed,
         )
         self.step, self.total = 0, training.epochs * self.order.steps
+        self.gradient_norm = 0.0  # of the kept network at the last step, before it was clipped
         self.networks: dict[str, nn.Module] = {}
         self.optimisers: dict[str, Any] = {}
         self.schedules: dict[str, Any] = {}
@@ -142,28 +144,43 @@ class Trainer:
         """Train to the end; the seconds it took."""
         begun = time.monotonic()
         bar = tqdm(total=self.total, initial=self.step, desc="training", disable=not self.accelerator.is_main_process)
-        log = Log(self.out / "log.csv", self.step) if self.accelerator.is_main_process else None
-        with bar:
+        with bar, self._records() as records:
             for epoch in range(self.step // self.order.steps, self.training.epochs):
                 for measures in self._epoch(epoch):
                     bar.update()
                     bar.set_postfix({name: f"{value:.4g}" for name, value in measures.items()})
-                    if log:
-                        log.write(self.step, epoch, measures)
+                    for record in records:
+                        record.write(self.step, epoch, measures)
                     self._assert_finite(measures)
                     if self.step % self.order.steps:  # at the end of an epoch the sheet comes first
                         self._save_when_due()
                 if (epoch + 1) % self.training.look_every == 0 or epoch + 1 == self.training.epochs:
                     validation = self._look(epoch + 1)
-                    if log:
-                        log.write(self.step, epoch, {"validation": validation})
+                    for record in records:
+                        record.write(self.step, epoch, {"validation": validation})
+                        record.show(self.step, self._sheet(epoch + 1))
                 self._save_when_due()
         self._save()
         self.accelerator.end_training()
         return time.monotonic() - begun
 
+    @contextmanager
+    def _records(self) -> Iterator[list[Record]]:
+        """Where the measures go: log.csv, and TensorBoard where it is wanted. Only one process writes them."""
+        records: list[Record] = []
+        if self.accelerator.is_main_process:
+            records.append(Log(self.out / "log.csv", self.step))
+            if self.tensorboard:
+                records.append(Board(self.out / "tensorboard", self.step))
+        try:
+            yield records
+        finally:
+            for record in records:
+                record.close()
+
     def _assert_finite(self, measures: Mapping[str, float]) -> None:
-        if lost := [name for name, value in measures.items() if not math.isfinite(value)]:
+        lost = [name for name, value in measures.items() if name != "gradient_norm" and not math.isfinite(value)]
+        if lost:  # where fp16 overflows, that step is left out and its gradient says so
             raise InputError(
                 f"step {self.step}: {', '.join(lost)} is no longer a number, the training has diverged; what was saved"
                 " before stays. Try a smaller optimiser.learning_rate, or an optimiser.clip above 0"
@@ -186,7 +203,8 @@ class Trainer:
                     self.average.step(self.kept.parameters())
                     self.step += 1
                     measures = {name: float(self.accelerator.reduce(value, "mean")) for name, value in sums.items()}
-                    yield measures | {"learning_rate": next(iter(self.schedules.values())).get_last_lr()[0]}
+                    rate = next(iter(self.schedules.values())).get_last_lr()[0]
+                    yield measures | {"learning_rate": rate, "gradient_norm": self.gradient_norm}
                     sums = {}
 
     def _turns(self, batch: Example) -> dict[str, Tensor]:
@@ -196,8 +214,9 @@ class Trainer:
                 losses = self.task.losses(name, network, batch)
             self.accelerator.backward(torch.stack(list(losses.values())).sum())
             if self.accelerator.sync_gradients:
-                if self.clip:
-                    self.accelerator.clip_grad_norm_(network.parameters(), self.clip)
+                length = self.accelerator.clip_grad_norm_(network.parameters(), self.clip or math.inf)
+                if network is next(iter(self.networks.values())):
+                    self.gradient_norm = float(length)
                 self.optimisers[name].step()
                 self.schedules[name].step()
                 self.optimisers[name].zero_grad()
@@ -213,11 +232,14 @@ class Trainer:
         if self.accelerator.is_main_process:
             write_safetensors(self.out / "model.safetensors", self.kept, self.task.about)
             sheet = self.task.sheet(self.kept, self.pictures["validation"], self.training.samples)
-            runs.save_image(self.out / "samples" / f"epoch-{epoch:04d}.png", sheet.numpy())
+            runs.save_image(self._sheet(epoch), sheet.numpy())
         loss = self._validate()
         self.kept.train()
         self.average.restore(self.kept.parameters())
         return loss
+
+    def _sheet(self, epoch: int) -> Path:
+        return self.out / "samples" / f"epoch-{epoch:04d}.png"
 
     def _validate(self) -> float:
         examples = Examples(self.pictures["validation"], self.task.example, self.seed)
@@ -257,26 +279,6 @@ class Trainer:
 def saved_states(out: Path) -> list[Path]:
     """The states that a training can be resumed from, the latest last."""
     return sorted(out.glob("state-*[0-9]"))
-
-
-class Log:
-    """log.csv, one row a measure; resuming drops the rows of steps that will be done again."""
-
-    COLUMNS = ("step", "epoch", "measure", "value")
-
-    def __init__(self, path: Path, step: int):
-        self.path = path
-        kept: list[list[str]] = []
-        if step and path.is_file():
-            with path.open(newline="", encoding="utf-8") as file:
-                kept = [row for row in list(csv.reader(file))[1:] if int(row[0]) <= step]
-        with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([self.COLUMNS, *kept])
-
-    def write(self, step: int, epoch: int, measures: Mapping[str, float]) -> None:
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            rows = [(step, epoch, name, f"{value:.8g}") for name, value in measures.items()]
-            csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def contact_sheet(pictures: Tensor, columns: int = 0) -> Tensor:

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from generation import packed
 from generation.errors import InputError
 from generation.files import atomic
 
@@ -23,8 +24,20 @@ NAMED = 12  # how many differing tensors an error names before it only counts
 
 
 def file_of(checkpoint: Path) -> Path:
-    """The file of weights itself, where the folder of a run was given."""
-    return checkpoint / "model.safetensors" if checkpoint.is_dir() else checkpoint
+    """The file that stands for the weights, where a folder was given: the list of packed ones, or a run's network."""
+    if not checkpoint.is_dir():
+        return checkpoint
+    return checkpoint / (packed.INDEX if (checkpoint / packed.INDEX).is_file() else "model.safetensors")
+
+
+def is_packed(checkpoint: Path) -> bool:
+    """Whether these are weights as `generation ship` packs them: the folder, or its list."""
+    return file_of(checkpoint).name == packed.INDEX
+
+
+def is_ours(checkpoint: Path) -> bool:
+    """Whether Discern wrote these weights, packed or not, as far as the file's name tells."""
+    return file_of(checkpoint).suffix == ".safetensors" or is_packed(checkpoint)
 
 
 def read_pickle(path: Path) -> dict[str, Any]:
@@ -69,12 +82,14 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, about
 
 
-def read_ours(path: Path, stage: str, build: Callable[[dict[str, Any]], N]) -> N:
-    """The network that `generation train` wrote for a stage, ready to use. Raises InputError as `adopt` does.
+def read_ours(path: Path, stage: str, build: Callable[[dict[str, Any]], N], name: str | None = None) -> N:
+    """The network of a stage that `generation train` wrote or `generation ship` packed, ready to use.
 
-    build: makes it from what the file says about it.
+    build: makes it from what the file says about it. name: which one, where several of that stage are packed together.
+    Raises InputError as `adopt` does.
     """
-    state, about = read_safetensors(path)
+    path = file_of(path)
+    state, about = packed.read(path, stage, name) if is_packed(path) else read_safetensors(path)
     if about.get("stage") != stage:
         raise InputError(f"{path} is of stage {about.get('stage')!r}, expected {stage!r}")
     try:

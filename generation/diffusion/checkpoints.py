@@ -7,7 +7,7 @@ from pathlib import Path
 from generation.diffusion.recommended import RecommendedUNet
 from generation.diffusion.unet import PanoDiffUNet
 from generation.errors import InputError
-from generation.weights import adopt, file_of, read_ours, read_pickle, weights_under
+from generation.weights import adopt, is_ours, read_ours, read_pickle, weights_under
 
 Network = PanoDiffUNet | RecommendedUNet
 FLASH = "down_blocks.0.2.to_qkv.weight"
@@ -16,12 +16,12 @@ FLASH = "down_blocks.0.2.to_qkv.weight"
 def load(path: str | Path) -> Network:
     """The network in a checkpoint, with its averaged (EMA) weights, on the CPU and ready to sample.
 
-    A `.safetensors` file or the run's folder is ours; anything else must be the authors' format, with
+    A `.safetensors` file, the run's folder or packed weights are ours; anything else must be the authors' format, with
     `ema_model_state`. Raises InputError that names what is wrong: missing, cut short, would run code, not this
     network, trained with the authors' flash-attention flag.
     """
-    path = file_of(Path(path))
-    if path.suffix == ".safetensors":
+    path = Path(path)
+    if is_ours(path):
         return read_ours(path, "diffusion", lambda about: build(about["design"], about["config"]))
     return _authors(path).eval().requires_grad_(False)
 

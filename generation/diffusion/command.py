@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
+from accelerate import PartialState
+from torch import Tensor
 from tqdm import tqdm
 
-from generation import devices, runs
+from generation import devices, runs, shipped
 from generation.arguments import whole
 from generation.diffusion import checkpoints
 from generation.diffusion.sampling import DEFAULTS, NOISES, Sampling, denoise
@@ -26,9 +28,16 @@ CPU_BATCH, GPU_BATCH = 4, 128
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", type=Path, required=True, help="ddpm-model-epNN.pth, or the folder of our run")
     parser.add_argument("--out", type=Path, required=True, help="folder for the images; a run stopped here is resumed")
     parser.add_argument("--count", type=whole(1), default=100, help="how many images (default: 100)")
+    add_sampling_arguments(parser)
+
+
+def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that say how images are made, whatever becomes of them."""
+    parser.add_argument(
+        "--checkpoint", type=Path, help="ddpm-model-epNN.pth, or the folder of our run (default: what Discern ships)"
+    )
     parser.add_argument("--seed", type=whole(0), default=0, help="image i depends on the seed and i alone (default: 0)")
     parser.add_argument("--sampler", choices=SOLVERS, help="default: ddim for the authors' files, dpm++ for ours")
     parser.add_argument("--steps", type=whole(1), help="denoising steps (default: 250 for ddim, else 25)")
@@ -46,26 +55,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Sample what is missing of `--count` images; under `accelerate launch`, each process takes every n-th."""
     state = devices.start(args.device)
-    network = devices.prepared(checkpoints.load(args.checkpoint), state.device)
-    sampling, source = _sampling(args, network.design), _source(args.source, network.sources)
-    precision = devices.resolve(args.precision, state.device)
+    maker = Maker(args, state)
     with state.main_process_first():
-        runs.begin(args.out / "samples.json", _sheet(args, sampling, precision))
-    if args.compile:
-        network.compile(dynamic=False)
+        runs.begin(args.out / "samples.json", maker.sheet)
     numbers = range(args.count)[state.process_index :: state.num_processes]
     missing = [number for number in numbers if not _file(args.out, number).is_file()]
-    shape = (network.in_channels, *network.size)
-    bar = tqdm(total=len(missing) * sampling.steps, desc="sampling", unit="step", disable=not state.is_main_process)
+    steps = maker.sampling.steps
+    bar = tqdm(total=len(missing) * steps, desc="sampling", unit="step", disable=not state.is_main_process)
+    rate = runs.Rate(len(missing))
 
     def make(batch_size: int) -> None:
         while missing:
             batch = missing[:batch_size]
-            noise = NOISES[args.noise](args.seed, batch, shape)
-            on_step = partial(bar.update, len(batch))
-            pictures = denoise(network, noise, sampling, precision=precision, source=source, on_step=on_step)
-            for number, picture in zip(batch, pictures, strict=True):
+
+            def on_step(images: int = len(batch)) -> None:
+                bar.update(images)
+                if state.device.type == "cpu" and state.is_main_process:  # a GPU's steps are queued, not done
+                    rate(images / steps)
+
+            for number, picture in zip(batch, maker(batch, on_step), strict=True):
                 runs.save_image(_file(args.out, number), picture.squeeze(0).numpy())
+            if state.device.type != "cpu" and state.is_main_process:
+                rate(len(batch))
             del missing[: len(batch)]
 
     wanted, begun = len(missing), time.monotonic()
@@ -76,20 +87,43 @@ def run(args: argparse.Namespace) -> None:
     print(f"{len(numbers)} of {args.count} images made by process {state.process_index + 1}, in {args.out}")
 
 
-def _sheet(args: argparse.Namespace, sampling: Sampling, precision: devices.Precision) -> dict[str, Any]:
-    """What decides the images, for whoever finds them, and to resume nothing else."""
-    return {
-        "stage": "diffusion",
-        "checkpoint": args.checkpoint.name,
-        "sha256": sha256(file_of(args.checkpoint)),
-        "seed": args.seed,
-        "noise": args.noise,
-        "source": args.source,
-        **dataclasses.asdict(sampling),
-        "precision": precision,
-        "torch": torch.__version__,
-        "diffusers": diffusers.__version__,
-    }
+class Maker:
+    """Makes images by their numbers, as the options of `add_sampling_arguments` say."""
+
+    def __init__(self, args: argparse.Namespace, state: PartialState):
+        """Raises InputError when the options cannot be used, or there are no weights."""
+        self.args = args
+        self.checkpoint = args.checkpoint or shipped.find()
+        self.network = devices.prepared(checkpoints.load(self.checkpoint), state.device)
+        self.sampling = _sampling(args, self.network.design)
+        self.source = _source(args.source, self.network.sources)
+        self.precision = devices.resolve(args.precision, state.device)
+        if args.compile:
+            self.network.compile(dynamic=False)
+
+    @property
+    def sheet(self) -> dict[str, Any]:
+        """What decides the images, for whoever finds them, and to resume nothing else."""
+        return {
+            "stage": "diffusion",
+            "checkpoint": self.checkpoint.name,
+            "sha256": sha256(file_of(self.checkpoint)),
+            "seed": self.args.seed,
+            "noise": self.args.noise,
+            "source": self.args.source,
+            **dataclasses.asdict(self.sampling),
+            "precision": self.precision,
+            "torch": torch.__version__,
+            "diffusers": diffusers.__version__,
+        }
+
+    def __call__(self, numbers: Sequence[int], on_step: Callable[[], object] = lambda: None) -> Tensor:
+        """The images of these numbers (B, C, H, W) in [0, 1], on the CPU; `on_step` is called after every step."""
+        shape = (self.network.in_channels, *self.network.size)
+        noise = NOISES[self.args.noise](self.args.seed, numbers, shape)
+        return denoise(
+            self.network, noise, self.sampling, precision=self.precision, source=self.source, on_step=on_step
+        )
 
 
 def _file(folder: Path, number: int) -> Path:

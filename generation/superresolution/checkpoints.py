@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from generation.superresolution.hat import HAT
-from generation.weights import adopt, file_of, read_ours, read_pickle, weights_under
+from generation.weights import adopt, is_ours, read_ours, read_pickle, weights_under
 
 
 def load(path: str | Path) -> HAT:
     """The network in a checkpoint, on the CPU and ready to upscale.
 
-    A `.safetensors` file or the run's folder is ours; anything else must be the released format, with `params_ema`, and
-    of the published size. Raises InputError that names what is wrong: missing, cut short, would run code, not HAT.
+    A `.safetensors` file, the run's folder or packed weights are ours; anything else must be the released format, with
+    `params_ema`, and of the published size. Raises InputError that names what is wrong: missing, cut short, would run
+    code, not HAT.
     """
-    path = file_of(Path(path))
-    if path.suffix == ".safetensors":
+    path = Path(path)
+    if is_ours(path):
         return read_ours(path, "superresolution", lambda about: HAT(**about["config"]))
     return _authors(path).eval().requires_grad_(False)
 

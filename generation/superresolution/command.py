@@ -12,7 +12,7 @@ import torch
 from accelerate import PartialState
 from tqdm import tqdm
 
-from generation import devices, radiographs, runs
+from generation import devices, radiographs, runs, shipped
 from generation.arguments import left_out, whole
 from generation.errors import InputError
 from generation.files import sha256
@@ -26,8 +26,12 @@ CPU_BATCH, GPU_BATCH = 1, 16
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, required=True, help="folder of grey images (PNG, JPEG, TIFF, DICOM)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the PNGs; a run stopped here is resumed")
-    how = parser.add_mutually_exclusive_group(required=True)
-    how.add_argument("--checkpoint", type=Path, help="Real_HAT_GAN_SRx4_finetuned.pth, or the folder of our run")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--checkpoint",
+        type=Path,
+        help="Real_HAT_GAN_SRx4_finetuned.pth, or the folder of our run (default: what Discern ships)",
+    )
     how.add_argument("--method", choices=INTERPOLATIONS, help="plain interpolation, as a baseline")
     parser.add_argument(
         "--tile", type=whole(16), default=0, help="longest side seen at once (default: the whole image)"
@@ -45,13 +49,14 @@ def run(args: argparse.Namespace) -> int:
     state = devices.start(args.device)
     files = radiographs.find(args.images)
     targets = _targets(files, args.out)
-    network = devices.prepared(checkpoints.load(args.checkpoint), state.device) if args.checkpoint else None
+    checkpoint = None if args.method else args.checkpoint or shipped.find()
+    network = devices.prepared(checkpoints.load(checkpoint), state.device) if checkpoint else None
     precision = devices.resolve(args.precision, state.device)
     sheet = {
         "stage": "superresolution",
         "images": args.images.name,
-        "method": args.method or args.checkpoint.name,
-        "sha256": sha256(file_of(args.checkpoint)) if args.checkpoint else None,
+        "method": checkpoint.name if checkpoint else args.method,
+        "sha256": sha256(file_of(checkpoint)) if checkpoint else None,
         "tile": args.tile if network else None,
         "overlap": args.overlap if network and args.tile else None,
         "precision": precision if network else None,
@@ -89,6 +94,7 @@ def _fill(
     faults: dict[Path, str] = {}
     queue: list[tuple[Path, Path]] = list(missing)
     bar = tqdm(total=len(queue), desc="upscaling", unit="image", disable=not state.is_main_process)
+    rate = runs.Rate(len(queue))
 
     def work(batch_size: int) -> None:
         while queue:
@@ -109,6 +115,8 @@ def _fill(
                     runs.save_image(target, picture)
             del queue[:taken]
             bar.update(taken)
+            if pixels and state.is_main_process:
+                rate(taken)
 
     with bar:
         devices.fill(work, batch, state.device, CPU_BATCH, GPU_BATCH)

@@ -83,6 +83,35 @@ def test_the_loss_falls_in_training_and_validation(small_corpus, trained):
     assert measures(trained, "validation")[-1] < 0.75 * np.mean(losses[:4])
 
 
+def test_every_step_tells_its_rate_and_the_length_of_its_gradient_before_clipping(trained, small_corpus, tmp_path):
+    rates, norms = measures(trained, "learning_rate"), measures(trained, "gradient_norm")
+    assert len(rates) == len(norms) == 40
+    assert all(np.isfinite(norms))
+    assert min(norms) > 0
+    assert max(norms) > 1.0, "longer than optimiser.clip lets a step be"
+    assert main(command(small_corpus, tmp_path, "training.epochs=1", "optimiser.clip=0")) == 0
+    assert measures(tmp_path, "gradient_norm")[0] == pytest.approx(norms[0], rel=1e-4)
+
+
+def test_tensorboard_gets_what_the_log_gets_and_the_sheets(small_corpus, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    arguments = command(small_corpus, tmp_path, "training.epochs=2", "training.look_every=1")
+    assert main([*arguments, "--tensorboard"]) == 0
+    board = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    board.Reload()
+    assert set(board.Tags()["scalars"]) == {"loss", "learning_rate", "gradient_norm", "validation"}
+    told = [event.value for event in board.Scalars("loss")]
+    np.testing.assert_allclose(told, measures(tmp_path), rtol=1e-6)
+    assert [event.step for event in board.Images("samples")] == [4, 8]
+
+
+def test_without_tensorboard_the_extra_is_named_before_anything_is_trained(small_corpus, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    assert main([*command(small_corpus, tmp_path / "out"), "--tensorboard"]) == 2
+    assert "discern[watch]" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_a_training_leaves_behind(trained):
     kept = {path.name for path in trained.iterdir()}
     assert kept == {"README.md", "log.csv", "model.safetensors", "samples", "state-000000040", "training.json"}
