@@ -11,6 +11,7 @@ from analysis.designs.common import Progress, Settings, heading
 from analysis.designs.design import Design
 from analysis.designs.rating import course, panel
 from analysis.designs.rating.reader import reader
+from analysis.published import place
 from analysis.responses import Responses
 
 
@@ -54,6 +55,8 @@ def measure(responses: Responses, settings: Settings, progress: Progress) -> dic
         "judged_by_all": sum(case["read"] == len(names) for case in results["cases"]),
     }
     results["limitations"] = limitations(responses, results)
+    accuracy = results["overall"]["accuracy"][settings.unsure]
+    results["beside"] = place(accuracy.value, accuracy.ci, str(responses.study.get("title") or ""))
     progress(1.0, "figures")
     return results
 
@@ -93,7 +96,7 @@ DESIGN = Design(
     templates="rating",
     figures=(
         *("pies", "bars", "confusion", "forest", "roc", "detection", "agreement", "certainty", "order", "times"),
-        *("difficulty", "readings", "flow"),
+        *("difficulty", "readings", "beside", "flow"),
     ),
     exchange=True,
 )

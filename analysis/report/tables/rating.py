@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from analysis.report.tables import course, panel, reader
+from analysis.report.tables.beside import beside
 from analysis.report.tables.table import Pointer, Table, whole
 
 ORDER = (
@@ -20,7 +21,7 @@ ORDER = (
         course.detector,
         course.cases,
     ),
-    *(panel.tests, course.flow, reader.predictive),
+    *(panel.tests, beside, course.flow, reader.predictive),
 )
 
 

@@ -1,0 +1,36 @@
+"""The table of published visual Turing tests that a study is set beside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.report.tables.table import Cell, Table
+
+
+def beside(results: dict[str, Any]) -> Table:
+    """One row a published test, with why it is not compared."""
+    given = results.get("beside", {}).get("studies", [])
+    rows: list[list[str | Cell]] = []
+    for i, one in enumerate(given):
+        at = ("beside", "studies", i)
+        rows.append(
+            [
+                Cell("text", (*at, "study")),
+                *(Cell("text", (*at, name)) for name in ("modality", "generator")),
+                *(Cell("count", (*at, name)) for name in ("readers", "real", "synthetic")),
+                Cell(
+                    "share" if one["scale"] in ("accuracy", "choice", "classes", "synthetic") else "number",
+                    (*at, "value"),
+                ),
+                Cell("text", (*at, "scoring")),
+                Cell("text", (*at, "doi")),
+                "compared" if one["comparable"] else f"not compared: {one['reason']}",
+            ]
+        )
+    return Table(
+        "beside",
+        "Published visual Turing tests",
+        "Each figure was found in two places, or is left blank; where they are is in published_turing_tests.csv.",
+        ("study", "images", "generator", "readers", "real", "synthetic", "result", "scoring", "DOI", "here"),
+        rows,
+    )
