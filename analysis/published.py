@@ -18,9 +18,9 @@ SHARES = ("chance", "value", "low", "high", "sd")
 COUNTS = ("readers", "real", "synthetic", "correct_real", "correct_synthetic")
 WORDS = ("doi", "modality", "generator", "kind", "scoring", "checked", "sources", "note")
 SCALES = {
-    "accuracy": "share of right answers to real or synthetic",
-    "auc": "area under the ROC curve",
-    "choice": "one image chosen of several",
+    "accuracy": "share of right answers",
+    "auc": "area under the curve",
+    "choice": "choice among several",
     "classes": "more than two classes",
     "synthetic": "synthetic images alone",
 }
@@ -229,7 +229,7 @@ def _line(one: Published, itself: bool) -> dict[str, Any]:
     elif one.scale != "accuracy":
         reason = f"another scale: {SCALES[one.scale]}"
     elif one.figure is None:
-        reason = "no accuracy that was found in two places"
+        reason = "accuracy not found twice"
     kept = ("study", "year", "doi", "modality", "generator", "kind", "readers", "real", "synthetic", "scale", "scoring")
     given = asdict(one)
     line = {name: given[name] for name in kept}

@@ -22,15 +22,15 @@ def beside(results: dict[str, Any]) -> Table:
                     "share" if one["scale"] in ("accuracy", "choice", "classes", "synthetic") else "number",
                     (*at, "value"),
                 ),
-                Cell("text", (*at, "scoring")),
+                "compared" if one["comparable"] else one["reason"],
                 Cell("text", (*at, "doi")),
-                "compared" if one["comparable"] else f"not compared: {one['reason']}",
             ]
         )
     return Table(
         "beside",
         "Published visual Turing tests",
-        "Each figure was found in two places, or is left blank; where they are is in published_turing_tests.csv.",
-        ("study", "images", "generator", "readers", "real", "synthetic", "result", "scoring", "DOI", "here"),
+        "Each figure was found in two places, or is left blank; published_turing_tests.csv says which. Tests of one "
+        "publication had the same readers.",
+        ("study", "images", "generator", "readers", "real", "synthetic", "result", "compared or not", "DOI"),
         rows,
     )
