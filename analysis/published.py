@@ -150,17 +150,12 @@ class _Line:
             self.say("year", "a year such as 2024")
         if self.text("scale") not in SCALES:
             self.say("scale", f"one of {', '.join(SCALES)}")
-        shares = {name: self.share(name) for name in SHARES}
         each = [self.share("by_reader", one.strip()) for one in self.text("by_reader").split(";") if one.strip()]
-        found = Published(
-            self.text("study"),
-            int(self.text("year")) if self.text("year").isdecimal() else 0,
-            self.text("scale"),
-            **{name: self.text(name) for name in WORDS},
-            **shares,
-            **{name: self.count(name) for name in COUNTS},
-            by_reader=tuple(one for one in each if one is not None),
-        )
+        given: dict[str, Any] = {name: self.text(name) for name in ("study", "scale", *WORDS)}
+        given |= {name: self.share(name) for name in SHARES} | {name: self.count(name) for name in COUNTS}
+        given["year"] = int(self.text("year")) if self.text("year").isdecimal() else 0
+        given["by_reader"] = tuple(one for one in each if one is not None)
+        found = Published(**given)
         self.check(found)
         return found
 
