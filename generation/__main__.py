@@ -22,6 +22,10 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
     "sample": ("generation.diffusion.command", "make synthetic radiographs with a diffusion network"),
     "upscale": ("generation.superresolution.command", "bring small radiographs to reading size"),
     "ship": ("generation.shipped.command", "pack trained networks small and checked, as the package carries them"),
+    "release": (
+        "generation.release.command",
+        "make synthetic images into a data set: screened, described, with checksums, in shards",
+    ),
     "degrade": ("generation.restoration.degrade_command", "make good radiographs poor: the input of restoration"),
     "restore": (
         "generation.restoration.restore_command",
@@ -42,7 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
     "detect": ("generation.evaluation.detector", "train a machine reader, and let it judge a pool"),
     "looks": (
         "generation.evaluation.contact_sheets",
-        "draw sets of images to look at: maps, sheets, means, spreads, spectra",
+        "draw sets of images to look at: maps, sheets, means, spreads, spectra; or the course of a training",
     ),
 }
 

@@ -241,7 +241,7 @@ def write(
         manifest = {
             "format": FORMAT,
             "name": name,
-            "created": _today(),
+            "created": today(),
             "seed": seed,
             "width": width,
             "height": height,
@@ -269,7 +269,8 @@ def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]
         table.writerows(rows)
 
 
-def _today() -> str:
+def today() -> str:
+    """The date (UTC) as YYYY-MM-DD, or that of SOURCE_DATE_EPOCH where it is set."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else datetime.datetime.now(datetime.UTC)
     return moment.date().isoformat()

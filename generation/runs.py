@@ -79,12 +79,18 @@ def cost(folder: Path) -> float | None:
         return None
 
 
-def save_image(path: Path, picture: np.ndarray) -> None:
-    """Write a picture in [0, 1], grey (H, W) or colour (3, H, W), as a lossless 8-bit PNG.
+def as_image(picture: np.ndarray, what: str) -> Image.Image:
+    """A picture in [0, 1], grey (H, W) or colour (3, H, W), as an 8-bit image.
 
-    Raises InputError where a network gave anything but numbers: such a picture would come out black.
+    what: how an error names it. Raises InputError where a network gave anything but numbers: such a picture would come
+    out black.
     """
     if not np.isfinite(picture).all():
-        raise InputError(f"{path}: the network's picture has pixels that are not numbers; try --precision fp32")
+        raise InputError(f"{what}: the network's picture has pixels that are not numbers; try --precision fp32")
     pixels = np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
-    save_picture(path, Image.fromarray(pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0)))
+    return Image.fromarray(pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0))
+
+
+def save_image(path: Path, picture: np.ndarray) -> None:
+    """Write a picture as a lossless 8-bit PNG. Raises InputError as `as_image` does."""
+    save_picture(path, as_image(picture, str(path)))

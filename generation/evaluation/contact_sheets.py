@@ -1,4 +1,4 @@
-"""Sets of images to look at: maps of where they lie, sheets of samples, means, spreads and spectra."""
+"""Sets of images to look at: maps of where they lie, sheets of samples, means, spreads and spectra; and a training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from generation import radiographs
 from generation.arguments import bar, left_out, whole
 from generation.drawing import Candidate, by_lot, candidates, sound
 from generation.errors import InputError
-from generation.evaluation import features
+from generation.evaluation import features, training_page
 from generation.evaluation.radiomics import radial_spectrum
 from generation.files import atomic, output_folder, save_picture
 
@@ -85,9 +85,19 @@ def sheet(sets: dict[str, list[Path]], columns: int) -> Image.Image:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("sets", type=Path, nargs="+", metavar="DIR", help="folders of images, or prepared corpora")
+    parser.add_argument("sets", type=Path, nargs="*", metavar="DIR", help="folders of images, or prepared corpora")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="maps.svg, means.png, spectra.svg, sheet.png"
+    )
+    parser.add_argument(
+        "--training", type=Path, metavar="RUN", help="folder of a training: its curves and samples, as training.html"
+    )
+    parser.add_argument(
+        "--real",
+        type=Path,
+        metavar="CORPUS",
+        help="with --training: the corpus whose validation pictures the samples are measured against (default: the"
+        " phantoms that the training drew)",
     )
     parser.add_argument("--most", type=whole(LEAST), default=500, metavar="N", help="images a source (default 500)")
     parser.add_argument(
@@ -98,6 +108,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if not args.sets and not args.training:
+        raise InputError("nothing to look at; expected folders of images, or --training RUN")
+    if args.real and not args.training:
+        raise InputError("--real: goes with --training")
+    if args.training:
+        training_page.write(args.training, args.real, output_folder(args.out) / "training.html")
+    return _look(args) if args.sets else 0
+
+
+def _look(args: argparse.Namespace) -> int:
     faults: list[str] = []
     sets = by_source(args.sets, args.most, args.seed, faults)
     output_folder(args.out)

@@ -112,7 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     faults: list[str] = []
     synthetic = radiographs.readable([one.path for one in candidates(args.synthetic, "synthetic")], faults)
-    training, held_out = (radiographs.readable(paths, faults) for paths in _real(args.training, args.held_out))
+    training, held_out = (radiographs.readable(paths, faults) for paths in real(args.training, args.held_out))
     kept, known = distinct(training)
     training = [training[n] for n in kept]
     unseen, _ = distinct(held_out, training)
@@ -155,7 +155,8 @@ def run(args: argparse.Namespace) -> int:
     return left_out(faults)
 
 
-def _real(training: Path, held_out: Path | None) -> tuple[list[Path], list[Path]]:
+def real(training: Path, held_out: Path | None) -> tuple[list[Path], list[Path]]:
+    """The training images of a corpus or a folder, and those held out: its other splits, or those of a folder."""
     if (training / "manifest.csv").exists():
         rows = corpus.read_manifest(training)
         splits = [(training / "hr" / f"{row['image']}.png", row["split"] == "train") for row in rows]
