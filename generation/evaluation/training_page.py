@@ -24,6 +24,7 @@ from generation.files import save_text
 
 SAMPLED = ("diffusion", "latent")  # stages whose sheets are samples
 NOT_LOSSES = ("learning_rate", "gradient_norm", "validation")
+TITLES = {"gradient_norm": "Length of the gradient, before clipping", "validation": "Validation loss"}
 FLOORS = 20  # draws of real pictures, as many as a sheet has samples
 SMOOTH = 50  # points that a curve keeps beside every step
 STYLE = """
@@ -135,14 +136,10 @@ def distances(run: Run, real: Pictures, seed: int = 0) -> Distances:
 
 def page(run: Run, judged: Distances | None, remark: str) -> str:
     """The page, with everything it needs in it. remark: what is to be said of the distance."""
-    losses = {name: own for name, own in run.measures.items() if name not in NOT_LOSSES}
-    curves = [_curve({**losses, "validation": run.measures.get("validation")}, "Loss", "loss", log=True)]
-    for name, title in (
-        ("learning_rate", "Learning rate"),
-        ("gradient_norm", "Length of the gradient, before clipping"),
-    ):
-        if name in run.measures:
-            curves.append(_curve({name: run.measures[name]}, title, title.lower(), log=name == "gradient_norm"))
+    losses = [name for name in run.measures if name not in NOT_LOSSES]
+    shown = [[*losses, "validation"]] if len(losses) == 1 else [[name] for name in (*losses, "validation")]
+    shown += [["learning_rate"], ["gradient_norm"]]
+    curves = [_curve(found) for names in shown if (found := {n: run.measures[n] for n in names if n in run.measures})]
     if judged:
         curves.append(_distance_curve(judged))
     last = max(run.epoch_of)
@@ -171,22 +168,22 @@ def _tiles(path: Path, width: int, height: int, count: int) -> list[Image.Image]
     return [sheet.crop((x, y, x + width, y + height)) for x, y in places]
 
 
-def _curve(measures: dict[str, tuple[np.ndarray, np.ndarray] | None], title: str, unit: str, log: bool) -> str:
+def _curve(measures: dict[str, tuple[np.ndarray, np.ndarray]]) -> str:
+    """One measure by step; with the loss of training that of validation."""
     figure = Figure(figsize=(6.4, 3.4), layout="constrained")
     axes = figure.subplots()
-    for name, own in measures.items():
-        if own is None:
-            continue
-        steps, values = own
-        if name == "validation":
-            axes.plot(steps, values, "o-", color="black", markersize=3, linewidth=1.2, label=name)
+    for name, (steps, values) in measures.items():
+        if name in ("validation", "learning_rate"):
+            axes.plot(steps, values, "k.-" if name == "validation" else "-", linewidth=1.4, label=name)
             continue
         (line,) = axes.plot(steps, values, linewidth=0.5, alpha=0.4 if len(steps) > SMOOTH else 1)
-        axes.plot(*_smooth(steps, values), color=line.get_color(), linewidth=1.6, label=name.replace("_", " "))
-    if log and all((own[1] > 0).all() for own in measures.values() if own is not None):
+        axes.plot(*_smooth(steps, values), color=line.get_color(), linewidth=1.6, label=name)
+    first = next(iter(measures))
+    if first != "learning_rate" and all((values > 0).all() for _, values in measures.values()):
         axes.set_yscale("log")
-    axes.set(title=title, xlabel="step", ylabel=unit)
-    if sum(own is not None for own in measures.values()) > 1:
+    title = TITLES.get(first, f"{first[0].upper()}{first[1:].replace('_', ' ')}")
+    axes.set(title=title, xlabel="step")
+    if len(measures) > 1:
         axes.legend(fontsize="small")
     return _inline(figure, title)
 
@@ -197,7 +194,7 @@ def _smooth(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarr
     if width == 1:
         return steps, values
     sums = np.cumsum(np.insert(values, 0, 0.0))
-    return steps[width - 1 :], (sums[width:] - sums[:-width]) / width
+    return steps[(width - 1) // 2 :][: len(values) - width + 1], (sums[width:] - sums[:-width]) / width
 
 
 def _distance_curve(judged: Distances) -> str:
