@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import select
 import shutil
 import signal
 import socket
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
     from quiz_app.settings import Settings
 
-CONNECTIONS = 1000  # of browsers, held by one process
 DEMO_COUNT, DEMO_PRACTICE, DEMO_SEED = 100, 6, 20250709
 
 
@@ -147,61 +145,6 @@ def assert_port_is_free(host: str, port: int) -> None:
             raise CannotStartError(f"Port {port} on {host} cannot be used: {error.strerror}. Try --port.") from error
 
 
-def mirrored(app: Flask) -> Flask:
-    """`app`, with answers on their way to Firestore where that is set."""
-    if app.config["SETTINGS"].firestore_credentials:
-        from quiz_app.exchange.mirror import Worker
-
-        Worker(app).start()
-    return app
-
-
-def serve(app: Flask, host: str, port: int, workers: int) -> None:
-    """Serve until stopped: one process by waitress, several by gunicorn."""
-    from quiz_app import create_app
-    from quiz_app.database import THREADS
-
-    if workers == 1:
-        import waitress
-
-        given: Settings = app.config["SETTINGS"]
-        waitress.serve(
-            mirrored(app),
-            host=host,
-            port=port,
-            threads=THREADS,
-            connection_limit=CONNECTIONS,
-            asyncore_use_poll=hasattr(select, "poll"),  # which knows no limit; Windows has select alone
-            ident=None,
-            clear_untrusted_proxy_headers=not given.trusted_proxies,
-            max_request_body_size=(given.max_upload_mb + 1) * 2**20,  # the application says what is too large
-        )
-        return
-    if sys.platform == "win32":
-        raise CannotStartError("Several workers need POSIX; on Windows leave --workers at 1.")
-    from gunicorn.app.base import BaseApplication
-
-    settings: Settings = app.config["SETTINGS"]
-
-    class Workers(BaseApplication):
-        def load_config(self) -> None:
-            for name, value in {
-                "bind": f"{host}:{port}",
-                "workers": workers,
-                "threads": THREADS,
-                "worker_class": "gthread",
-                "control_socket_disable": True,
-                "graceful_timeout": 10,  # s; a worker that is told to end while it begins does not hear it
-            }.items():
-                if name in self.cfg.settings:
-                    self.cfg.set(name, value)
-
-        def load(self) -> Any:
-            return mirrored(create_app(settings))  # each worker has connections of its own
-
-    Workers().run()
-
-
 @contextmanager
 def tunnelled(app: Flask, port: int, token: str | None) -> Iterator[None]:
     """A tunnel to the server at `port`, for as long as the context lasts. It opens beside the server and says how."""
@@ -241,6 +184,8 @@ def run(
     """Start the server, with a demonstration study the first time, until it is stopped."""
     if tunnel and workers > 1:
         raise CannotStartError("A tunnel leads to one process: leave out --workers, or see docs/howto/deployment.md.")
+    if workers > 1 and sys.platform == "win32":
+        raise CannotStartError("Several workers need POSIX; on Windows leave --workers at 1.")
     if check:
         look(host, port, instance or context.meta.get(INSTANCE))
         return
@@ -251,7 +196,7 @@ def run(
     settings: Settings = app.config["SETTINGS"]
     listening = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     with app.app_context():
-        from quiz_app import storage
+        from quiz_app import serving, storage
         from quiz_app.address import announced
         from quiz_app.database import let_go
 
@@ -263,7 +208,7 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what is open ends with the server
     way_in = tunnelled(app, port, token) if tunnel else nullcontext()
     with suppress(KeyboardInterrupt), announced(settings, listening), way_in:
-        serve(app, host, port, workers)
+        serving.serve(app, host, port, workers)
 
 
 def look(host: str, port: int, instance: Path | None) -> None:

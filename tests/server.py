@@ -56,7 +56,7 @@ def certify(folder: Path) -> None:
 class Server:
     """The application as a process of its own, which can be killed and started again at the same address."""
 
-    factory = "quiz_app:create_app"
+    factory = "quiz_app"  # the module whose create_app it is
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.address = f"127.0.0.1:{free_port()}"
@@ -65,8 +65,10 @@ class Server:
         self.start()
 
     def command(self) -> list[str]:
-        """One process, as waitress serves it."""
-        return [sys.executable, "-m", "waitress", f"--listen={self.address}", "--call", self.factory]
+        """One process, as `discern run` serves it."""
+        host, port = self.address.split(":")
+        script = f"from {self.factory} import create_app; from quiz_app import serving; "
+        return [sys.executable, "-c", f"{script}serving.serve(create_app(), {host!r}, {port}, 1)"]
 
     def start(self) -> None:
         self.process = subprocess.Popen(

@@ -56,7 +56,7 @@ def walls() -> dict[str, dict[str, set[str]]]:
 def floor_of(module: str, floors: Iterable[str]) -> str:
     """The floor of a module of a wing: the longest name in the table that it begins with."""
     inside = module.partition(".")[2]
-    if module == "quiz_app" or inside in ("create_app", "health"):
+    if module == "quiz_app" or inside in ("create_app", "health", "serving"):
         return "factory"
     fitting = [floor for floor in floors if f"{inside}.".startswith(f"{floor}.")]
     return max(fitting, key=len, default="ground")

@@ -16,7 +16,7 @@ HOUR = 3600
 class Clocked(Server):
     """A server whose clock the test steps."""
 
-    factory = "tests.faults.clocked:create_app"
+    factory = "tests.faults.clocked"
 
 
 @pytest.fixture

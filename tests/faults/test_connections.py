@@ -62,8 +62,8 @@ def test_an_answer_whose_acknowledgement_is_cut_off_is_there_once_and_told_again
     sitter, body = sit(server, make_study()), said()
     connection = raw(server)
     connection.sendall(request_of(sitter, body))
-    cut_off(connection)
     wait_until(lambda: counted() == 1)
+    cut_off(connection)  # before anything is read of it
     told = sitter.answer(body).json()
     assert (told["repeated"], told["saved"]["id"]) == (True, body["id"])
     assert counted() == 1
