@@ -1,10 +1,12 @@
 """Uploaded images become a pool, whatever they are written in; what cannot be used is named, file by file."""
 
 import io
+import os
 import re
 import time as clock_of_the_machine
 import zipfile
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,6 +15,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Pool
 from quiz_app.pools import importing, intake
 from quiz_app.study import lifecycle
+from tests import fuzzing
 from tests.uploads import MIXED, encoded, zipped
 
 POOLS = "/researcher/pools/"
@@ -317,3 +320,19 @@ def test_a_shape_that_is_none_is_refused(owner):
     page = owner.post(POOLS, data=FORM | {"sets": "fours"} | file)
     assert page.status_code == 422
     assert "&#39;fours&#39; is none of quartets, comparisons and nothing" in page.text
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("DISCERN_FUZZ_UPLOADS", "0"))) or [1, 2, 4, 171])
+def test_a_spoilt_upload_becomes_a_pool_or_is_refused_in_words_and_the_desk_goes_on(owner, seed):
+    """More of them: DISCERN_FUZZ_UPLOADS=500 pytest tests/quiz_app/pools/test_intake.py -k spoilt"""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    data = zipped({name: body for name, body in MIXED.items() if not name.endswith(".dcm")})  # each time the same
+    change = fuzzing.spoilt if seed % 3 == 0 else fuzzing.repacked
+    page = brought(owner, change(data, rng), height="64")
+    if "class-0" in page:  # it asks which folder is which class, and what becomes of files that cannot be used
+        form = dict(re.findall(r'name="(class-\d+)"[^>]*?value="(\w+)"[^>]*?checked', page))
+        page = answered(
+            owner, page, **(form or {"class-0": "real", "class-1": "synthetic"}), faults="leave-out", text="keep"
+        )
+    assert not re.search(r"\b\w*([Ee]rror|Exception): |Traceback", page), page
+    assert owner.get(POOLS).status_code == 200
