@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from analysis.arguments import Parser, refuse
 from analysis.planning.power import ENDPOINTS, power, power_of_difference, smallest_cases, smallest_readers
 from analysis.planning.quartets import Quartets, exact_power, normal_power
+from analysis.planning.registered import assert_one_size, drafted, write_drafted
 from analysis.planning.roe_metz import RoeMetz
 from analysis.planning.simulation import simulate
 from analysis.planning.staircases import Staircases, precision
@@ -86,9 +87,10 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis
     parser = _parser(prog)
     options = parser.parse_args(arguments)
     try:
+        assert_one_size(options)
         _run(options)
     except (ValueError, OSError) as fault:
-        return refuse([str(fault)])
+        return refuse(getattr(fault, "faults", [str(fault)]))
     return 0
 
 
@@ -134,6 +136,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--jobs", type=int, default=1, help="cores for the simulation; -1 = all (1)")
     add("--cluster", metavar="ADDRESS", help="Dask scheduler that spreads the simulation over machines")
     add("--out", type=Path, metavar="DIR", help="write planning.csv, planning.svg and planning.png there")
+    add(
+        "--register",
+        type=Path,
+        metavar="FILE",
+        help="a TOML file with title, question ...: write registration.md, .pdf and .json into --out too",
+    )
     return parser
 
 
@@ -164,6 +172,7 @@ def _run(options: argparse.Namespace) -> None:
             readers, cases = int(row["readers"]), int(row["cases"])
             found = simulate(options.endpoint, options.value, readers, cases, **settings, **spread)
             row |= {"simulated_power": found.value, "coverage": found.coverage}
+    draft = drafted(options, rows[0], model)  # its faults come before anything is written
     print(power(options.endpoint, options.value, options.readers[0], options.cases[0], **settings).method)
     _print(rows)
     for search, held, sizes, wanted in (
@@ -177,6 +186,7 @@ def _run(options: argparse.Namespace) -> None:
             print(said.replace("cases", "quartets") if isinstance(model, Quartets) else said)
     if options.out:
         _write(rows, options)
+    write_drafted(draft, options.out)
 
 
 def _thresholds(options: argparse.Namespace, model: Staircases) -> None:
@@ -189,6 +199,7 @@ def _thresholds(options: argparse.Namespace, model: Staircases) -> None:
             )
             row = {"readers": readers, "cases": cases, "power": found.value or 0.0, "factor": found.factor}
             rows.append(row | {"coverage": found.coverage})
+    draft = drafted(options, rows[0] | {"method": found.method, "studies": spread["studies"]}, model)
     print(found.method)
     _print(rows)
     for readers in options.readers:
@@ -197,6 +208,7 @@ def _thresholds(options: argparse.Namespace, model: Staircases) -> None:
         print(f"power {options.target:g} with {readers} readers: {needed}")
     if options.out:
         _write(rows, options)
+    write_drafted(draft, options.out)
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

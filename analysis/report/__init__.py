@@ -8,16 +8,17 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from analysis import registration
 from analysis.arguments import Parser, refuse
 from analysis.designs import find
 from analysis.designs.common import Progress, Settings, silent
 from analysis.designs.measure import measure
-from analysis.report import document, figures, files, marked, tables
-from analysis.report.plates import Pictures, make_plates, open_pool
+from analysis.report import archive, document, figures, files, marked, tables
+from analysis.report.plates import Pictures, make_plates, open_pool, with_pool
 from analysis.report.tables.table import RULES
 from analysis.responses import Responses, ResponsesError, load_csv, load_mapped, load_panodiff, load_ratings
 from analysis.responses.database import load_database
@@ -34,6 +35,7 @@ def write(
     progress: Progress = silent,
     workers: int | None = None,
     pictures: Pictures | None = None,
+    registered: Mapping[str, Any] | None = None,
 ) -> Path:
     """Measure, draw and write the whole report of a study into the folder `out`; returns report.html's path.
 
@@ -46,12 +48,17 @@ def write(
         progress: called with the share done (0 to 1) and what comes next.
         workers: processes that draw; by default as many as there are processors, two at most.
         pictures: the images of the cases, for the plates; without them the report says that these are left out.
+        registered: the registration of the study, if not the one that its database has.
+
+    Raises:
+        ResponsesError: the registration is of another study.
     """
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as name:
         folder = Path(name)
-        results = measure(responses, settings, lambda share, what: progress(0.5 * share, what))
+        registered = registered or registration_of(responses)
+        results = computed(responses, settings, registered, lambda share, what: progress(0.5 * share, what))
         (folder / "results.json").write_text(document.dump(results), encoding="utf-8")
         drawn = _draw(results, folder / "figures", workers or min(2, os.cpu_count() or 1), progress)
         drawn += make_plates(results, pictures, folder / "figures") if pictures and "plates" in results else []
@@ -63,10 +70,27 @@ def write(
         progress(0.95, "page and tables")
         (folder / "report.html").write_text(document.page(results, every, drawn), encoding="utf-8")
         files.write_all(folder, results, every, responses, texts)
+        (folder / archive.NAME).write_bytes(archive.pack(document.dump(results), responses, registered))
         (folder / "manifest.json").write_text(files.manifest(folder), encoding="utf-8")
         _replace(folder, out)
     progress(1.0, "done")
     return out / "report.html"
+
+
+def computed(
+    responses: Responses, settings: Settings, registered: Mapping[str, Any] | None, progress: Progress = silent
+) -> dict[str, Any]:
+    """Every number of a report: the measures, and what was kept of the registration. Arguments as for `write`."""
+    results = measure(responses, settings, progress)
+    if registered:
+        results["registration"] = registration.compare(registered, results, responses)
+    return results
+
+
+def registration_of(responses: Responses) -> dict[str, Any] | None:
+    """The registration that the study's database holds; None where it has none. Raises ResponsesError if edited."""
+    given = responses.study.get("registration")
+    return registration.loads(json.dumps(given), "the study's registration") if given else None
 
 
 def _draw(results: dict[str, Any], folder: Path, workers: int, progress: Progress) -> list[figures.Drawn]:
@@ -141,6 +165,9 @@ def parser(prog: str) -> argparse.ArgumentParser:
         "--faults", metavar="FILE", type=Path, help="with --marks: known faults, a pool's faults.json or a table"
     )
     made.add_argument("--pool", metavar="DIR", type=Path, help="the pool folder, for plates of its pictures")
+    made.add_argument(
+        "--registration", metavar="FILE", type=Path, help="registration.json of `plan --register`: say what was kept"
+    )
     made.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder to write")
     made.add_argument("--unsure", choices=list(RULES), default="fractional", help="the rule that leads (%(default)s)")
     made.add_argument(
@@ -186,6 +213,10 @@ def main(argv: list[str] | None = None, prog: str = "python -m analysis.report")
     try:
         responses = load(arguments)
         pictures = open_pool(arguments.pool, responses) if arguments.pool else None
+        registered = registration.load(arguments.registration) if arguments.registration else registration_of(responses)
+        if registered:
+            responses = with_pool(responses, arguments.pool)
+            registration.assert_same(registered, responses.design, responses.study.get("pool"))
     except ResponsesError as bad:
         return refuse([f"{len(bad.faults)} fault(s); nothing was written.", *bad.faults])
     for remark in responses.remarks:
@@ -197,7 +228,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m analysis.report")
                 bar.set_description(what, refresh=False)
                 bar.update(100 * share - bar.n)
 
-            print(write(responses, arguments.out, settings, progress, pictures=pictures))
+            print(write(responses, arguments.out, settings, progress, pictures=pictures, registered=registered))
     except OSError as error:
         return refuse([f"{error.filename or arguments.out}: {error.strerror or error}; the report was not written"])
     return 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,16 @@ def open_pool(folder: Path, responses: Responses) -> Pictures:
     if faults:
         raise ResponsesError(faults)
     return Pictures(files, bool(manifest.get("phantom")))
+
+
+def with_pool(responses: Responses, folder: Path | None) -> Responses:
+    """The responses with what `folder`, which `open_pool` has read, says of the pool, where nothing else has said it."""
+    if folder is None or responses.study.get("pool"):
+        return responses
+    manifest = json.loads((folder / "pool.json").read_text("utf-8"))
+    told = {"name": manifest.get("name"), "phantom": bool(manifest.get("phantom"))}
+    told["sha256"] = hashlib.sha256((folder / "cases.csv").read_bytes()).hexdigest()
+    return replace(responses, study=responses.study | {"pool": told})
 
 
 def make_plates(

@@ -51,7 +51,7 @@ def load_frame(frame: pd.DataFrame, title: str = "") -> Responses:
         ResponsesError: with every fault of the frame, rows counted from 1.
     """
     rows = [
-        (number, {str(column): _text(entry) for column, entry in row.items()})
+        (number, {str(column): as_cell(entry) for column, entry in row.items()})
         for number, row in enumerate(frame.to_dict("records"), start=1)
     ]
     for _, row in rows if "truth" in frame.columns else []:
@@ -59,7 +59,7 @@ def load_frame(frame: pd.DataFrame, title: str = "") -> Responses:
     return _ours(Table("the DataFrame", [str(c) for c in frame.columns], rows), {"kind": "frame", "files": {}}, title)
 
 
-def _text(entry: Any) -> str:
+def as_cell(entry: Any) -> str:
     """An entry of a DataFrame as a CSV would have it."""
     if entry is None or entry != entry:  # NaN, NaT
         return ""

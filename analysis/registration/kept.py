@@ -1,0 +1,182 @@
+"""What a study kept of its registration, and what differs: a line for everything that was put down beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from analysis.registration import written
+from analysis.responses import Responses, ResponsesError
+
+KEPT, DIFFERENT, UNKNOWN = "kept", "different", "not known"
+# Where results.json has the registered figure.
+FIGURES: dict[str, tuple[str, ...]] = {
+    "auc": ("overall", "auc"),
+    "accuracy": ("overall", "accuracy", "RULE"),
+    "kappa": ("agreement", "fleiss_kappa", "unsure_as_real"),
+    "quartet": ("overall", "proportion_correct"),
+    "threshold": ("overall", "threshold_ms"),
+}
+
+
+def compare(registration: Mapping[str, Any], results: Mapping[str, Any], responses: Responses) -> dict[str, Any]:
+    """The part `registration` of results.json.
+
+    Args:
+        registration: as `load` hands it over.
+        results: the study as it was measured.
+        responses: what was measured.
+
+    Returns:
+        `sha256`, `registered_at`, `title`, `question`, `hypotheses`; `lines`, each with `part`, `what`, `registered`,
+        `done` and `verdict` (kept, different, not known); `counts` of the verdicts; `figure`: the registered
+        `endpoint`, its `pointer` into results.json, the `test` in words.
+
+    Raises:
+        ResponsesError: the registration is of another pool or of another design.
+    """
+    parts = registration["registration"]
+    assert_same(registration, results["design"], results["study"].get("pool"))
+    lines = [
+        {"part": part, "what": what, "registered": _text(before), "done": _text(now), "verdict": verdict}
+        for part, what, before, now, verdict in _lines(parts, results, responses)
+    ]
+    figure = tuple(parts["analysis"]["unsure"] if step == "RULE" else step for step in _pointer(parts))
+    return {
+        "sha256": registration["sha256"],
+        "registered_at": parts["made"]["at"],
+        **{name: parts["study"][name] for name in ("title", "question", "hypotheses")},
+        "figure": {
+            "endpoint": parts["estimand"]["endpoint"],
+            "pointer": list(figure),
+            "test": written.test(parts["sample"]),
+        },
+        "counts": {
+            verdict: sum(line["verdict"] == verdict for line in lines) for verdict in (KEPT, DIFFERENT, UNKNOWN)
+        },
+        "lines": lines,
+    }
+
+
+def assert_same(registration: Mapping[str, Any], design: str, pool: Mapping[str, Any] | None) -> None:
+    """Refuse a registration of another pool or design with a ResponsesError; `pool` has a name and a sha256."""
+    parts = registration["registration"]
+    faults, wanted = [], parts["pool"]
+    if wanted and pool and pool.get("sha256") and wanted["sha256"] != pool["sha256"]:
+        faults.append(
+            f"registration: is of another pool: {wanted['name']!r}, SHA-256 {wanted['sha256'][:12]}...; "
+            f"the study's pool is {pool['name']!r}, {pool['sha256'][:12]}..."
+        )
+    if parts["design"]["name"] != design:
+        faults.append(f"registration: is of the design {parts['design']['name']}, the study of the design {design}")
+    if faults:
+        raise ResponsesError(faults)
+
+
+def _pointer(parts: Mapping[str, Any]) -> tuple[str, ...]:
+    return FIGURES[parts["estimand"]["endpoint"]]
+
+
+Line = tuple[str, str, Any, Any, str]
+
+
+def _lines(parts: Mapping[str, Any], results: Mapping[str, Any], responses: Responses) -> Iterator[Line]:
+    study, settings = results["study"], results["settings"]
+    at, first = parts["made"]["at"], study.get("first_answer")
+    before = _is_before(at, first)
+    yield "Time", "Registered before the first answer", at, first, _verdict(before)
+    yield "Design", "What a trial is", parts["design"]["name"], results["design"], KEPT
+    yield from _of_pool(parts["pool"], study)
+    yield from _of_sample(parts, results, responses)
+    yield from _of_analysis(parts, settings)
+    yield from _of_settings(parts["plan"], study)
+    told = study.get("version")
+    versions = sorted({str(version) for version in responses.scored["study_version"].unique() if version != ""})
+    same = None if not versions else len(versions) == 1
+    yield "Conduct", "The settings stayed the same while readers answered", "one version", versions or told, _verdict(same)
+    known = study.get("state") is not None
+    opened = study.get("unblinded_at")
+    yield (
+        "Conduct", "Researchers saw no truth before the close", "blinded", opened or ("blinded" if known else None),
+        _verdict(not opened if known else None),
+    )  # fmt: skip
+    left_out = ", ".join(f"{count} {name}" for name, count in study["excluded"].items() if count) or "no row"
+    yield "Exclusions", "Left out by the report", " ".join(parts["exclusions"][:2]), left_out, KEPT
+    for rule in parts["exclusions"][2:]:
+        yield "Exclusions", "Left out besides", rule, None, UNKNOWN
+    if parts["procedure"]["stopping"]:
+        yield "Sample", "Stopping rule", parts["procedure"]["stopping"], study.get("closed_at"), UNKNOWN
+    software = parts["made"]["software"]["discern"]
+    same = software == results["software"]["discern"]
+    yield "Analysis", "Version of Discern", software, results["software"]["discern"], _verdict(same)
+
+
+def _of_pool(pool: Mapping[str, Any] | None, study: Mapping[str, Any]) -> Iterator[Line]:
+    found = study.get("pool") or {}
+    if pool is None:
+        yield "Pool", "SHA-256 of the pool", "no pool yet", found.get("sha256"), UNKNOWN
+    else:
+        same = None if not found.get("sha256") else True  # another one was refused
+        yield "Pool", "SHA-256 of the pool", pool["sha256"], found.get("sha256"), _verdict(same)
+
+
+def _of_sample(parts: Mapping[str, Any], results: Mapping[str, Any], responses: Responses) -> Iterator[Line]:
+    study, design = results["study"], parts["design"]
+    flow = study.get("flow") or {}
+    finished = flow.get("finished", study["readers"])
+    told = f"{study['readers']}, {finished} of them finished" if flow else study["readers"]
+    yield "Sample", "Readers", design["readers"], told, _verdict(study["readers"] == finished == design["readers"])
+    asked = study.get("quartets") or responses.asked
+    what = "Quartets for each reader" if design["name"] == "quartet" else "Cases for each reader"
+    yield "Sample", what, design["cases"], asked, _verdict(asked == design["cases"])
+    if study.get("expected") is not None:
+        missing = study["expected"] - study["answers"]
+        yield "Sample", "Answers that are missing", 0, missing, _verdict(missing == 0)
+
+
+def _of_analysis(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Line]:
+    names = {"unsure": "Rule that leads for unsure answers", "margin": "Margin of equivalence"}
+    names |= {"bootstrap": "Bootstrap replicates", "seed": "Seed of everything random"}
+    for name, wanted in parts["analysis"].items():
+        given = settings.get(name)
+        yield "Analysis", names.get(name, f"Setting {name}"), wanted, given, _verdict(wanted == given)
+    alpha = parts["estimand"]["alpha"]
+    yield "Analysis", "Level of the tests", alpha, 0.05, _verdict(alpha == 0.05)
+
+
+def _of_settings(plan: Mapping[str, Any] | None, study: Mapping[str, Any]) -> Iterator[Line]:
+    """A line for each setting that differs, and one for all that were kept."""
+    if plan is None:
+        return
+    wanted, found = plan["settings"], study.get("settings")
+    if not found:
+        yield "Settings", "Settings of the study", f"{len(wanted)} in {plan['file']}", None, UNKNOWN
+        return
+    other = [name for name in wanted if found.get(name) != wanted[name]]
+    same = len(wanted) - len(other)
+    if same:
+        yield "Settings", "Settings of the study that are as planned", len(wanted), same, KEPT
+    for name in other:
+        yield "Settings", name, wanted[name], found.get(name), DIFFERENT
+
+
+def _is_before(at: str, first: str | None) -> bool | None:
+    """Whether one moment is not after the other; None where either is no moment in ISO 8601 with its time zone."""
+    try:
+        return datetime.fromisoformat(at) <= datetime.fromisoformat(first or "")
+    except (ValueError, TypeError):
+        return None
+
+
+def _verdict(same: bool | None) -> str:
+    return UNKNOWN if same is None else KEPT if same else DIFFERENT
+
+
+def _text(entry: Any) -> str:
+    """An entry as a line of the report shows it; nothing where it is not known."""
+    if entry is None:
+        return ""
+    if isinstance(entry, list | tuple):
+        return ", ".join(map(str, entry))
+    return f"{entry:g}" if isinstance(entry, float) else str(entry)

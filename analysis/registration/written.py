@@ -1,0 +1,228 @@
+"""A registration as a person reads it, under the headings of the OSF's preregistration: as Markdown and as PDF."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+from xml.sax.saxutils import escape
+
+ENDPOINTS = {
+    "auc": "mean area under the ROC curve (AUC) of the readers, from their five levels of certainty",
+    "accuracy": "mean accuracy of the readers",
+    "kappa": "Fleiss' kappa of the readers' answers, real or synthetic",
+    "quartet": "share of trials in which readers find the real image",
+    "threshold": "exposure threshold of the readers, in ms",
+}
+SHORT = {"auc": "AUC", "accuracy": "accuracy", "kappa": "Fleiss' kappa", "quartet": "share of right choices"}
+RULE_WORDS = {
+    "fractional": "fractional credit: 1 for right and full certainty, then 0.75, 0.5 (unsure), 0.25 and 0",
+    "excluded": "unsure answers are left out",
+    "wrong": "unsure answers count as wrong",
+    "half": "unsure answers count one half",
+}
+DESIGNS = {
+    "rating": "Each trial shows one image, real or synthetic. Readers say which it is and how certain they are.",
+    "staircase": "Each trial shows one image for a short time that follows the reader's answers, real or synthetic.",
+    "quartet": "Each trial shows several images, one of them real. Readers pick the real one.",
+    "comparison": "Each trial shows several images of one case. Readers compare them on each criterion.",
+}
+Block = str | list[str]
+Section = tuple[str, list[tuple[str, list[Block]]]]
+
+
+def hypothesis(sample: Mapping[str, Any]) -> str:
+    """The hypothesis that the planned test is about, where the form has none."""
+    what, null, margin = ENDPOINTS[sample["endpoint"]], sample.get("null"), sample.get("margin")
+    if sample["endpoint"] == "threshold":
+        return f"The {what} can be told from one {sample.get('ratio', 1.25):g} times as long."
+    if margin is not None:
+        return f"The {what} lies within {margin:g} of {null:g}: for practical purposes readers are at chance."
+    return f"The {what} differs from {null:g}."
+
+
+def test(sample: Mapping[str, Any]) -> str:
+    """The inference that was planned."""
+    alpha, null, margin = sample["alpha"], sample.get("null"), sample.get("margin")
+    if sample["endpoint"] == "threshold":
+        return f"95 % interval of the threshold; level {alpha:g}."
+    if margin is not None:
+        return (
+            f"Two one-sided tests of equivalence within {margin:g} of {null:g}, each at level {alpha:g}: "
+            f"equivalent where the {100 * (1 - 2 * alpha):g} % interval lies within the margin."
+        )
+    return f"Two-sided test against {null:g} at level {alpha:g}, readers and cases random."
+
+
+def sections(registration: Mapping[str, Any]) -> Iterator[Section]:
+    """Section, heading and paragraphs (a list is a bulleted one), in the OSF's order."""
+    parts = registration["registration"]
+    study, design, sample, steps = parts["study"], parts["design"], parts["sample"], parts["procedure"]
+    what = f"Primary measure: {ENDPOINTS[sample['endpoint']]}."
+    yield (
+        "Study information",
+        [
+            ("Title", [study["title"]]),
+            ("Authors", [", ".join(study["authors"]) or "Not stated."]),
+            ("Description", [study["description"]] if study["description"] else []),
+            ("Research question", [study["question"]]),
+            ("Hypotheses", [list(study["hypotheses"])]),
+        ],
+    )
+    yield (
+        "Design plan",
+        [
+            ("Study type", ["Observer study: readers judge images one trial at a time."]),
+            ("Blinding", ["Readers do not know the truth of any image. Researchers see no truth before the close."]),
+            ("Study design", [DESIGNS[design["name"]], *_settings(parts["plan"])]),
+            ("Randomization", [_order(parts["plan"])]),
+        ],
+    )
+    yield (
+        "Sampling plan",
+        [
+            ("Existing data", [steps["existing_data"] or "Registered before any answer was given."]),
+            ("Data collection procedures", [steps["recruitment"] or "Not stated.", _pool(parts["pool"])]),
+            ("Sample size", [f"{design['readers']} readers, each of {_cases(sample)}."]),
+            ("Sample size rationale", [_power(sample), [_assumed(sample)] if sample.get("model") else []]),
+            ("Stopping rule", [steps["stopping"] or "When every invited reader has finished or the study is closed."]),
+        ],
+    )
+    yield (
+        "Variables",
+        [
+            ("Manipulated variables", ["Origin of the image: real or synthetic; synthetic is the positive class."]),
+            ("Measured variables", ["Answer and certainty of each trial, and the time it took."]),
+            ("Indices", [what, f"Rule that leads for unsure answers: {_rule(parts['analysis'])}."]),
+        ],
+    )
+    yield (
+        "Analysis plan",
+        [
+            ("Statistical models", [sample["method"][:1].upper() + sample["method"][1:] + "."]),
+            ("Transformations", ["Those of the report's methods section; none besides."]),
+            ("Inference criteria", [test(sample)]),
+            ("Analysis settings", [[f"{name}: {_value(value)}" for name, value in parts["analysis"].items()]]),
+            ("Data exclusion", [list(parts["exclusions"])]),
+            ("Missing data", ["Cases that a reader did not answer are missing; nothing is imputed."]),
+            ("Exploratory analysis", [steps["exploratory"] or "Everything else that the report shows."]),
+        ],
+    )
+    made = parts["made"]
+    versions = ", ".join(f"{name} {version}" for name, version in made["software"].items())
+    sums = [f"{name}: {registration['sums'][name]}" for name in registration["sums"]]
+    yield (
+        "Other",
+        [
+            ("Other", [steps["other"]] if steps["other"] else []),
+            ("Date", [made["at"]]),
+            ("Software", [versions]),
+            ("Checksums (SHA-256)", [f"Registration: {registration['sha256']}", sums]),
+        ],
+    )
+
+
+def _cases(sample: Mapping[str, Any]) -> str:
+    return f"{sample['cases']} {'quartets' if sample['endpoint'] == 'quartet' else 'cases'}"
+
+
+def _rule(analysis: Mapping[str, Any]) -> str:
+    return RULE_WORDS[analysis["unsure"]]
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _settings(plan: Mapping[str, Any] | None) -> list[Block]:
+    if plan is None:
+        return []
+    listed = [f"{name} = {_value(value)}" for name, value in plan["settings"].items() if len(str(value)) <= 60]
+    return [f"Settings of the study ({plan['file']}, SHA-256 {plan['sha256']}); longer texts are in the file:", listed]
+
+
+def _order(plan: Mapping[str, Any] | None) -> str:
+    seed = f", from the seed {plan['seed']}" if plan and plan.get("seed") is not None else ""
+    return f"Every reader sees the cases in a random order of their own{seed}."
+
+
+def _pool(pool: Mapping[str, Any] | None) -> str:
+    if pool is None:
+        return "The pool of images was not made yet."
+    return (
+        f"Images: pool {pool['name']!r}, {pool['cases']} cases without practice, SHA-256 of cases.csv {pool['sha256']}. "
+        "How many images there are of each class is in that file, not here, where readers could look it up."
+    )
+
+
+def _power(sample: Mapping[str, Any]) -> str:
+    name = SHORT.get(sample["endpoint"], "threshold")
+    told = f"Power {sample['power']:.3f} to show what the hypothesis says, if the true {name} is {sample['value']:g}"
+    if sample.get("half_width") is not None:
+        told += f"; expected half width of the 95 % interval {sample['half_width']:.3f}"
+    if sample.get("simulated_power") is not None:
+        told += f"; power {sample['simulated_power']:.3f} in {sample['studies']} simulated studies, seed {sample['seed']}"
+    return told + f". Wanted was {sample['target']:g}. Method: {sample['method']}."
+
+
+def _assumed(sample: Mapping[str, Any]) -> str:
+    return "Assumed: " + ", ".join(f"{name} {_value(value)}" for name, value in sample["model"].items())
+
+
+def markdown(registration: Mapping[str, Any]) -> str:
+    """The registration as Markdown, its sections as the OSF's form has them."""
+    lines = [f"# Preregistration: {registration['registration']['study']['title']}", ""]
+    for section, entries in sections(registration):
+        lines += [f"## {section}", ""]
+        for heading, blocks in entries:
+            told = [block for block in blocks if block]
+            lines += [f"### {heading}", ""] if told else []
+            for block in told:
+                lines += [block, ""] if isinstance(block, str) else [*(f"- {one}" for one in block), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def pdf(registration: Mapping[str, Any]) -> bytes:
+    """The same as PDF on A4, by ReportLab; the same registration gives the same bytes."""
+    from matplotlib import get_data_path
+    from reportlab.lib.pagesizes import A4
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.lib.units import mm
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+    from reportlab.platypus import Paragraph, SimpleDocTemplate
+
+    for name, file in (("Text", "DejaVuSans"), ("Strong", "DejaVuSans-Bold")):  # they have every European letter
+        pdfmetrics.registerFont(TTFont(name, f"{get_data_path()}/fonts/ttf/{file}.ttf"))
+    body = ParagraphStyle("body", fontName="Text", fontSize=9, leading=13, spaceAfter=4, splitLongWords=True)
+    bullet = ParagraphStyle("bullet", body, leftIndent=12, bulletIndent=2, spaceAfter=2)
+    title, large, small = (
+        ParagraphStyle(f"h{size}", body, fontName="Strong", fontSize=size, leading=1.3 * size, spaceBefore=before,
+                       keepWithNext=1)
+        for size, before in ((16, 0), (12, 12), (9.5, 6))
+    )  # fmt: skip
+    named = registration["registration"]["study"]["title"]
+    story = [Paragraph(escape(f"Preregistration: {named}"), title)]
+    for section, entries in sections(registration):
+        story.append(Paragraph(escape(section), large))
+        for heading, blocks in entries:
+            told = [block for block in blocks if block]
+            story += [Paragraph(escape(heading), small)] if told else []
+            for block in told:
+                if isinstance(block, str):
+                    story.append(Paragraph(escape(block), body))
+                else:
+                    story += [Paragraph(escape(one), bullet, bulletText="•") for one in block]
+
+    def foot(canvas: Any, document: Any) -> None:
+        canvas.setFont("Text", 7)
+        canvas.drawString(20 * mm, 10 * mm, f"SHA-256 {registration['sha256']}")
+        canvas.drawRightString(A4[0] - 20 * mm, 10 * mm, str(document.page))
+
+    file = io.BytesIO()
+    sides = {name: 20 * mm for name in ("leftMargin", "rightMargin", "topMargin", "bottomMargin")}
+    authors = ", ".join(registration["registration"]["study"]["authors"])
+    SimpleDocTemplate(
+        file, pagesize=A4, title=f"Preregistration: {named}", author=authors, invariant=1, **sides
+    ).build(story, onFirstPage=foot, onLaterPages=foot)  # fmt: skip
+    return file.getvalue()
