@@ -49,6 +49,7 @@ ROOMS = {
         "report": "Write the report of a study",
         "compare": "Compare two studies, or two moments of one",
         "plan": "Plan the numbers of readers and cases",
+        "verify": "Compute a report's numbers again from its archive",
     },
     "Shell": {"completion": "Print the script that completes commands in your shell"},
 }
@@ -58,6 +59,7 @@ ELSEWHERE = {
     "report": "analysis.report",
     "compare": "analysis.compare",
     "plan": "analysis.planning",
+    "verify": "analysis.verify",
 }
 
 
@@ -266,8 +268,13 @@ class Door(click.Group):
             return commands.COMMANDS[cmd_name]
         return super().get_command(ctx, cmd_name)
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.hidden = True  # whoever reads of it has found it
+        return option
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        formatter.write_paragraph()
         for title, room in ROOMS.items():
             for heading, (name, purpose) in zip_longest([title], room.items(), fillvalue=""):
                 formatter.write(f"  {heading:9}{name:12}{purpose}\n")

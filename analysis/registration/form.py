@@ -1,11 +1,11 @@
 """What only the researchers know of a study to be registered: a TOML file, checked whole, with the pool and the plan.
 
-    title = "Can endodontists tell PanoDiff-SR from real panoramic radiographs?"
-    question = "Do endodontists tell synthetic panoramic radiographs from real ones better than chance?"
-    pool = "pool"              # the pool folder, beside this file or by its full path
-    plan = "study.toml"        # as `discern study plan` writes it
-    [analysis]                 # the options of `discern report`
-    unsure = "fractional"
+title = "Can endodontists tell PanoDiff-SR from real panoramic radiographs?"
+question = "Do endodontists tell synthetic panoramic radiographs from real ones better than chance?"
+pool = "pool"              # the pool folder, beside this file or by its full path
+plan = "study.toml"        # as `discern study plan` writes it
+[analysis]                 # the options of `discern report`
+unsure = "fractional"
 """
 
 from __future__ import annotations

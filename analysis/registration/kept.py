@@ -94,7 +94,13 @@ def _lines(parts: Mapping[str, Any], results: Mapping[str, Any], responses: Resp
     told = study.get("version")
     versions = sorted({str(version) for version in responses.scored["study_version"].unique() if version != ""})
     same = None if not versions else len(versions) == 1
-    yield "Conduct", "The settings stayed the same while readers answered", "one version", versions or told, _verdict(same)
+    yield (
+        "Conduct",
+        "The settings stayed the same while readers answered",
+        "one version",
+        versions or told,
+        _verdict(same),
+    )
     known = study.get("state") is not None
     opened = study.get("unblinded_at")
     yield (

@@ -1,7 +1,7 @@
 """The registration as it is kept: JSON whose parts have checksums, so that an edited one is known, and what was edited.
 
-    {"kind": "discern registration", "format": 1, "registration": {PART: ...}, "sums": {PART: SHA-256},
-     "sha256": of the sums}
+{"kind": "discern registration", "format": 1, "registration": {PART: ...}, "sums": {PART: SHA-256},
+ "sha256": of the sums}
 """
 
 from __future__ import annotations

@@ -27,6 +27,13 @@ DESIGNS = {
     "quartet": "Each trial shows several images, one of them real. Readers pick the real one.",
     "comparison": "Each trial shows several images of one case. Readers compare them on each criterion.",
 }
+MODELS = {
+    "kappa": "Fleiss' kappa over cases, by its large-sample standard error.",
+    "threshold": "A psychometric function with guess rate and lapses; readers random.",
+}
+USUAL_MODEL = (
+    "Obuchowski and Rockette's model, readers and cases random, jackknife covariances, Hillis's degrees of freedom."
+)
 Block = str | list[str]
 Section = tuple[str, list[tuple[str, list[Block]]]]
 
@@ -99,7 +106,7 @@ def sections(registration: Mapping[str, Any]) -> Iterator[Section]:
     yield (
         "Analysis plan",
         [
-            ("Statistical models", [sample["method"][:1].upper() + sample["method"][1:] + "."]),
+            ("Statistical models", [MODELS.get(sample["endpoint"], USUAL_MODEL)]),
             ("Transformations", ["Those of the report's methods section; none besides."]),
             ("Inference criteria", [test(sample)]),
             ("Analysis settings", [[f"{name}: {_value(value)}" for name, value in parts["analysis"].items()]]),
@@ -150,7 +157,7 @@ def _pool(pool: Mapping[str, Any] | None) -> str:
     if pool is None:
         return "The pool of images was not made yet."
     return (
-        f"Images: pool {pool['name']!r}, {pool['cases']} cases without practice, SHA-256 of cases.csv {pool['sha256']}. "
+        f"Images: pool {pool['name']!r}, {pool['cases']} cases without practice, cases.csv {pool['sha256']} (SHA-256). "
         "How many images there are of each class is in that file, not here, where readers could look it up."
     )
 
@@ -161,7 +168,9 @@ def _power(sample: Mapping[str, Any]) -> str:
     if sample.get("half_width") is not None:
         told += f"; expected half width of the 95 % interval {sample['half_width']:.3f}"
     if sample.get("simulated_power") is not None:
-        told += f"; power {sample['simulated_power']:.3f} in {sample['studies']} simulated studies, seed {sample['seed']}"
+        told += (
+            f"; power {sample['simulated_power']:.3f} in {sample['studies']} simulated studies, seed {sample['seed']}"
+        )
     return told + f". Wanted was {sample['target']:g}. Method: {sample['method']}."
 
 
@@ -192,8 +201,8 @@ def pdf(registration: Mapping[str, Any]) -> bytes:
     from reportlab.pdfbase.ttfonts import TTFont
     from reportlab.platypus import Paragraph, SimpleDocTemplate
 
-    for name, file in (("Text", "DejaVuSans"), ("Strong", "DejaVuSans-Bold")):  # they have every European letter
-        pdfmetrics.registerFont(TTFont(name, f"{get_data_path()}/fonts/ttf/{file}.ttf"))
+    for name, font in (("Text", "DejaVuSans"), ("Strong", "DejaVuSans-Bold")):  # they have every European letter
+        pdfmetrics.registerFont(TTFont(name, f"{get_data_path()}/fonts/ttf/{font}.ttf"))
     body = ParagraphStyle("body", fontName="Text", fontSize=9, leading=13, spaceAfter=4, splitLongWords=True)
     bullet = ParagraphStyle("bullet", body, leftIndent=12, bulletIndent=2, spaceAfter=2)
     title, large, small = (
@@ -220,7 +229,7 @@ def pdf(registration: Mapping[str, Any]) -> bytes:
         canvas.drawRightString(A4[0] - 20 * mm, 10 * mm, str(document.page))
 
     file = io.BytesIO()
-    sides = {name: 20 * mm for name in ("leftMargin", "rightMargin", "topMargin", "bottomMargin")}
+    sides = dict.fromkeys(("leftMargin", "rightMargin", "topMargin", "bottomMargin"), 20 * mm)
     authors = ", ".join(registration["registration"]["study"]["authors"])
     SimpleDocTemplate(
         file, pagesize=A4, title=f"Preregistration: {named}", author=authors, invariant=1, **sides

@@ -81,10 +81,16 @@ def unpack(content: bytes, name: str, version: str | None = None) -> Archived:
         )  # fmt: skip
     told = about["members"]
     faults = [f"{name}: {member} is missing" for member in {RESULTS, stored.ROWS, stored.ABOUT} - members.keys()]
-    faults += [f"{name}: {member} is missing" for member in told.keys() - members.keys() - {RESULTS, stored.ROWS, stored.ABOUT}]
+    faults += [
+        f"{name}: {member} is missing" for member in told.keys() - members.keys() - {RESULTS, stored.ROWS, stored.ABOUT}
+    ]
     faults += [f"{name}: {member} does not belong to an archive" for member in members.keys() - (told.keys() & KNOWN)]
     sums = {member: hashlib.sha256(text).hexdigest() for member, text in members.items()}
-    faults += [f"{name}: {member} was edited (SHA-256 differs)" for member in sums if member in told and sums[member] != told[member]]
+    faults += [
+        f"{name}: {member} was edited (SHA-256 differs)"
+        for member in sums
+        if member in told and sums[member] != told[member]
+    ]
     if faults:
         raise ResponsesError(sorted(faults))
     registered = members.get(REGISTRATION)

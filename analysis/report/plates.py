@@ -69,7 +69,7 @@ def open_pool(folder: Path, responses: Responses) -> Pictures:
 
 
 def with_pool(responses: Responses, folder: Path | None) -> Responses:
-    """The responses with what `folder`, which `open_pool` has read, says of the pool, where nothing else has said it."""
+    """The responses with what `folder`, which `open_pool` has read, says of the pool, unless that is known already."""
     if folder is None or responses.study.get("pool"):
         return responses
     manifest = json.loads((folder / "pool.json").read_text("utf-8"))

@@ -1,8 +1,8 @@
 """Responses as files that give the same responses back: what the archive of a report holds of them.
 
-    responses.csv      the columns of COLUMNS, one row per trial and case
-    responses.json     what is known of the study, where the rows came from, every case, a detector's scores
-    marks.csv, steps.csv, faults.csv    where readers saw it, if they were asked
+responses.csv      the columns of COLUMNS, one row per trial and case
+responses.json     what is known of the study, where the rows came from, every case, a detector's scores
+marks.csv, steps.csv, faults.csv    where readers saw it, if they were asked
 """
 
 from __future__ import annotations

@@ -1,0 +1,92 @@
+"""Do a report's numbers follow from its data? `python -m analysis.verify ARCHIVE` computes all of them again.
+
+ARCHIVE is the archive.zip of a report, or the archive of a study (`discern study archive`) that holds one. The
+certificate says what was compared, by which versions, and lists every difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analysis.arguments import Parser, refuse
+from analysis.designs.common import Progress, Settings, silent, software
+from analysis.report import archive, computed, document
+from analysis.responses import ResponsesError
+from analysis.verify import certificate, study
+from analysis.verify.comparison import TOLERANCE, Comparison, compare
+
+DIFFERENT = 3  # exit code
+
+
+@dataclass(frozen=True)
+class Verified:
+    """An archive, computed again. `sums`: SHA-256 of its members; `software`: versions that made it."""
+
+    name: str
+    sha256: str
+    comparison: Comparison
+    archived: archive.Archived
+    study: Mapping[str, Any] = field(default_factory=dict)
+
+
+def verify(path: str | Path, other_version: bool = False, progress: Progress = silent) -> Verified:
+    """Compute the numbers of the archive at `path` again and compare them.
+
+    Args:
+        path: the archive.zip of a report, or the archive of a study with one.
+        other_version: also compare with what another version of Discern computed.
+        progress: called with the share done (0 to 1) and what comes next.
+
+    Raises:
+        ResponsesError: the archive was edited, lacks a file, or is of another version; each by name.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResponsesError([f"{path}: cannot be read: {error.strerror}"]) from None
+    version = None if other_version else software()["discern"]
+    about, inner = study.report_in(content, path.name) if study.is_study(content) else ({}, content)
+    found = archive.unpack(inner, f"{path.name}: {study.REPORT}" if about else path.name, version)
+    if about:
+        study.assert_same(content, found.responses, path.name)
+    try:
+        settings = Settings(**found.results["settings"])
+    except (TypeError, ValueError, KeyError) as error:
+        raise ResponsesError([f"{path.name}: results.json: settings: {error}"]) from None
+    again = computed(found.responses, settings, found.registered, progress)
+    digest = hashlib.sha256(content).hexdigest()
+    return Verified(path.name, digest, compare(found.results, json.loads(document.dump(again))), found, about)
+
+
+def main(argv: list[str] | None = None, prog: str = "python -m analysis.verify") -> int:
+    """Run the command line; 0, 3 where a number differs, or 2 with every fault of the archive on standard error."""
+    parser = Parser(prog, description="Compute every number of a report again from its archive, and certify it.")
+    parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="archive.zip of a report, or a study's archive")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where certificate.json and .html go (beside ARCHIVE, NAME-certificate)"
+    )
+    parser.add_argument("--other-version", action="store_true", help="also where another version of Discern made it")
+    arguments = parser.parse_args(argv)
+    out = arguments.out or arguments.archive.with_name(f"{arguments.archive.stem}-certificate")
+    try:
+        found = verify(arguments.archive, arguments.other_version)
+        certificate.write(certificate.certificate(found), out)
+    except ResponsesError as bad:
+        return refuse(bad.faults)
+    except OSError as error:
+        return refuse([f"{error.filename or out}: {error.strerror or error}; no certificate was written"])
+    told = found.comparison
+    for one in told.differences:
+        print(f"{one.path}: archived {one.archived}, computed {one.computed}", file=sys.stderr)
+    if told.differences:
+        print(f"{len(told.differences)} of {told.numbers + told.others} entries differ: {out / 'certificate.html'}")
+        return DIFFERENT
+    print(f"All {told.numbers} numbers agree within {TOLERANCE:g}: {out / 'certificate.html'}")
+    return 0

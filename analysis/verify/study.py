@@ -1,0 +1,102 @@
+"""The archive of a study (`discern study archive`): its members are sound, and its report is about its own answers.
+
+The rows of the study's tables stand beside the report's responses; what readers answered must be the same in both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from analysis.responses import Responses, ResponsesError, as_cell
+
+REPORT = "report/archive.zip"
+SAID = (
+    *("reader", "trial", "case", "truth", "criterion"),
+    *("answer", "certainty", "level", "chosen", "realism", "value"),
+)
+LARGEST_TABLES = 2**30  # of the tables together; they are read into memory
+UNREADABLE = (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, KeyError, ValueError)
+
+
+def is_study(content: bytes) -> bool:
+    """Whether this is the archive of a study: its list of members names tables."""
+    try:
+        return "tables" in _about(content)
+    except (*UNREADABLE, TypeError):
+        return False
+
+
+def _about(content: bytes) -> Any:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return json.loads(archive.read("archive.json"))
+
+
+def report_in(content: bytes, name: str) -> tuple[dict[str, Any], bytes]:
+    """What archive.json says of the study, and the archive of its report; every member is checked by its sum.
+
+    Raises:
+        ResponsesError: a member is missing or was edited, or there is no report.
+    """
+    about, faults = _about(content), []
+    try:
+        told = {member: entry["sha256"] for member, entry in about["members"].items()}
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            there = set(archive.namelist()) - {"archive.json"}
+            faults += [f"{name}: {member} is missing" for member in told.keys() - there]
+            faults += [f"{name}: {member} does not belong to an archive" for member in there - told.keys()]
+            for member in sorted(there & told.keys()):
+                with archive.open(member) as file:
+                    if hashlib.file_digest(file, "sha256").hexdigest() != told[member]:  # type: ignore[arg-type]
+                        faults.append(f"{name}: {member} was edited (SHA-256 differs)")
+            if REPORT not in there and REPORT not in told:
+                faults.append(f"{name}: holds no report; make one on the desk, then archive the study again")
+            inner = b"" if faults else archive.read(REPORT)
+    except (*UNREADABLE, TypeError, AttributeError) as error:
+        raise ResponsesError([f"{name}: cannot be read: {error}"]) from None
+    if faults:
+        raise ResponsesError(sorted(faults))
+    return about, inner
+
+
+def assert_same(content: bytes, responses: Responses, name: str) -> None:
+    """The report's responses are the answers in the study's tables, one by one. Raises ResponsesError."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            stored = sorted(_answers(archive))
+    except (*UNREADABLE, TypeError) as error:
+        raise ResponsesError([f"{name}: its tables cannot be read ({type(error).__name__}: {error})"]) from None
+    rows = responses.table.assign(truth=responses.table["truth"].map({0: "real", 1: "synthetic"}))
+    reported = sorted(tuple(map(as_cell, row)) for row in rows[list(SAID)].itertuples(index=False))
+    if stored != reported:
+        other = sorted(set(stored) ^ set(reported))[:3]
+        told = "; ".join(f"reader {reader}, trial {trial}, case {case}" for reader, trial, case, *_ in other)
+        raise ResponsesError(
+            [f"{name}: the report is of {len(reported)} answers, the tables have {len(stored)}; they differ in {told}"]
+        )
+
+
+def _answers(archive: zipfile.ZipFile) -> Iterator[tuple[str, ...]]:
+    """What was said, an answer each with the columns of SAID, previews apart."""
+    if sum(info.file_size for info in archive.infolist() if info.filename.startswith("tables/")) > LARGEST_TABLES:
+        raise ValueError(f"they unpack to more than {LARGEST_TABLES // 2**30} GiB")
+
+    def table(name: str) -> dict[Any, dict[str, Any]]:
+        lines = archive.read(f"tables/{name}.jsonl").split(b"\n")
+        return {row["id"]: row for row in map(json.loads, filter(None, lines))}
+
+    readers, sittings, trials = table("reader"), table("sitting"), table("trial")
+    cases, shown = table("case"), table("trial_case")
+    for answer in table("answer").values():
+        place = shown[answer["trial_case_id"]]
+        trial, case = trials[place["trial_id"]], cases[place["case_id"]]
+        reader = readers[sittings[trial["sitting_id"]]["reader_id"]]
+        if not reader["is_preview"]:
+            known = {"reader": reader["pseudonym"], "trial": trial["token"], "case": case["name"]}
+            known["truth"] = case["truth"]
+            yield tuple(as_cell(known.get(column, answer.get(column))).strip() for column in SAID)
