@@ -9,7 +9,9 @@ from typing import Any
 from analysis.registration import written
 from analysis.responses import Responses, ResponsesError
 
+STYLES = {"accuracy": "share_ci", "quartet": "share_ci", "threshold": "ms_ci"}  # as the report writes a figure
 KEPT, DIFFERENT, UNKNOWN = "kept", "different", "not known"
+COUNTED = {"kept": KEPT, "different": DIFFERENT, "unknown": UNKNOWN}
 # Where results.json has the registered figure.
 FIGURES: dict[str, tuple[str, ...]] = {
     "auc": ("overall", "auc"),
@@ -30,7 +32,7 @@ def compare(registration: Mapping[str, Any], results: Mapping[str, Any], respons
 
     Returns:
         `sha256`, `registered_at`, `title`, `question`, `hypotheses`; `lines`, each with `part`, `what`, `registered`,
-        `done` and `verdict` (kept, different, not known); `counts` of the verdicts; `figure`: the registered
+        `done` and `verdict` (kept, different, not known); `counts` of the lines by verdict; `figure`: the registered
         `endpoint`, its `pointer` into results.json, the `test` in words.
 
     Raises:
@@ -49,12 +51,13 @@ def compare(registration: Mapping[str, Any], results: Mapping[str, Any], respons
         **{name: parts["study"][name] for name in ("title", "question", "hypotheses")},
         "figure": {
             "endpoint": parts["estimand"]["endpoint"],
+            "name": written.ENDPOINTS[parts["estimand"]["endpoint"]],
             "pointer": list(figure),
+            "style": STYLES.get(parts["estimand"]["endpoint"], "number_ci"),
             "test": written.test(parts["sample"]),
         },
-        "counts": {
-            verdict: sum(line["verdict"] == verdict for line in lines) for verdict in (KEPT, DIFFERENT, UNKNOWN)
-        },
+        "counts": {"all": len(lines)}
+        | {name: sum(line["verdict"] == verdict for line in lines) for name, verdict in COUNTED.items()},
         "lines": lines,
     }
 

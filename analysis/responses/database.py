@@ -93,6 +93,7 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
             "closed_at",
             "unblinded_at",
             "pool_id",
+            "registration",
         ),
         "pool": ("id", "name", "sha256", "manifest"),
         "case": ("pool_id", "truth", "group", "excluded", "width", "height"),
@@ -114,6 +115,7 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
     about = {name: study.get(name) for name in ("title", "state", "version")}
     about |= {name: _text(study.get(name)) or None for name in ("opened_at", "closed_at", "unblinded_at")}
     about["settings"] = _mapping(study.get("settings"))
+    about["registration"] = _mapping(study.get("registration")) or None
     for pool in rows("pool", "id", [study.get("pool_id")]):
         manifest = _mapping(pool.get("manifest"))
         told = {name: pool.get(name) for name in ("name", "sha256")} | {"phantom": bool(manifest.get("phantom"))}

@@ -1,4 +1,4 @@
-"""discern study: create, plan, settings, list, open, close, copy, archive, restore."""
+"""discern study: create, register, plan, settings, list, open, close, copy, archive, restore."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import archive
 from quiz_app.models import Pool, Study
-from quiz_app.study import lifecycle, plan
+from quiz_app.study import lifecycle, plan, registering, reports
 
 group = AppGroup("study", help="Make, open, close and copy studies.")
 
@@ -135,21 +135,45 @@ def copy(slug: str, to: str, title: str, as_json: bool) -> None:
     tell(f"{study.slug}: a draft, seed {study.seed}", _about(study), as_json)
 
 
+@group.command()
+@click.argument("slug")
+@click.argument("file", type=click.Path(path_type=Path))
+@as_json
+@plainly
+def register(slug: str, file: Path, as_json: bool) -> None:
+    """Keep the registration in FILE (of `discern plan --register`) with study SLUG, before its first answer."""
+    study = lifecycle.find(slug)
+    sha256 = registering.register(study, _text(file), actor="command line")["sha256"]
+    db.session.commit()
+    tell(f"{slug}: registered, SHA-256 {sha256}", _about(study) | {"registration": sha256}, as_json)
+
+
 @group.command("archive")
 @click.argument("slug")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Zip file to write.")
+@click.option(
+    "--report", type=click.Path(path_type=Path), help="archive.zip of a report; by default that made at the desk."
+)
 @as_json
 @plainly
-def archive_(slug: str, out: Path, as_json: bool) -> None:
-    """Write the archive of study SLUG: every row and image, for `study restore` in another installation."""
+def archive_(slug: str, out: Path, report: Path | None, as_json: bool) -> None:
+    """Write the archive of study SLUG: every row and image, for `study restore` in another installation.
+
+    With a report of all its answers in it, `discern verify` computes the report's numbers again.
+    """
+    if report is not None and not report.is_file():
+        raise InvalidInputError([f"report: {report} is not there"])
     lifecycle.find(slug)
     part = out.with_name(out.name + ".part")
     with reading() as session, part.open("wb") as file:
         study = session.scalars(sa.select(Study).filter_by(slug=slug)).one()
-        archive.write(session, study, current_app.config["SETTINGS"].images, file)
+        settings = current_app.config["SETTINGS"]
+        report = report or reports.archive(session, settings.instance, study)
+        archive.write(session, study, settings.images, file, report)
     part.replace(out)
-    size = out.stat().st_size
-    tell(f"{out}: {size} bytes", {"study": slug, "file": out, "bytes": size}, as_json)
+    size, told = out.stat().st_size, "" if report else "; there is no report of its answers yet, so it holds none"
+    about = {"study": slug, "file": out, "bytes": size, "report": report is not None}
+    tell(f"{out}: {size} bytes{told}", about, as_json)
 
 
 @group.command()

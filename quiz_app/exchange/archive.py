@@ -3,6 +3,7 @@
     archive.json      format, version of the tables, and of every member its length and SHA-256
     tables/NAME.jsonl one row a line
     images/NAME.png   the blinded images of the pool
+    report/archive.zip  what a report of the study was computed from, and its numbers, where one was made
 
 An archive holds truth, addresses and what readers said of themselves: it is for the owner's safe, not for handing on.
 """
@@ -50,12 +51,13 @@ MODELS: tuple[type[Base], ...] = (
 LARGEST = 8 * 2**30  # a pool of ten thousand images and as many readers; more is a bomb
 LARGEST_TABLES = 2**30  # their rows are put together in memory
 LARGEST_LIST = 16 * 2**20  # of the members
-MEMBER = re.compile(r"tables/[a-z_]+\.jsonl|images/[0-9a-f]{32}\.png")
+REPORT = "report/archive.zip"
+MEMBER = re.compile(rf"tables/[a-z_]+\.jsonl|images/[0-9a-f]{{32}}\.png|{re.escape(REPORT)}")
 VERSION = sa.text("SELECT version_num FROM alembic_version")
 
 
-def write(session: Session, study: Study, store: Store, file: IO[bytes]) -> None:
-    """Write the archive of `study`, whose images lie in `store`, into `file`."""
+def write(session: Session, study: Study, store: Store, file: IO[bytes], report: Path | None = None) -> None:
+    """Write the archive of `study`, whose images lie in `store`, into `file`; `report` is that of a report on it."""
     members = {}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for model in MODELS:
@@ -63,6 +65,8 @@ def write(session: Session, study: Study, store: Store, file: IO[bytes]) -> None
             members[name] = _add(archive, name, _lines(session, model, study))
         for stored in session.scalars(sa.select(Case.stored).filter_by(pool_id=study.pool_id).order_by(Case.id)):
             members[f"images/{stored}"] = _add(archive, f"images/{stored}", iter([storage.read(store, stored)]))
+        if report is not None:
+            members[REPORT] = _add(archive, REPORT, iter([report.read_bytes()]))
         about = {"format": FORMAT, "study": study.slug, "tables": session.scalar(VERSION), "members": members}
         archive.writestr("archive.json", json.dumps(about, indent=1))
 

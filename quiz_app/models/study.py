@@ -47,6 +47,9 @@ class Study(Base):
     archived_at: Mapped[datetime | None] = mapped_column(Instant)  # put away: not listed with the others
     open_token_hash: Mapped[str | None] = mapped_column(sa.String(64), index=True)  # of the link that anybody may use
     open_cap: Mapped[int | None]  # readers who may come in by it
+    registration: Mapped[dict[str, Any] | None] = mapped_column(
+        sa.JSON(none_as_null=True)
+    )  # as `plan --register` made it
 
     pool: Mapped[Pool] = relationship()
     owner: Mapped[Researcher | None] = relationship()

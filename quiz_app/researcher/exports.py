@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,10 @@ from flask_login import current_user
 
 from quiz_app import log
 from quiz_app.database import db, reading
+from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import archive, export, responses_csv
 from quiz_app.researcher import blueprint, looking, me, owner_only, saved, uploads
+from quiz_app.study import registering, reports
 
 
 def _csv(lines: Iterator[str], name: str) -> ResponseReturnValue:
@@ -64,10 +67,34 @@ def download_archive() -> ResponseReturnValue:
     if g.study.blinded:
         abort(403)
     file = tempfile.TemporaryFile()  # noqa: SIM115  (send_file closes it)
-    archive.write(looking(), g.study, current_app.config["SETTINGS"].images, file)
+    settings = current_app.config["SETTINGS"]
+    archive.write(looking(), g.study, settings.images, file, reports.archive(looking(), settings.instance, g.study))
     file.seek(0)
     name = _named("-archive.zip")
     return send_file(file, mimetype="application/zip", as_attachment=True, download_name=name)
+
+
+@blueprint.post("/studies/<study>/register")
+@owner_only
+def register_study() -> ResponseReturnValue:
+    """Keep an uploaded registration with the study."""
+    file = request.files.get("registration")
+    try:
+        text = file.read().decode("utf-8-sig") if file else ""
+    except UnicodeDecodeError:
+        raise InvalidInputError(["file: is not text in UTF-8"]) from None
+    registering.register(g.study, text, actor=current_user.name)
+    return saved("show_study", "The registration is kept with the study; its reports say what was kept of it.")
+
+
+@blueprint.get("/studies/<study>/registration.json")
+def download_registration() -> ResponseReturnValue:
+    """The registration as it was taken in."""
+    if g.study.registration is None:
+        abort(404)
+    text = json.dumps(g.study.registration, indent=1, ensure_ascii=False) + "\n"
+    headers = {"Content-Disposition": f'attachment; filename="{g.study.slug}-registration.json"'}
+    return current_app.response_class(text, mimetype="application/json", headers=headers)
 
 
 @blueprint.post("/studies/new/archive")

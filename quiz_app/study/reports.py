@@ -78,6 +78,14 @@ def kept(instance: Path, study: Study) -> list[Report]:
     return sorted(found, key=lambda report: (report.version, report.answers, len(report.key), report.key), reverse=True)
 
 
+def archive(session: Session, instance: Path, study: Study) -> Path | None:
+    """The archive of the report on the study as it is now; None where no such report has been made."""
+    report = find(home(instance, study) / key(session, study))
+    if report is None or report.work.state != "done" or "archive.zip" not in report.files:
+        return None
+    return home(instance, study) / report.key / "archive.zip"
+
+
 def forget(instance: Path, study: Study) -> int:
     """Delete the kept reports, because answers in them are deleted; their names may come again. Returns how many."""
     folder = home(instance, study)

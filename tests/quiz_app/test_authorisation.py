@@ -41,6 +41,7 @@ RULES = {
     ADMIN: "GET researcher.list_people, POST researcher.list_people, POST researcher.reset_password",
     VIEWER: """
         GET researcher.show_study, GET researcher.study_settings, GET researcher.download_plan,
+        GET researcher.download_registration,
         GET researcher.watch_study, GET researcher.list_readers, GET researcher.show_reader,
         GET researcher.show_preflight, GET researcher.preflight_status, GET researcher.show_results,
         GET researcher.compare_study, GET researcher.report_status, GET researcher.report_file,
@@ -58,6 +59,7 @@ RULES = {
         """,
     OWNER: """
         POST researcher.reopen_study, POST researcher.unblind_study, GET researcher.download_archive,
+        POST researcher.register_study,
         POST researcher.add_member, POST researcher.remove_member
         """,
 }

@@ -1,0 +1,23 @@
+"""The table of what was registered and what was kept of it; none where nothing was registered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.report.tables.table import Cell, Table
+
+COLUMNS = ("part", "what", "registered", "done", "verdict")
+
+
+def all_tables(results: dict[str, Any]) -> list[Table]:
+    """The table, where there is a registration."""
+    lines = results.get("registration", {}).get("lines", [])
+    table = Table(
+        "registration",
+        "Registered and done",
+        "Every entry of the registration, what was done, and whether that is the same. Not known: the data cannot tell, "
+        "so the authors must.",
+        ("part", "what", "registered", "done", ""),
+        [[Cell("text", ("registration", "lines", at, column)) for column in COLUMNS] for at in range(len(lines))],
+    )
+    return [table] if lines else []
