@@ -32,8 +32,8 @@ def compare(registration: Mapping[str, Any], results: Mapping[str, Any], respons
 
     Returns:
         `sha256`, `registered_at`, `title`, `question`, `hypotheses`; `lines`, each with `part`, `what`, `registered`,
-        `done` and `verdict` (kept, different, not known); `counts` of the lines by verdict; `figure`: the registered
-        `endpoint`, its `pointer` into results.json, the `test` in words.
+        `done` and `verdict` (kept, different, not known); `counts` of the lines by verdict; what is `different`;
+        `figure`: the registered `endpoint`, its `pointer` into results.json, the `test` in words.
 
     Raises:
         ResponsesError: the registration is of another pool or of another design.
@@ -53,11 +53,13 @@ def compare(registration: Mapping[str, Any], results: Mapping[str, Any], respons
             "endpoint": parts["estimand"]["endpoint"],
             "name": written.ENDPOINTS[parts["estimand"]["endpoint"]],
             "pointer": list(figure),
+            "tested": parts["estimand"]["margin"] is None and parts["estimand"]["endpoint"] in ("auc", "accuracy"),
             "style": STYLES.get(parts["estimand"]["endpoint"], "number_ci"),
             "test": written.test(parts["sample"]),
         },
         "counts": {"all": len(lines)}
         | {name: sum(line["verdict"] == verdict for line in lines) for name, verdict in COUNTED.items()},
+        "different": [line["what"] for line in lines if line["verdict"] == DIFFERENT],
         "lines": lines,
     }
 
