@@ -17,7 +17,7 @@ from tests.server import free_port
 from tests.test_run import running
 
 ROOT = Path(__file__).resolve().parents[1]
-WANTED = "run study pool reader researcher responses simulate backup mirror db generate report compare plan"
+WANTED = "run study pool reader researcher responses simulate backup mirror db generate report compare plan verify"
 QUIZ = ["study", "pool", "reader", "researcher", "responses", "simulate", "backup", "mirror"]
 DOOR = [sys.executable, str(ROOT / "run.py")]
 
@@ -58,7 +58,7 @@ def test_the_help_fits_one_screen_and_loads_no_wing(tmp_path):
     shown = done([*DOOR, "--help"], tmp_path).stdout.splitlines()
     assert len(shown) <= 24
     assert max(map(len, shown)) <= 80
-    commands = {name for line in shown[9:] for name in re.findall(r"^ +(?:[A-Z]\w+ +)?(\w+)  ", line)}
+    commands = {name for line in shown[7:] for name in re.findall(r"^ +(?:[A-Z]\w+ +)?(\w+)  ", line)}
     assert commands >= set(WANTED.split())
     script = "import sys, run\ntry: run.main(['--help'])\nexcept SystemExit: pass\n"
     script += "print([name for name in ('flask', 'torch', 'pandas', 'generation', 'analysis') if name in sys.modules])"
@@ -88,7 +88,8 @@ def helps(cwd, imports, call, words):
 
 
 def test_old_spellings_of_the_other_wings_give_the_same_help(tmp_path):
-    modules = {"analysis.report": "report", "analysis.compare": "compare", "analysis.planning": "plan"}
+    names = {"planning": "plan"}
+    modules = {f"analysis.{name}": names.get(name, name) for name in ("report", "compare", "planning", "verify")}
     olds = [*([name] for name in modules), ["generation"], ["generation", "pool"]]
     news = [["discern", modules.get(old[0], "generate"), *old[1:]] for old in olds]
     before = helps(tmp_path, "import runpy", "runpy.run_module(words[0], run_name='__main__', alter_sys=True)", olds)
@@ -140,6 +141,7 @@ def test_scripts_read_json_where_people_read_lines(furnished):
         (("study", "open", "none"), "study: there is none called 'none'", 1),
         (("report", "--responses", "none.csv", "--out", "out"), "none.csv: cannot be read", 2),
         (("compare", "a.csv", "b.csv"), "a.csv: cannot be read", 2),
+        (("verify", "none.zip"), "none.zip: cannot be read", 2),
         (("plan", "auc", "7"), "value: expected a number between 0 and 1", 2),
         (("generate", "audit", "none", "--out", "out"), "none", 2),
         (("report",), "--out", 2),

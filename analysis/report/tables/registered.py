@@ -17,7 +17,7 @@ def all_tables(results: dict[str, Any]) -> list[Table]:
         "Registered and done",
         "Every entry of the registration, what was done, and whether that is the same. Not known: the data cannot "
         "tell, so the authors must.",
-        ("part", "what", "registered", "done", ""),
+        COLUMNS,
         [[Cell("text", ("registration", "lines", at, column)) for column in COLUMNS] for at in range(len(lines))],
     )
     return [table] if lines else []

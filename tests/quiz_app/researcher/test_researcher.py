@@ -41,6 +41,7 @@ WRITING = [
     "/researcher/pacs",
     "/researcher/studies/mine/preflight",
     "/researcher/studies/mine/reopen",
+    "/researcher/studies/mine/register",
     "/researcher/studies/mine/put-away",
     "/researcher/studies/mine/settings",
     "/researcher/studies/mine/preview",
