@@ -14,10 +14,10 @@ from typing import Any, BinaryIO
 from analysis.arguments import Parser, refuse
 from analysis.planning.power import ENDPOINTS, power, power_of_difference, smallest_cases, smallest_readers
 from analysis.planning.quartets import Quartets, exact_power, normal_power
-from analysis.planning.registered import assert_one_size, drafted, write_drafted
 from analysis.planning.roe_metz import RoeMetz
 from analysis.planning.simulation import simulate
 from analysis.planning.staircases import Staircases, precision
+from analysis.registration.planned import assert_one_size, drafted, write_drafted
 
 __all__ = ["power", "power_of_difference", "simulate", "smallest_cases", "smallest_readers", "table"]
 STUDIES = 200  # simulated for each row of thresholds, unless said otherwise
@@ -172,8 +172,11 @@ def _run(options: argparse.Namespace) -> None:
             readers, cases = int(row["readers"]), int(row["cases"])
             found = simulate(options.endpoint, options.value, readers, cases, **settings, **spread)
             row |= {"simulated_power": found.value, "coverage": found.coverage}
-    draft = drafted(options, rows[0], model)  # its faults come before anything is written
-    print(power(options.endpoint, options.value, options.readers[0], options.cases[0], **settings).method)
+    first = power(options.endpoint, options.value, options.readers[0], options.cases[0], **settings)
+    more = {"studies": options.simulate, "seed": options.seed} if options.simulate else {}
+    # Its faults come before anything is written.
+    draft = drafted(options, rows[0], model, first.method, null=first.extra["null"], **more)
+    print(first.method)
     _print(rows)
     for search, held, sizes, wanted in (
         (smallest_cases, "readers", options.readers, "cases"),
@@ -199,7 +202,8 @@ def _thresholds(options: argparse.Namespace, model: Staircases) -> None:
             )
             row = {"readers": readers, "cases": cases, "power": found.value or 0.0, "factor": found.factor}
             rows.append(row | {"coverage": found.coverage})
-    draft = drafted(options, rows[0] | {"method": found.method, "studies": spread["studies"]}, model)
+    more = {"ratio": options.ratio or 1.25, "studies": spread["studies"], "seed": options.seed}
+    draft = drafted(options, rows[0], model, found.method, **more)
     print(found.method)
     _print(rows)
     for readers in options.readers:
