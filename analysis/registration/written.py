@@ -8,11 +8,11 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 ENDPOINTS = {
-    "auc": "mean area under the ROC curve (AUC) of the readers, from their five levels of certainty",
-    "accuracy": "mean accuracy of the readers",
+    "auc": "readers' mean area under the ROC curve (AUC)",
+    "accuracy": "readers' mean accuracy",
     "kappa": "Fleiss' kappa of the readers' answers, real or synthetic",
     "quartet": "share of trials in which readers find the real image",
-    "threshold": "exposure threshold of the readers, in ms",
+    "threshold": "readers' exposure threshold",
 }
 SHORT = {"auc": "AUC", "accuracy": "accuracy", "kappa": "Fleiss' kappa", "quartet": "share of right choices"}
 RULE_WORDS = {
