@@ -112,8 +112,8 @@ def test_a_registered_study_is_reported_archived_and_certified(app, owner, plann
 
     db.session.delete(db.session.query(Study).filter_by(slug="phantoms").one())
     db.session.commit()
-    with path.open("rb") as file:
-        assert owner.post("/researcher/studies/new/archive", data={"archive": (file, "a.zip")}).status_code == 303
+    assert app.test_cli_runner().invoke(args=["study", "restore", str(path)]).exit_code == 0
+    db.session.expire_all()
     assert lifecycle.find("phantoms").registration == json.loads(text)
 
 
