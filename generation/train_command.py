@@ -15,7 +15,7 @@ from accelerate.utils import set_seed
 from joblib import Parallel, delayed
 from PIL import Image
 
-from generation import corpus, devices, phantom, runs, settings
+from generation import corpus, devices, phantom, recipe, runs, settings
 from generation.arguments import bar, whole
 from generation.errors import InputError
 from generation.examples import Pictures, read_pictures
@@ -25,6 +25,8 @@ from generation.training import Trainer, saved_states
 
 STAGES = {
     "diffusion": "generation.diffusion.task",
+    "autoencoder": "generation.latent.autoencoder_task",
+    "latent": "generation.latent.task",
     "superresolution": "generation.superresolution.task",
     "restoration": "generation.restoration.task",
     "restoration-hat": "generation.restoration.hat_task",
@@ -38,6 +40,9 @@ PHANTOM_SIZE = (512, 256)  # of the sharp pictures; the generator sees a quarter
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", choices=STAGES, default="diffusion", help="which network (default: diffusion)")
     parser.add_argument("--preset", choices=PRESETS, default="recommended", help="settings to start from")
+    parser.add_argument(
+        "--recipe", metavar="NAME", help=f"several stages in turn: {', '.join(recipe.names())}, or a TOML file of them"
+    )
     parser.add_argument("--settings", type=Path, help="TOML file over the preset; --print-settings writes one")
     parser.add_argument(
         "--set", action="append", default=[], metavar="SECTION.NAME=VALUE", help="one setting over both"
@@ -55,9 +60,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train; under `accelerate launch`, on several devices or machines as one."""
+    """Train a stage, or those of a recipe; under `accelerate launch`, on several devices or machines as one."""
+    if args.recipe:
+        _cook(args)
+    else:
+        _train(args, {})
+
+
+def _cook(args: argparse.Namespace) -> None:
+    if args.out is None or args.data is None:
+        raise InputError("--recipe needs --data, a folder made by `generation corpus`, and --out")
+    if args.settings or args.set or args.print_settings:
+        raise InputError("--recipe has its settings in one file: copy it, change it, and give its path")
+
+    def train(step: recipe.Step, folder: Path, resume: bool) -> None:
+        given = {**vars(args), "stage": step.stage, "preset": step.preset, "out": folder, "resume": resume}
+        _train(argparse.Namespace(**given), step.tables)
+
+    recipe.run(recipe.read(args.recipe, args.out, STAGES), args.out, args.resume, train)
+
+
+def _train(args: argparse.Namespace, tables: dict[str, dict[str, Any]]) -> None:
     stage = import_module(STAGES[args.stage])
-    chosen = _settings(args, stage.PRESETS)
+    chosen = _settings(args, stage.PRESETS, tables)
     if args.print_settings:
         print(settings.as_toml(chosen), end="")
         return
@@ -69,9 +94,10 @@ def run(args: argparse.Namespace) -> None:
         data = args.data or _phantoms(args.out / "phantoms", args.phantoms, args.resume)
     pictures = {split: read_pictures(data, stage.PICTURES, split) for split in ("train", "validation")}
     set_seed(args.seed)
-    task = stage.make_task(chosen, pictures["train"])
+    seen = stage.prepare(chosen, pictures, args.seed) if hasattr(stage, "prepare") else pictures
+    task = stage.make_task(chosen, seen["train"])
     trainer = Trainer(
-        *(task, pictures, chosen.optimiser, chosen.training, args.out, args.seed, args.device, args.tensorboard)
+        *(task, seen, chosen.optimiser, chosen.training, args.out, args.seed, args.device, args.tensorboard)
     )
     with state.main_process_first():
         runs.begin(args.out / "training.json", _sheet(args, chosen, data))
@@ -84,10 +110,10 @@ def run(args: argparse.Namespace) -> None:
         print(f"{args.out / 'model.safetensors'}: trained for {trainer.step} steps, {seconds / 60:.1f} minutes here")
 
 
-def _settings(args: argparse.Namespace, presets: dict[str, Any]) -> Any:
+def _settings(args: argparse.Namespace, presets: dict[str, Any], of_recipe: dict[str, dict[str, Any]]) -> Any:
     if args.preset not in presets:
         raise InputError(f"--preset {args.preset}: the {args.stage} stage has {', '.join(presets)}")
-    chosen = presets[args.preset]
+    chosen = settings.update(presets[args.preset], of_recipe, f"--recipe {args.recipe}")
     if args.settings:
         chosen = settings.read(args.settings, chosen)
     tables: dict[str, dict[str, Any]] = {}

@@ -7,9 +7,10 @@ from pathlib import Path
 from generation.diffusion.recommended import RecommendedUNet
 from generation.diffusion.unet import PanoDiffUNet
 from generation.errors import InputError
+from generation.latent.network import LatentDiffusion
 from generation.weights import adopt, is_ours, read_ours, read_pickle, weights_under
 
-Network = PanoDiffUNet | RecommendedUNet
+Network = PanoDiffUNet | RecommendedUNet | LatentDiffusion
 FLASH = "down_blocks.0.2.to_qkv.weight"
 
 
@@ -32,7 +33,9 @@ def build(design: str, config: dict) -> Network:
         return PanoDiffUNet(**config)
     if design == "recommended":
         return RecommendedUNet(**config)
-    raise ValueError(f"design {design!r} is neither published nor recommended")
+    if design == "latent":
+        return LatentDiffusion(**config)
+    raise ValueError(f"design {design!r} is neither published, recommended nor latent")
 
 
 def _authors(path: Path) -> PanoDiffUNet:

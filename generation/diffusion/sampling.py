@@ -32,7 +32,7 @@ class Sampling:
     )
 
 
-DEFAULTS = {"published": Sampling("ddim", 250, 1.0), "recommended": Sampling()}
+DEFAULTS = {"published": Sampling("ddim", 250, 1.0), "recommended": Sampling(), "latent": Sampling()}
 
 
 class Noise(Protocol):
@@ -104,7 +104,13 @@ def denoise(
         with autocast(precision, device):
             return network(x, timestep, **context).float()
 
-    return solve(scheduler(network.design, sampling.sampler), estimate, noise, sampling, device, on_step)
+    def decode(latents: Tensor) -> Tensor:
+        with autocast(precision, device):
+            return network.decode(latents).float()  # type: ignore[union-attr,operator]
+
+    solver = scheduler(network.design, sampling.sampler)
+    finish = decode if network.design == "latent" else None
+    return solve(solver, estimate, noise, sampling, device, on_step, finish=finish)
 
 
 @torch.inference_mode()
@@ -116,12 +122,14 @@ def solve(
     device: torch.device,
     on_step: Callable[[], object] = lambda: None,
     start: tuple[Tensor, float] | None = None,
+    finish: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Pictures (B, C, H, W) in [0, 1], float32 on the CPU: noise taken away step by step.
 
     solver: one of `generation.diffusion.schedule.scheduler`. estimate: what it wants to know of (noisy pictures,
     timestep), float32 on the device. start: pictures in [-1, 1] to begin with, and which share of the steps is taken
-    from them on, in (0, 1] (SDEdit, arXiv 2108.01073); without it the beginning is noise.
+    from them on, in (0, 1] (SDEdit, arXiv 2108.01073); without it the beginning is noise. finish: what makes pictures
+    in [-1, 1] of what is left, where that is latents.
     """
     solver.set_timesteps(sampling.steps, device=device)
     timesteps = solver.timesteps
@@ -145,4 +153,4 @@ def solve(
                 options["variance_noise"] = drawn.result().to(device)
             x = solver.step(output, timestep, x, **options).prev_sample
             on_step()
-    return (x.clamp(-1, 1) / 2 + 0.5).cpu()
+    return ((finish(x) if finish else x).clamp(-1, 1) / 2 + 0.5).cpu()

@@ -42,15 +42,17 @@ def scheduler(design: str, sampler: Sampler = "ddim", steps: int = STEPS) -> Any
     picture clipped to [-1, 1]; its `step` wants `use_clipped_model_output=True`. `recommended` networks estimate the
     velocity (arXiv 2202.00512) on a cosine schedule rescaled to a last alpha-bar of zero, with trailing spacing, so
     that sampling starts where training ended, in pure noise (arXiv 2305.08891).
-    `dpm++` (arXiv 2211.01095) and `unipc` (arXiv 2302.04867) need 20 to 50 steps.
+    `dpm++` (arXiv 2211.01095) and `unipc` (arXiv 2302.04867) need 20 to 50 steps. `latent` networks are as
+    `recommended` ones, but nothing is clipped: latents have no limits.
     """
     options = _published(steps) if design == "published" else _recommended()
     options["num_train_timesteps"] = steps
+    clipped = design != "latent"
     if sampler == "ddim":
-        return DDIMScheduler(**options, clip_sample=True, set_alpha_to_one=True)
+        return DDIMScheduler(**options, clip_sample=clipped, set_alpha_to_one=True)
     # a threshold that cannot leave 1 clips the picture to [-1, 1], as the published DDIM does
     options["timestep_spacing"] = "trailing"
-    return SOLVERS[sampler](**options, thresholding=True, sample_max_value=1.0)
+    return SOLVERS[sampler](**options, thresholding=clipped, sample_max_value=1.0)
 
 
 def _published(steps: int) -> dict[str, Any]:

@@ -1,0 +1,155 @@
+"""Training diffusion in an autoencoder's latents: its settings, the latents made once and kept, the loss on velocity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.random import PCG64, Generator
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from generation.diffusion.sampling import ImageNoise, Sampling, denoise
+from generation.diffusion.schedule import STEPS, scheduler
+from generation.errors import InputError
+from generation.examples import VALIDATION, Example, Pictures
+from generation.latent.autoencoder import FACTOR, Autoencoder
+from generation.latent.jitter import jittered
+from generation.latent.network import LatentDiffusion
+from generation.settings import explained
+from generation.training import Optimiser, Training, contact_sheet
+from generation.weights import file_of, read_ours, read_safetensors
+
+PICTURES = "lr"
+AT_ONCE = 8  # pictures that are encoded together
+
+
+@dataclass(frozen=True)
+class LatentNetwork:
+    """What is trained, and in whose latents."""
+
+    autoencoder: str = explained("", "folder of the run of `--stage autoencoder` whose latents are learnt")
+    widths: tuple[int, ...] = explained((64, 128, 160), "channels of each level, each half the size of the last")
+    attention: tuple[int, ...] = explained((4,), "heights of the levels that attend, in latents")
+    blocks: int = explained(1, "residual blocks a level", least=1)
+    components: int = explained(96, "principal directions of the linear estimate that the network starts from", least=1)
+    views: int = explained(24, "times each picture is encoded, each time a little moved", least=1)
+    jitter: float = explained(1.0, "how much pictures are moved, turned, enlarged and brightened; 0 not", least=0)
+
+
+@dataclass(frozen=True)
+class LatentSettings:
+    """Everything that decides a training of this stage, beside the corpus and the seed."""
+
+    network: LatentNetwork = field(default_factory=LatentNetwork)
+    optimiser: Optimiser = field(default_factory=lambda: Optimiser(5e-4, warmup=100, ema=0.999))
+    training: Training = field(default_factory=lambda: Training(epochs=300, batch=16, save_every=200, look_every=10))
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+PRESETS = {"recommended": LatentSettings()}
+
+
+class LatentTask:
+    """One network that learns to undo noise on latents (`generation.training.Task`); its pictures are `prepare`d."""
+
+    def __init__(self, settings: LatentSettings, pictures: Pictures):
+        path = _autoencoder(settings)
+        config = read_safetensors(path)[1]["config"]
+        height, width = (side * FACTOR for side in pictures.pixels.shape[3:])
+        self.about: dict[str, Any] = {"stage": "diffusion", "design": "latent"}
+        self.about["config"] = {
+            "height": height,
+            "width": width,
+            "widths": list(settings.network.widths),
+            "attention": list(settings.network.attention),
+            "blocks": settings.network.blocks,
+            "components": settings.network.components,
+            "autoencoder": config,
+        }
+        least = settings.network.components + 1
+        if pictures.pixels.shape[0] * pictures.pixels.shape[1] < least:
+            raise InputError(f"network.components: {least} latents are needed, found {len(pictures)} pictures'")
+        try:
+            self.network = LatentDiffusion(**self.about["config"])
+        except ValueError as error:
+            raise InputError(f"[network] cannot be built for pictures of {width} x {height}: {error}") from None
+        self.network.autoencoder.load_state_dict(load(path).state_dict())
+        self.network.linear.learn(torch.from_numpy(pictures.pixels).flatten(0, 1).float())
+        self.settings = settings
+        self.networks: dict[str, nn.Module] = {"network": self.network}
+        self.solver = scheduler("latent", "ddim")
+
+    def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
+        """The latents of one view of a picture, the noise to be added, and how much of it."""
+        latents = torch.from_numpy(pixels[int(rng.integers(len(pixels)))]).float()
+        return {
+            "latents": self.network.linear.standardised(latents.to(self.network.linear.mean.device)).cpu(),
+            "noise": torch.from_numpy(rng.standard_normal(latents.shape, dtype=np.float32)),
+            "timestep": torch.tensor(int(rng.integers(STEPS))),
+        }
+
+    def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
+        """The mean square between the estimate of the velocity and the velocity."""
+        latents, noise, timestep = batch["latents"], batch["noise"], batch["timestep"]
+        noisy = self.solver.add_noise(latents, noise, timestep).contiguous(memory_format=torch.channels_last)
+        target = self.solver.get_velocity(latents, noise, timestep)
+        return {"loss": F.mse_loss(network(noisy, timestep).float(), target)}
+
+    def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
+        """The training loss, on pictures kept apart and with noise that stays the same."""
+        return self.losses("network", network, batch)["loss"]
+
+    def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
+        """Samples from the same seeds every time: the figure that shows a training's progress."""
+        noise = ImageNoise(0, range(count), (self.network.in_channels, *self.network.size))
+        return contact_sheet(denoise(self.network, noise, self.settings.sampling), columns=4)
+
+
+def load(path: Path) -> Autoencoder:
+    """The autoencoder that `--stage autoencoder` wrote. Raises InputError as `weights.read_ours` does."""
+    return read_ours(file_of(path), "autoencoder", lambda about: Autoencoder(**about["config"]))
+
+
+def prepare(settings: LatentSettings, pictures: dict[str, Pictures], seed: int) -> dict[str, Pictures]:
+    """The pictures of each split as latents, float16 (N, views, channels, H / 8, W / 8); one view of those kept apart.
+
+    Views depend on the seed, the picture's number and their own number alone.
+    """
+    network, jitter = load(_autoencoder(settings)), settings.network.jitter
+    views = {"train": settings.network.views}
+    return {
+        split: replace(found, pixels=_encoded(network, found.pixels, views.get(split, 0), jitter, seed))
+        for split, found in pictures.items()
+    }
+
+
+@torch.inference_mode()
+def _encoded(network: Autoencoder, pixels: np.ndarray, views: int, jitter: float, seed: int) -> np.ndarray:
+    height, width = pixels.shape[1:]
+    if height % FACTOR or width % FACTOR:
+        raise InputError(f"the autoencoder needs pictures of multiples of {FACTOR} px, found {width} x {height}")
+    found = []
+    for number, picture in enumerate(tqdm(pixels, desc="encoding", leave=False)):
+        moved = [
+            jittered(picture, jitter if views else 0, Generator(PCG64([seed, VALIDATION - 1, number, view])))
+            for view in range(max(views, 1))
+        ]
+        parts = [network.encode(torch.stack(moved[at : at + AT_ONCE])) for at in range(0, len(moved), AT_ONCE)]
+        found.append(torch.cat(parts).half().numpy())
+    return np.stack(found)
+
+
+def _autoencoder(settings: LatentSettings) -> Path:
+    if not settings.network.autoencoder:
+        raise InputError("network.autoencoder is needed: the folder of a run of `generate train --stage autoencoder`")
+    return file_of(Path(settings.network.autoencoder))
+
+
+def make_task(settings: LatentSettings, pictures: Pictures) -> LatentTask:
+    """The task of this stage, for latents that `prepare` made. Raises InputError when settings do not fit them."""
+    return LatentTask(settings, pictures)
