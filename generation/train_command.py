@@ -27,6 +27,7 @@ STAGES = {
     "diffusion": "generation.diffusion.task",
     "autoencoder": "generation.latent.autoencoder_task",
     "latent": "generation.latent.task",
+    "student": "generation.latent.student_task",
     "superresolution": "generation.superresolution.task",
     "restoration": "generation.restoration.task",
     "restoration-hat": "generation.restoration.hat_task",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from generation.diffusion.recommended import RecommendedUNet
+from generation.diffusion.schedule import LATENT
 from generation.diffusion.unet import PanoDiffUNet
 from generation.errors import InputError
 from generation.latent.network import LatentDiffusion
@@ -33,9 +34,9 @@ def build(design: str, config: dict) -> Network:
         return PanoDiffUNet(**config)
     if design == "recommended":
         return RecommendedUNet(**config)
-    if design == "latent":
+    if design in LATENT:
         return LatentDiffusion(**config)
-    raise ValueError(f"design {design!r} is neither published, recommended nor latent")
+    raise ValueError(f"design {design!r} is none of published, recommended, latent, student")
 
 
 def _authors(path: Path) -> PanoDiffUNet:

@@ -132,7 +132,8 @@ def _file(folder: Path, number: int) -> Path:
 
 def _sampling(args: argparse.Namespace, design: str) -> Sampling:
     sampler = args.sampler or DEFAULTS[design].sampler
-    base = next((default for default in DEFAULTS.values() if default.sampler == sampler), Sampling(sampler))
+    known = (DEFAULTS[design], *DEFAULTS.values())
+    base = next((default for default in known if default.sampler == sampler), Sampling(sampler))
     steps, eta = args.steps or base.steps, base.eta if args.eta is None else args.eta
     faults = [f"--steps: expected 1 to {STEPS}, got {steps}"] if steps > STEPS else []
     faults += [f"--eta: expected 0 to 1, got {eta}"] if not 0 <= eta <= 1 else []

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from generation.devices import Precision, autocast
 from generation.diffusion.checkpoints import Network
-from generation.diffusion.schedule import STEPS, Sampler, scheduler
+from generation.diffusion.schedule import LATENT, STEPS, Sampler, scheduler
 from generation.settings import explained
 
 AUTHORS_BATCH = 32
@@ -32,7 +32,12 @@ class Sampling:
     )
 
 
-DEFAULTS = {"published": Sampling("ddim", 250, 1.0), "recommended": Sampling(), "latent": Sampling()}
+DEFAULTS = {
+    "published": Sampling("ddim", 250, 1.0),
+    "recommended": Sampling(),
+    "latent": Sampling(),
+    "student": Sampling("ddim", 4),
+}
 
 
 class Noise(Protocol):
@@ -109,7 +114,7 @@ def denoise(
             return network.decode(latents).float()  # type: ignore[union-attr,operator]
 
     solver = scheduler(network.design, sampling.sampler)
-    finish = decode if network.design == "latent" else None
+    finish = decode if network.design in LATENT else None
     return solve(solver, estimate, noise, sampling, device, on_step, finish=finish)
 
 

@@ -12,6 +12,8 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistep
 BETA_FLOOR, BETA_CEILING = 1e-4, 0.02
 STEPS = 1000  # also the default of diffusers' schedulers
 
+LATENT = ("latent", "student")  # designs whose pictures are latents, which have no limits
+
 Sampler = Literal["ddim", "dpm++", "unipc"]
 SOLVERS: dict[str, Any] = {
     "ddim": DDIMScheduler,
@@ -42,12 +44,12 @@ def scheduler(design: str, sampler: Sampler = "ddim", steps: int = STEPS) -> Any
     picture clipped to [-1, 1]; its `step` wants `use_clipped_model_output=True`. `recommended` networks estimate the
     velocity (arXiv 2202.00512) on a cosine schedule rescaled to a last alpha-bar of zero, with trailing spacing, so
     that sampling starts where training ended, in pure noise (arXiv 2305.08891).
-    `dpm++` (arXiv 2211.01095) and `unipc` (arXiv 2302.04867) need 20 to 50 steps. `latent` networks are as
-    `recommended` ones, but nothing is clipped: latents have no limits.
+    `dpm++` (arXiv 2211.01095) and `unipc` (arXiv 2302.04867) need 20 to 50 steps. `latent` networks and
+    their students are as `recommended` ones, but nothing is clipped.
     """
     options = _published(steps) if design == "published" else _recommended()
     options["num_train_timesteps"] = steps
-    clipped = design != "latent"
+    clipped = design not in LATENT
     if sampler == "ddim":
         return DDIMScheduler(**options, clip_sample=clipped, set_alpha_to_one=True)
     # a threshold that cannot leave 1 clips the picture to [-1, 1], as the published DDIM does

@@ -16,9 +16,9 @@ class Autoencoder(nn.Module):
     """Grey pictures (B, 1, H, W) in [-1, 1], H and W multiples of 8, to latents (B, channels, H / 8, W / 8) and back.
 
     widths: channels at a half, a quarter and an eighth of the picture's side. Latents are brought to mean 0 and
-    variance 1 a channel by running figures (`nn.BatchNorm2d` without weights), so that a denoiser finds them as the
-    noise schedule expects. `forward(pictures, noise)` adds noise to them on the way: a decoder that has seen some bears with
-    a denoiser's small mistakes.
+    variance 1 a channel by running figures (`nn.BatchNorm2d` without weights), so that noise of a given deviation means
+    the same whatever the encoder. `forward(pictures, noise)` adds noise to them on the way: a decoder that has seen
+    some bears with a denoiser's small mistakes.
     """
 
     def __init__(self, channels: int = 8, widths: Sequence[int] = (32, 64, 128), blocks: int = 2):

@@ -26,9 +26,9 @@ class LatentDiffusion(nn.Module):
     anatomy at high noise (arXiv 2311.10892); the U-Net learns what is missing to it. height, width: of the pictures.
     widths: channels a level, each half the size of the one before. attention: heights of the levels that attend.
     components: directions in which the linear estimate knows the variance. autoencoder: settings of `Autoencoder`.
+    steps: of DDIM that a student (`student_task`) was taught to be sampled in; 0 for a network that is none.
     """
 
-    design = "latent"
     sources: tuple[str, ...] = ()
 
     def __init__(
@@ -40,8 +40,10 @@ class LatentDiffusion(nn.Module):
         blocks: int,
         components: int,
         autoencoder: dict,
+        steps: int = 0,
     ):
         super().__init__()
+        self.design = "student" if steps else "latent"
         self.autoencoder = Autoencoder(**autoencoder).requires_grad_(False)
         self.in_channels = self.autoencoder.channels
         self.size = (height // FACTOR, width // FACTOR)

@@ -1,4 +1,4 @@
-"""Training diffusion in an autoencoder's latents: its settings, the latents made once and kept, the loss on velocity."""
+"""Training diffusion in latents: its settings, the latents that are made once, the loss on velocity."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ class LatentTask:
         }
         least = settings.network.components + 1
         if pictures.pixels.shape[0] * pictures.pixels.shape[1] < least:
-            raise InputError(f"network.components: {least} latents are needed, found {len(pictures)} pictures'")
+            views = f"{len(pictures)} pictures of {pictures.pixels.shape[1]} views"
+            raise InputError(f"network.components: {least} latents are needed, found {views}")
         try:
             self.network = LatentDiffusion(**self.about["config"])
         except ValueError as error:
@@ -116,14 +117,21 @@ def load(path: Path) -> Autoencoder:
 
 
 def prepare(settings: LatentSettings, pictures: dict[str, Pictures], seed: int) -> dict[str, Pictures]:
+    """The pictures as latents: see `encoded`."""
+    chosen = settings.network
+    return encoded(load(_autoencoder(settings)), pictures, chosen.views, chosen.jitter, seed)
+
+
+def encoded(
+    network: Autoencoder, pictures: dict[str, Pictures], views: int, jitter: float, seed: int
+) -> dict[str, Pictures]:
     """The pictures of each split as latents, float16 (N, views, channels, H / 8, W / 8); one view of those kept apart.
 
-    Views depend on the seed, the picture's number and their own number alone.
+    Views depend on the seed, the picture's number and their own number alone. Raises InputError for pictures whose
+    sides are no multiples of 8 px.
     """
-    network, jitter = load(_autoencoder(settings)), settings.network.jitter
-    views = {"train": settings.network.views}
     return {
-        split: replace(found, pixels=_encoded(network, found.pixels, views.get(split, 0), jitter, seed))
+        split: replace(found, pixels=_encoded(network, found.pixels, views * (split == "train"), jitter, seed))
         for split, found in pictures.items()
     }
 
