@@ -41,7 +41,9 @@ def read(recipe: str, out: Path, stages: dict[str, str]) -> list[Step]:
         raise InputError(f"--recipe {recipe}: neither a file nor one of {', '.join(names())}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no TOML: {error}") from None
-    steps, folders, faults = [], {}, []
+    steps: list[Step] = []
+    folders: dict[str, str] = {}
+    faults: list[str] = []
     for name, table in tables.items():
         stage = table.get("stage") if isinstance(table, dict) else None
         if stage not in stages:
