@@ -105,7 +105,9 @@ def denoise(
     device = next(network.parameters()).device
 
     def estimate(x: Tensor, timestep: Tensor) -> Tensor:
-        context = {"source": torch.full((len(x),), source, device=device)} if source else {}
+        context: dict[str, Any] = {"source": torch.full((len(x),), source, device=device)} if source else {}
+        if network.design in LATENT:
+            context["guidance"] = network.guidance
         with autocast(precision, device):
             return network(x, timestep, **context).float()
 

@@ -19,14 +19,16 @@ PLACES = 4  # channels in which the network may learn where in the picture it is
 class LatentDiffusion(nn.Module):
     """Estimate the velocity (arXiv 2202.00512) of latents, and decode them.
 
-    `forward(x, timesteps)` takes latents (B, channels, H / 8, W / 8) plus noise and integer timesteps (B,) or (); it
-    returns their shape. `decode(latents)` gives grey pictures (B, 1, H, W), about -1 to 1.
+    `forward(x, timesteps, guidance=1)` takes latents (B, channels, H / 8, W / 8) plus noise and integer timesteps (B,)
+    or (); it returns their shape. `decode(latents)` gives grey pictures (B, 1, H, W), about -1 to 1.
 
     A few hundred radiographs are enough to know the best linear estimate well (`Wiener`), which holds most of the
     anatomy at high noise (arXiv 2311.10892); the U-Net learns what is missing to it. height, width: of the pictures.
     widths: channels a level, each half the size of the one before. attention: heights of the levels that attend.
     components: directions in which the linear estimate knows the variance. autoencoder: settings of `Autoencoder`.
     steps: of DDIM that a student (`student_task`) was taught to be sampled in; 0 for a network that is none.
+    guidance: how far samples are moved away from what the linear estimate alone would make (autoguidance, arXiv
+    2406.02507, by the worse model that is at hand for nothing); 1 is not at all.
     """
 
     sources: tuple[str, ...] = ()
@@ -41,9 +43,11 @@ class LatentDiffusion(nn.Module):
         components: int,
         autoencoder: dict,
         steps: int = 0,
+        guidance: float = 1.0,
     ):
         super().__init__()
         self.design = "student" if steps else "latent"
+        self.guidance = guidance
         self.autoencoder = Autoencoder(**autoencoder).requires_grad_(False)
         self.in_channels = self.autoencoder.channels
         self.size = (height // FACTOR, width // FACTOR)
@@ -69,11 +73,11 @@ class LatentDiffusion(nn.Module):
         self.places = nn.Parameter(0.02 * torch.randn(1, PLACES, *self.size))
         self.linear = Wiener((self.in_channels, *self.size), components)
 
-    def forward(self, x: Tensor, timesteps: Tensor, source: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, timesteps: Tensor, guidance: float = 1.0) -> Tensor:
         timesteps = timesteps.expand(len(x))
         places = self.places.expand(len(x), -1, -1, -1)
         missing = self.unet(torch.cat((x, places.to(x.dtype)), 1), timesteps).sample
-        return self.linear(x, timesteps) + missing.float()
+        return self.linear(x, timesteps) + guidance * missing.float()
 
     def decode(self, latents: Tensor) -> Tensor:
         return self.autoencoder.decode(self.linear.restored(latents))

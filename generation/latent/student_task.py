@@ -50,12 +50,12 @@ PRESETS = {"recommended": StudentSettings()}
 
 
 class StudentTask:
-    """A copy of the teacher that learns where several of its steps lead (`generation.training.Task`)."""
+    """A copy of the teacher that learns where several of its (guided) steps lead (`generation.training.Task`)."""
 
     def __init__(self, settings: StudentSettings, pictures: Pictures):
         path = _teacher(settings)
         self.settings, self.teacher = settings, load(path)
-        config = {**read_safetensors(path)[1]["config"], "steps": settings.network.steps}
+        config = {**read_safetensors(path)[1]["config"], "steps": settings.network.steps, "guidance": 1.0}
         self.network = LatentDiffusion(**config)
         self.network.load_state_dict(self.teacher.state_dict())
         self.about: dict[str, Any] = {"stage": "diffusion", "design": "student", "config": config}
@@ -85,7 +85,7 @@ class StudentTask:
             teacher = self.teacher.to(noisy.device)
             for substep in range(self.settings.network.substeps):
                 here, there = (self.timesteps.to(first.device)[first + substep + more] for more in (0, 1))
-                x = self._moved(x, teacher(x, here).float(), here, there)
+                x = self._moved(x, teacher(x, here, teacher.guidance).float(), here, there)
         last, last_noise = self._levels(self.timesteps.to(first.device)[first + self.settings.network.substeps])
         ratio = last_noise / noise_left
         picture = (x - ratio * noisy) / (last - ratio * start)

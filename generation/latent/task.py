@@ -37,7 +37,8 @@ class LatentNetwork:
     attention: tuple[int, ...] = explained((4,), "heights of the levels that attend, in latents")
     blocks: int = explained(1, "residual blocks a level", least=1)
     components: int = explained(96, "principal directions of the linear estimate that the network starts from", least=1)
-    views: int = explained(24, "times each picture is encoded, each time a little moved", least=1)
+    guidance: float = explained(1.5, "how far samples are moved away from the linear estimate's; 1 not", least=0)
+    views: int = explained(12, "times each picture is encoded, each time a little moved", least=1)
     jitter: float = explained(1.0, "how much pictures are moved, turned, enlarged and brightened; 0 not", least=0)
 
 
@@ -46,8 +47,8 @@ class LatentSettings:
     """Everything that decides a training of this stage, beside the corpus and the seed."""
 
     network: LatentNetwork = field(default_factory=LatentNetwork)
-    optimiser: Optimiser = field(default_factory=lambda: Optimiser(5e-4, warmup=100, ema=0.999))
-    training: Training = field(default_factory=lambda: Training(epochs=300, batch=16, save_every=200, look_every=10))
+    optimiser: Optimiser = field(default_factory=lambda: Optimiser(5e-4, warmup=100, ema=0.998))
+    training: Training = field(default_factory=lambda: Training(epochs=130, batch=16, save_every=150, look_every=10))
     sampling: Sampling = field(default_factory=Sampling)
 
 
@@ -70,6 +71,7 @@ class LatentTask:
             "blocks": settings.network.blocks,
             "components": settings.network.components,
             "autoencoder": config,
+            "guidance": settings.network.guidance,
         }
         least = settings.network.components + 1
         if pictures.pixels.shape[0] * pictures.pixels.shape[1] < least:

@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter
 from generation import corpus
 from generation.__main__ import main
 from generation.diffusion import checkpoints
+from generation.diffusion.sampling import ImageNoise, Sampling, denoise
 from generation.diffusion.schedule import scheduler
 from generation.latent.autoencoder import Autoencoder
 from generation.latent.autoencoder_task import AutoencoderTask
@@ -246,6 +247,23 @@ def test_the_linear_estimate_is_the_best_one_of_what_is_normally_distributed():
         best = (fitted - targets).square().mean()
         ours = (linear(noisy, times).flatten(1) - targets).square().mean()
         assert best <= ours < 1.02 * best
+
+
+def test_guidance_moves_samples_away_from_the_linear_estimate(cooked):
+    network = checkpoints.load(cooked / "latent")
+    assert network.guidance == 1.5
+    assert checkpoints.load(cooked / "student").guidance == 1
+    x = torch.randn(2, network.in_channels, *network.size, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        plain, guided = network(x, torch.tensor(500)), network(x, torch.tensor(500), 1.5)
+        linear = network.linear(x, torch.tensor([500, 500]))
+    torch.testing.assert_close(guided - plain, 0.5 * (plain - linear), atol=1e-5, rtol=1e-5)
+    noise = ImageNoise(0, range(1), (network.in_channels, *network.size))
+    moved = [denoise(network, noise, Sampling(steps=3))]
+    network.guidance = 1.0
+    noise = ImageNoise(0, range(1), (network.in_channels, *network.size))
+    moved.append(denoise(network, noise, Sampling(steps=3)))
+    assert not torch.equal(*moved), "samples know nothing of guidance"
 
 
 def test_a_student_of_one_substep_each_asks_for_what_the_teacher_says(arches, cooked):
