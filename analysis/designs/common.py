@@ -42,13 +42,15 @@ class Settings:
     """What the researcher decided beforehand; stands in the report.
 
     `unsure` is the rule that leads, `bootstrap` the number of replicates, `margin` how far from chance an accuracy
-    may lie and still count as equivalent to it. Raises ValueError for a setting that cannot be.
+    may lie and still count as equivalent to it, `bayes` whether the Bayesian answer is wanted. Raises ValueError for a
+    setting that cannot be.
     """
 
     unsure: str = "fractional"
     bootstrap: int = 10_000
     seed: int = 0
     margin: float = 0.1
+    bayes: bool = False
 
     def __post_init__(self) -> None:
         if self.unsure not in RULES:

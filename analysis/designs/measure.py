@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.designs import find, marks
+from analysis.designs import bayes, find, marks
 from analysis.designs.common import Progress, Settings, plain, silent
 from analysis.responses import Responses
 
@@ -19,8 +19,16 @@ def measure(responses: Responses, settings: Settings, progress: Progress = silen
         responses: the study's answers.
         settings: what was decided beforehand.
         progress: called with the share done (0 to 1) and what comes next.
+
+    Raises:
+        BayesError: a Bayesian answer is asked for that the study does not allow, or NumPyro is missing.
     """
+    if settings.bayes:
+        bayes.check(responses)  # before anything that takes time
     results = find(responses.design).measure(responses, settings, progress)
     if responses.marks is not None:
         results["marks"] = marks.measure(responses, responses.marks, settings.seed)
+    if settings.bayes:
+        progress(1.0, "Bayesian model")
+        results["bayes"] = bayes.measure(responses, settings)
     return plain(results)

@@ -24,6 +24,7 @@ from analysis.responses import Responses, ResponsesError, load_csv, load_mapped,
 from analysis.responses.database import load_database
 from analysis.responses.exported import is_export, load_export
 from analysis.responses.marks import with_marks
+from analysis.statistics.bayes import BayesError
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "panodiff_ratings.csv"
 
@@ -95,6 +96,7 @@ def registration_of(responses: Responses) -> dict[str, Any] | None:
 
 def _draw(results: dict[str, Any], folder: Path, workers: int, progress: Progress) -> list[figures.Drawn]:
     count, names = 0, find(results["design"]).figures + (("marks_reasons",) if "marks" in results else ())
+    names += ("bayes_predictive",) if "bayes" in results else ()
 
     def done() -> None:
         nonlocal count
@@ -173,6 +175,9 @@ def parser(prog: str) -> argparse.ArgumentParser:
     made.add_argument(
         "--margin", metavar="M", type=_margin, default=0.1, help="from chance that still counts as chance (%(default)s)"
     )
+    made.add_argument(
+        "--bayes", action="store_true", help="with a Bayesian answer for few readers (needs the extra 'bayes')"
+    )
     made.add_argument("--bootstrap", metavar="N", type=_from(2), default=10_000, help="replicates (%(default)s)")
     made.add_argument("--seed", metavar="S", type=_from(0), default=0, help="of everything random (%(default)s)")
     return made
@@ -209,7 +214,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m analysis.report")
         command.error("--labels goes with --responses")
     if arguments.mapping and not arguments.responses:
         command.error("--mapping goes with --responses")
-    settings = Settings(arguments.unsure, arguments.bootstrap, arguments.seed, arguments.margin)
+    settings = Settings(arguments.unsure, arguments.bootstrap, arguments.seed, arguments.margin, arguments.bayes)
     try:
         responses = load(arguments)
         pictures = open_pool(arguments.pool, responses) if arguments.pool else None
@@ -229,6 +234,8 @@ def main(argv: list[str] | None = None, prog: str = "python -m analysis.report")
                 bar.update(100 * share - bar.n)
 
             print(write(responses, arguments.out, settings, progress, pictures=pictures, registered=registered))
+    except BayesError as bad:
+        return refuse([f"{len(bad.faults)} fault(s); nothing was written.", *bad.faults])
     except OSError as error:
         return refuse([f"{error.filename or arguments.out}: {error.strerror or error}; the report was not written"])
     return 0
