@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from unittest.mock import patch
 
 import torch
@@ -24,8 +25,10 @@ from generation.diffusion.unet import PanoDiffUNet
 from generation.superresolution.hat import HAT, WindowAttention, position_bias
 
 
-def explicit_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None) -> Tensor:
-    """What F.scaled_dot_product_attention computes, with the whole matrix in memory."""
+def explicit_attention(
+    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, **_: object
+) -> Tensor:
+    """What F.scaled_dot_product_attention computes, with the whole matrix in memory; no dropout, nothing causal."""
     matrix = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
     return torch.softmax(matrix if attn_mask is None else matrix + attn_mask, -1) @ value
 
@@ -43,6 +46,16 @@ def explicit_windows(self: WindowAttention, x: Tensor, index: Tensor, shift_mask
     return self.proj(self._attend(qkv.roll((-shift, -shift), (1, 2)), bias + masks).roll((shift, shift), (1, 2)))
 
 
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Networks run as the papers' code has them: attention by explicit matrices, a mask for every shifted window."""
+    with (
+        patch.object(F, "scaled_dot_product_attention", explicit_attention),
+        patch.object(WindowAttention, "forward", explicit_windows),
+    ):
+        yield
+
+
 def compare(name: str, network: torch.nn.Module, inputs: tuple[Tensor, ...], args: argparse.Namespace) -> None:
     """Time both, taking turns, and print the ratio and how far the results are apart."""
     device = start(args.device).device
@@ -55,10 +68,7 @@ def compare(name: str, network: torch.nn.Module, inputs: tuple[Tensor, ...], arg
     laid_out = tuple(x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in inputs)
 
     def run_plain() -> Tensor:
-        with (
-            patch.object(F, "scaled_dot_product_attention", explicit_attention),
-            patch.object(WindowAttention, "forward", explicit_windows),
-        ):
+        with plainly():
             return plain(*inputs)
 
     def run_ours() -> Tensor:
@@ -74,7 +84,7 @@ def compare(name: str, network: torch.nn.Module, inputs: tuple[Tensor, ...], arg
         print(f"  {clock}: plain {plain_time:.2f} s, ours {our_time:.2f} s, {plain_time / our_time:.2f} times as fast")
 
 
-def seconds(call: Callable[[], Tensor], device: torch.device) -> tuple[float, float]:
+def seconds(call: Callable[[], object], device: torch.device) -> tuple[float, float]:
     """Wall-clock and CPU seconds of one call, the device's queue emptied. On a busy machine trust the second."""
     begun, used = time.perf_counter(), time.process_time()
     call()

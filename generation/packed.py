@@ -26,7 +26,7 @@ from generation.files import REFUSALS, save_text, sha256
 
 INDEX = "network.json"
 FORMAT = 1
-PART = 16 * 2**20  # bytes of tensors in one file at most
+PART = 15 * 2**20  # bytes of tensors in one file at most, so that it stays below 16 MiB with its header
 MAKE_AGAIN = "install Discern again, or pack the weights anew with `generation ship`"
 
 
