@@ -91,7 +91,7 @@ def steps_of(device: torch.device, small: bool, compiled: bool, card: float) -> 
         print(
             f"{name}, {len(there[0])} images: plain {plain:.4f} s, ours {fast:.4f} s, {plain / fast:.1f} times as fast,"
         )
-        print(f"  {flop / fast / 1e12:.1f} TFLOP/s, {flop / fast / card:.0%} of the card's peak", flush=True)
+        print(f"  {flop / fast / 1e12:.3g} TFLOP/s, {flop / fast / card:.0%} of the card's peak", flush=True)
     return found
 
 

@@ -1,6 +1,6 @@
 """How much faster the networks of `generation` are here than plain eager fp32 with explicit attention matrices.
 
-    python benchmarks/networks.py [--repeats N] [--device cpu|cuda] [--compile]
+    python benchmarks/networks.py [--repeats N] [--device cpu|cuda] [--compile] [--checkpoint RUN_OR_FILE]
 
 Same weights, same input, same run; the two take turns, the least time of each counts. One step of the U-Net stands
 for sampling, which is `steps` times the same work. Plain means attention as softmax of a product, channels first,
@@ -14,6 +14,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from unittest.mock import patch
 
 import torch
@@ -21,6 +22,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from generation.devices import autocast, prepared, resolve, start
+from generation.diffusion import checkpoints
 from generation.diffusion.unet import PanoDiffUNet
 from generation.superresolution.hat import HAT, WindowAttention, position_bias
 
@@ -98,6 +100,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--compile", action="store_true", help="compile ours first")
+    parser.add_argument("--checkpoint", type=Path, help="time a step of this diffusion network, 4 images, as well")
     args = parser.parse_args()
     torch.manual_seed(0)
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads")
@@ -105,6 +108,10 @@ def main() -> None:
         unet = PanoDiffUNet().eval().requires_grad_(False)
         compare("U-Net, one step at 256 x 128", unet, (torch.randn(1, 3, 128, 256), torch.tensor([500])), args)
         hat = HAT().eval().requires_grad_(False)
+        if args.checkpoint:
+            own = checkpoints.load(args.checkpoint)
+            inputs = (torch.randn(4, own.in_channels, *own.size), torch.tensor([500] * 4))
+            compare(f"{args.checkpoint.name}, one step of 4 images", own, inputs, args)
         compare("HAT, 128 x 64 to 512 x 256", hat, (torch.rand(1, 3, 64, 128),), args)
 
 
