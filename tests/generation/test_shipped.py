@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
@@ -15,8 +16,10 @@ from generation.__main__ import main
 from generation.diffusion import checkpoints as diffusion
 from generation.diffusion.recommended import RecommendedUNet
 from generation.errors import InputError
+from generation.files import sha256
 from generation.superresolution.hat import HAT
 from generation.weights import write_safetensors
+from tests.generation import shipped_reference
 from tests.workers import unmeasured
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
@@ -208,3 +211,18 @@ def test_what_ships_is_whole_small_and_described():
     card = (folder / "README.md").read_text(encoding="utf-8").casefold()
     for word in ("not for diagnosis", "licence", "seed", "memoris", "limit"):
         assert word in card, word
+
+
+@pytest.mark.slow
+def test_what_ships_makes_here_what_it_made_elsewhere(tmp_path):
+    if not (shipped.HERE / "panoramic").exists():
+        pytest.skip("no weights ship")
+    told = json.loads((shipped_reference.FOLDER / "made.json").read_text(encoding="utf-8"))
+    here = shipped_reference.machine()
+    assert here["weights"] == told["machine"]["weights"], "packed anew: python -m tests.generation.shipped_reference"
+    made = shipped_reference.sampled(tmp_path)
+    if here == told["machine"]:
+        assert [sha256(path) for path in made] == told["sha256"]
+    for path in made:
+        pixels = [np.asarray(Image.open(at), dtype=float) for at in (path, shipped_reference.FOLDER / path.name)]
+        assert abs(pixels[0] - pixels[1]).mean() < 1
