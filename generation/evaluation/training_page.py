@@ -22,7 +22,7 @@ from generation.evaluation.radiomics import radiomics
 from generation.examples import Pictures, read_pictures
 from generation.files import save_text
 
-SAMPLED = ("diffusion", "latent")  # stages whose sheets are samples
+SAMPLED = ("diffusion", "latent", "student")  # stages whose sheets are samples
 NOT_LOSSES = ("learning_rate", "gradient_norm", "validation")
 TITLES = {"gradient_norm": "Length of the gradient, before clipping", "validation": "Validation loss"}
 FLOORS = 20  # draws of real pictures, as many as a sheet has samples
