@@ -4,7 +4,7 @@
     NAME-00.safetensors ...   the tensors of a network, in parts
     README.md                 the model card
 
-Floating-point tensors are stored as fp16 and come back as fp32; all others stay as they are.
+Floating-point tensors are stored as fp16, and fp32 again in the network that takes them; all others stay as they are.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def check(path: Path, name: str) -> list[Path]:
 
 
 def read(path: Path, stage: str, name: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors (fp32 where they are fractions) and settings of a packed network.
+    """Tensors, as they are stored, and settings of a packed network.
 
     path: of `network.json`. stage: what the network must be. name: which one, where several are of that stage.
     Raises InputError when there is no such network, or as `check` does.
@@ -134,8 +134,7 @@ def read(path: Path, stage: str, name: str | None = None) -> tuple[dict[str, Ten
                 tensors |= {own: part.get_tensor(own) for own in part.keys()}  # noqa: SIM118 (no mapping)
         except (SafetensorError, OSError) as error:
             raise InputError(f"{file} is no safetensors file: {error}") from None
-    fractions = {own: tensor.float() if tensor.is_floating_point() else tensor for own, tensor in tensors.items()}
-    return fractions, networks[chosen]["about"]
+    return tensors, networks[chosen]["about"]
 
 
 def _halved(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
