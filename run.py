@@ -48,6 +48,7 @@ ROOMS = {
     "Results": {
         "report": "Write the report of a study",
         "compare": "Compare two studies, or two moments of one",
+        "meta": "Pool several studies, and published ones",
         "plan": "Plan the numbers of readers and cases",
         "verify": "Compute a report's numbers again from its archive",
     },
@@ -58,6 +59,7 @@ ELSEWHERE = {
     "generate": "generation.__main__",
     "report": "analysis.report",
     "compare": "analysis.compare",
+    "meta": "analysis.meta",
     "plan": "analysis.planning",
     "verify": "analysis.verify",
 }

@@ -16,7 +16,7 @@ TABLE = Path(__file__).parent / "data" / "published_turing_tests.csv"
 NEEDED = ("study", "year", "scale")
 SHARES = ("chance", "value", "low", "high", "sd")
 COUNTS = ("readers", "real", "synthetic", "correct_real", "correct_synthetic")
-WORDS = ("doi", "modality", "generator", "kind", "scoring", "checked", "sources", "note")
+WORDS = ("doi", "modality", "generator", "kind", "scoring", "checked", "sources", "note", "results")
 SCALES = {
     "accuracy": "share of right answers",
     "auc": "area under the curve",
@@ -31,7 +31,8 @@ class Published:
     """One line of a table of studies; what is not known is None, or an empty text.
 
     `value` is the mean over readers on `scale`, `low` and `high` its 95 % interval, `sd` its spread over readers,
-    `by_reader` each reader's; `correct_*` count right answers over all readers.
+    `by_reader` each reader's; `correct_*` count right answers over all readers. `results` is where the results.json of
+    a report lies, from which `discern meta` takes the figures.
     """
 
     study: str
@@ -45,6 +46,7 @@ class Published:
     checked: str = ""
     sources: str = ""
     note: str = ""
+    results: str = ""
     chance: float | None = None
     value: float | None = None
     low: float | None = None
@@ -193,7 +195,7 @@ def place(value: float | None, ci: tuple[float, float] | None, title: str) -> di
         `inside` the interval; `lowest`, `median`, `highest`; `itself`, names left out; `studies`, each published test
         with `value`, `comparable` and, if not, the `reason`. A `reason` in place of counts where there is no value.
     """
-    itself = [one.study for one in _shipped() if _is_called(one, title)]
+    itself = [one.study for one in _shipped() if is_called(one.study, title)]
     studies = [_line(one, one.study in itself) for one in _shipped()]
     known = sorted(line["value"] for line in studies if line["comparable"])
     found: dict[str, Any] = {"value": value, "ci": ci, "comparable": len(known), "itself": itself, "studies": studies}
@@ -211,9 +213,9 @@ def place(value: float | None, ci: tuple[float, float] | None, title: str) -> di
     }
 
 
-def _is_called(one: Published, title: str) -> bool:
+def is_called(name: str, title: str) -> bool:
     """Whether a title has the name of a published method as a word; the name of an author is no such name."""
-    name = re.sub(r" \d{4}.*", "", one.study)
+    name = re.sub(r" \d{4}.*", "", name)
     return re.search(r"[a-z][A-Z]", name) is not None and re.search(rf"\b{re.escape(name)}\b", title, re.I) is not None
 
 

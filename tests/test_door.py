@@ -89,7 +89,9 @@ def helps(cwd, imports, call, words):
 
 def test_old_spellings_of_the_other_wings_give_the_same_help(tmp_path):
     names = {"planning": "plan"}
-    modules = {f"analysis.{name}": names.get(name, name) for name in ("report", "compare", "planning", "verify")}
+    modules = {
+        f"analysis.{name}": names.get(name, name) for name in ("report", "compare", "planning", "verify", "meta")
+    }
     olds = [*([name] for name in modules), ["generation"], ["generation", "pool"]]
     news = [["discern", modules.get(old[0], "generate"), *old[1:]] for old in olds]
     before = helps(tmp_path, "import runpy", "runpy.run_module(words[0], run_name='__main__', alter_sys=True)", olds)

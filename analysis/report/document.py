@@ -94,14 +94,14 @@ class PageWriter(Writer):
         return [(key, bibliography()[key]) for key in self.cited]
 
 
-def page(results: dict[str, Any], tables: Sequence[Table], figures: Sequence[Drawn]) -> str:
-    """report.html: `tables` and `figures` find their places by name."""
+def page(results: dict[str, Any], tables: Sequence[Table], figures: Sequence[Drawn], template: str = "") -> str:
+    """report.html: `tables` and `figures` find their places by name, in the design's template or another."""
     css, js = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     digest = base64.b64encode(hashlib.sha256(js.encode()).digest()).decode()
     writer = PageWriter(results)
     written = (
         _environment(writer, html=True)
-        .get_template(f"{design_of(results['design']).templates}/page.html")
+        .get_template(template or f"{design_of(results['design']).templates}/page.html")
         .render(
             results=results,
             html=True,

@@ -71,7 +71,7 @@ def make(name: str, results: dict[str, Any], folder: Path) -> Drawn:
 def _module(name: str, results: dict[str, Any]) -> tuple[Any, str | None]:
     """The module of a figure, and why it cannot be drawn, if it cannot."""
     module = import_module(f"analysis.report.figures.{name}")
-    answered = any(reader["n"] for reader in results["readers"].values())
+    answered = "readers" not in results or any(reader["n"] for reader in results["readers"].values())
     return module, module.lacking(results) if answered else "no reader has answered"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.report.tables.table import Cell, Table
+from analysis.report.tables.table import NOTHING, Cell, Table
 
 
 def beside(results: dict[str, Any]) -> Table:
@@ -15,15 +15,14 @@ def beside(results: dict[str, Any]) -> Table:
         at = ("beside", "studies", i)
         rows.append(
             [
-                Cell("text", (*at, "study")),
-                *(Cell("text", (*at, name)) for name in ("modality", "generator")),
+                *(one[name] for name in ("study", "modality", "generator")),
                 *(Cell("count", (*at, name)) for name in ("readers", "real", "synthetic")),
                 Cell(
                     "share" if one["scale"] in ("accuracy", "choice", "classes", "synthetic") else "number",
                     (*at, "value"),
                 ),
                 "compared" if one["comparable"] else one["reason"],
-                Cell("text", (*at, "doi")),
+                one["doi"] or NOTHING,
             ]
         )
     return Table(

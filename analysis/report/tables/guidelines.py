@@ -1,0 +1,138 @@
+"""Reporting guidelines as tables: what each item asks for, in our words, and where this report answers it.
+
+The items lie in guidelines.csv: guideline, its number there, what it asks, which parts of a report speak of it, and a
+number from the results. An item without such a part is for the authors.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from analysis.report.tables.table import Cell, Row, Table, find
+
+ITEMS = Path(__file__).parents[1] / "guidelines.csv"
+AUTHORS = "for the authors"
+TITLES = {
+    "claim": "CLAIM 2024: artificial intelligence in medical imaging",
+    "stard_ai": "STARD-AI: diagnostic accuracy with artificial intelligence",
+    "tripod_ai": "TRIPOD+AI: prediction models",
+    "decide_ai": "DECIDE-AI: early clinical evaluation",
+    "grras": "GRRAS: reliability and agreement",
+    "synthetic": "Synthetic images: what reviews and guidance ask",
+}
+CHECKED = {
+    "claim": "Numbers from one summary of the 2024 update, which was not held against the published table: check them.",
+    "stard_ai": "Numbers from one copy of Table 2 of Nature Medicine 31:3283.",
+    "tripod_ai": "Numbers from two copies of the checklist of BMJ 385:e078378.",
+    "decide_ai": "Numbers from two copies of Table 2 of BMJ 377:e070904; items I to X are the general ones.",
+    "grras": "Numbers from two copies of Table 1 of J Clin Epidemiol 64:96.",
+    "synthetic": "No guideline with numbers was found; the numbers are ours.",
+}
+
+# Parts of a report: of which section, with which tables.
+SHARED = {
+    "findings": ("Findings in plain words", ()),
+    "methods": ("Methods", ()),
+    "limitations": ("Limitations seen in the data", ()),
+    "flow": ("Flow and checklists", ("flow",)),
+    "checklist": ("Flow and checklists", ()),
+    "head": ("The head of the page", ()),
+    "marks": ("What gave it away", ("marks_reasons", "marks_cases")),
+    "files": ("results.json and the tables beside the page", ()),
+}
+PARTS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
+    "rating": {
+        "accuracy": ("Over readers and cases", ("overall",)),
+        "readers": ("What each reader could tell", ("readers", "rules")),
+        "confusion": ("What each reader could tell", ("confusion",)),
+        "groups": ("Groups of readers", ("groups", "comparisons", "experience")),
+        "agreement": ("Agreement", ("agreement",)),
+        "repeats": ("Agreement", ("repeats",)),
+        "time": ("Order and time", ("order", "medians")),
+        "cases": ("Cases", ("hardest",)),
+        "detector": ("Cases", ("detector",)),
+        "tests": ("Tests against chance", ("tests",)),
+        "beside": ("Beside published studies", ("beside",)),
+    },
+    "quartet": {
+        "accuracy": ("Over readers and quartets", ("overall",)),
+        "readers": ("What each reader found", ("readers",)),
+        "confusion": ("Who was taken for real", ("sources",)),
+        "groups": ("Groups of readers", ("groups", "comparisons")),
+        "agreement": ("Agreement and places", ("agreement",)),
+        "repeats": ("Agreement and places", ("repeats",)),
+        "time": ("Order and time", ("order", "times")),
+        "cases": ("Quartets", ("fooled",)),
+        "tests": ("Tests against chance", ("tests",)),
+    },
+    "comparison": {
+        "accuracy": ("Preferences", ("preferences",)),
+        "readers": ("Readers and groups", ("readers",)),
+        "confusion": ("What was said of each method", ("answers",)),
+        "groups": ("Readers and groups", ("groups",)),
+        "agreement": ("Agreement and places", ("agreement",)),
+        "repeats": ("Agreement and places", ("repeats",)),
+        "time": ("Time", ("times",)),
+        "cases": ("Cases", ("cases",)),
+        "tests": ("Tests of preference", ("tests",)),
+    },
+    "staircase": {
+        "accuracy": ("Thresholds", ("overall",)),
+        "readers": ("Reader by reader", ("readers",)),
+        "confusion": ("Errors on real and on synthetic images", ("errors",)),
+        "groups": ("Groups of readers", ("groups", "comparisons")),
+        "agreement": ("Agreement", ("agreement",)),
+        "time": ("Order and time", ("order", "medians")),
+        "cases": ("Cases", ("hardest",)),
+    },
+}
+
+
+@cache
+def items() -> tuple[dict[str, str], ...]:
+    """Every item of every guideline, in order."""
+    with ITEMS.open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+def all_tables(results: dict[str, Any], tables: list[Table]) -> list[Table]:
+    """One table a guideline; `tables` are those of the report, of which an item names the ones that have rows."""
+    filled = {table.name for table in tables if table.rows}
+    return [
+        Table(
+            f"guideline_{name}",
+            title,
+            f"What each item asks for, in our words. {CHECKED[name]}",
+            ("item", "what it asks for", "where in this report", "from the data"),
+            [_row(one, results, filled) for one in items() if one["guideline"] == name],
+        )
+        for name, title in TITLES.items()
+    ]
+
+
+def _row(item: dict[str, str], results: dict[str, Any], filled: set[str]) -> Row:
+    style, _, path = item["data"].partition(":")
+    pointer = tuple(path.split("/"))
+    known = bool(path) and find(results, pointer) is not None
+    where = _where(item["places"], results["design"], filled)
+    if not where and known:
+        where = f"the number; its reason {AUTHORS}"
+    return [item["item"], item["asks"], where or AUTHORS, Cell(style, pointer) if known else ""]
+
+
+def _where(places: str, design: str, filled: set[str]) -> str:
+    """Sections and tables that speak of an item, each once; nothing where the design has none."""
+    known = SHARED | PARTS.get(design, {})
+    said: dict[str, list[str]] = {}
+    for place in filter(None, places.split(",")):
+        if place not in known:
+            continue
+        section, tables = known[place]
+        there = [f"tables/{name}.csv" for name in tables if name in filled]
+        if tables and not there:
+            continue
+        said.setdefault(section, []).extend(there)
+    return "; ".join(section + (f" ({', '.join(there)})" if there else "") for section, there in said.items())

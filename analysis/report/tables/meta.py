@@ -1,0 +1,86 @@
+"""The tables of a meta-analysis: its studies, the mean without each, what goes with their results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.report.tables.table import NOTHING, Cell, Row, Table
+
+
+def studies(results: dict[str, Any]) -> Table:
+    """One row a study that is pooled."""
+    style = _style(results)
+    rows: list[Row] = []
+    for i, one in enumerate(results["studies"]):
+        if one["weight"] is not None:
+            at = ("studies", i)
+            rows.append(
+                [
+                    one["name"],
+                    *(str(one[name] or NOTHING) for name in ("year", "modality", "kind")),
+                    *(Cell("count", (*at, name)) for name in ("readers", "real", "synthetic")),
+                    Cell(style, at),
+                    Cell("share", (*at, "weight")),
+                    one["variance_from"],
+                ]
+            )
+    return Table(
+        "studies",
+        "The studies that are pooled",
+        "Intervals are made from the error that was known best, on the logit, so that they may differ from those "
+        "printed. Weight: the study's share of the mean.",
+        ("study", "year", "images", "kind", "readers", "real", "synthetic", "result", "weight", "error from"),
+        rows,
+    )
+
+
+def apart(results: dict[str, Any]) -> Table:
+    """One row a study that is not pooled, with the reason."""
+    rows: list[Row] = [
+        [one["name"], str(one["modality"] or NOTHING), Cell("share", ("studies", i, "value")), one["reason"]]
+        for i, one in enumerate(results["studies"])
+        if one["weight"] is None
+    ]
+    return Table(
+        "apart",
+        "The studies that are not pooled",
+        "What they lack. Nothing was estimated in its place.",
+        ("study", "images", "result", "why not"),
+        rows,
+    )
+
+
+def without(results: dict[str, Any]) -> Table:
+    """The mean without each study in turn."""
+    rows: list[Row] = [
+        [one["study"], Cell(_style(results), ("without", i))] for i, one in enumerate(results["without"])
+    ]
+    return Table("without", "The mean without each study", "No study should carry it alone.", ("without", "mean"), rows)
+
+
+def regression(results: dict[str, Any]) -> Table:
+    """The coefficients of each meta-regression, on the logit."""
+    rows: list[Row] = []
+    for name, found in results["regression"].items():
+        if "coefficients" not in found:
+            rows.append([name, f"left out: {found['reason']}", NOTHING, NOTHING])
+            continue
+        for covariate in found["coefficients"]:
+            if covariate != "constant":
+                at = ("regression", name, "coefficients", covariate)
+                rows.append([name, covariate, Cell("number_ci", at), Cell("p", (*at, "p"))])
+    return Table(
+        "regression",
+        "What goes with the results",
+        "Differences of logits by meta-regression (REML, Knapp-Hartung), one property at a time, over the studies that "
+        "have it. Studies are few and were not made to answer this.",
+        ("property", "what is compared", "difference of logits", "p"),
+        rows,
+    )
+
+
+def _style(results: dict[str, Any]) -> str:
+    return "share_ci" if results["scale"] == "accuracy" else "number_ci"
+
+
+ORDER = (studies, apart, without, regression)
