@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.responses import Responses, natural
-from analysis.statistics import mrmc
+from analysis.statistics import few_readers, mrmc
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.scoring import RULES
 
@@ -140,11 +140,14 @@ def clustered(
 ) -> Estimate:
     """The mean over readers of credits from 0 to 1, readers and cases random, p against `null`; within 0 and 1.
 
-    `credits`: readers x cases, NaN where there is none; `unit` is the word for what is called a case here.
+    `credits`: readers x cases, NaN where there is none; `unit` is the word for what is called a case here. With three
+    to five readers, both random, it is `few_readers.welch`.
     """
     found = mrmc.obuchowski_rockette(
         credits, np.ones(credits.shape[1]), readers=readers, cases=cases, endpoint="sensitivity", null=null
     )
+    if readers == cases == "random":
+        found = few_readers.leading(found, null)
     found = replace(found, method=found.method.replace("cases", f"{unit}s"))
     if credits.shape[1] < 2:
         found = replace(found, value=None, reason=f"one {unit}: how {unit}s vary cannot be known")

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from analysis.arguments import Parser, refuse
+from analysis.planning import looks
 from analysis.planning.power import ENDPOINTS, power, power_of_difference, smallest_cases, smallest_readers
 from analysis.planning.quartets import Quartets, exact_power, normal_power
 from analysis.planning.roe_metz import RoeMetz
 from analysis.planning.simulation import simulate
 from analysis.planning.staircases import Staircases, precision
 from analysis.registration.planned import assert_one_size, drafted, write_drafted
+from analysis.statistics import sequential
 
 __all__ = ["power", "power_of_difference", "simulate", "smallest_cases", "smallest_readers", "table"]
 STUDIES = 200  # simulated for each row of thresholds, unless said otherwise
@@ -135,6 +138,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="of the simulation (0)")
     add("--jobs", type=int, default=1, help="cores for the simulation; -1 = all (1)")
     add("--cluster", metavar="ADDRESS", help="Dask scheduler that spreads the simulation over machines")
+    add("--looks", action="store_true", help="the numbers of readers (cases) are those at each look before the end")
+    add("--spending", choices=sequential.SPENDING, default="obrien-fleming", help="how looks spend alpha")
+    add("--futility", type=float, help="stop in vain where the conditional power falls below this (not binding)")
     add("--out", type=Path, metavar="DIR", help="write planning.csv, planning.svg and planning.png there")
     add(
         "--register",
@@ -149,6 +155,9 @@ def _run(options: argparse.Namespace) -> None:
     model = _model(options)
     if isinstance(model, Staircases):
         _thresholds(options, model)
+        return
+    if options.looks:
+        _looks(options, model)
         return
     settings: dict[str, Any] = {"margin": options.margin, "alpha": options.alpha, "model": model}
     if options.null is not None:
@@ -213,6 +222,33 @@ def _thresholds(options: argparse.Namespace, model: Staircases) -> None:
     if options.out:
         _write(rows, options)
     write_drafted(draft, options.out)
+
+
+def _looks(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:
+    """A plan with looks before the end: boundaries, power, and what simulated studies make of it."""
+    if options.endpoint not in looks.ENDPOINTS or not isinstance(model, RoeMetz):
+        raise ValueError("--looks: expected the end point auc or accuracy")
+    if options.margin is not None:
+        raise ValueError("--margin: is no option of a plan with looks, which test against chance")
+    null = 0.5 if options.null is None else options.null
+    planned = looks.plan(
+        options.endpoint, options.readers, options.cases, null=null, model=model, alpha=options.alpha,
+        spending=options.spending, futility=options.futility,
+    )  # fmt: skip
+    print(f"{len(planned.readers)} looks, {options.spending} spending of alpha {options.alpha:g}, two-sided")
+    _print(looks.rows(planned, options.value, model))
+    kept = planned.as_dict()
+    if options.simulate:
+        spread = {"model": model, "studies": options.simulate, "seed": options.seed, "jobs": options.jobs}
+        for name, value in (("type I error", null), ("power", options.value)):
+            found = looks.simulate(planned, value, **spread)
+            ended = ", ".join(f"{count} at look {look}" for look, count in enumerate(found.stops, start=1))
+            print(f"{name} {found.value:.3f} in {options.simulate} simulated studies; ended {ended}")
+            print(f"  readers {found.readers_mean:.2f} on average; adjusted intervals hold in {found.coverage:.3f}")
+            kept[name.replace(" ", "_")] = found.as_dict()
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "looks.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

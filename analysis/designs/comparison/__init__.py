@@ -14,7 +14,7 @@ from analysis.designs.comparison import course, judged
 from analysis.designs.comparison.trials import Trials, repeated, trials
 from analysis.designs.design import Design
 from analysis.responses import Responses
-from analysis.statistics import multiplicity
+from analysis.statistics import few_readers, multiplicity
 
 
 def measure(responses: Responses, settings: Settings, progress: Progress) -> dict[str, Any]:
@@ -125,6 +125,7 @@ def limitations(found: Trials, results: dict[str, Any]) -> dict[str, Any]:
     unbounded = [name for name, one in results["criteria"].items() if _unbounded(one)]
     return {
         "few_readers": about["readers"] < 10,
+        "interval": few_readers.standing(about["readers"], about["compared"]),
         "few_cases": about["compared"] < 50,
         "unanswered": max(0, about["expected"] - about["answers"]),
         "unfinished_readers": sum(r["n"] < len(found.items) for r in results["readers"].values()),

@@ -15,6 +15,7 @@ from analysis.designs.design import Design
 from analysis.designs.quartet import choice, course, looks
 from analysis.designs.quartet.trials import Trials, repeated, trials
 from analysis.responses import Responses
+from analysis.statistics import few_readers
 
 
 def measure(responses: Responses, settings: Settings, progress: Progress) -> dict[str, Any]:
@@ -91,6 +92,7 @@ def limitations(found: Trials, results: dict[str, Any]) -> dict[str, Any]:
     several, rated = len(found.readers) > 1, results["realism"]["rated"]
     return {
         "few_readers": about["readers"] < 10,
+        "interval": few_readers.standing(about["readers"], about["quartets"]),
         "few_quartets": about["quartets"] < 50,
         "unanswered": max(0, about["expected"] - about["answers"]),
         "unfinished_readers": sum(r["n"] < len(found.quartets) for r in results["readers"].values()),

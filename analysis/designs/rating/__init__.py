@@ -13,6 +13,7 @@ from analysis.designs.rating import course, panel
 from analysis.designs.rating.reader import reader
 from analysis.published import place
 from analysis.responses import Responses
+from analysis.statistics import few_readers
 
 
 def measure(responses: Responses, settings: Settings, progress: Progress) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def limitations(responses: Responses, results: dict[str, Any]) -> dict[str, Any]
     readers = len(results["readers"])
     found: dict[str, Any] = {
         "few_readers": about["readers"] < 10,
+        "interval": few_readers.standing(about["readers"], about["cases"]),
         "few_cases": about["cases"] < 50,
         "unequal_classes": abs(about["synthetic"] - about["real"]) > 0.1 * max(about["cases"], 1),
         "unanswered": max(0, about["expected"] - about["answers"]),

@@ -15,6 +15,7 @@ from analysis.statistics import (
     agreement,
     calibration,
     consistency,
+    few_readers,
     mrmc,
     multiplicity,
     proportions,
@@ -38,14 +39,21 @@ def all_credits(levels: Levels, truth: Truth) -> dict[str, Levels]:
 def overall(levels: Levels, truth: Truth, lead: str, bootstrap: int, seed: int) -> dict[str, Any]:
     """Mean accuracy and AUC over the readers, by every method, each with what it generalises to."""
     credits = all_credits(levels, truth)
-    accuracy = {rule: _cut(mrmc.obuchowski_rockette(credits[rule], truth, endpoint="accuracy")) for rule in RULES}
-    auc = _cut(mrmc.obuchowski_rockette(levels, truth))
+    by_hillis = {rule: mrmc.obuchowski_rockette(credits[rule], truth, endpoint="accuracy") for rule in RULES}
+    accuracy = {rule: _cut(few_readers.leading(found)) for rule, found in by_hillis.items()}
+    area = mrmc.obuchowski_rockette(levels, truth)
+    auc = _cut(few_readers.leading(area))
     methods: list[dict[str, Any]] = []
-    for name, scores, first in (("auc", levels, auc), ("accuracy", credits[lead], accuracy[lead])):
+    for name, scores, first, usual in (
+        ("auc", levels, auc, area),
+        ("accuracy", credits[lead], accuracy[lead], by_hillis[lead]),
+    ):
         # The covariances of means of credits are the same by all three.
         others = ("delong", "unbiased") if name == "auc" else ()
+        second = [one for one in (usual, few_readers.welch(usual)) if one.method != first.method]
         found = [
             (first, BOTH),
+            *((one, BOTH) for one in second[:1]),
             *((mrmc.obuchowski_rockette(scores, truth, other), BOTH) for other in others),
             (mrmc.ustatistics(scores, truth, endpoint=name), BOTH),
             (resampling.crossed_limit(scores, truth, endpoint=name), BOTH),
@@ -98,9 +106,12 @@ def groups(levels: Levels, truth: Truth, labels: list[str], lead: str, bootstrap
         members[name] = {
             "n": len(own),
             "accuracy": {
-                rule: _cut(mrmc.obuchowski_rockette(credits[rule][own], truth, endpoint="accuracy")) for rule in RULES
+                rule: _cut(
+                    few_readers.leading(mrmc.obuchowski_rockette(credits[rule][own], truth, endpoint="accuracy"))
+                )
+                for rule in RULES
             },
-            "auc": _cut(mrmc.obuchowski_rockette(levels[own], truth)),
+            "auc": _cut(few_readers.leading(mrmc.obuchowski_rockette(levels[own], truth))),
         }
     if len(members) != 2:
         reason = f"a difference takes two groups of readers, and there are {len(members)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from analysis.designs.common import Settings
 from analysis.designs.measure import measure
 from analysis.report import EXAMPLE
-from analysis.report.document import dump
+from analysis.report.document import dump, text
 from analysis.responses import Responses, load_csv, load_ratings
 
 QUICK = Settings(bootstrap=200)
@@ -252,3 +253,18 @@ def test_the_schema_refuses_a_value_that_is_missing_without_a_reason(results: di
     broken = json.loads(dump(results))
     broken["overall"]["auc"] = {"value": None}
     assert [error.json_path for error in schema.iter_errors(broken)] == ["$.overall.auc"]
+
+
+def test_with_three_readers_the_means_are_led_by_welchs_interval_and_the_usual_one_stands_beside_it() -> None:
+    whole = load_ratings(EXAMPLE)
+    three = replace(whole, table=whole.table[whole.table["reader"].isin(["EC1", "EC2", "EC3"])])
+    found = measure(three, QUICK)
+    assert found["limitations"]["interval"] == "welch"
+    methods = [one["method"] for one in found["overall"]["methods"] if one["figure"] == "auc"]
+    assert methods[0] == found["overall"]["auc"]["method"]
+    assert [method.split(" readers")[0] for method in methods[:2]] == [
+        "Obuchowski-Rockette with Welch's critical values,",
+        "Obuchowski-Rockette (jackknife),",
+    ]
+    assert "Welch's critical values" in text(found, "methods")
+    assert "93 to 97 % of simulated studies" in text(found, "limitations")
