@@ -23,6 +23,7 @@ from analysis.report.tables.table import RULES
 from analysis.responses import Responses, ResponsesError, load_csv, load_mapped, load_panodiff, load_ratings
 from analysis.responses.database import load_database
 from analysis.responses.exported import is_export, load_export
+from analysis.responses.looks import with_looks
 from analysis.responses.marks import with_marks
 from analysis.statistics.bayes import BayesError
 
@@ -136,6 +137,7 @@ def load(arguments: argparse.Namespace) -> Responses:
     responses = responses.with_groups(arguments.groups) if arguments.groups else responses
     if arguments.marks or arguments.faults:
         responses = with_marks(responses, arguments.marks, arguments.faults)
+    responses = with_looks(responses, arguments.looks) if arguments.looks else responses
     return responses.with_detector(arguments.detector) if arguments.detector else responses
 
 
@@ -166,6 +168,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
     made.add_argument(
         "--faults", metavar="FILE", type=Path, help="with --marks: known faults, a pool's faults.json or a table"
     )
+    made.add_argument("--looks", metavar="FILE", type=Path, help="looks.json of `discern plan --looks`: planned looks")
     made.add_argument("--pool", metavar="DIR", type=Path, help="the pool folder, for plates of its pictures")
     made.add_argument(
         "--registration", metavar="FILE", type=Path, help="registration.json of `plan --register`: say what was kept"

@@ -135,7 +135,22 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
             "finished": len({sitting["reader_id"] for sitting in sittings if sitting.get("finished_at")}),
         }
         about["years"] = {r["pseudonym"]: r["years"] for r in readers if r.get("years") is not None}
+    about |= _looks(connection, inspector, study.get("id"))
     return {name: entry for name, entry in about.items() if entry is not None}
+
+
+def _looks(connection: Any, inspector: Any, study: Any) -> dict[str, Any]:
+    """The looks that the study's log has: the plan as it was when the study opened last, and those taken."""
+    import sqlalchemy as sa
+
+    if not inspector.has_table("event"):
+        return {}
+    event = sa.table("event", *(sa.column(name) for name in ("id", "study_id", "kind", "details")))
+    query = sa.select(event.c.kind, event.c.details).where(event.c.study_id == study).order_by(event.c.id)
+    lines = connection.execute(query.where(event.c.kind.in_(("looks-planned", "look-taken")))).all()
+    plans = [_mapping(details) for kind, details in lines if kind == "looks-planned"]
+    taken = [_mapping(details) for kind, details in lines if kind == "look-taken"]
+    return {"looks": plans[-1], "looks_taken": taken} if plans else {}
 
 
 def _mapping(entry: Any) -> dict[str, Any]:

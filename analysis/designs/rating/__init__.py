@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis.designs.common import Progress, Settings, heading
 from analysis.designs.design import Design
-from analysis.designs.rating import course, panel
+from analysis.designs.rating import course, looks, panel
 from analysis.designs.rating.reader import reader
 from analysis.published import place
 from analysis.responses import Responses
@@ -55,6 +55,8 @@ def measure(responses: Responses, settings: Settings, progress: Progress) -> dic
         "not_asked": len(results["study"]["not_asked"]),
         "judged_by_all": sum(case["read"] == len(names) for case in results["cases"]),
     }
+    if taken := looks.looked_at(responses, levels, truth):
+        results["looks"] = taken
     results["limitations"] = limitations(responses, results)
     accuracy = results["overall"]["accuracy"][settings.unsure]
     results["beside"] = place(accuracy.value, accuracy.ci, str(responses.study.get("title") or ""))

@@ -6,6 +6,7 @@ from typing import Any
 
 from analysis.report.tables import course, panel, reader
 from analysis.report.tables.beside import beside
+from analysis.report.tables.looks import looks
 from analysis.report.tables.table import Pointer, Table, whole
 
 ORDER = (
@@ -30,7 +31,10 @@ ANSWERS = ("case", "truth", "level", "answer", "certainty", "category", "positio
 
 def all_tables(results: dict[str, Any]) -> list[Table]:
     """Every table of the report, in its order."""
-    return [make(results) for make in ORDER] + [reader.one_reader(results, name) for name in results["readers"]]
+    planned = [looks(results)] if "looks" in results else []
+    return (
+        [make(results) for make in ORDER] + planned + [reader.one_reader(results, name) for name in results["readers"]]
+    )
 
 
 def headline(results: dict[str, Any]) -> list[tuple[str, str, Pointer]]:

@@ -1,0 +1,70 @@
+"""A study that was looked at before its end: which looks were taken, where it ended, and what is left of its figure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from analysis.designs.rating.reader import Levels, Truth
+from analysis.responses import Responses, ResponsesError
+from analysis.statistics import scoring, stopping
+
+RULE = "fractional"  # what unsure earns where a look tests accuracy
+
+
+def planned(responses: Responses) -> stopping.Looks | None:
+    """The looks that the study was planned with; None where there were none. Raises ResponsesError for a bad plan."""
+    given = responses.study.get("looks")
+    try:
+        return stopping.from_dict(given) if given else None
+    except ValueError as fault:
+        raise ResponsesError([str(fault)]) from None
+
+
+def in_order(responses: Responses) -> list[str]:
+    """Readers who answered every case, in the order in which they finished; without times as they are listed."""
+    scored = responses.scored
+    answered = scored[scored["level"].notna()].groupby("reader", sort=False)
+    whole = answered["case"].nunique()
+    done = answered["answered_at"].max().fillna("").astype(str)
+    names = [name for name in responses.readers if whole.get(name, 0) >= responses.asked]
+    return sorted(names, key=lambda name: done[name])
+
+
+def decisions(levels: Levels, truth: Truth, looks: stopping.Looks, order: list[int]) -> list[dict[str, Any]]:
+    """What each look says that there are readers for, up to the one that ends the study; `order`: rows of `levels`."""
+    found = []
+    for look, (readers, cases) in enumerate(zip(looks.readers, looks.cases, strict=True)):
+        if readers > len(order) or cases > levels.shape[1]:
+            break
+        own = levels[order[:readers]]
+        if looks.endpoint == "accuracy":
+            own = np.array([scoring.credits(row, truth, RULE) for row in own])
+        figure = stopping.measure(own, np.asarray(truth, dtype=float), looks.endpoint, looks.null)
+        decision = stopping.decide(figure, look, looks)
+        found.append({"look": look + 1, "readers": readers, "decision": decision, "figure": figure})
+        if decision in ("efficacy", "futility"):
+            break
+    return found
+
+
+def looked_at(responses: Responses, levels: Levels, truth: Truth) -> dict[str, Any] | None:
+    """The looks for results.json: the plan, each look, the figure where the study ended, plain and adjusted."""
+    looks = planned(responses)
+    if looks is None:
+        return None
+    finished = in_order(responses)
+    order = [list(responses.readers).index(name) for name in finished]
+    taken = decisions(levels, truth, looks, order)
+    told: dict[str, Any] = {"plan": looks.as_dict(), "taken": [], "recorded": responses.study.get("looks_taken", [])}
+    if not taken:
+        return told | {"reason": f"the first look asks for {looks.readers[0]} readers, and {len(order)} finished"}
+    last = taken[-1]
+    told["taken"] = [{key: one[key] for key in ("look", "readers", "decision")} for one in taken]
+    said = {one["look"]: one["decision"] for one in taken}
+    # Looks that were not taken on the desk are no difference: what they would have said follows from the answers.
+    told["differs"] = any(said.get(one["look"]) != one["decision"] for one in told["recorded"])
+    told |= {"ended": last["look"], "decision": last["decision"], "readers": finished[: last["readers"]]}
+    told["readers_after"] = len(responses.readers) - last["readers"]
+    return told | {"plain": last["figure"], "adjusted": stopping.adjust(last["figure"], last["look"] - 1, looks)}

@@ -1,0 +1,39 @@
+"""The table of planned looks: what each asked for, and what it said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.report.tables.table import Cell, Row, Table
+
+SAID = {
+    "efficacy": "stop: the figure differs from chance",
+    "futility": "stop: going on was unlikely to show a difference",
+    "continue": "go on",
+    "end": "the last look: no difference from chance was shown",
+}
+
+
+def looks(results: dict[str, Any]) -> Table:
+    """One row a planned look; empty where none was planned."""
+    given = results.get("looks", {})
+    taken = {one["look"]: one["decision"] for one in given.get("taken", [])}
+    rows: list[Row] = []
+    for i, _ in enumerate(given.get("plan", {}).get("looks", [])):
+        at = ("looks", "plan", "looks", i)
+        rows.append(
+            [
+                str(i + 1),
+                *(Cell("count", (*at, name)) for name in ("readers", "cases")),
+                Cell("share", (*at, "information")),
+                Cell("p", (*at, "level")),
+                SAID[taken[i + 1]] if i + 1 in taken else "not taken",
+            ]
+        )
+    return Table(
+        "looks",
+        "Planned looks",
+        "A look stops the study where its two-sided p is at most its level; the levels together spend alpha.",
+        ("look", "readers", "cases", "information", "level", "what it said"),
+        rows,
+    )
