@@ -172,12 +172,17 @@ class Study:
 
         return draw(_known(name, self.plots), self._results(settings))
 
-    def report(self, out: str | Path, **settings: Any) -> Path:
-        """Write the whole report into the folder `out`; the path of its report.html."""
+    def report(self, out: str | Path, registration: str | Path | None = None, **settings: Any) -> Path:
+        """Write the whole report into the folder `out`; the path of its report.html.
+
+        `registration`: registration.json, to say what was kept of it. Raises ResponsesError where it does not belong.
+        """
         from analysis.designs.common import Settings
+        from analysis.registration import load
         from analysis.report import write
 
-        return write(self.responses, out, Settings(**settings))
+        registered = load(registration) if registration else None
+        return write(self.responses, out, Settings(**settings), registered=registered)
 
     def _results(self, settings: dict[str, Any]) -> dict[str, Any]:
         from analysis.designs.common import Settings

@@ -47,21 +47,21 @@ def verify(path: str | Path, other_version: bool = False, progress: Progress = s
         ResponsesError: the archive was edited, lacks a file, or is of another version; each by name.
     """
     path = Path(path)
+    version = None if other_version else software()["discern"]
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        about, inner = study.report_in(path) if study.is_study(path) else ({}, path.read_bytes())
     except OSError as error:
         raise ResponsesError([f"{path}: cannot be read: {error.strerror}"]) from None
-    version = None if other_version else software()["discern"]
-    about, inner = study.report_in(content, path.name) if study.is_study(content) else ({}, content)
     found = archive.unpack(inner, f"{path.name}: {study.REPORT}" if about else path.name, version)
     if about:
-        study.assert_same(content, found.responses, path.name)
+        study.assert_same(path, found.responses)
     try:
         settings = Settings(**found.results["settings"])
     except (TypeError, ValueError, KeyError) as error:
         raise ResponsesError([f"{path.name}: results.json: settings: {error}"]) from None
     again = computed(found.responses, settings, found.registered, progress)
-    digest = hashlib.sha256(content).hexdigest()
     return Verified(path.name, digest, compare(found.results, json.loads(document.dump(again))), found, about)
 
 

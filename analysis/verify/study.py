@@ -6,48 +6,52 @@ The rows of the study's tables stand beside the report's responses; what readers
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import zipfile
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from analysis.report.archive import LARGEST
 from analysis.responses import Responses, ResponsesError, as_cell
 
-REPORT = "report/archive.zip"
+REPORT, LIST = "report/archive.zip", "archive.json"
 SAID = (
     *("reader", "trial", "case", "truth", "criterion"),
     *("answer", "certainty", "level", "chosen", "realism", "value"),
 )
+LARGEST_LIST = 16 * 2**20  # of the members
 LARGEST_TABLES = 2**30  # of the tables together; they are read into memory
 UNREADABLE = (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, KeyError, ValueError)
 
 
-def is_study(content: bytes) -> bool:
-    """Whether this is the archive of a study: its list of members names tables."""
+def is_study(path: Path) -> bool:
+    """Whether this is the archive of a study: its list of members names tables. Raises OSError."""
     try:
-        return "tables" in _about(content)
+        return "tables" in _about(path)
     except (*UNREADABLE, TypeError):
         return False
 
 
-def _about(content: bytes) -> Any:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return json.loads(archive.read("archive.json"))
+def _about(path: Path) -> Any:
+    with zipfile.ZipFile(path) as archive:
+        if archive.getinfo(LIST).file_size > LARGEST_LIST:
+            raise ValueError(f"{LIST} is too long")
+        return json.loads(archive.read(LIST))
 
 
-def report_in(content: bytes, name: str) -> tuple[dict[str, Any], bytes]:
+def report_in(path: Path) -> tuple[dict[str, Any], bytes]:
     """What archive.json says of the study, and the archive of its report; every member is checked by its sum.
 
     Raises:
         ResponsesError: a member is missing or was edited, or there is no report.
     """
-    about, faults = _about(content), []
+    about, faults, name = _about(path), [], path.name
     try:
         told = {member: entry["sha256"] for member, entry in about["members"].items()}
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            there = set(archive.namelist()) - {"archive.json"}
+        with zipfile.ZipFile(path) as archive:
+            there = set(archive.namelist()) - {LIST}
             faults += [f"{name}: {member} is missing" for member in told.keys() - there]
             faults += [f"{name}: {member} does not belong to an archive" for member in there - told.keys()]
             for member in sorted(there & told.keys()):
@@ -56,6 +60,8 @@ def report_in(content: bytes, name: str) -> tuple[dict[str, Any], bytes]:
                         faults.append(f"{name}: {member} was edited (SHA-256 differs)")
             if REPORT not in there and REPORT not in told:
                 faults.append(f"{name}: holds no report; make one on the desk, then archive the study again")
+            elif REPORT in there and archive.getinfo(REPORT).file_size > LARGEST:
+                faults.append(f"{name}: {REPORT} unpacks to more than {LARGEST // 2**20} MiB")
             inner = b"" if faults else archive.read(REPORT)
     except (*UNREADABLE, TypeError, AttributeError) as error:
         raise ResponsesError([f"{name}: cannot be read: {error}"]) from None
@@ -64,21 +70,20 @@ def report_in(content: bytes, name: str) -> tuple[dict[str, Any], bytes]:
     return about, inner
 
 
-def assert_same(content: bytes, responses: Responses, name: str) -> None:
+def assert_same(path: Path, responses: Responses) -> None:
     """The report's responses are the answers in the study's tables, one by one. Raises ResponsesError."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with zipfile.ZipFile(path) as archive:
             stored = sorted(_answers(archive))
     except (*UNREADABLE, TypeError) as error:
-        raise ResponsesError([f"{name}: its tables cannot be read ({type(error).__name__}: {error})"]) from None
+        raise ResponsesError([f"{path.name}: its tables cannot be read ({type(error).__name__}: {error})"]) from None
     rows = responses.table.assign(truth=responses.table["truth"].map({0: "real", 1: "synthetic"}))
     reported = sorted(tuple(map(as_cell, row)) for row in rows[list(SAID)].itertuples(index=False))
     if stored != reported:
         other = sorted(set(stored) ^ set(reported))[:3]
-        told = "; ".join(f"reader {reader}, trial {trial}, case {case}" for reader, trial, case, *_ in other)
-        raise ResponsesError(
-            [f"{name}: the report is of {len(reported)} answers, the tables have {len(stored)}; they differ in {told}"]
-        )
+        where = "; ".join(f"reader {reader}, trial {trial}, case {case}" for reader, trial, case, *_ in other)
+        told = f"the report is of {len(reported)} answers, the tables have {len(stored)}; they differ in {where}"
+        raise ResponsesError([f"{path.name}: {told}"])
 
 
 def _answers(archive: zipfile.ZipFile) -> Iterator[tuple[str, ...]]:

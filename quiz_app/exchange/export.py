@@ -116,6 +116,8 @@ def write(session: Session, study: Study, file: IO[bytes]) -> dict[str, int]:
         texts = {"study.toml": plan.dump(study), "dictionary.csv": _dictionary(session, study)}
         if not study.blinded and DESIGNS[study.design].has_levels:
             texts |= _for_others(session, study)
+        if study.registration:
+            texts["registration.json"] = json.dumps(study.registration, indent=1, ensure_ascii=False) + "\n"
         for name, text in texts.items():
             archive.writestr(name, text)
             sums[name] = hashlib.sha256(text.encode()).hexdigest()

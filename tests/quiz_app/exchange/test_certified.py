@@ -10,6 +10,7 @@ import pytest
 
 from analysis import planning, verify
 from analysis.report import main as report
+from analysis.responses.exported import load_export
 from generation import phantom
 from quiz_app import simulation
 from quiz_app.database import db
@@ -92,6 +93,13 @@ def test_a_registered_study_is_reported_archived_and_certified(app, owner, plann
     assert found["Researchers saw no truth before the close"] == "kept"
     assert found["Settings of the study that are as planned"] == found["Cases for each reader"] == "kept"
     assert results["registration"]["different"] == ["Bootstrap replicates"]  # the desk computes 10,000
+
+    with (
+        (tmp_path / "everything.zip").open("wb") as file,
+        owner.get(f"{page}everything.zip", buffered=True) as response,
+    ):
+        file.write(response.data)
+    assert load_export(tmp_path / "everything.zip").study["registration"] == json.loads(text)
 
     path = archived(owner, tmp_path / "phantoms.zip")
     assert verify.main([str(path)]) == 0
