@@ -1,6 +1,6 @@
 """A GPU for a quarter of an hour: train, sample, time, and bring the weights home, all in one run.
 
-    python benchmarks/gpu.py --data CORPUS --out DIR [--plan diffusion=480] [--device cuda|cpu] [--small]
+    python benchmarks/gpu.py [--data CORPUS] [--out DIR] [--plan diffusion=480] [--device cuda|cpu] [--small]
 
 It prints, and writes to DIR/figures.json:
 - the card's peak (a large bf16 product), and what share of it the published U-Net, ours and HAT reach, beside the plain
@@ -13,8 +13,9 @@ DIR is made to travel: `weights-*.safetensors`, fp16, each below 16 MiB, and `re
 network.json and README.md, logs, sheets, samples). Unpack that beside the parts, and DIR is a --checkpoint.
 
 A plan names stages with the seconds of each, in their order: `autoencoder=150,latent=330`; a `latent` stage gets the
-autoencoder before it. `--set STAGE.section.name=value` changes a setting of one stage. Try it on the CPU in small
-before it costs a GPU's time: `python benchmarks/gpu.py --small --device cpu --data CORPUS --out DIR`.
+autoencoder before it, a `student` the latent network. `--set STAGE.section.name=value` changes a setting of one stage.
+Try it on the CPU in small before it costs a GPU's time: `python benchmarks/gpu.py --small --device cpu --data CORPUS
+--out DIR`.
 """
 
 from __future__ import annotations
@@ -32,19 +33,22 @@ from unittest.mock import patch
 
 import torch
 from networks import plainly, seconds
+from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
-from generation import runs, training
+from generation import corpus, phantom, runs, training
 from generation.__main__ import main as generation
 from generation.corpus import read_manifest
 from generation.devices import autocast, prepared, resolve, start
 from generation.diffusion.recommended import RecommendedUNet
 from generation.diffusion.unet import PanoDiffUNet
+from generation.files import save_picture
 from generation.superresolution.hat import HAT
 
 BATCHES = (16, 32, 64, 128)
 PAYS = 0.9  # of the best rate: the smallest batch that reaches it is taken
 TRIED = 24  # steps by which a rate is measured; the first half warms up
+NEEDS = {"latent": {"network.autoencoder": "autoencoder"}, "student": {"network.teacher": "latent"}}
 SMALL_HAT = {"window_size": 4, "depths": (1,), "num_heads": (2,), "embed_dim": 12, "squeeze_factor": 3}
 SMALL = {
     "diffusion": ["network.widths=[16, 32]", "network.attention=[]", "network.patch=4", "sampling.steps=2"],
@@ -93,6 +97,15 @@ def steps_of(device: torch.device, small: bool, compiled: bool, card: float) -> 
         )
         print(f"  {flop / fast / 1e12:.3g} TFLOP/s, {flop / fast / card:.0%} of the card's peak", flush=True)
     return found
+
+
+def phantoms(work: Path, count: int) -> Path:
+    """A corpus of drawn phantoms, 256 x 128 and 64 x 32."""
+    for seed in range(count):
+        drawn = Image.fromarray(phantom.draw(seed, "real"))
+        save_picture(work / "drawn" / f"{seed:03d}.png", drawn.resize((256, 128), Image.Resampling.BOX))
+    corpus.prepare(work / "drawn", work / "corpus", size=(256, 128), parts=(0.75, 0.25, 0))
+    return work / "corpus"
 
 
 class Trainings:
@@ -193,16 +206,17 @@ def brought_home(made: dict[str, Path], figures: dict[str, Any], args: argparse.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a prepared corpus")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="a prepared corpus; without it, phantoms are drawn")
+    parser.add_argument("--out", type=Path, default=Path("out", "gpu"))
     parser.add_argument("--plan", default="diffusion=480", help="stages with their seconds, in order")
     parser.add_argument("--set", action="append", default=[], metavar="STAGE.SECTION.NAME=VALUE")
     parser.add_argument("--count", type=int, default=350, help="samples at each number of steps")
     parser.add_argument("--workers", type=int, default=8, help="processes that prepare examples")
     parser.add_argument("--no-compile", dest="compile", action="store_false")
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--small", action="store_true", help="everything small: whether it runs at all")
+    parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
+    parser.add_argument("--small", action="store_true", help="everything small: whether it runs (set without a GPU)")
     args = parser.parse_args()
+    args.small |= args.device != "cuda" and not torch.cuda.is_available()
     if args.small:
         args.count, args.workers = 4, 0
     device = start(args.device).device
@@ -214,8 +228,9 @@ def main() -> None:
     made: dict[str, Path] = {}
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
+        args.data = args.data or phantoms(work, 24 if args.small else 400)
         for stage, limit in (entry.split("=") for entry in args.plan.split(",")):
-            more = [f"network.autoencoder={made['autoencoder']}"] if stage == "latent" and "autoencoder" in made else []
+            more = [f"{name}={made[other]}" for name, other in NEEDS.get(stage, {}).items() if other in made]
             made[stage], figures[stage] = Trainings(stage, args, work, more).within(float(limit))
         if sampler := next((stage for stage in ("latent", "diffusion") if stage in made), None):
             figures["sampling_s_per_image"] = sampled(made[sampler], args, work)
