@@ -9,8 +9,9 @@ It prints, and writes to DIR/figures.json:
   its seconds, in bf16 where the card has it, with averaged weights;
 - seconds an image of `--count` samples at 250, 50, 25 and 10 steps.
 
-DIR is made to travel: `weights-*.safetensors`, fp16, each below 16 MiB, and `rest.tar` with everything else (their
-network.json and README.md, logs, sheets, samples). Unpack that beside the parts, and DIR is a --checkpoint.
+DIR is made to travel: the weights as `STAGE-00.safetensors` and so on, fp16, each below 16 MiB, and `rest.tar` with
+everything else (their network.json and README.md, logs, sheets, samples). Unpack that beside the parts, and DIR is a
+--checkpoint.
 
 A plan names stages with the seconds of each, in their order: `autoencoder=150,latent=330`; a `latent` stage gets the
 autoencoder before it, a `student` the latent network. `--set STAGE.section.name=value` changes a setting of one stage.

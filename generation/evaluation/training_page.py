@@ -96,7 +96,7 @@ def write(folder: Path, corpus: Path | None, out: Path) -> None:
         remark = (
             f"The distance is KID's, of radiomic features instead of Inception's, between the samples of a sheet and"
             f" {len(real)} validation pictures of {corpus.name}; grey is what as many real pictures have against the"
-            " others. So few samples show a trend, not how good the images are; discern generate evaluate measures that."
+            " others. So few samples show a trend, not how good the images are; generate evaluate measures that."
         )
     save_text(out, page(run, judged, remark))
     print(f"{out}: {len(run.sheets)} sheets of samples")
