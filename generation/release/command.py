@@ -118,7 +118,7 @@ class _Larger:
     """Brings an image to reading size."""
 
     def __init__(self, given: str, precision: devices.Precision, device: torch.device):
-        self.checkpoint = shipped.find() if given == "shipped" else Path(given)
+        self.checkpoint = shipped.find("superresolution") if given == "shipped" else Path(given)
         self.network = devices.prepared(checkpoints.load(self.checkpoint), device)
         self.precision = precision
 

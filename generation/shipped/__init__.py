@@ -16,22 +16,32 @@ LOADERS = {  # stage: the module whose `load` opens it
     "superresolution": "generation.superresolution.checkpoints",
 }
 
+CORPUS = "discern generate corpus --source DIR --out corpus   (your own radiographs)"
+MAKE = {  # stage: the commands that make its weights
+    "diffusion": [
+        "discern generate train --preset phantom --out run   (phantoms, for trying it out)",
+        CORPUS,
+        "discern generate train --data corpus --out run",
+    ],
+    "superresolution": [
+        CORPUS,
+        "discern generate train --data corpus --out run-sr --stage superresolution --preset light",
+        "or enlarge without a network: --method lanczos",
+    ],
+}
 
-def find(name: str = "panoramic") -> Path:
+
+def find(stage: str = "diffusion", name: str = "panoramic") -> Path:
     """The folder of weights of that name in the package.
 
-    Raises InputError that says how to make some, where this copy of Discern has none.
+    Raises InputError that says how to make some, where this copy of Discern has none for the stage.
     """
     folder = HERE / name
-    if not (folder / packed.INDEX).is_file():
+    there = packed.index(folder / packed.INDEX) if (folder / packed.INDEX).is_file() else {}
+    if stage not in {entry["about"]["stage"] for entry in there.values()}:
         raise InputError(
-            "this copy of Discern comes without weights; give a --checkpoint, which these commands make:",
-            [
-                "discern generate train --preset phantom --out run   (phantoms, for trying it out)",
-                "discern generate corpus --source DIR --out corpus   (your own radiographs)",
-                "discern generate train --data corpus --out run",
-                "discern generate train --data corpus --out run-sr --stage superresolution",
-            ],
+            f"this copy of Discern comes without weights of the {stage} stage; give a --checkpoint, made by",
+            MAKE[stage],
         )
     return folder
 
@@ -43,4 +53,4 @@ def load(stage: str, name: str = "panoramic") -> nn.Module:
     """
     if stage not in LOADERS:
         raise InputError(f"stage {stage!r}: expected one of {', '.join(LOADERS)}")
-    return import_module(LOADERS[stage]).load(find(name))
+    return import_module(LOADERS[stage]).load(find(stage, name))

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     state = devices.start(args.device)
     files = radiographs.find(args.images)
     targets = _targets(files, args.out)
-    checkpoint = None if args.method else args.checkpoint or shipped.find()
+    checkpoint = None if args.method else args.checkpoint or shipped.find("superresolution")
     network = devices.prepared(checkpoints.load(checkpoint), state.device) if checkpoint else None
     precision = devices.resolve(args.precision, state.device)
     sheet = {

@@ -17,6 +17,7 @@ from generation.diffusion import checkpoints as diffusion
 from generation.diffusion.recommended import RecommendedUNet
 from generation.errors import InputError
 from generation.files import sha256
+from generation.superresolution import checkpoints as superresolution
 from generation.superresolution.hat import HAT
 from generation.weights import write_safetensors
 from tests.generation import shipped_reference
@@ -134,7 +135,7 @@ def test_a_stage_that_is_not_there_is_named_with_those_that_are(runs, tmp_path, 
     assert main(["ship", "--run", f"small={runs / 'first'}", "--out", str(tmp_path / "panoramic")]) == 0
     assert shipped.load("diffusion").size == (16, 32)
     with pytest.raises(InputError, match=r"no weights of 'superresolution'.*it has small \(diffusion\)"):
-        shipped.load("superresolution")
+        superresolution.load(tmp_path / "panoramic")
 
 
 def test_what_is_too_large_or_no_training_is_not_packed_and_the_weights_before_stay(runs, panoramic, capsys, tmp_path):
@@ -190,14 +191,20 @@ def test_without_a_file_images_are_made_and_enlarged_by_what_is_shipped(panorami
     shutil.rmtree(small)
 
 
-def test_without_weights_the_commands_say_how_to_make_some(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(shipped, "HERE", tmp_path)
+def test_without_weights_the_commands_say_how_to_make_some(runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(shipped, "HERE", tmp_path / "package")
     Image.new("L", (16, 8)).save(tmp_path / "small.png")
-    for arguments in (["sample"], ["upscale", "--images", str(tmp_path)]):
-        assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
+    assert main(["sample", "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err
+    assert "without weights of the diffusion stage" in told
+    assert "discern generate train --preset phantom --out run" in told
+    for first_stage in (False, True):
+        if first_stage:
+            assert main(["ship", "--run", str(runs / "first"), "--out", str(tmp_path / "package" / "panoramic")]) == 0
+        assert main(["upscale", "--images", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
         told = capsys.readouterr().err
-        assert "comes without weights" in told
-        assert "discern generate train --preset phantom --out run" in told
+        assert "without weights of the superresolution stage" in told
+        assert "--stage superresolution" in told
     assert not (tmp_path / "out").exists()
 
 
