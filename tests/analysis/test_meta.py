@@ -79,6 +79,7 @@ def test_the_error_comes_from_the_best_that_is_known(tmp_path):
         "spread,2020,accuracy,3,,,,,,,.5;.6;.7\n"
         "sd,2020,accuracy,4,500,500,.6,,,.2,\n"
         "answers,2020,accuracy,3,50,50,.6,,,,\n"
+        "closer,2020,accuracy,3,50,50,,,,,.599;.6;.601\n"
         "alike,2020,accuracy,2,,,,,,,.6;.6\n"
         "nothing,2020,accuracy,,,,.6,,,.2,\n"
     )
@@ -88,6 +89,7 @@ def test_the_error_comes_from_the_best_that_is_known(tmp_path):
     assert error["spread"] == pytest.approx(0.1 / math.sqrt(3))
     assert error["sd"] == pytest.approx(0.1)
     assert error["answers"] == pytest.approx(math.sqrt(0.24 / 300))
+    assert error["closer"] == pytest.approx(error["answers"], rel=1e-6)
     assert "do not differ" in found["alike"].reason
     assert "neither interval" in found["nothing"].reason
 

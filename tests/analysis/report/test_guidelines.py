@@ -96,6 +96,15 @@ def test_every_table_that_is_named_is_in_the_report(design):
     assert where["31"].startswith(guidelines.PARTS[design]["accuracy"][0])
 
 
+def test_a_section_without_its_tables_answers_nothing():
+    table = STUDIES["rating"]
+    results = measure(load_frame(table[table["reader"] == "R1"]), Settings(bootstrap=20))
+    rows = next(one for one in all_tables(results) if one.name == "guideline_tripod_ai").rows
+    where = {row[0]: row[2] for row in rows}
+    assert "Groups of readers" not in str(where["23a"])
+    assert str(where["23a"]).startswith("Over readers and cases")
+
+
 def test_every_table_in_the_map_is_one_of_its_design():
     for design, parts in guidelines.PARTS.items():
         results = measure(load_frame(STUDIES[design]), Settings(bootstrap=20))

@@ -92,6 +92,11 @@ def test_where_all_spread_lies_on_a_line_the_pair_is_that_of_metafor():
     assert found.rho == pytest.approx(-1, abs=1e-5)
 
 
+def test_a_count_of_nothing_adds_one_half_to_all_counts():
+    tp, fn, tn, fp = np.array([[20, 15, 18, 11], [0, 5, 2, 9], [12, 14, 9, 16], [8, 6, 11, 4]], dtype=float)
+    assert meta.bivariate(tp, fn, tn, fp).mean == meta.bivariate(tp + 0.5, fn + 0.5, tn + 0.5, fp + 0.5).mean
+
+
 def test_studies_that_agree_have_no_spread_and_no_narrower_interval_than_their_errors():
     found = meta.pool([0.5, 0.5, 0.5, 0.5], [0.04, 0.04, 0.04, 0.04])
     assert found.tau2 == 0
