@@ -214,7 +214,7 @@ def speed(seed: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="+", choices=("calibration", "coverage", "speed"))
+    parser.add_argument("what", nargs="*", choices=("calibration", "coverage", "speed"), help="speed, if none")
     parser.add_argument("--studies", type=int, default=500)
     parser.add_argument("--size", default="3x40", help="readers x cases (3x40)")
     parser.add_argument("--value", type=float, default=0.65, help="mean AUC of the impressions (0.65)")
@@ -222,7 +222,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     readers, cases = (int(number) for number in options.size.split("x"))
-    for what in options.what:
+    for what in options.what or ["speed"]:
         if what == "speed":
             speed(options.seed)
         elif what == "calibration":

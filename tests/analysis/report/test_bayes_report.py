@@ -87,7 +87,8 @@ def test_what_did_not_converge_is_told_without_numbers(tmp_path: Path, monkeypat
     assert found["reason"].startswith("the sampler did not converge")
     assert found["diagnostics"]["attempts"] == 2
     assert "new_readers" not in found
-    assert "The Bayesian model is left out, because the sampler did not converge" in page
+    assert "<strong>No numbers.</strong>" in page
+    assert found["reason"] in page
     assert "Bayesian model" not in (tmp_path / "out" / "findings.txt").read_text("utf-8")
 
 
