@@ -48,7 +48,13 @@ class Diagnostics:
 
         worst_rhat, worst_ess, worst = 0.0, math.inf, ""
         for name, values in by_chain.items():
-            rhat, ess = float(np.max(split_gelman_rubin(values))), float(np.min(effective_sample_size(values)))
+            with np.errstate(all="ignore"):  # of a quantity that never moved nothing is defined
+                sizes, ratios = np.asarray(effective_sample_size(values)), np.asarray(split_gelman_rubin(values))
+            most = values.shape[0] * values.shape[1] * math.log10(values.shape[0] * values.shape[1])
+            # Draws that swing about their mean are worth more than independent ones; past a bound, or below 0, the
+            # estimate of how much more is noise (the bound is Stan's).
+            sizes = np.where((sizes <= 0) | (sizes > most), most, sizes)
+            rhat, ess = float(np.max(ratios)), float(np.min(sizes))
             # NaN, of a quantity that never moved, is the worst there is.
             if not rhat <= max(worst_rhat, RHAT) or not ess >= worst_ess:
                 worst = name

@@ -231,6 +231,14 @@ def test_chains_that_disagree_are_seen():
     assert Diagnostics.of(draws, 0).worst == "b"
     assert Diagnostics.of(draws, 0).fault is not None
     assert Diagnostics.of({"a": draws["a"]}, 0).fault is None
+    assert Diagnostics.of({"a": np.zeros((4, 500))}, 0).fault is not None
+
+
+def test_draws_that_swing_about_their_mean_are_not_too_few():
+    """Alternating draws have an estimated effective size below 0, which means very large."""
+    rng = np.random.default_rng(1)
+    swing = np.abs(rng.normal(size=(4, 500))) * (-1.0) ** np.arange(500)
+    assert Diagnostics.of({"a": swing}, 0).fault is None
 
 
 def test_the_bayes_factor_is_the_ratio_of_evidences_where_readers_are_known():
