@@ -36,9 +36,12 @@ class Priors:
         delta: standard deviation of the mean reader's d_a about chance; with sqrt 2 each area from 0 to 1 is as likely.
         delta_sd: spread of d_a between readers.
         group: standard deviation of the difference in d_a between any two groups.
-        eta, eta_sd: log ratio of the standard deviations of synthetic and real, its mean and its spread.
-        leaning, leaning_sd: the middle criterion, from halfway between the classes.
-        step, step_sd: the opening of the step between neighbouring criteria (`place`).
+        eta: log ratio of the standard deviations of synthetic and real, the mean reader's.
+        eta_sd: its spread between readers.
+        leaning: the mean reader's middle criterion, from halfway between the classes.
+        leaning_sd: its spread between readers.
+        step: the mean reader's opening of the step between neighbouring criteria (`place`).
+        step_sd: its spread between readers.
         case_share: the share of the variance within a reader and class that all readers share on a case.
     """
 

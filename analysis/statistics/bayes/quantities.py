@@ -178,7 +178,8 @@ def figures(
     """Every figure of readers with these parameters, over all cases.
 
     Args:
-        delta, eta: d_a and the log ratio of spreads, any shape.
+        delta: d_a, any shape.
+        eta: the log ratio of spreads, the same shape.
         criteria: the same shape with one more axis, ascending.
         levels: between which they lie, of 1 to 5.
         synthetic_share: the weight of the synthetic class in accuracy.
