@@ -20,7 +20,7 @@ from quiz_app.designs.groups import Grouped, by_group
 from quiz_app.designs.observer import Observer
 from quiz_app.errors import RefusedError
 from quiz_app.languages import sections
-from quiz_app.study.settings import StudySettings, marked, rule
+from quiz_app.study.settings import LOOKS, StudySettings, marked, rule
 
 FEWEST, MOST = 2, 4  # images of a trial that are judged
 REFERENCE = "reference"
@@ -69,9 +69,9 @@ def _criteria(part: str) -> list[Criterion]:
 class ComparisonSettings(StudySettings):
     """How a study of comparisons is read."""
 
-    unused: ClassVar[frozenset[str]] = frozenset(
-        {"block", "unsure", "labels", "practice_feedback", "result", "leaderboard", "marks_for"}
-    )
+    unused: ClassVar[frozenset[str]] = LOOKS | {
+        *("block", "unsure", "labels", "practice_feedback", "result", "leaderboard", "marks_for"),
+    }
 
     limit_s: float = rule(
         "Time",

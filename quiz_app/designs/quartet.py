@@ -18,7 +18,7 @@ from quiz_app.designs.groups import Grouped, by_group
 from quiz_app.designs.observer import Observer
 from quiz_app.errors import RefusedError
 from quiz_app.languages import sections, study_text
-from quiz_app.study.settings import StudySettings, marked, rule
+from quiz_app.study.settings import LOOKS, StudySettings, marked, rule
 
 FEWEST, MOST = 2, 6  # images of a quartet
 SCALE = (
@@ -33,7 +33,7 @@ SCALE = (
 class QuartetSettings(StudySettings):
     """How a study of quartets is read. The defaults are those of the published study of the cervical spine."""
 
-    unused: ClassVar[frozenset[str]] = frozenset({"block", "unsure", "labels"})
+    unused: ClassVar[frozenset[str]] = frozenset({"block", "unsure", "labels"}) | LOOKS
 
     limit_s: float = rule(
         "Time",

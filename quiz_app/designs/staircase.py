@@ -17,7 +17,7 @@ from quiz_app.designs import exposure
 from quiz_app.designs.design import Planned, Shown
 from quiz_app.designs.observer import Observer
 from quiz_app.designs.rating import Rating
-from quiz_app.study.settings import StudySettings, marked, rule
+from quiz_app.study.settings import LOOKS, StudySettings, marked, rule
 
 CRITERION = "exposure_ms"
 FEWEST_OF_A_STAIRCASE = 10  # cases: with fewer it does not reach the threshold
@@ -28,9 +28,9 @@ USUAL_FRAME_MS = 1000 / 60
 class StaircaseSettings(StudySettings):
     """How a staircase is read. The defaults are those of HYPE-time, its steps larger at first."""
 
-    unused: ClassVar[frozenset[str]] = frozenset(
-        {"limit_s", "at_timeout", "repeats", "block", "unsure", "tools", "keys_ahead"}
-    )
+    unused: ClassVar[frozenset[str]] = LOOKS | {
+        *("limit_s", "at_timeout", "repeats", "block", "unsure", "tools", "keys_ahead"),
+    }
 
     limit_s: float = 0.0
     repeats: int = 0

@@ -14,7 +14,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import mirror
 from quiz_app.models import Pool
 from quiz_app.researcher import blueprint, by_field, forms, looking, me, owner_only, saved
-from quiz_app.study import lifecycle, monitor, plan, readers, researchers
+from quiz_app.study import lifecycle, looks, monitor, plan, readers, researchers
 
 
 @blueprint.get("/")
@@ -117,9 +117,12 @@ def copy_study() -> ResponseReturnValue:
 @blueprint.get("/studies/<study>/")
 def show_study() -> ResponseReturnValue:
     """The study at a glance, and what can be done next."""
+    planned = looks.listed(looking(), g.study) if g.study.state != "draft" else []
     return render_template(
         "researcher/study.html",
         summary=monitor.summary(monitor.progress(looking(), g.study)),
+        looks=planned,
+        due=looks.due(planned) if g.study.state == "open" else None,
         reasons=lifecycle.may_not_open(g.study) if g.study.state == "draft" else [],
     )
 
@@ -159,6 +162,14 @@ def close_study() -> ResponseReturnValue:
     """Take no more answers."""
     lifecycle.close(g.study, actor=current_user.name)
     return saved("show_study", "The study is closed: no more answers are taken.")
+
+
+@blueprint.post("/studies/<study>/looks")
+@owner_only
+def take_look() -> ResponseReturnValue:
+    """The next planned look: whether to stop or go on, and nothing else."""
+    said = looks.take(current_app.config["SETTINGS"], g.study, actor=current_user.name)
+    return saved("show_study", said)
 
 
 @blueprint.post("/studies/<study>/reopen")

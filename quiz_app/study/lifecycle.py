@@ -15,6 +15,7 @@ from quiz_app.designs import PRESETS as PRESETS
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Pool, Reader, Researcher, Sitting, Study, Trial
 from quiz_app.pools.importing import free_slug, slugified
+from quiz_app.study import looks
 from quiz_app.study.cases import practice_cases, scored_cases, scored_in
 from quiz_app.study.settings import StudySettings, settings_of
 
@@ -143,6 +144,7 @@ def may_not_open(study: Study) -> list[str]:
         reasons.append(f"closes: {rules.closes} is over")
     if not rules.consent.strip():
         reasons.append("consent: is empty, and readers must know what they agree to")
+    reasons += looks.faults(study)
     reasons += _marks_faults(rules, brief=DESIGNS[study.design].brief)
     return reasons + DESIGNS[study.design].faults(scored_cases(study), practice_cases(study), rules)
 
@@ -163,6 +165,7 @@ def open_study(study: Study, *, actor: str = "") -> None:
         raise InvalidInputError(reasons)
     study.state, study.opened_at, study.closed_at = "open", clock.now(), None
     log.record("study-opened", study=study, actor=actor, version=study.version)
+    looks.record_plan(study, actor)
 
 
 def close(study: Study, *, actor: str = "") -> None:

@@ -113,9 +113,9 @@ def compare(settings: Settings, study: Study, other: Study, answers: int | None 
     from analysis.compare import compare
     from analysis.responses import ResponsesError
 
-    now = then = _load(settings, study.slug)
+    now = then = load(settings, study.slug)
     if answers is None:
-        then = _load(settings, other.slug)
+        then = load(settings, other.slug)
     else:
         order = now.table.sort_values("answered_at", kind="stable")
         first = order["trial"].drop_duplicates().head(answers)
@@ -126,7 +126,7 @@ def compare(settings: Settings, study: Study, other: Study, answers: int | None 
         raise InvalidInputError(bad.faults) from bad
 
 
-def _load(settings: Settings, slug: str) -> Responses:
+def load(settings: Settings, slug: str) -> Responses:
     """The answers of a study. Raises InvalidInputError; where the database lies is nothing for a page to show."""
     from analysis.responses import ResponsesError
     from analysis.responses.database import load_database
@@ -154,7 +154,7 @@ def _work(folder: Path, slug: str) -> None:
         background.working(folder, ResponsesError, InvalidInputError) as progress,
     ):
         pool = session.scalars(sa.select(Study).filter_by(slug=slug)).one().pool
-        responses = _load(settings, slug)
+        responses = load(settings, slug)
         with storage.on_disk(settings.images, [case.stored for case in pool.cases]) as images:
             files = {case.name: images / case.stored for case in pool.cases}
             pictures = Pictures(files, phantom=bool(pool.manifest.get("phantom")))

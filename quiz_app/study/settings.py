@@ -11,9 +11,23 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.languages import sections
 
 # The sections of the form, of the file's comments and of docs/reference/settings.md, in order.
-SECTIONS = ("Time", "Exposure", "Cases", "Breaks", "Answers", "Marks", "Viewer", "Questions", "Afterwards", "Texts")
+SECTIONS = (
+    "Time",
+    "Exposure",
+    "Cases",
+    "Breaks",
+    "Answers",
+    "Marks",
+    "Viewer",
+    "Questions",
+    "Looks",
+    "Afterwards",
+    "Texts",
+)
 
 TOOLS = ("zoom", "window", "invert", "magnifier", "fullscreen")
+
+LOOKS = frozenset({"looks", "looks_figure", "looks_spending", "looks_futility"})  # mean AUC and accuracy alone
 
 KINDS = {int: "whole number", float: "number", bool: "yes or no", str: "text", tuple: "list of texts"}
 
@@ -245,6 +259,36 @@ class StudySettings:
         "Further questions",
         (),
         "One a line: 'Specialty: dentistry | radiology' offers a choice, 'Where do you work?' is answered freely.",
+    )
+    looks: str = rule(
+        "Looks",
+        "Looks before the end",
+        "",
+        "Numbers of finished readers, three or more, at which the study may be looked at: 3, 4, 6. A look tells "
+        "whether to stop or go on, and nothing else. Empty = none.",
+    )
+    looks_figure: str = rule(
+        "Looks",
+        "Figure of the looks",
+        "auc",
+        "What a look tests against chance.",
+        choices={"auc": "the readers' mean AUC", "accuracy": "their mean accuracy, fractional credit for unsure"},
+    )
+    looks_spending: str = rule(
+        "Looks",
+        "Boundaries",
+        "obrien-fleming",
+        "How looks divide the 5 % that a false stop may have.",
+        choices={"obrien-fleming": "little at first (O'Brien and Fleming)", "pocock": "about evenly (Pocock)"},
+    )
+    looks_futility: float = rule(
+        "Looks",
+        "Futility",
+        0.0,
+        "A look also stops the study where the chance of a difference later, as things stand, is below this; "
+        "0 = never.",
+        0,
+        0.5,
     )
     result: str = rule(
         "Afterwards",

@@ -59,7 +59,7 @@ RULES = {
         """,
     OWNER: """
         POST researcher.reopen_study, POST researcher.unblind_study, GET researcher.download_archive,
-        POST researcher.register_study,
+        POST researcher.register_study, POST researcher.take_look,
         POST researcher.add_member, POST researcher.remove_member
         """,
 }

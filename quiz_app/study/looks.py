@@ -1,0 +1,139 @@
+"""Looks at a study before its end: only those that were planned, each once, and blind to all but the decision.
+
+Truth is read where a look is decided and goes no further: what is told and kept of a look is whether to go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from quiz_app import log
+from quiz_app.database import db
+from quiz_app.errors import InvalidInputError
+from quiz_app.models import Event, Study
+from quiz_app.settings import Settings
+from quiz_app.study import reports
+from quiz_app.study.cases import scored_cases
+
+if TYPE_CHECKING:
+    from analysis.statistics.stopping import Looks
+
+PLANNED, TAKEN = "looks-planned", "look-taken"
+STOPS = ("efficacy", "futility", "end")
+SAID = {
+    "continue": "go on",
+    "efficacy": "stop: the readers' figure differs from chance",
+    "futility": "stop: going on is unlikely to show a difference from chance",
+    "end": "this was the last look: no difference from chance is shown",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """A planned look: its number, how many finished readers it asks for, when it was taken and what it said."""
+
+    number: int
+    readers: int
+    taken_at: datetime | None = None
+    said: str = ""
+
+
+def plan(study: Study) -> Looks | None:
+    """The looks that the settings plan; None where they plan none. Raises InvalidInputError naming the setting."""
+    from analysis.planning import looks
+
+    rules = study.rules
+    if not rules.looks.strip():
+        return None
+    try:
+        readers = [int(part) for part in rules.looks.replace(",", " ").split()]
+    except ValueError:
+        raise InvalidInputError([f"looks: {rules.looks!r} are not numbers of readers, as in 3, 4, 6"]) from None
+    if rules.cases and rules.assignment != "crossed":
+        raise InvalidInputError(["looks: every reader must judge the same cases (assignment: crossed)"])
+    futility = rules.looks_futility or None
+    try:
+        return looks.plan(
+            rules.looks_figure, readers, [rules.cases or len(scored_cases(study))],
+            spending=rules.looks_spending, futility=futility,
+        )  # fmt: skip
+    except ValueError as fault:
+        raise InvalidInputError([f"looks: {fault}"]) from None
+
+
+def faults(study: Study) -> list[str]:
+    """Why the study cannot open with the looks it plans."""
+    try:
+        plan(study)
+    except InvalidInputError as faulty:
+        return faulty.faults
+    return []
+
+
+def record_plan(study: Study, actor: str = "") -> None:
+    """Put the plan on record, if there is one that is not there yet."""
+    planned = plan(study)
+    if planned and planned.as_dict() != next(iter(_details(db.session(), study, PLANNED)[::-1]), None):
+        log.record(PLANNED, study=study, actor=actor, **planned.as_dict())
+
+
+def listed(session: Session, study: Study) -> list[Look]:
+    """Every planned look, with what is on record of it."""
+    planned = plan(study)
+    taken = {line.details["look"]: line for line in _lines(session, study, TAKEN)}
+    return [
+        Look(number, readers, taken[number].at, SAID[taken[number].details["decision"]])
+        if number in taken
+        else Look(number, readers)
+        for number, readers in enumerate(planned.readers if planned else (), start=1)
+    ]
+
+
+def due(planned: list[Look]) -> Look | None:
+    """The look that comes next; None after the last, and after one that told the study to stop."""
+    if any(look.said in {SAID[stop] for stop in STOPS} for look in planned):
+        return None
+    return next((look for look in planned if look.taken_at is None), None)
+
+
+def take(settings: Settings, study: Study, *, actor: str = "") -> str:
+    """Take the next planned look: on record, and of all that it saw only the decision is told.
+
+    It looks at the readers who finished first, as many as it asks for, whoever has finished since. Raises
+    InvalidInputError where no look is due.
+    """
+    from analysis.designs.rating.looks import decisions, in_order
+
+    db.session.refresh(study, with_for_update=True)  # of two at once the second finds the look taken
+    planned = plan(study)
+    if planned is None:
+        raise InvalidInputError(["looks: none is planned for this study"])
+    if study.state != "open":
+        raise InvalidInputError([f"state: the study is {study.state}; looks are taken while it is open"])
+    coming = due(listed(db.session(), study))
+    if coming is None:
+        raise InvalidInputError(["looks: the study has been told to stop, or its last look is taken"])
+    number, wanted = coming.number, coming.readers
+    responses = reports.load(settings, study.slug)
+    finished = in_order(responses)
+    if len(finished) < wanted:
+        raise InvalidInputError([f"looks: look {number} asks for {wanted} readers, and {len(finished)} have finished"])
+    order = [responses.readers.index(name) for name in finished[:wanted]]
+    decision = decisions(responses.matrix("level"), responses.truth, planned, order)[number - 1]["decision"]
+    record_plan(study, actor)
+    log.record(TAKEN, study=study, actor=actor, look=number, readers=wanted, decision=decision)
+    return f"Look {number}, {wanted} readers: {SAID[decision]}."
+
+
+def _lines(session: Session, study: Study, kind: str) -> list[Event]:
+    query = sa.select(Event).where(Event.study_id == study.id, Event.kind == kind).order_by(Event.id)
+    return list(session.scalars(query))
+
+
+def _details(session: Session, study: Study, kind: str) -> list[dict[str, Any]]:
+    return [line.details for line in _lines(session, study, kind)]
