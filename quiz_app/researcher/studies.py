@@ -167,7 +167,7 @@ def close_study() -> ResponseReturnValue:
 @blueprint.post("/studies/<study>/looks")
 @owner_only
 def take_look() -> ResponseReturnValue:
-    """The next planned look: whether to stop or go on, and nothing else."""
+    """The next planned look: whether to stop or to continue, and nothing else."""
     said = looks.take(current_app.config["SETTINGS"], g.study, actor=current_user.name)
     return saved("show_study", said)
 

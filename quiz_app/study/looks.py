@@ -1,6 +1,6 @@
 """Looks at a study before its end: only those that were planned, each once, and blind to all but the decision.
 
-Truth is read where a look is decided and goes no further: what is told and kept of a look is whether to go on.
+Truth is read where a look is decided and goes no further: what is told and kept of a look is whether to continue.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 PLANNED, TAKEN = "looks-planned", "look-taken"
 STOPS = ("efficacy", "futility", "end")
 SAID = {
-    "continue": "go on",
+    "continue": "continue",
     "efficacy": "stop: the readers' figure differs from chance",
-    "futility": "stop: going on is unlikely to show a difference from chance",
+    "futility": "stop: more readers are unlikely to show a difference from chance",
     "end": "this was the last look: no difference from chance is shown",
 }
 

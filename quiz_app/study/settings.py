@@ -265,7 +265,7 @@ class StudySettings:
         "Looks before the end",
         "",
         "Numbers of finished readers, three or more, at which the study may be looked at: 3, 4, 6. A look tells "
-        "whether to stop or go on, and nothing else. Empty = none.",
+        "whether to stop or to continue, and nothing else. Empty = none.",
     )
     looks_figure: str = rule(
         "Looks",

@@ -8,8 +8,8 @@ from analysis.report.tables.table import Cell, Row, Table
 
 SAID = {
     "efficacy": "stop: the figure differs from chance",
-    "futility": "stop: going on was unlikely to show a difference",
-    "continue": "go on",
+    "futility": "stop: more readers or cases were unlikely to show a difference",
+    "continue": "continue",
     "end": "the last look: no difference from chance was shown",
 }
 
