@@ -42,6 +42,7 @@ WRITING = [
     "/researcher/studies/mine/preflight",
     "/researcher/studies/mine/reopen",
     "/researcher/studies/mine/register",
+    "/researcher/studies/mine/looks",
     "/researcher/studies/mine/put-away",
     "/researcher/studies/mine/settings",
     "/researcher/studies/mine/preview",
