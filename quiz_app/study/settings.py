@@ -264,8 +264,7 @@ class StudySettings:
         "Looks",
         "Looks before the end",
         "",
-        "Numbers of finished readers, three or more, at which the study may be looked at: 3, 4, 6. A look tells "
-        "whether to stop or to continue, and nothing else. Empty = none.",
+        "Numbers of finished readers at which to look: 3, 4, 6. Each look says stop or continue alone; empty = none.",
     )
     looks_figure: str = rule(
         "Looks",
@@ -285,8 +284,7 @@ class StudySettings:
         "Looks",
         "Futility",
         0.0,
-        "A look also stops the study where the chance of a difference later, as things stand, is below this; "
-        "0 = never.",
+        "A look also stops where the chance of a later difference, as things stand, is below this; 0 = never.",
         0,
         0.5,
     )
