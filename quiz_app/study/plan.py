@@ -198,7 +198,8 @@ def _own(design: Design) -> Iterator[str]:
     for entry in other:
         yield f"| `{entry.name}` | {_shown(entry.default)} | {meaning(entry)} |"
     if unused := [f"`{name}`" for name in usual if name not in own]:
-        yield f"\nIt does not know {', '.join(unused)}."
+        yield ""
+        yield from textwrap.wrap(f"It does not know {', '.join(unused)}.", 120)
     yield ""
 
 
