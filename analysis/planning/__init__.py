@@ -235,8 +235,11 @@ def _looks(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:
         options.endpoint, options.readers, options.cases, null=null, model=model, alpha=options.alpha,
         spending=options.spending, futility=options.futility,
     )  # fmt: skip
-    print(f"{len(planned.readers)} looks, {options.spending} spending of alpha {options.alpha:g}, two-sided")
-    _print(looks.rows(planned, options.value, model))
+    method = f"{len(planned.readers)} looks, {options.spending} spending of alpha {options.alpha:g}, two-sided"
+    rows = looks.rows(planned, options.value, model)
+    draft = drafted(options, rows[-1], model, method, null=null, looks=planned.as_dict())
+    print(method)
+    _print(rows)
     kept = planned.as_dict()
     if options.simulate:
         spread = {"model": model, "studies": options.simulate, "seed": options.seed, "jobs": options.jobs}
@@ -249,6 +252,7 @@ def _looks(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "looks.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    write_drafted(draft, options.out)
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

@@ -137,13 +137,28 @@ def _of_sample(parts: Mapping[str, Any], results: Mapping[str, Any], responses: 
     flow = study.get("flow") or {}
     finished = flow.get("finished", study["readers"])
     told = f"{study['readers']}, {finished} of them finished" if flow else study["readers"]
-    yield "Sample", "Readers", design["readers"], told, _verdict(study["readers"] == finished == design["readers"])
+    wanted = {design["readers"]}
+    if planned := parts["sample"].get("looks"):
+        taken = results.get("looks") or {}
+        same = _sizes(taken.get("plan")) == _sizes(planned) and not taken.get("differs")
+        done = written.looks(taken.get("plan")) or "none"
+        yield "Sample", "Looks before the end", written.looks(planned), done, _verdict(same)
+        wanted |= {taken["taken"][-1]["readers"]} if taken.get("taken") else set()  # where a look ended the study
+    yield "Sample", "Readers", design["readers"], told, _verdict(study["readers"] == finished and finished in wanted)
     asked = study.get("quartets") or responses.asked
     what = "Quartets for each reader" if design["name"] == "quartet" else "Cases for each reader"
     yield "Sample", what, design["cases"], asked, _verdict(asked == design["cases"])
     if study.get("expected") is not None:
         missing = study["expected"] - study["answers"]
         yield "Sample", "Answers that are missing", 0, missing, _verdict(missing == 0)
+
+
+def _sizes(looks: Mapping[str, Any] | None) -> list[Any] | None:
+    """What rules a plan of looks; the levels follow from it, to the last digit on one machine alone."""
+    if looks is None:
+        return None
+    ruling = [looks[name] for name in ("endpoint", "null", "alpha", "spending", "futility")]
+    return [*ruling, *((look["readers"], look["cases"]) for look in looks["looks"])]
 
 
 def _of_analysis(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Line]:

@@ -20,7 +20,7 @@ def assert_one_size(options: argparse.Namespace) -> None:
         return
     if options.out is None:
         raise ValueError("--register: goes with --out, the folder to write")
-    for name in ("readers", "cases"):
+    for name in () if options.looks else ("readers", "cases"):  # looks have a number each, and the last one is whole
         if len(getattr(options, name)) != 1:
             raise ValueError(f"--register: goes with one number of {name}, e.g. --{name} {getattr(options, name)[0]}")
 

@@ -92,7 +92,13 @@ def sections(registration: Mapping[str, Any]) -> Iterator[Section]:
             ("Data collection procedures", [steps["recruitment"] or "Not stated.", _pool(parts["pool"])]),
             ("Sample size", [f"{design['readers']} readers, each of {_cases(sample)}."]),
             ("Sample size rationale", [_power(sample), [_assumed(sample)] if sample.get("model") else []]),
-            ("Stopping rule", [steps["stopping"] or "When every invited reader has finished or the study is closed."]),
+            (
+                "Stopping rule",
+                [
+                    steps["stopping"] or "When every invited reader has finished or the study is closed.",
+                    looks(sample.get("looks")),
+                ],
+            ),
         ],
     )
     yield (
@@ -127,6 +133,17 @@ def sections(registration: Mapping[str, Any]) -> Iterator[Section]:
             ("Checksums (SHA-256)", [f"Registration: {registration['sha256']}", sums]),
         ],
     )
+
+
+def looks(plan: Mapping[str, Any] | None) -> str:
+    """The planned looks before the end, in words; nothing where there are none."""
+    if not plan:
+        return ""
+    at = ", ".join(
+        f"{look['readers']} readers and {look['cases']} cases ({look['level']:.4f})" for look in plan["looks"]
+    )
+    futility = f"; for futility below a conditional power of {plan['futility']:g}" if plan["futility"] else ""
+    return f"Looks, each with the level at which it stops the study: {at}; {plan['spending']} spending{futility}."
 
 
 def _cases(sample: Mapping[str, Any]) -> str:

@@ -14,7 +14,8 @@ from analysis import planning, registration
 from analysis.designs.common import Settings
 from analysis.report import EXAMPLE, computed
 from analysis.report import main as report
-from analysis.responses import ResponsesError, load_ratings
+from analysis.responses import ResponsesError, load_ratings, stored
+from analysis.responses.looks import with_looks
 
 FORM = """title = "Can dentists tell?"
 question = "Do dentists tell synthetic radiographs from real ones better than chance?"
@@ -187,6 +188,20 @@ def test_what_was_kept_and_what_differs_stands_line_by_line(form, published):
     lines = {line["what"]: (line["registered"], line["done"]) for line in told["lines"]}
     assert lines["Readers"] == ("8", "6")
     assert lines["Bootstrap replicates"] == ("50", "60")
+
+
+def test_planned_looks_are_registered_and_held_against_those_taken(form, tmp_path, published):
+    command = ["auc", "0.7", "--looks", "--readers", "3", "6", "--cases", "200", "--register", str(form())]
+    assert planning.main([*command, "--out", str(tmp_path)]) == 0
+    given = registration.load(tmp_path / "registration.json")
+    assert "3 readers and 200 cases (0.0" in (tmp_path / "registration.md").read_text("utf-8")
+    told = computed(published, Settings(bootstrap=20), given)["registration"]
+    assert (verdicts(told)["Looks before the end"], verdicts(told)["Readers"]) == ("different", "kept")
+    looked = with_looks(published, tmp_path / "looks.json")
+    told = computed(looked, Settings(bootstrap=20), given)["registration"]
+    assert verdicts(told)["Looks before the end"] == "kept"
+    again = stored.unpack(stored.pack(looked))
+    assert computed(again, Settings(bootstrap=20), given)["registration"] == told
 
 
 def test_answers_before_the_registration_are_said(form, published):
