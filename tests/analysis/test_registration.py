@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
@@ -56,7 +57,7 @@ def test_the_command_writes_three_files_that_say_the_same(form, tmp_path, capsys
     parts = given["registration"]
     assert (parts["sample"]["readers"], parts["sample"]["cases"], parts["sample"]["value"]) == (6, 200, 0.6)
     assert parts["sample"]["power"] == pytest.approx(0.508, abs=5e-4)
-    assert parts["analysis"] == {"unsure": "wrong", "bootstrap": 10_000, "seed": 7, "margin": 0.1}
+    assert parts["analysis"] == asdict(Settings(unsure="wrong", seed=7))
     text = (tmp_path / "out" / "registration.md").read_text("utf-8")
     pages = PdfReader(tmp_path / "out" / "registration.pdf").pages
     printed = " ".join(" ".join(page.extract_text() for page in pages).split())
