@@ -18,6 +18,7 @@ from analysis.arguments import Parser, refuse
 from analysis.designs.common import Progress, Settings, silent, software
 from analysis.report import archive, computed, document
 from analysis.responses import ResponsesError
+from analysis.statistics.bayes import BayesError
 from analysis.verify import certificate, study
 from analysis.verify.comparison import TOLERANCE, Comparison, compare
 
@@ -78,7 +79,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m analysis.verify")
     try:
         found = verify(arguments.archive, arguments.other_version)
         certificate.write(certificate.certificate(found), out)
-    except ResponsesError as bad:
+    except (ResponsesError, BayesError) as bad:
         return refuse(bad.faults)
     except OSError as error:
         return refuse([f"{error.filename or out}: {error.strerror or error}; no certificate was written"])
