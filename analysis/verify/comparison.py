@@ -64,6 +64,10 @@ class _Missing:
 
 
 def _entries(one: Any, other: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    if one is _Missing and isinstance(other, dict | list):
+        one = type(other)()  # so that each entry of what is missing is listed
+    if other is _Missing and isinstance(one, dict | list):
+        other = type(one)()
     if isinstance(one, dict) and isinstance(other, dict):
         for name in one | other:
             step = str(name).replace("~", "~0").replace("/", "~1")

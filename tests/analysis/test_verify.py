@@ -157,7 +157,7 @@ def test_a_report_writes_its_archive_and_lists_it(tmp_path):
 def test_structures_are_compared_entry_by_entry():
     one = {"a": [1, 2.0, None], "b": {"c/d": True}, "software": {"numpy": "1"}, "big": 1e12}
     other = {"a": [1, 2.0 + 1e-8, 0.0], "b": {"c/d": 1}, "software": {"numpy": "2"}, "big": 1e12 + 100}
-    found = compare(one, other | {"more": 1})
-    assert [one.path for one in found.differences] == ["/a/1", "/a/2", "/b/c~1d", "/more"]
-    assert (found.numbers, found.others) == (3, 3)
+    found = compare(one, other | {"more": {"x": [1, 2]}})
+    assert [one.path for one in found.differences] == ["/a/1", "/a/2", "/b/c~1d", "/more/x/0", "/more/x/1"]
+    assert (found.numbers, found.others) == (3, 4)
     assert found.largest == pytest.approx(0.5e-8, rel=1e-3)
