@@ -23,9 +23,15 @@ LAN_DEMETS = {
     (3, "pocock"): (2.279, 2.295, 2.296),
     (5, "pocock"): (2.438, 2.427, 2.410, 2.396, 2.386),
 }
+# The example of SeqBounds.jl (github.com/PharmCat/SeqBounds.jl): one-sided 5 %, quarters of the information
+QUARTERS = (3.74955, 2.53993, 2.01604, 1.72014)
 # Jennison and Turnbull 2000, tables 2.1 (Pocock) and 2.3 (O'Brien and Fleming), two-sided 5 %.
 POCOCK = {2: 2.178, 3: 2.289, 4: 2.361, 5: 2.413, 10: 2.555}
 OBRIEN_FLEMING = {2: 1.977, 3: 2.004, 4: 2.024, 5: 2.040, 10: 2.087}
+
+
+def test_boundaries_are_those_that_another_program_prints():
+    assert boundaries([1, 2, 3, 4], alpha=0.10).critical == pytest.approx(QUARTERS, abs=1e-3)
 
 
 @pytest.mark.parametrize(("looks", "spending"), LAN_DEMETS)
