@@ -1,9 +1,7 @@
 """Sampling: image i is a matter of the seed and of i; a run is resumed, never mixed; wrong requests are named."""
 
 import json
-import os
-import subprocess
-import sys
+import re
 
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ from generation.diffusion.sampling import NOISES, AuthorsNoise, ImageNoise, Samp
 from generation.diffusion.schedule import panodiff_betas
 from generation.diffusion.unet import PanoDiffUNet
 from generation.weights import write_safetensors
+from tests.torchrun import by_two
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
 
@@ -135,10 +134,10 @@ def test_two_processes_make_the_same_images_as_one(checkpoint, tmp_path):
     arguments = ["sample", "--checkpoint", str(checkpoint), "--count", "5", "--steps", "3", "--device", "cpu"]
     arguments += ["--precision", "fp32"]
     assert main([*arguments, "--out", str(tmp_path / "one")]) == 0
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    command = [*launch, "--module", "generation", *arguments, "--out", str(tmp_path / "two")]
-    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True)
+    done = by_two([*arguments, "--out", str(tmp_path / "two")])
+    assert {"3 of 5 images made by process 1", "2 of 5 images made by process 2"} == set(
+        re.findall(r"\d of 5 images made by process \d", done)
+    )
     one, two = images(tmp_path / "one"), images(tmp_path / "two")
     assert len(one) == 5
     assert one.keys() == two.keys()

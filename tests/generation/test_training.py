@@ -1,7 +1,6 @@
 """Training: the loss falls, a killed run resumes to the same weights, and sharing the work changes nothing."""
 
 import csv
-import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from generation.__main__ import main
 from generation.superresolution.task import SuperResolutionTask
 from generation.training import contact_sheet
 from tests.killed import training_killed_after_a_save
+from tests.torchrun import by_two
 from tests.workers import unmeasured
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
@@ -160,12 +160,8 @@ def test_a_disk_without_room_is_named_and_leaves_nothing_half_written(small_corp
 def test_two_processes_train_as_one(small_corpus, tmp_path):
     changes = ("training.epochs=3",)
     assert main(command(small_corpus, tmp_path / "1", *changes)) == 0
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    arguments = command(small_corpus, tmp_path / "2", *changes)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*launch, "--module", "generation", *arguments], env=environment, capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()
+    by_two(command(small_corpus, tmp_path / "2", *changes))
+    assert " 2 process(es)" in (tmp_path / "2" / "README.md").read_text()
     for measure in ("loss", "validation"):
         np.testing.assert_allclose(measures(tmp_path / "1", measure), measures(tmp_path / "2", measure), rtol=1e-4)
 
