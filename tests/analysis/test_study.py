@@ -150,7 +150,7 @@ def test_the_notebook_of_the_docs_runs_from_beginning_to_end(monkeypatch):
 def test_what_an_export_says_wrongly_of_its_pool_is_named(table, tmp_path):
     table.to_csv(tmp_path / "responses.csv", index=False)
     for text, fault in (
-        ("{", r"manifest\.json or cases\.csv cannot be read: Expecting"),
+        ("{", r"cases\.csv or registration\.json cannot be read: Expecting"),
         (
             '{"pool": {"name": "P", "flow": {"given": 3}}}',
             r"manifest\.json: pool: flow: expected whole numbers of given",
