@@ -67,7 +67,9 @@ def _with_pool(found: Responses, name: str, read: Read) -> Responses:
         cases = list(csv.DictReader(io.StringIO(read("cases.csv") or "")))
         registration: Any = json.loads(read("registration.json") or "null")
     except (ValueError, csv.Error) as error:
-        raise ResponsesError([f"{name}: manifest.json, cases.csv or registration.json cannot be read: {error}"]) from error
+        raise ResponsesError(
+            [f"{name}: manifest.json, cases.csv or registration.json cannot be read: {error}"]
+        ) from error
     if registration:
         found = replace(found, study=found.study | {"registration": registration})
     if (marks := read("marks.csv")) is not None and (table := from_text(f"{name}: marks.csv", marks)).rows:
