@@ -143,7 +143,7 @@ def _of_sample(parts: Mapping[str, Any], results: Mapping[str, Any], responses: 
         same = _sizes(taken.get("plan")) == _sizes(planned) and not taken.get("differs")
         done = written.looks(taken.get("plan")) or "none"
         yield "Sample", "Looks before the end", written.looks(planned), done, _verdict(same)
-        wanted |= {taken["taken"][-1]["readers"]} if taken.get("taken") else set()  # where a look ended the study
+        wanted |= {look["readers"] for look in taken.get("taken", []) if look["decision"] != "continue"}
     yield "Sample", "Readers", design["readers"], told, _verdict(study["readers"] == finished and finished in wanted)
     asked = study.get("quartets") or responses.asked
     what = "Quartets for each reader" if design["name"] == "quartet" else "Cases for each reader"

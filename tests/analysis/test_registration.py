@@ -205,6 +205,15 @@ def test_planned_looks_are_registered_and_held_against_those_taken(form, tmp_pat
     assert computed(again, Settings(bootstrap=20), given)["registration"] == told
 
 
+def test_a_study_that_ended_though_its_look_said_continue_did_not_keep_to_its_readers(form, tmp_path, published):
+    command = ["auc", "0.85", "--null", "0.8", "--looks", "--readers", "6", "12", "--cases", "200"]
+    assert planning.main([*command, "--register", str(form()), "--out", str(tmp_path)]) == 0
+    given = registration.load(tmp_path / "registration.json")
+    found = computed(with_looks(published, tmp_path / "looks.json"), Settings(bootstrap=20), given)
+    assert [look["decision"] for look in found["looks"]["taken"]] == ["continue"]
+    assert verdicts(found["registration"])["Readers"] == "different"
+
+
 def test_answers_before_the_registration_are_said(form, published):
     from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""From the plan to the certificate: registered, taken over HTTP, closed, reported, archived, computed again."""
+"""From the plan to the certificate: registered, taken over HTTP, looked at, closed, reported, archived, verified."""
 
 import io
 import json
@@ -19,9 +19,10 @@ from quiz_app.pools import importing
 from quiz_app.study import lifecycle, plan
 from tests.workers import made_once
 
+SETTINGS = {"groups": [], "practice": 2, "looks": "3, 6"}
 FORM = """title = "Can readers tell phantoms of two kinds?"
 question = "Do readers tell them apart better than chance?"
-stopping = "When all three readers have finished."
+stopping = "When a planned look says so, at the latest after six readers."
 pool = "pool"
 plan = "study.toml"
 [analysis]
@@ -40,14 +41,15 @@ def drawn(tmp_path_factory):
 def planned(app, owner, drawn, tmp_path):
     """A draft, and the folder with its registration."""
     pool = importing.import_folder(drawn, app.config["SETTINGS"].images, "drawn")
-    study = lifecycle.create("Phantoms", pool, slug="phantoms", seed=1, settings={"groups": [], "practice": 2})
+    study = lifecycle.create("Phantoms", pool, slug="phantoms", seed=1, settings=SETTINGS)
     study.owner_id = owner.researcher.id
     db.session.commit()
     shutil.copytree(drawn, tmp_path / "plan" / "pool")
     (tmp_path / "plan" / "study.toml").write_text(plan.dump(study))
     (tmp_path / "plan" / "form.toml").write_text(FORM)
-    command = ["auc", "0.8", "--readers", "3", "--cases", "24", "--register", str(tmp_path / "plan" / "form.toml")]
-    assert planning.main([*command, "--out", str(tmp_path / "plan" / "out")]) == 0
+    command = ["auc", "0.8", "--looks", "--readers", "3", "6", "--cases", "24"]
+    register = ["--register", str(tmp_path / "plan" / "form.toml")]
+    assert planning.main([*command, *register, "--out", str(tmp_path / "plan" / "out")]) == 0
     return tmp_path / "plan" / "out"
 
 
@@ -55,14 +57,24 @@ def registered(client, text, study="phantoms"):
     return client.post(f"/researcher/studies/{study}/register", data={"registration": (io.BytesIO(text), "r.json")})
 
 
-def taken(app, readers=3):
-    """The study, opened, read by simulated readers over HTTP, and closed."""
+def taken(app, readers=3, looked_at_by=None):
+    """The study, opened, read by simulated readers over HTTP, looked at until a look says stop, and closed."""
     lifecycle.open_study(lifecycle.find("phantoms"))
     db.session.commit()
-    db.session.remove()
-    assert not any(outcome.refusal for outcome in simulation.run(app, "phantoms", readers, seed=2))
+    decisions = []
+    while True:
+        db.session.remove()
+        assert not any(outcome.refusal for outcome in simulation.run(app, "phantoms", readers, seed=2 + len(decisions)))
+        if looked_at_by is None:
+            break
+        assert looked_at_by.post("/researcher/studies/phantoms/looks").status_code == 303
+        (*_, last) = db.session.query(Event).filter_by(kind="look-taken").order_by(Event.id)
+        decisions.append(last.details["decision"])
+        if decisions[-1] != "continue":
+            break
     lifecycle.close(lifecycle.find("phantoms"))
     db.session.commit()
+    return decisions
 
 
 def archived(owner, path):
@@ -78,12 +90,13 @@ def test_a_registered_study_is_reported_archived_and_certified(app, owner, plann
     assert owner.get("/researcher/studies/phantoms/registration.json").get_json() == json.loads(text)
     (event,) = db.session.query(Event).filter_by(kind="study-registered")
     assert event.details["sha256"] == json.loads(text)["sha256"]
-    taken(app)
+    decisions = taken(app, looked_at_by=owner)
+    assert decisions == ["continue", "efficacy"]
     assert registered(owner, text).status_code == 422  # too late
 
     page = "/researcher/studies/phantoms/"
     assert owner.post(f"{page}results").status_code == 303
-    address = f"{page}results/v1-78"  # 3 readers, 24 + 2 trials
+    address = f"{page}results/v1-156"  # 6 readers, 24 + 2 trials
     while (told := owner.get(f"{address}.json", buffered=True).get_json())["state"] == "making":
         clock_of_the_machine.sleep(0.2)
     assert told["state"] == "done", told
@@ -92,6 +105,9 @@ def test_a_registered_study_is_reported_archived_and_certified(app, owner, plann
     assert found["Registered before the first answer"] == found["SHA-256 of the pool"] == found["Readers"] == "kept"
     assert found["Researchers saw no truth before the close"] == "kept"
     assert found["Settings of the study that are as planned"] == found["Cases for each reader"] == "kept"
+    assert found["Looks before the end"] == "kept"
+    assert [look["decision"] for look in results["looks"]["recorded"]] == decisions
+    assert results["looks"]["adjusted"]["ci"][0] < results["looks"]["adjusted"]["value"]
     assert results["registration"]["different"] == ["Bootstrap replicates"]  # the desk computes 10,000
 
     with (
@@ -133,7 +149,7 @@ def test_an_archive_whose_report_is_of_other_answers_is_named(app, owner, planne
     registration = ["--registration", str(planned / "registration.json"), "--pool", str(planned.parent / "pool")]
     assert report(["--responses", str(answers), "--bootstrap", "50", *registration, "--out", str(out)]) == 0
     results = json.loads((out / "results.json").read_text())
-    assert results["registration"]["different"] == ["Readers"]
+    assert results["registration"]["different"] == ["Looks before the end", "Readers"]
     whole = tmp_path / "whole.zip"
     command = ["study", "archive", "phantoms", "--out", str(whole)]
     assert "it holds none" in runner.invoke(args=command).output
