@@ -92,6 +92,8 @@ def measure(scores: Floats, truth: Floats, endpoint: str, null: float) -> Estima
 def decide(found: Estimate, look: int, looks: Looks) -> str:
     """What a look (0 = first) says: "efficacy", "futility", "continue", or "end" at the last one.
 
+    A figure without p stops nothing: where readers do not vary at all, as those who make no mistake, there is no test.
+
     >>> looks = Looks("auc", 0.5, (3, 6), (100, 100), sequential.boundaries([0.6, 1]), futility=0.1)
     >>> [decide(Estimate(0.6, p=p), 0, looks) for p in (0.0001, 0.1, 0.9)], decide(Estimate(0.6, p=0.2), 1, looks)
     (['efficacy', 'continue', 'futility'], 'end')
@@ -101,9 +103,10 @@ def decide(found: Estimate, look: int, looks: Looks) -> str:
         return "efficacy"
     if look == len(planned.levels) - 1:
         return "end"
-    z = sequential.as_normal(found.p, (found.value or 0.0) >= looks.null)
-    if looks.futility is not None and sequential.conditional_power(z, look, planned) < looks.futility:
-        return "futility"
+    if looks.futility is not None and found.p is not None:
+        z = sequential.as_normal(found.p, (found.value or 0.0) >= looks.null)
+        if sequential.conditional_power(z, look, planned) < looks.futility:
+            return "futility"
     return "continue"
 
 

@@ -34,7 +34,10 @@ def test_a_look_decides_by_its_level_and_by_conditional_power():
     assert decide(Estimate(0.6, p=level * 1.01), 1, looks) == "continue"
     assert decide(Estimate(0.5, p=0.9), 1, looks) == "futility"
     assert decide(Estimate(0.5, p=0.9), 2, looks) == "end"
-    assert decide(Estimate(None), 0, looks) == "futility"
+    assert decide(Estimate(None), 0, looks) == "continue"
+    perfect = measure(np.array([[1] * 20 + [5] * 20] * 3), [0] * 20 + [1] * 20, "auc", 0.5)
+    assert (perfect.value, perfect.p) == (1, None)
+    assert decide(perfect, 0, looks) == "continue"
     assert decide(Estimate(0.5, p=0.9), 1, plan("auc", [3, 4, 6], [200])) == "continue"
 
 
