@@ -146,6 +146,16 @@ def test_the_folder_holds_page_numbers_tables_and_figures(report, table, tmp_pat
     assert json.loads((path.parent / "meta.json").read_text("utf-8"))["kind"] == "meta"
 
 
+def test_readers_who_are_fooled_every_time_are_expected_below_chance(tmp_path):
+    path = tmp_path / "fooled.csv"
+    rows = "".join(f"{name},2026,accuracy,.2,.17,.23\n" for name in "ABCDE")
+    path.write_text("study,year,scale,value,low,high\n" + rows)
+    page = write(combine([], [path], published=False), tmp_path / "out").read_text("utf-8")
+    assert ": below chance." in page
+    assert "chance is within" not in page
+    assert "Two tests of one publication" not in page  # none of the shipped studies is here
+
+
 def test_two_studies_have_a_mean_and_no_prediction(table, tmp_path):
     two = tmp_path / "two.csv"
     two.write_text("\n".join(OWN.splitlines()[:3]) + "\n")
