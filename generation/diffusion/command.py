@@ -18,7 +18,7 @@ from tqdm import tqdm
 from generation import devices, runs, shipped
 from generation.arguments import whole
 from generation.diffusion import checkpoints
-from generation.diffusion.sampling import DEFAULTS, NOISES, Sampling, denoise
+from generation.diffusion.sampling import DEFAULTS, NOISES, Sampling, default, denoise
 from generation.diffusion.schedule import SOLVERS, STEPS
 from generation.errors import InputError
 from generation.files import sha256
@@ -39,8 +39,14 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", type=Path, help="ddpm-model-epNN.pth, or the folder of our run (default: what Discern ships)"
     )
     parser.add_argument("--seed", type=whole(0), default=0, help="image i depends on the seed and i alone (default: 0)")
-    parser.add_argument("--sampler", choices=SOLVERS, help="default: ddim for the authors' files, dpm++ for ours")
-    parser.add_argument("--steps", type=whole(1), help="denoising steps (default: 250 for ddim, else 25)")
+    parser.add_argument(
+        "--sampler", choices=SOLVERS, help="default: ddim for the authors' files and for students, dpm++ for ours"
+    )
+    parser.add_argument(
+        "--steps",
+        type=whole(1),
+        help="denoising steps (default: 250 for ddim, those it was taught for a student, else 25)",
+    )
     parser.add_argument(
         "--eta", type=float, help="noise added again by ddim, 0 to 1 (default: 1 for the authors' files)"
     )
@@ -95,7 +101,7 @@ class Maker:
         self.args = args
         self.checkpoint = args.checkpoint or shipped.find()
         self.network = devices.prepared(checkpoints.load(self.checkpoint), state.device)
-        self.sampling = _sampling(args, self.network.design)
+        self.sampling = _sampling(args, default(self.network))
         self.source = _source(args.source, self.network.sources)
         self.precision = devices.resolve(args.precision, state.device)
         if args.compile:
@@ -130,10 +136,10 @@ def _file(folder: Path, number: int) -> Path:
     return folder / f"{number:05d}.png"
 
 
-def _sampling(args: argparse.Namespace, design: str) -> Sampling:
-    sampler = args.sampler or DEFAULTS[design].sampler
-    known = (DEFAULTS[design], *DEFAULTS.values())
-    base = next((default for default in known if default.sampler == sampler), Sampling(sampler))
+def _sampling(args: argparse.Namespace, own: Sampling) -> Sampling:
+    sampler = args.sampler or own.sampler
+    known = (own, *DEFAULTS.values())
+    base = next((one for one in known if one.sampler == sampler), Sampling(sampler))
     steps, eta = args.steps or base.steps, base.eta if args.eta is None else args.eta
     faults = [f"--steps: expected 1 to {STEPS}, got {steps}"] if steps > STEPS else []
     faults += [f"--eta: expected 0 to 1, got {eta}"] if not 0 <= eta <= 1 else []

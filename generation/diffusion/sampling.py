@@ -14,6 +14,7 @@ from torch import Tensor
 from generation.devices import Precision, autocast
 from generation.diffusion.checkpoints import Network
 from generation.diffusion.schedule import LATENT, STEPS, Sampler, scheduler
+from generation.latent.network import LatentDiffusion
 from generation.settings import explained
 
 AUTHORS_BATCH = 32
@@ -36,8 +37,14 @@ DEFAULTS = {
     "published": Sampling("ddim", 250, 1.0),
     "recommended": Sampling(),
     "latent": Sampling(),
-    "student": Sampling("ddim", 4),
 }
+
+
+def default(network: Network) -> Sampling:
+    """How images of a network are made unless the user says otherwise: a student's in the steps it was taught."""
+    if isinstance(network, LatentDiffusion) and network.steps:
+        return Sampling("ddim", network.steps)
+    return DEFAULTS[network.design]
 
 
 class Noise(Protocol):

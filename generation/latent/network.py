@@ -47,7 +47,7 @@ class LatentDiffusion(nn.Module):
     ):
         super().__init__()
         self.design = "student" if steps else "latent"
-        self.guidance = guidance
+        self.steps, self.guidance = steps, guidance
         self.autoencoder = Autoencoder(**autoencoder).requires_grad_(False)
         self.in_channels = self.autoencoder.channels
         self.size = (height // FACTOR, width // FACTOR)

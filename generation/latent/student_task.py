@@ -13,7 +13,7 @@ from numpy.random import Generator
 from torch import Tensor, nn
 
 from generation.diffusion import checkpoints
-from generation.diffusion.sampling import ImageNoise, Sampling, denoise
+from generation.diffusion.sampling import ImageNoise, default, denoise
 from generation.diffusion.schedule import STEPS, scheduler
 from generation.errors import InputError
 from generation.examples import Example, Pictures
@@ -99,8 +99,7 @@ class StudentTask:
     def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
         """Samples from the same seeds every time, in the student's few steps."""
         noise = ImageNoise(0, range(count), (self.network.in_channels, *self.network.size))
-        sampling = Sampling("ddim", self.settings.network.steps)
-        return contact_sheet(denoise(self.network, noise, sampling), columns=4)
+        return contact_sheet(denoise(self.network, noise, default(self.network)), columns=4)
 
     def _levels(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """How much of the picture and of the noise there is at these times, (B, 1, 1, 1) each."""
