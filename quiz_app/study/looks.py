@@ -21,6 +21,7 @@ from quiz_app.study import reports
 from quiz_app.study.cases import scored_cases
 
 if TYPE_CHECKING:
+    from analysis.responses import Responses
     from analysis.statistics.stopping import Looks
 
 PLANNED, TAKEN = "looks-planned", "look-taken"
@@ -105,11 +106,20 @@ def take(settings: Settings, study: Study, *, actor: str = "") -> str:
     """Take the next planned look: on record, and of all that it saw only the decision is told.
 
     It looks at the readers who finished first, as many as it asks for, whoever has finished since. Raises
-    InvalidInputError where no look is due.
+    InvalidInputError where no look is due. What the caller has changed before and not committed is rolled back.
     """
-    from analysis.designs.rating.looks import decisions, in_order
+    slug, (planned, coming) = study.slug, _due(study)
+    db.session.rollback()  # deciding takes a moment, in which no reader's answer may wait for this transaction
+    decision = _decision(reports.load(settings, slug), planned, coming)
+    db.session.refresh(study, with_for_update=True)
+    if _due(study)[1] != coming:
+        raise InvalidInputError([f"looks: look {coming.number} has just been taken"])
+    record_plan(study, actor)
+    log.record(TAKEN, study=study, actor=actor, look=coming.number, readers=coming.readers, decision=decision)
+    return f"Look {coming.number}, {coming.readers} readers: {SAID[decision]}."
 
-    db.session.refresh(study, with_for_update=True)  # of two at once the second finds the look taken
+
+def _due(study: Study) -> tuple[Looks, Look]:
     planned = plan(study)
     if planned is None:
         raise InvalidInputError(["looks: none is planned for this study"])
@@ -118,16 +128,18 @@ def take(settings: Settings, study: Study, *, actor: str = "") -> str:
     coming = due(listed(db.session(), study))
     if coming is None:
         raise InvalidInputError(["looks: the study has been told to stop, or its last look is taken"])
-    number, wanted = coming.number, coming.readers
-    responses = reports.load(settings, study.slug)
+    return planned, coming
+
+
+def _decision(responses: Responses, planned: Looks, look: Look) -> str:
+    from analysis.designs.rating.looks import decided, in_order
+
     finished = in_order(responses)
-    if len(finished) < wanted:
-        raise InvalidInputError([f"looks: look {number} asks for {wanted} readers, and {len(finished)} have finished"])
-    order = [responses.readers.index(name) for name in finished[:wanted]]
-    decision = decisions(responses.matrix("level"), responses.truth, planned, order)[number - 1]["decision"]
-    record_plan(study, actor)
-    log.record(TAKEN, study=study, actor=actor, look=number, readers=wanted, decision=decision)
-    return f"Look {number}, {wanted} readers: {SAID[decision]}."
+    if len(finished) < look.readers:
+        wanted = f"look {look.number} asks for {look.readers} readers, and {len(finished)} have finished"
+        raise InvalidInputError([f"looks: {wanted}"])
+    order = [responses.readers.index(name) for name in finished[: look.readers]]
+    return decided(responses.matrix("level"), responses.truth, planned, order, look.number - 1)["decision"]
 
 
 def _lines(session: Session, study: Study, kind: str) -> list[Event]:

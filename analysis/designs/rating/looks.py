@@ -38,15 +38,20 @@ def decisions(levels: Levels, truth: Truth, looks: stopping.Looks, order: list[i
     for look, (readers, cases) in enumerate(zip(looks.readers, looks.cases, strict=True)):
         if readers > len(order) or cases > levels.shape[1]:
             break
-        own = levels[order[:readers]]
-        if looks.endpoint == "accuracy":
-            own = np.array([scoring.credits(row, truth, RULE) for row in own])
-        figure = stopping.measure(own, np.asarray(truth, dtype=float), looks.endpoint, looks.null)
-        decision = stopping.decide(figure, look, looks)
-        found.append({"look": look + 1, "readers": readers, "decision": decision, "figure": figure})
-        if decision in ("efficacy", "futility"):
+        found.append(decided(levels, truth, looks, order, look))
+        if found[-1]["decision"] in ("efficacy", "futility"):
             break
     return found
+
+
+def decided(levels: Levels, truth: Truth, looks: stopping.Looks, order: list[int], look: int) -> dict[str, Any]:
+    """What one look (0 = first) says, whatever those before it would say of the same readers."""
+    readers = looks.readers[look]
+    own = levels[order[:readers]]
+    if looks.endpoint == "accuracy":
+        own = np.array([scoring.credits(row, truth, RULE) for row in own])
+    figure = stopping.measure(own, np.asarray(truth, dtype=float), looks.endpoint, looks.null)
+    return {"look": look + 1, "readers": readers, "decision": stopping.decide(figure, look, looks), "figure": figure}
 
 
 def looked_at(responses: Responses, levels: Levels, truth: Truth) -> dict[str, Any] | None:

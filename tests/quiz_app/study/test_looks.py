@@ -1,5 +1,7 @@
 """Looks at a study before its end: only the planned ones, each once, blind to all but the decision, on record."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from analysis.designs.common import Settings
@@ -85,17 +87,45 @@ def test_a_look_is_taken_once_and_not_before_its_readers_have_finished(owner, lo
     assert len(lines("look-taken")) == 1
 
 
-def test_a_look_sees_the_readers_who_finished_first_whoever_finished_since(owner, looked, app, monkeypatch):
-    seen = []
-    from analysis.designs.rating import looks as deciding
+@pytest.fixture
+def deciding(monkeypatch):
+    """What a look was decided on; `meanwhile`, if set, is called while it is decided."""
+    from analysis.designs.rating import looks as module
 
-    real = deciding.decisions
-    monkeypatch.setattr(deciding, "decisions", lambda *given: seen.append(given) or real(*given))
+    real, seen = module.decided, SimpleNamespace(calls=[], meanwhile=lambda: None)
+
+    def decided(*given):
+        seen.calls.append(given)
+        seen.meanwhile()
+        return real(*given)
+
+    monkeypatch.setattr(module, "decided", decided)
+    return seen
+
+
+def test_a_look_sees_the_readers_who_finished_first_whoever_finished_since(owner, looked, deciding):
     looked(5)
     assert owner.post(LOOKS).status_code == 303
-    levels, _truth, _plan, order = seen[0]
-    assert order == [0, 1, 2]
+    levels, _truth, _plan, order, look = deciding.calls[0]
+    assert (order, look) == ([0, 1, 2], 0)
     assert len(levels) == 5
+
+
+def test_no_answer_waits_for_a_look_and_of_two_at_once_one_is_taken(owner, looked, deciding):
+    study, held = looked(3), []
+
+    def meanwhile():
+        held.append(db.session().in_transaction())
+        deciding.meanwhile = lambda: None
+        assert owner.post(LOOKS).status_code == 303
+
+    deciding.meanwhile = meanwhile
+    second = owner.post(LOOKS)
+    assert held == [False]
+    assert second.status_code == 422
+    assert "look 1 has just been taken" in second.text or "told to stop" in second.text
+    assert [line["look"] for line in lines("look-taken")] == [1]
+    assert study.state == "open"
 
 
 def test_after_the_last_look_there_is_none_and_the_report_says_the_same(owner, looked, app):
