@@ -149,7 +149,7 @@ def test_after_the_last_look_there_is_none_and_the_report_says_the_same(owner, l
 def test_readers_who_cannot_tell_stop_in_vain(owner, owned, invite):
     study = owned(practice=0, looks="3, 6", looks_futility=0.2)
     for number in range(3):
-        invite(study, f"R{number}").enter().finish()
+        answer_all(invite(study, f"R{number}"), wrong=range(number, 12, 2))
     assert owner.post(LOOKS).status_code == 303
     assert lines("look-taken")[0]["decision"] == "futility"
     assert owner.post(LOOKS).status_code == 422
