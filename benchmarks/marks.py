@@ -1,8 +1,8 @@
 """Marks of simulated readers, and whether what the report says of them holds.
 
-    python benchmarks/marks.py speed [--readers 6] [--cases 200]   a report with three marks an answer, against without
-    python benchmarks/marks.py peaks                                densities of phantoms' marks peak within the faults
-    python benchmarks/marks.py coverage [--runs 300]                the interval of JAFROC over many studies
+    python benchmarks/marks.py [speed] [--readers 6] [--cases 200]  a report with three marks an answer, against without
+    python benchmarks/marks.py peaks                               densities of phantoms' marks peak within the faults
+    python benchmarks/marks.py coverage [--runs 300]               the interval of JAFROC over many studies
 
 Simulated readers are those of `discern simulate`: they mark near a fault with a probability that grows with its size,
 else at random.
@@ -170,7 +170,7 @@ def images(folder: Path, responses: Path) -> Path:
 def main() -> None:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["speed", "peaks", "coverage"])
+    parser.add_argument("what", nargs="?", default="speed", choices=["speed", "peaks", "coverage"])
     parser.add_argument("--readers", type=int, default=6)
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=2)

@@ -46,7 +46,7 @@ def read(recipe: str, out: Path, stages: dict[str, str]) -> list[Step]:
     faults: list[str] = []
     for name, table in tables.items():
         stage = table.get("stage") if isinstance(table, dict) else None
-        if stage not in stages:
+        if stage not in list(stages):
             faults.append(f"[{name}]: stage: expected one of {', '.join(stages)}, found {stage!r}")
             continue
         sections = {key: value for key, value in table.items() if key not in ("stage", "preset")}
@@ -54,6 +54,10 @@ def read(recipe: str, out: Path, stages: dict[str, str]) -> list[Step]:
             sections = {key: _placed(value, folders) for key, value in sections.items()}
         except KeyError as error:
             faults.append(f"[{name}] names {{{error.args[0]}}}, which is no earlier step")
+        except (ValueError, LookupError, AttributeError):
+            faults.append(
+                f"[{name}]: braces in a setting: expected {{NAME}} of an earlier step; write {{{{ for a brace"
+            )
         steps.append(Step(name, stage, str(table.get("preset", "recommended")), sections))
         folders[name] = str(out / name)
     if faults or not steps:

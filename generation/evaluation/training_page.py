@@ -81,25 +81,33 @@ def read(folder: Path) -> Run:
 
 
 def write(folder: Path, corpus: Path | None, out: Path) -> None:
-    """Write the page of a training. corpus: whose validation pictures its samples are measured against, if any."""
-    run = read(folder)
+    """Write the page of a training. corpus: whose validation pictures its samples are measured against.
+
+    Without one, the phantoms that the training drew, if they are enough. Raises InputError as `read` and, for a corpus
+    that was given, `distances` do.
+    """
+    run, given, judged = read(folder), corpus, None
     drawn = folder / "phantoms" / "corpus"
     corpus = corpus or (drawn if drawn.is_dir() else None)
-    judged = None
     if corpus is None:
         remark = "No distance: give the corpus with --real."
     elif run.settings.get("stage") not in SAMPLED:
         remark = f"No distance: the sheets of the stage {run.settings.get('stage')} are not samples alone."
     else:
         real = read_pictures(corpus, "lr", "validation")
-        judged = distances(run, real)
         remark = (
             f"The distance is KID's, of radiomic features instead of Inception's, between the samples of a sheet and"
             f" {len(real)} validation pictures of {corpus.name}; grey is what as many real pictures have against the"
             " others. So few samples show a trend, not how good the images are; generate evaluate measures that."
         )
+        try:
+            judged = distances(run, real)
+        except InputError as error:
+            if given:
+                raise
+            remark = f"No distance: {error}."
     save_text(out, page(run, judged, remark))
-    print(f"{out}: {len(run.sheets)} sheets of samples")
+    print(f"{out}: {len(run.sheets)} sheet(s)")
 
 
 @dataclass(frozen=True)
@@ -118,8 +126,10 @@ def distances(run: Run, real: Pictures, seed: int = 0) -> Distances:
     """
     height, width = real.pixels.shape[1:]
     count = int(run.settings.get("training.samples", 0))
-    if len(real) < count + 2 or count < 2:
-        raise InputError(f"{len(real)} real pictures are too few to judge sheets of {count} samples (two at least)")
+    if count < 2:
+        raise InputError("a distance needs sheets of two samples or more (training.samples)")
+    if len(real) < count + 2:
+        raise InputError(f"sheets of {count} samples need {count + 2} real pictures or more, found {len(real)}")
     tiles = {epoch: _tiles(path, width, height, count) for epoch, path in run.sheets.items()}
     features = np.array([radiomics(Image.fromarray(picture)) for picture in real.pixels])
     middle, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
@@ -144,6 +154,13 @@ def page(run: Run, judged: Distances | None, remark: str) -> str:
         curves.append(_distance_curve(judged))
     last = max(run.epoch_of)
     name, stage = escape(run.name), escape(str(run.settings.get("stage", "?")))
+    sampled = run.settings.get("stage") in SAMPLED
+    heading = "Samples after each epoch, from the same seeds" if sampled else "Sheets after each epoch"
+    caution = (
+        ""
+        if sampled
+        else "<p>These sheets hold images of the corpus: share this page only where you may share those.</p>"
+    )
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Training of {name}</title>",
         f"<meta name=viewport content='width=device-width'><style>{STYLE}</style>",
@@ -152,7 +169,7 @@ def page(run: Run, judged: Distances | None, remark: str) -> str:
         f" {run.epoch_of[last] + 1}. Thin lines are single steps, thick ones their running means.</p>",
         f"<div class=curves>{''.join(curves)}</div>",
         f"<p>{escape(remark)}</p>",
-        f"<h2>Samples after each epoch, from the same seeds</h2><div class=sheets>{_sheets(run, judged)}</div>",
+        f"<h2>{heading}</h2>{caution}<div class=sheets>{_sheets(run, judged)}</div>",
         "</main></html>",
     ]
     return "\n".join(parts)
@@ -232,6 +249,6 @@ def _sheets(run: Run, judged: Distances | None) -> str:
         with Image.open(path) as image:
             image.convert("L").save(buffer, format="WEBP", quality=80)
         data = base64.b64encode(buffer.getvalue()).decode()
-        image_tag = f"<img alt='Samples: {text}' src='data:image/webp;base64,{data}'>"
+        image_tag = f"<img alt='{text}' src='data:image/webp;base64,{data}'>"
         figures.append(f"<figure>{image_tag}<figcaption>{text}</figcaption></figure>")
     return "".join(figures)

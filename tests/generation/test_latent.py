@@ -196,7 +196,9 @@ def test_a_training_in_latents_that_diverges_keeps_its_last_good_state(arches, c
     ("change", "complaint"),
     [
         (('"{sharp}"', '"{sharper}"'), "[latent] names {sharper}, which is no earlier step"),
+        (('"{sharp}"', '"{sharp"'), "[latent]: braces in a setting: expected {NAME}"),
         (('autoencoder = "{sharp}"', ""), "network.autoencoder is needed"),
+        (('stage = "latent"', "stage = [1]"), "[latent]: stage: expected one of diffusion"),
         (('stage = "latent"', 'stage = "latents"'), "[latent]: stage: expected one of diffusion"),
         (
             ("components = 6", "components = 600"),

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -75,9 +76,21 @@ def test_sheets_of_another_size_and_damaged_runs_are_refused_by_name(run, small_
     assert "nothing to look at" in capsys.readouterr().err
 
 
-def test_without_a_corpus_or_where_sheets_are_no_samples_the_page_says_why_there_is_no_distance(run, tmp_path):
+def test_without_a_corpus_or_where_sheets_are_no_samples_the_page_says_why_there_is_no_distance(
+    run, small_corpus, tmp_path, capsys
+):
     assert look(run, tmp_path / "out") == 0
     assert "No distance: give the corpus with --real." in (tmp_path / "out" / "training.html").read_text()
+    assert "share this page" not in (tmp_path / "out" / "training.html").read_text()
+    shutil.copytree(small_corpus, run / "phantoms" / "corpus")
+    (run / "training.json").write_text(json.dumps({"stage": "diffusion", "training.samples": 400}))
+    assert look(run, tmp_path / "out") == 0
+    assert (
+        "No distance: sheets of 400 samples need 402 real pictures" in (tmp_path / "out" / "training.html").read_text()
+    )
+    assert look(run, tmp_path / "out", "--real", small_corpus) == 2
+    assert "sheets of 400 samples need 402 real pictures or more" in capsys.readouterr().err
     (run / "training.json").write_text(json.dumps({"stage": "superresolution"}))
     assert look(run, tmp_path / "out", "--real", tmp_path) == 0
     assert "the sheets of the stage superresolution" in (tmp_path / "out" / "training.html").read_text()
+    assert "These sheets hold images of the corpus" in (tmp_path / "out" / "training.html").read_text()
