@@ -18,7 +18,8 @@ from quiz_app.designs.groups import Grouped, by_group
 from quiz_app.designs.observer import Observer
 from quiz_app.errors import RefusedError
 from quiz_app.languages import sections, study_text
-from quiz_app.study.settings import LOOKS, StudySettings, marked, rule
+from quiz_app.rules import marked, rule
+from quiz_app.study.settings import LOOKS, StudySettings
 
 FEWEST, MOST = 2, 6  # images of a quartet
 SCALE = (

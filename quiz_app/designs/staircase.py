@@ -17,7 +17,8 @@ from quiz_app.designs import exposure
 from quiz_app.designs.design import Planned, Shown
 from quiz_app.designs.observer import Observer
 from quiz_app.designs.rating import Rating
-from quiz_app.study.settings import LOOKS, StudySettings, marked, rule
+from quiz_app.rules import marked, rule
+from quiz_app.study.settings import LOOKS, StudySettings
 
 CRITERION = "exposure_ms"
 FEWEST_OF_A_STAIRCASE = 10  # cases: with fewer it does not reach the threshold

@@ -11,10 +11,10 @@ from quiz_app import clock, log
 from quiz_app.designs import DESIGNS
 from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.models import Reader, Sitting, Study
+from quiz_app.rules import marked
 from quiz_app.sittings import start
 from quiz_app.study import readers
 from quiz_app.study.cases import scored_cases
-from quiz_app.study.settings import marked
 
 MOST_YEARS = 70
 LONGEST_TEXT = 500

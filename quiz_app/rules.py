@@ -1,0 +1,105 @@
+"""What a rule of a study is: a field with its label, its meaning and its bounds, and how a value is checked by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import Field, field
+from datetime import datetime
+from typing import Any
+
+from quiz_app.languages import sections
+
+KINDS = {int: "whole number", float: "number", bool: "yes or no", str: "text", tuple: "list of texts"}
+
+
+def marked(text: str) -> str:
+    """Marks a text that readers see for the catalogues of translations."""
+    return text
+
+
+# What gives an image away, in the order of their keys: 1 to 9, then 0. They are stored in these words.
+REASONS = (
+    marked("teeth"),
+    marked("roots"),
+    marked("bone and trabeculae"),
+    marked("sinuses and nose"),
+    marked("jaw and canal"),
+    marked("restorations"),
+    marked("blur or noise"),
+    marked("repeated texture"),
+    marked("text or border"),
+    marked("overall look"),
+)
+LONGEST_REASON = 80
+
+
+def check_reasons(reasons: Sequence[str]) -> None:
+    """Raises ValueError for reasons that cannot all be offered by a key of their own."""
+    if not 1 <= len(reasons) <= len(REASONS):
+        raise ValueError(f"{len(reasons)} reasons, 1 to {len(REASONS)} are expected: each has a digit as its key")
+    if any(not reason.strip() or len(reason) > LONGEST_REASON for reason in reasons):
+        raise ValueError(f"each reason is a line of 1 to {LONGEST_REASON} characters")
+    if len({reason.strip().lower() for reason in reasons}) < len(reasons):
+        raise ValueError("a reason is given twice")
+
+
+def rule(
+    section: str,
+    label: str,
+    default: Any,
+    meaning: str,
+    low: float | None = None,
+    high: float | None = None,
+    **more: Any,
+) -> Any:
+    """A field with its section, label and meaning; for numbers its bounds, for lists `among` what they may hold.
+
+    more: `choices` maps what a text may be to its meaning; `long` is a text of several lines; `moment` is a text that
+    is empty or a moment with its time zone; `lines` are the numbers of lines that a list may have, the same in each of
+    its languages, if it has any; `check` raises ValueError for a list that cannot be; `even` is why a number must be
+    even.
+    """
+    metadata = {"section": section, "label": label, "help": meaning, "low": low, "high": high, **more}
+    return field(default=default, metadata=metadata)
+
+
+def checked(entry: Field[Any], value: Any) -> Any:
+    """`value` as the setting keeps it. Raises ValueError."""
+    rules: Mapping[str, Any] = entry.metadata
+    wanted: Any = type(entry.default)
+    if wanted is tuple and isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        if strange := [item for item in value if item not in rules.get("among", value)]:
+            raise ValueError(f"{', '.join(strange)}: none of {', '.join(rules['among'])}")
+        if rules.get("lines") and value:
+            _count_lines(value, rules["lines"])
+        if rules.get("check"):
+            rules["check"](value)
+        return tuple(value)
+    if wanted is float and type(value) is int:
+        value = float(value)
+    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        raise ValueError(f"{value!r} is not a {KINDS[wanted]}")
+    if rules["low"] is not None and not rules["low"] <= value <= rules["high"]:
+        raise ValueError(f"{value} is not between {rules['low']:g} and {rules['high']:g}")
+    if rules.get("even") and value % 2:
+        raise ValueError(f"{value} is odd, and {rules['even']}")
+    if rules.get("choices") and value not in rules["choices"]:
+        raise ValueError(f"{value!r} is none of {', '.join(rules['choices'])}")
+    if rules.get("moment") and value:
+        try:
+            zoned = datetime.fromisoformat(value).tzinfo is not None
+        except ValueError:
+            zoned = False
+        if not zoned:
+            raise ValueError(f"{value!r} is not a moment with its time zone, as in 2027-01-31T18:00+01:00")
+    return value
+
+
+def _count_lines(value: Sequence[str], wanted: Sequence[int]) -> None:
+    """Raises ValueError where a language has a number of lines that is not `wanted`, or other than the first."""
+    for language, part in sections("\n".join(value)).items():
+        given = sum(bool(line.strip()) for line in part.splitlines())
+        if given not in wanted:
+            expected = " or ".join(map(str, [*wanted, "none"]))
+            raise ValueError(f"{given} lines{f' in [{language}]' if language else ''}, {expected} are expected")
+        wanted = (given,)
