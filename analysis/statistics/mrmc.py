@@ -94,11 +94,12 @@ def obuchowski_rockette(
 def of_figures(
     value: ArrayLike, influence: ArrayLike, name: str, readers: str = "random", null: float = 0.5
 ) -> Estimate:
-    """The mean of any figure of the readers, cases random, by `obuchowski_rockette`.
+    """The mean of any figure of the readers, or the difference of modalities, by `obuchowski_rockette`, cases random.
 
-    `value`: one figure a reader; `influence`: readers x cases, scaled so that the sum of products over cases is the
-    covariance of two readers' figures (of a jackknife: the deviations of the figures without a case, times
-    sqrt((n - 1) / n) for n cases); `name` of the figure; p against `null`. Raises ValueError for other shapes.
+    `value`: one figure a reader, or modalities x readers; `influence`: the same x cases, scaled so that the sum of
+    products over cases is the covariance of two figures (of a jackknife: the deviations of the figures without a
+    case, times sqrt((n - 1) / n) for n cases); `name` of the figure; p of one modality against `null`. Raises
+    ValueError for other shapes.
 
     >>> scores, truth = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4]], [0, 0, 0, 0, 1, 1, 1, 1]
     >>> found = figures(as_readings(scores, truth), "auc", "jackknife")
@@ -108,10 +109,15 @@ def of_figures(
     (True, 'AUC, Obuchowski-Rockette, readers random, cases random')
     """
     one_of(readers, ("random", "fixed"), "readers")
-    each, leaning = as_floats(value, "value"), as_floats(influence, "influence", 2)
-    if len(each) != len(leaning) or not len(each):
-        raise ValueError(f"influence: expected a row for each of {len(each)} figures, at least one, got {len(leaning)}")
+    ndim = 2 if np.ndim(value) == 2 else 1
+    each, leaning = as_floats(value, "value", ndim), as_floats(influence, "influence", ndim + 1)
+    if each.shape != leaning.shape[:-1] or not each.size:
+        rows = math.prod(leaning.shape[:-1])
+        raise ValueError(f"influence: expected a row for each of {each.size} figures, at least one, got {rows}")
     method = f"{name}, Obuchowski-Rockette, readers {readers}, cases random"
+    if ndim == 2 and len(each) > 1:
+        return _several(each, _gram(leaning), readers, "random", method, {})
+    each, leaning = np.atleast_2d(each)[0], leaning.reshape(-1, leaning.shape[-1])
     return _one(each, _gram(leaning[None]), readers, "random", null, method, {})
 
 
