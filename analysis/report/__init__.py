@@ -98,6 +98,8 @@ def registration_of(responses: Responses) -> dict[str, Any] | None:
 def _draw(results: dict[str, Any], folder: Path, workers: int, progress: Progress) -> list[figures.Drawn]:
     count, names = 0, find(results["design"]).figures + (("marks_reasons",) if "marks" in results else ())
     names += ("bayes_predictive",) if "bayes" in results else ()
+    if results["design"] == "rating" and "sources" in results:
+        names += ("sources_forest", "sources_readers")
 
     def done() -> None:
         nonlocal count

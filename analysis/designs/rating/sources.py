@@ -127,16 +127,21 @@ def pairs(
 ) -> list[dict[str, Any]]:
     """Every pair of sources by every figure: the difference (first less second), Holm within a figure, equivalence.
 
-    `by_ustatistics` is the difference of the AUCs by U-statistics, with readings missing or not.
+    First of a pair is the source whose images were called real more often. `by_ustatistics` is the difference of the
+    AUCs by U-statistics.
     """
     names = list(cells)
-    ways = _ustatistics(levels, truth, list(cells.values()))
+    ordered = [
+        (a, b) if (by.difference(found["fooled"], a, b, "fooled").value or 0) >= 0 else (b, a)
+        for a, b in combinations(range(len(names)), 2)
+    ]
+    ways = _ustatistics(levels, truth, list(cells.values()), ordered)
     lines: list[dict[str, Any]] = []
     family: dict[str, dict[str, float | None]] = {figure: {} for figure in FIGURES}
     for figure in FIGURES:
-        for a, b in combinations(range(len(names)), 2):
+        for a, b in ordered:
             difference = _short(by.difference(found[figure], a, b, figure))
-            line = {"figure": figure, "first": names[a], "second": names[b], "difference": difference}
+            line: dict[str, Any] = {"figure": figure, "first": names[a], "second": names[b], "difference": difference}
             if figure in EQUIVALENT:
                 line["equivalence"] = mrmc.equivalence(difference, 0, margin)
             if figure == "auc":
@@ -148,13 +153,11 @@ def pairs(
     return lines
 
 
-def _ustatistics(levels: Levels, truth: Truth, cells: list[Cell]) -> dict[tuple[int, int], Any]:
-    stacked = np.array([np.where(cell.synthetic | cell.real, levels, np.nan) for cell in cells])
-    whole = mrmc.ustatistics(stacked, truth)
-    listed = list(combinations(range(len(cells)), 2))
-    if len(cells) == 2 or "pairs" not in whole.extra:
-        return {pair: replace(whole, extra={}) for pair in listed}
-    return {(a, b): {**whole.extra["pairs"][f"{a + 1}-{b + 1}"], "method": whole.method} for a, b in listed}
+def _ustatistics(
+    levels: Levels, truth: Truth, cells: list[Cell], pairs: list[tuple[int, int]]
+) -> dict[tuple[int, int], Estimate]:
+    read = [np.where(cell.synthetic | cell.real, levels, np.nan) for cell in cells]
+    return {(a, b): _short(mrmc.ustatistics(np.array([read[a], read[b]]), truth)) for a, b in pairs}
 
 
 def ranking(levels: Levels, cells: Mapping[str, Cell], bootstrap: int, seed: int) -> dict[str, Any]:
