@@ -48,9 +48,10 @@ def pairs(results: dict[str, Any]) -> Table:
     return Table(
         "sources_pairs",
         "Differences between sources",
-        "First source less second (first is the one called real more often), with 95 % intervals over readers and cases (Obuchowski-Rockette, paired by readers "
-        "and by the real images that both share; shares in percentage points). Holm corrects p for the number of pairs "
-        "within a figure. The equivalence p tests that the difference lies within "
+        "First source less second (first is the one called real more often), with 95 % intervals over readers and "
+        "cases (Obuchowski-Rockette, paired by readers and by the real images that both share; shares in percentage "
+        "points). Holm corrects p for the number of pairs within a figure. The equivalence p tests that the "
+        "difference lies within "
         f"{results['sources']['margin']:g} of none. The last column is the difference of the AUCs by U-statistics.",
         ("figure", "first", "second", "difference", "df", "p", "Holm", "equivalence p", "U-statistics"),
         rows,

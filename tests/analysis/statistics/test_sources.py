@@ -48,7 +48,8 @@ def test_all_pairs_of_areas_are_the_analysis_of_modalities_that_share_their_real
 def test_generators_share_the_covariance_of_the_real_cases_and_no_other(levels, cells):
     found = sources.figures(levels, cells, "auc")
     products = found.influence[0, 0] * found.influence[1, 0]
-    assert np.any(products[TRUTH == 0]) and not np.any(products[TRUTH == 1])
+    assert np.any(products[TRUTH == 0])
+    assert not np.any(products[TRUTH == 1])
 
 
 def test_every_readers_figure_is_that_of_the_routine_for_one_reader(levels, cells):
@@ -82,7 +83,8 @@ def test_what_is_fooled_does_not_lean_on_real_cases(levels, cells):
 def test_a_generator_that_looks_real_is_told_from_one_that_does_not(levels, cells, figure):
     found = sources.figures(levels, cells, figure)
     first, same = (sources.difference(found, *pair, figure) for pair in ((0, 1), (1, 2)))
-    assert first.p < 0.01 and (first.value > 0) == (figure == "fooled")
+    assert first.p < 0.01
+    assert (first.value > 0) == (figure == "fooled")
     assert same.p > 0.05
 
 
@@ -91,7 +93,8 @@ def test_equal_generators_are_seldom_found_to_differ(cells, figure):
     found = [sources.figures(read(seed, (0.5, 0.5, 0.5), readers=5), cells, figure) for seed in range(60)]
     pairs = sum(sources.difference(one, 0, 1, figure).p < 0.05 for one in found)
     every = sum(sources.together(one, figure).p < 0.05 for one in found)
-    assert pairs <= 9 and every <= 9  # of 60 with a size of 5 %, more than 9 come twice in a thousand times
+    assert pairs <= 9
+    assert every <= 9
 
 
 def test_a_reader_who_did_not_see_a_source_is_left_out_and_counted(levels, cells):
@@ -106,13 +109,15 @@ def test_without_any_reader_there_is_a_reason(levels, cells):
     levels[:, cells[0].synthetic] = np.nan
     found = sources.figures(levels, cells, "auc")
     for estimate in (sources.mean(found, 1, "auc"), sources.difference(found, 0, 1, "auc")):
-        assert estimate.value is None and "no reader has a figure" in estimate.reason
+        assert estimate.value is None
+        assert "no reader has a figure" in estimate.reason
     assert sources.together(found, "auc").reason.startswith("no reader")
 
 
 def test_cases_without_a_source_belong_to_none():
     found = by_source([0, 1, 1, 1], ["", "B", "", "A"])
-    assert list(found) == ["A", "B"] and sum(cell.synthetic.sum() for cell in found.values()) == 2
+    assert list(found) == ["A", "B"]
+    assert sum(cell.synthetic.sum() for cell in found.values()) == 2
     with pytest.raises(ValueError, match="one name for each of the 4 cases, got 3"):
         by_source([0, 1, 1, 1], ["", "B", "A"])
 
@@ -129,7 +134,9 @@ def test_an_interaction_is_found_where_one_generator_fails_in_one_subgroup_alone
     before = sources.interaction(sources.figures(levels, cells, "fooled"), rows, "fooled")
     levels[:, cells[0].synthetic] = 5
     after = sources.interaction(sources.figures(levels, cells, "fooled"), rows, "fooled")
-    assert before.p > 0.05 and after.p < 0.01 and after.value < -0.2
+    assert before.p > 0.05
+    assert after.p < 0.01
+    assert after.value < -0.2
 
 
 def test_the_ranking_gives_the_bootstraps_figure_and_its_shares(levels, cells):
@@ -137,8 +144,10 @@ def test_the_ranking_gives_the_bootstraps_figure_and_its_shares(levels, cells):
     used = cells[0].synthetic | cells[0].real
     alone = resampling.crossed_bootstrap(levels[:, used], TRUTH[used], replicates=2000, seed=5)
     assert found.ci[0] == pytest.approx(alone.ci, abs=0.03)
-    assert found.best[0] > 0.99 and found.best.sum() == pytest.approx(1)
-    assert found.ranks.sum(axis=0) == pytest.approx(1) and found.ranks.sum(axis=1) == pytest.approx(1)
+    assert found.best[0] > 0.99
+    assert found.best.sum() == pytest.approx(1)
+    assert found.ranks.sum(axis=0) == pytest.approx(1)
+    assert found.ranks.sum(axis=1) == pytest.approx(1)
     fooled = resampling.ranking(levels < 3, cells, "sensitivity", 2000)
     assert fooled.best[0] > 0.9
 
@@ -153,7 +162,8 @@ def test_real_cases_are_drawn_once_for_all_who_share_them():
     levels = np.tile(np.r_[[1.0, 2.0, 3.0, 4.0, 5.0, 3.0], np.full(8, 3.0)], (3, 1))
     cells = list(by_source([0] * 6 + [1] * 8, [""] * 6 + ["A"] * 4 + ["B"] * 4).values())
     found = resampling.ranking(levels, cells, "auc", 200)
-    assert found.best == pytest.approx(0.5) and found.ci[0, 0] < found.ci[0, 1]
+    assert found.best == pytest.approx(0.5)
+    assert found.ci[0, 0] < found.ci[0, 1]
     assert found.ci[0] == pytest.approx(found.ci[1])
 
 
