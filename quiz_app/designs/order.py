@@ -1,8 +1,9 @@
-"""The order in which a reader sees the cases: seeded per study and reader, both classes balanced in every block."""
+"""The order in which a reader sees the cases: seeded per study and reader, classes and sources balanced by block."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,14 +15,34 @@ def reader_seed(study_seed: int, pseudonym: str, sitting: int = 1) -> int:
     return int.from_bytes(digest[:8], "big") >> 1  # 63 bits: fits a signed column
 
 
-def balanced_order(truths: Sequence[bool], block: int, rng: np.random.Generator) -> list[int]:
+def spread(members: Sequence[int], sources: Sequence[str] | None) -> list[int]:
+    """`members` with their sources spread evenly: every stretch of them holds the sources in proportion.
+
+    Sources of equal numbers come once each in every run of as many members as there are sources, in the order in which
+    they are given; of the same source the order stays. `sources` has one entry a case, None = all of one.
+    """
+    if sources is None:
+        return list(members)
+    sizes = Counter(sources[index] for index in members)
+    seen: Counter[str] = Counter()
+    place = {}
+    for index in members:
+        place[index] = (seen[sources[index]] + 0.5) / sizes[sources[index]]
+        seen[sources[index]] += 1
+    return sorted(members, key=place.__getitem__)  # stable: ties stay in the order given
+
+
+def balanced_order(
+    truths: Sequence[bool], block: int, rng: np.random.Generator, sources: Sequence[str] | None = None
+) -> list[int]:
     """A random permutation of the cases in which every block holds the classes in the pool's own proportion.
 
     `truths` has one entry a case. With as many real as synthetic cases and an even `block`, each full block holds
-    exactly half of each (permuted-block randomisation). Returns indices into `truths`.
+    exactly half of each (permuted-block randomisation); `sources`, one entry a case, are spread over the blocks within
+    their class. Returns indices into `truths`.
     """
-    synthetic = rng.permutation([index for index, truth in enumerate(truths) if truth])
-    real = rng.permutation([index for index, truth in enumerate(truths) if not truth])
+    shuffled = [rng.permutation([i for i, truth in enumerate(truths) if truth == wanted]) for wanted in (True, False)]
+    synthetic, real = (spread([int(index) for index in members], sources) for members in shuffled)
     order: list[int] = []
     taken = 0
     for start in range(0, len(truths), block):
@@ -34,11 +55,16 @@ def balanced_order(truths: Sequence[bool], block: int, rng: np.random.Generator)
 
 
 def balanced_choice(
-    truths: Sequence[bool], count: int, rng: np.random.Generator, read: Sequence[int] | None = None
+    truths: Sequence[bool],
+    count: int,
+    rng: np.random.Generator,
+    read: Sequence[int] | None = None,
+    sources: Sequence[str] | None = None,
 ) -> list[int]:
-    """`count` of the cases at random, half of each class, as sorted indices.
+    """`count` of the cases at random, half of each class, as sorted indices; its sources in the pool's proportion.
 
-    `read`, one number a case, says how often each was dealt before: then those dealt least often go first.
+    `read`, one number a case, says how often each was dealt before: then those dealt least often go first, within
+    their source where `sources` are given.
     Raises ValueError if a class is too small.
     """
     chosen: list[int] = []
@@ -48,7 +74,7 @@ def balanced_choice(
             raise ValueError(f"{count // 2} {'synthetic' if wanted else 'real'} cases wanted, {len(members)} there")
         if read is not None:
             members.sort(key=lambda index: read[index])  # stable: ties stay in random order
-        chosen += members[: count // 2]
+        chosen += spread(members, sources)[: count // 2]
     return sorted(chosen)
 
 

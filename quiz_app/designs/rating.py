@@ -72,8 +72,8 @@ class Rating(Design):
     def deal(
         self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator, read: Sequence[int] | None
     ) -> list[int]:
-        """Half of each class."""
-        return balanced_choice(_synthetic(cases), rules.cases, rng, read)
+        """Half of each class, its sources in the pool's proportion."""
+        return balanced_choice(_synthetic(cases), rules.cases, rng, read, [case.source for case in cases])
 
     def rehearse(self, practice: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
         """As many as asked for, at random."""
@@ -82,7 +82,8 @@ class Rating(Design):
     def compose(self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
         """Every case once, in balanced blocks, some again; a repeat counts to the block it falls in."""
         truths, planned, firsts = _synthetic(cases), [], 0
-        for index, is_repeat in with_repeats(balanced_order(truths, rules.block, rng), truths, rules.repeats, rng):
+        order = balanced_order(truths, rules.block, rng, [case.source for case in cases])
+        for index, is_repeat in with_repeats(order, truths, rules.repeats, rng):
             firsts += not is_repeat
             planned.append(Planned((index,), 1 + (firsts - 1) // rules.block, is_repeat))
         return planned

@@ -54,6 +54,7 @@ def checks(session: Session, study: Study, settings: Settings, *, secure: bool) 
     return [
         _may_open(study),
         _cases(study),
+        *_sources(study),
         *_exposures(session, study),
         *_burnt_in(study),
         *_headers(study),
@@ -81,6 +82,21 @@ def _cases(study: Study) -> Check:
     if read < FEW_CASES:
         return Check(noun.capitalize(), "warn", f"A reader judges {read} {noun}: intervals will be very wide.")
     return Check(noun.capitalize(), "good", f"A reader judges {read} of {count} {noun}, {design.balance}.")
+
+
+def _sources(study: Study) -> list[Check]:
+    """Where synthetic cases come from several sources: whether each has as many as the others."""
+    if not DESIGNS[study.design].has_levels:
+        return []
+    counts = Counter(case.source for case in scored_cases(study) if case.truth == "synthetic")
+    if len(counts) < 2:
+        return []
+    listed = [f"{source or 'no source'}: {number}" for source, number in sorted(counts.items())]
+    if len(set(counts.values())) > 1 or "" in counts:
+        reason = "The sources of synthetic images are of unequal numbers, so comparisons of them are less precise:"
+        reason = "Some synthetic images have no source and are left out of comparisons:" if "" in counts else reason
+        return [Check("Sources", "warn", reason, listed)]
+    return [Check("Sources", "good", f"Each of {len(counts)} sources has {min(counts.values())} synthetic images.")]
 
 
 def _exposures(session: Session, study: Study) -> list[Check]:

@@ -72,6 +72,44 @@ def test_subsets_dealt_in_turn_read_every_case_of_a_class_equally_often(readers,
         assert sum(times) == readers * count // 2
 
 
+@given(each=st.integers(1, 30), kinds=st.integers(2, 4), seed=st.integers(0, 2**32))
+def test_every_block_holds_as_many_of_one_source_as_of_another(each, kinds, seed):
+    truths = [True] * each * kinds + [False] * each * kinds
+    sources = [f"G{number % kinds}" for number in range(each * kinds)] + ["hospital"] * each * kinds
+    block = 2 * kinds
+    order = balanced_order(truths, block, generator(seed), sources)
+    assert sorted(order) == list(range(len(truths)))
+    for start in range(0, len(order), block):
+        members = [sources[index] for index in order[start : start + block] if truths[index]]
+        assert sorted(members) == [f"G{number}" for number in range(kinds)]
+
+
+@given(seed=st.integers(0, 2**32))
+def test_one_source_a_class_leaves_the_order_as_it_was(seed):
+    truths = [True] * 20 + [False] * 20
+    with_sources = balanced_order(truths, 10, generator(seed), ["G"] * 20 + ["hospital"] * 20)
+    assert with_sources == balanced_order(truths, 10, generator(seed))
+
+
+@given(readers=st.integers(1, 9), seed=st.integers(0, 2**32))
+def test_subsets_hold_the_sources_in_proportion_and_read_each_case_about_equally_often(readers, seed):
+    truths = [True] * 18 + [False] * 18
+    sources = ["A", "B", "C"] * 6 + ["hospital"] * 18
+    rng, read = generator(seed), [0] * 36
+    for _ in range(readers):
+        chosen = balanced_choice(truths, 12, rng, read, sources)
+        assert [sum(sources[index] == name for index in chosen) for name in "ABC"] == [2, 2, 2]
+        for index in chosen:
+            read[index] += 1
+    assert max(read[:18]) - min(read[:18]) <= 1
+
+
+def test_which_source_comes_first_of_a_run_is_left_to_chance():
+    truths, sources = [True] * 40, ["A", "B"] * 20
+    firsts = {sources[balanced_order(truths, 2, generator(seed), sources)[0]] for seed in range(20)}
+    assert firsts == {"A", "B"}
+
+
 @given(
     half=st.integers(3, 60), block=st.integers(1, 30).map(lambda n: 2 * n), seed=st.integers(0, 2**32), data=st.data()
 )
