@@ -59,6 +59,26 @@ def test_headers_that_tell_the_classes_apart_are_a_warning_that_says_not_which_i
     assert "real" not in found.says
 
 
+def test_sources_of_unequal_numbers_or_without_a_name_are_a_warning_with_their_counts(owned, checked):
+    study = owned(opened=False)
+    assert "Sources" not in checked()
+    synthetic = [case for case in study.pool.cases if case.truth == "synthetic" and not case.is_practice]
+    half = len(synthetic) // 2
+    for number, case in enumerate(synthetic):
+        case.source = "GAN" if number < half else "Diffusion"
+    if len(synthetic) % 2:
+        synthetic[-1].excluded = "an odd number"
+    db.session.commit()
+    assert (checked()["Sources"].verdict, checked()["Sources"].says[:19]) == ("good", "Each of 2 sources h")
+    synthetic[0].source = "Diffusion"
+    db.session.commit()
+    found = checked()["Sources"]
+    assert (found.verdict, found.details) == ("warn", [f"Diffusion: {half + 1}", f"GAN: {half - 1}"])
+    synthetic[0].source = ""
+    db.session.commit()
+    assert checked()["Sources"].details[0] == "no source: 1"
+
+
 def test_what_keeps_a_study_from_opening_is_bad_and_named(owner, owned, checked):
     owned(opened=False, cases=40, consent=" ")
     found = checked()
