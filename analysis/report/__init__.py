@@ -25,6 +25,7 @@ from analysis.responses.database import load_database
 from analysis.responses.exported import is_export, load_export
 from analysis.responses.looks import with_looks
 from analysis.responses.marks import with_marks
+from analysis.responses.subgroups import with_subgroups
 from analysis.statistics.bayes import BayesError
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "panodiff_ratings.csv"
@@ -140,6 +141,9 @@ def load(arguments: argparse.Namespace) -> Responses:
     if arguments.marks or arguments.faults:
         responses = with_marks(responses, arguments.marks, arguments.faults)
     responses = with_looks(responses, arguments.looks) if arguments.looks else responses
+    if arguments.subgroups:
+        table = arguments.cases or arguments.pool / "cases.csv"
+        responses = with_subgroups(responses, table, arguments.subgroups)
     return responses.with_detector(arguments.detector) if arguments.detector else responses
 
 
@@ -171,6 +175,10 @@ def parser(prog: str) -> argparse.ArgumentParser:
         "--faults", metavar="FILE", type=Path, help="with --marks: known faults, a pool's faults.json or a table"
     )
     made.add_argument("--looks", metavar="FILE", type=Path, help="looks.json of `discern plan --looks`: planned looks")
+    made.add_argument(
+        "--subgroups", metavar="COLUMN", action="append", help="a column of cases.csv, declared beforehand; repeatable"
+    )
+    made.add_argument("--cases", metavar="FILE", type=Path, help="with --subgroups: cases.csv, if there is no --pool")
     made.add_argument("--pool", metavar="DIR", type=Path, help="the pool folder, for plates of its pictures")
     made.add_argument(
         "--registration", metavar="FILE", type=Path, help="registration.json of `plan --register`: say what was kept"
@@ -219,6 +227,8 @@ def main(argv: list[str] | None = None, prog: str = "python -m analysis.report")
         command.error("--labels goes with --responses")
     if arguments.mapping and not arguments.responses:
         command.error("--mapping goes with --responses")
+    if arguments.subgroups and not (arguments.cases or arguments.pool):
+        command.error("--subgroups asks for --cases or --pool")
     settings = Settings(arguments.unsure, arguments.bootstrap, arguments.seed, arguments.margin, arguments.bayes)
     try:
         responses = load(arguments)

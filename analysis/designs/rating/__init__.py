@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis.designs.common import Progress, Settings, heading
 from analysis.designs.design import Design
-from analysis.designs.rating import course, looks, panel, sources
+from analysis.designs.rating import course, looks, panel, sources, subgroups
 from analysis.designs.rating.reader import reader
 from analysis.published import place
 from analysis.responses import Responses
@@ -61,6 +61,8 @@ def measure(responses: Responses, settings: Settings, progress: Progress) -> dic
         responses, levels, truth, settings.unsure, settings.margin, settings.bootstrap, settings.seed
     ):
         results["sources"] = told
+    if parts := subgroups.measure(responses, levels, truth, settings.unsure):
+        results["subgroups"] = parts
     results["limitations"] = limitations(responses, results)
     accuracy = results["overall"]["accuracy"][settings.unsure]
     results["beside"] = place(accuracy.value, accuracy.ci, str(responses.study.get("title") or ""))

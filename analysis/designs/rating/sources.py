@@ -57,7 +57,7 @@ def measure(
         "margin": margin,
         "each": each(levels, cells, found),
         "readers": readers(levels, cells, responses.readers, lead),
-        "together": {figure: _short(by.together(found[figure], figure)) for figure in FIGURES},
+        "together": {figure: short(by.together(found[figure], figure)) for figure in FIGURES},
         "pairs": pairs(levels, truth, cells, found, margin),
         "ranking": ranking(levels, cells, bootstrap, seed),
     }
@@ -85,10 +85,10 @@ def _mean(found: Figures, cell: int, figure: str) -> Estimate:
     if figure != "dprime":
         one = few_readers.leading(one)
         one = replace(one, ci=one.ci and (max(0.0, one.ci[0]), min(1.0, one.ci[1])))
-    return _short(replace(one, p=None) if figure == "fooled" else one)
+    return short(replace(one, p=None) if figure == "fooled" else one)
 
 
-def _short(one: Estimate) -> Estimate:
+def short(one: Estimate) -> Estimate:
     """An estimate without what each reader and each component of variance adds."""
     return replace(one, extra={key: one.extra[key] for key in KEPT if key in one.extra})
 
@@ -140,7 +140,7 @@ def pairs(
     family: dict[str, dict[str, float | None]] = {figure: {} for figure in FIGURES}
     for figure in FIGURES:
         for a, b in ordered:
-            difference = _short(by.difference(found[figure], a, b, figure))
+            difference = short(by.difference(found[figure], a, b, figure))
             line: dict[str, Any] = {"figure": figure, "first": names[a], "second": names[b], "difference": difference}
             if figure in EQUIVALENT:
                 line["equivalence"] = mrmc.equivalence(difference, 0, margin)
@@ -157,7 +157,7 @@ def _ustatistics(
     levels: Levels, truth: Truth, cells: list[Cell], pairs: list[tuple[int, int]]
 ) -> dict[tuple[int, int], Estimate]:
     read = [np.where(cell.synthetic | cell.real, levels, np.nan) for cell in cells]
-    return {(a, b): _short(mrmc.ustatistics(np.array([read[a], read[b]]), truth)) for a, b in pairs}
+    return {(a, b): short(mrmc.ustatistics(np.array([read[a], read[b]]), truth)) for a, b in pairs}
 
 
 def ranking(levels: Levels, cells: Mapping[str, Cell], bootstrap: int, seed: int) -> dict[str, Any]:

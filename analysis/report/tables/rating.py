@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.report.tables import course, panel, reader, sources
+from analysis.report.tables import course, panel, reader, sources, subgroups
 from analysis.report.tables.beside import beside
 from analysis.report.tables.looks import looks
 from analysis.report.tables.table import Pointer, Table, whole
@@ -32,7 +32,7 @@ ANSWERS = ("case", "truth", "level", "answer", "certainty", "category", "positio
 def all_tables(results: dict[str, Any]) -> list[Table]:
     """Every table of the report, in its order."""
     planned = [looks(results)] if "looks" in results else []
-    planned += sources.all_tables(results)
+    planned += sources.all_tables(results) + subgroups.all_tables(results)
     return (
         [make(results) for make in ORDER] + planned + [reader.one_reader(results, name) for name in results["readers"]]
     )

@@ -1,0 +1,76 @@
+"""Subgroups of the cases of a rating study: the figures in each, whether they differ, and whether sources do so alike.
+
+No statistic is written here: `analysis.statistics` computes, this module asks and arranges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from analysis.designs.rating.reader import Levels, Truth
+from analysis.designs.rating.sources import MOST, each, short
+from analysis.responses import Responses, natural
+from analysis.statistics import multiplicity
+from analysis.statistics import sources as by
+from analysis.statistics.sources import FIGURES, Cell
+
+INTERACTION = ("fooled", "auc")
+
+
+def measure(responses: Responses, levels: Levels, truth: Truth, lead: str) -> dict[str, Any] | None:
+    """`subgroups` of results.json, a column each; None where none was declared. Arguments as in `sources.measure`.
+
+    Holm corrects the tests of a figure over the columns, and those of the interactions over columns and pairs.
+    """
+    declared: Mapping[str, Mapping[str, str]] = responses.study.get("subgroups") or {}
+    if not declared:
+        return None
+    named = dict(zip(responses.table["case"], responses.table["source"], strict=True))
+    sources = by.by_source(truth, [str(named[case]) for case in responses.case_names])
+    told: dict[str, Any] = {}
+    family: dict[str, dict[str, float | None]] = {figure: {} for figure in (*FIGURES, "interaction")}
+    for column, values in declared.items():
+        labels = np.array([values.get(case, "") for case in responses.case_names], dtype=str)
+        names = sorted(set(labels) - {""}, key=natural)
+        cells = {name: Cell((truth == 1) & (labels == name), (truth == 0) & (labels == name)) for name in names}
+        found = {figure: by.figures(levels, list(cells.values()), figure, lead) for figure in FIGURES}
+        told[column] = {
+            "each": each(levels, cells, found),
+            "unknown": int((labels == "").sum()),
+            "together": {figure: short(by.together(found[figure], figure)) for figure in FIGURES},
+            "interactions": _interactions(levels, cells, sources if len(sources) <= MOST else {}, lead),
+        }
+        for figure, test in told[column]["together"].items():
+            family[figure][column] = test.p
+        for number, line in enumerate(told[column]["interactions"]):
+            family["interaction"][f"{len(told) - 1}/{number}"] = line["test"].p
+    columns = list(told)
+    for row in multiplicity.adjust(family):
+        if row.family == "interaction":
+            column, number = row.name.split("/")
+            told[columns[int(column)]]["interactions"][int(number)]["holm"] = row.holm
+        else:
+            told[row.name]["together"][row.family].extra["holm"] = row.holm
+    return told
+
+
+def _interactions(
+    levels: Levels, subgroups: Mapping[str, Cell], sources: Mapping[str, Cell], lead: str
+) -> list[dict[str, Any]]:
+    """For each pair of sources whether their difference is the same in all subgroups."""
+    lines = []
+    for first, second in combinations(sources, 2):
+        cells = [
+            Cell(sources[source].synthetic & of.synthetic, of.real)
+            for of in subgroups.values()
+            for source in (first, second)
+        ]
+        rows = [(2 * number, 2 * number + 1) for number in range(len(subgroups))]
+        for figure in INTERACTION:
+            test = short(by.interaction(by.figures(levels, cells, figure, lead), rows, figure))
+            lines.append({"figure": figure, "first": first, "second": second, "test": test})
+    return lines
