@@ -62,7 +62,7 @@ def together(results: dict[str, Any]) -> Table:
     wanted = [("number", "statistic"), ("count", "df1"), ("df", "df"), ("p", "p")]
     return Table(
         "sources_together",
-        "Do the sources differ at all?",
+        "All sources together",
         "One test of all sources for each figure, readers and cases random.",
         ("figure", "F", "df", "df of the denominator", "p"),
         [[words, *cells(("sources", "together", figure), wanted)] for figure, words in FIGURES.items()],

@@ -34,7 +34,7 @@ def together(results: dict[str, Any]) -> Table:
     wanted = [("number", "statistic"), ("count", "df1"), ("df", "df"), ("p", "p"), ("p", "holm")]
     return Table(
         "subgroups_together",
-        "Do the subgroups differ?",
+        "All subgroups together",
         "One test of all subgroups of a column for each figure, readers and cases random. Holm corrects for the number "
         "of columns.",
         ("column", "figure", "F", "df", "df of the denominator", "p", "Holm"),
@@ -50,8 +50,8 @@ def interactions(results: dict[str, Any]) -> Table:
     wanted = [("number", "statistic"), ("count", "df1"), ("df", "df"), ("p", "p")]
     return Table(
         "subgroups_interactions",
-        "Is the difference between two sources the same in all subgroups?",
-        "Test of the interaction of each pair of sources with a column, readers and cases random. Holm corrects for "
+        "Differences between sources, by subgroup",
+        "Whether two sources differ alike in all subgroups of a column (test of the interaction), readers and cases random. Holm corrects for "
         "the number of these tests.",
         ("column", "figure", "first", "second", "F", "df", "df of the denominator", "p", "Holm"),
         [
