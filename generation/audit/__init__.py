@@ -10,8 +10,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
@@ -27,6 +30,7 @@ from generation.radiographs import guarded
 
 LEVEL = 0.05
 FOLDS = 5
+MOST_SOURCES = 12  # more are names of files, not of generators
 RIDGE = 1.0  # in units of the cases of a fold
 
 
@@ -61,13 +65,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Audit:
-    """The whole verdict on a pool: its cues (worst first), all together, and remarks on the files."""
+    """The whole verdict on a pool: its cues (worst first), all together, remarks on the files, pairs of sources."""
 
     pool: Pool
     cases: tuple[Case, ...]
     cues: list[Cue]
     together: dict[str, float]
     remarks: list[str]
+    sources: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def flagged(self) -> bool:
@@ -81,6 +86,7 @@ class Audit:
             "flagged": self.flagged,
             "cues": [cue.as_dict() for cue in self.cues],
             "together": self.together,
+            "sources": self.sources,
             "remarks": self.remarks,
         }
 
@@ -114,7 +120,44 @@ def audit(folder: str | Path, permutations: int = 1000, seed: int = 0, progress:
     together = (
         _together(np.array(list(columns.values())).T, truth, permutations, seed) if columns else {"auc": 0.5, "p": 1.0}
     )
-    return Audit(found, cases, judge(columns, truth), together, _remarks(found))
+    features = np.array(list(columns.values())).T if columns else np.empty((len(cases), 0))
+    sources = between(
+        features, [case.source if case.truth == "synthetic" else "" for case in cases], permutations, seed
+    )
+    return Audit(found, cases, judge(columns, truth), together, _remarks(found) + _told_apart(sources), sources)
+
+
+def between(features: np.ndarray, sources: Sequence[str], permutations: int, seed: int) -> list[dict[str, Any]]:
+    """Whether two sources of synthetic images can be told from each other by all cues together; p is Holm's.
+
+    features: (cases, cues); sources: one name a case, "" = none. Sources of fewer than FOLDS images are left out.
+    This flags no pool: generators may differ, but where cues tell them apart, readers may go by these.
+    """
+    named = np.array(sources, dtype=str)
+    names = [
+        str(name) for name, count in zip(*np.unique(named, return_counts=True), strict=True) if name and count >= FOLDS
+    ]
+    if not features.shape[1] or len(names) > MOST_SOURCES:
+        return []
+    pairs = []
+    for first, second in combinations(names, 2):
+        both = (named == first) | (named == second)
+        pairs.append(
+            {"first": first, "second": second, **_together(features[both], named[both] == first, permutations, seed)}
+        )
+    reached = 0.0
+    for rank, pair in enumerate(sorted(pairs, key=lambda pair: pair["p"])):
+        reached = pair["p"] = min(1.0, max(reached, pair["p"] * (len(pairs) - rank)))
+    return pairs
+
+
+def _told_apart(pairs: list[dict[str, Any]]) -> list[str]:
+    return [
+        f"images of {pair['first']} and {pair['second']} can be told from each other by cues that have nothing to do "
+        f"with anatomy (AUC {pair['auc']:.2f}, corrected p {pair['p']:.2g}): readers may go by these"
+        for pair in pairs
+        if pair["p"] < LEVEL
+    ]
 
 
 def _measured(row: Row) -> cues.Measured | str:

@@ -250,3 +250,29 @@ def test_practice_cases_are_not_audited(images, tmp_path):
     entries += [pool.Entry("synthetic", "x", jpeg(images[20], 50), group=pool.PRACTICE, suffix=".jpg")]
     pool.write(tmp_path / "pool", entries, name="n", seed=1, width=SIZE[0], height=SIZE[1], how={})
     assert len(audit.audit(tmp_path / "pool", permutations=99).cases) == 20
+
+
+def test_sources_that_cues_tell_apart_are_named_and_flag_no_pool():
+    rng = np.random.default_rng(3)
+    features = rng.normal(size=(90, 4))
+    sources = ["GAN"] * 20 + ["Diffusion"] * 20 + ["Flow"] * 20 + ["rare"] * 3 + [""] * 27
+    features[20:40, 0] += 4
+    pairs = {(pair["first"], pair["second"]): pair for pair in audit.between(features, sources, 199, 0)}
+    assert list(pairs) == [("Diffusion", "Flow"), ("Diffusion", "GAN"), ("Flow", "GAN")]
+    assert pairs["Diffusion", "GAN"]["p"] == pytest.approx(3 / 200)
+    assert pairs["Flow", "GAN"]["p"] > 0.05
+
+
+def test_the_audit_remarks_on_sources_that_can_be_told_apart(images, tmp_path):
+    write(tmp_path, images)
+    table = (tmp_path / "cases.csv").read_text().splitlines()
+    header = table[0].split(",")
+    rows = [dict(zip(header, line.split(","), strict=True)) for line in table[1:]]
+    synthetic = [row for row in rows if row["truth"] == "synthetic"]
+    for number, row in enumerate(synthetic):
+        row["source"] = "A" if number % 2 else "B"
+    lines = [",".join(header), *(",".join(row.values()) for row in rows)]
+    (tmp_path / "cases.csv").write_text("\n".join(lines) + "\n")
+    found = audit.audit(tmp_path, permutations=99)
+    assert [(pair["first"], pair["second"]) for pair in found.as_dict()["sources"]] == [("A", "B")]
+    assert not [remark for remark in found.remarks if "told from each other" in remark]

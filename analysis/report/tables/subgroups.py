@@ -51,8 +51,8 @@ def interactions(results: dict[str, Any]) -> Table:
     return Table(
         "subgroups_interactions",
         "Differences between sources, by subgroup",
-        "Whether two sources differ alike in all subgroups of a column (test of the interaction), readers and cases random. Holm corrects for "
-        "the number of these tests.",
+        "Whether two sources differ alike in all subgroups of a column (test of the interaction), readers and cases "
+        "random. Holm corrects for the number of these tests.",
         ("column", "figure", "first", "second", "F", "df", "df of the denominator", "p", "Holm"),
         [
             [
