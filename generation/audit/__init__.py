@@ -139,7 +139,7 @@ def between(features: np.ndarray, sources: Sequence[str], permutations: int, see
     ]
     if not features.shape[1] or len(names) > MOST_SOURCES:
         return []
-    pairs = []
+    pairs: list[dict[str, Any]] = []
     for first, second in combinations(names, 2):
         both = (named == first) | (named == second)
         pairs.append(

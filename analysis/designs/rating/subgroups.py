@@ -46,13 +46,13 @@ def measure(responses: Responses, levels: Levels, truth: Truth, lead: str) -> di
         }
         for figure, test in told[column]["together"].items():
             family[figure][column] = test.p
-        for number, line in enumerate(told[column]["interactions"]):
-            family["interaction"][f"{len(told) - 1}/{number}"] = line["test"].p
+        for number, pair in enumerate(told[column]["interactions"]):
+            family["interaction"][f"{len(told) - 1}/{number}"] = pair["test"].p
     columns = list(told)
     for row in multiplicity.adjust(family):
         if row.family == "interaction":
-            column, number = row.name.split("/")
-            told[columns[int(column)]]["interactions"][int(number)]["holm"] = row.holm
+            place, line = (int(part) for part in row.name.split("/"))
+            told[columns[place]]["interactions"][line]["holm"] = row.holm
         else:
             told[row.name]["together"][row.family].extra["holm"] = row.holm
     return told
