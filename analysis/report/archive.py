@@ -24,7 +24,7 @@ from analysis.responses import Responses, ResponsesError, stored
 
 KIND, FORMAT, NAME = "discern report archive", 1, "archive.zip"
 LIST, RESULTS, REGISTRATION = "archive.json", "results.json", "registration.json"
-KNOWN = {RESULTS, REGISTRATION, stored.ROWS, stored.ABOUT, *stored.FRAMES.values()}
+KNOWN = {RESULTS, REGISTRATION, stored.ROWS, stored.ABOUT, stored.CONDITIONS, *stored.FRAMES.values()}
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: the same report has the same archive
 LARGEST = 2**30  # of all members together; they are read into memory
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.responses.checks import COLUMNS, RATED, ROWS, checked
+from analysis.responses.conditions import load as load_conditions
 from analysis.responses.mapped import load_mapped
 from analysis.responses.panodiff import load_panodiff
 from analysis.responses.readings import Responses, as_responses, natural
@@ -34,14 +35,17 @@ __all__ = [
 ]
 
 
-def load_csv(path: str | Path) -> Responses:
+def load_csv(path: str | Path, conditions: str | Path | None = None) -> Responses:
     """Our table (CSV, .xlsx or .sav): the columns of COLUMNS, of which `reader, case, truth, level` must be there.
 
+    `conditions`: a table with the columns of `conditions.COLUMNS`, where readers read under several.
+
     Raises:
-        ResponsesError: with every fault of the file.
+        ResponsesError: with every fault of the files.
     """
-    name = Path(path).name
-    return _ours(read(path), {"kind": "csv", "files": {name: checksum(path)}}, title=Path(path).stem)
+    files = {Path(one).name: checksum(one) for one in (path, conditions) if one is not None}
+    told = None if conditions is None else load_conditions(conditions)
+    return _ours(read(path), {"kind": "csv", "files": files}, Path(path).stem, told)
 
 
 def load_frame(frame: pd.DataFrame, title: str = "") -> Responses:
@@ -70,7 +74,7 @@ def as_cell(entry: Any) -> str:
     return entry.isoformat() if hasattr(entry, "isoformat") else str(entry)
 
 
-def _ours(given: Table, origin: dict[str, Any], title: str) -> Responses:
+def _ours(given: Table, origin: dict[str, Any], title: str, told: Table | None = None) -> Responses:
     import pandas as pd
 
     given = given.named((*COLUMNS, "RealFakeValueSlider"))
@@ -85,8 +89,9 @@ def _ours(given: Table, origin: dict[str, Any], title: str) -> Responses:
     refuse([f"{name}: there is not one row of responses in it"] if not rows else [])
     table = pd.DataFrame([row for _, row in rows]).reindex(columns=COLUMNS, fill_value="")
     places = [f"{name}, row {number}" for number, _ in rows]
-    table = checked(table.fillna(""), places, name)
-    return as_responses(table, origin | {"remarks": given.remarks}, title)
+    table = checked(table.fillna(""), places, name, told)
+    remarks = [*given.remarks, *(told.remarks if told else [])]
+    return as_responses(table, origin | {"remarks": remarks}, title)
 
 
 def load_ratings(path: str | Path, title: str = "") -> Responses:

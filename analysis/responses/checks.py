@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from analysis.responses import comparisons, quartets, staircases
-from analysis.responses.tabular import refuse
+from analysis.responses import comparisons, conditions, quartets, staircases
+from analysis.responses.tabular import Table, refuse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +51,11 @@ ROWS = {
 }
 
 
-def checked(table: pd.DataFrame, places: list[str], name: str) -> pd.DataFrame:
-    """The table with typed columns, or every fault of it."""
+def checked(table: pd.DataFrame, places: list[str], name: str, told: Table | None = None) -> pd.DataFrame:
+    """The table with typed columns, or every fault of it.
+
+    With `told`, as `conditions.checked` gives it, also the columns `conditions.ADDED`: a case counts once a period.
+    """
     import numpy as np
     import pandas as pd
 
@@ -63,6 +66,9 @@ def checked(table: pd.DataFrame, places: list[str], name: str) -> pd.DataFrame:
         faults.extend((i, message.format(**table.loc[i])) for i in table.index[bad.to_numpy()])
 
     table = table.apply(lambda column: column.str.strip())
+    if told is not None:
+        table, unmatched = conditions.joined(table, told)
+        faults += unmatched
     for column in ("truth", "answer", "certainty", "design"):
         table[column] = table[column].str.lower()
     table["level"] = table["level"].str.replace(
@@ -91,8 +97,14 @@ def checked(table: pd.DataFrame, places: list[str], name: str) -> pd.DataFrame:
     unknown = {c: np.full(len(table), np.nan) for c in ("late", "windowed") if (table[c] == "").all()}
     typed = typed.assign(**unknown)
     typed["truth"] = (table["truth"] == "synthetic").astype(int)
-    typed["superseded"] = typed["sitting"] < typed.groupby("reader")["sitting"].transform("max")
-    rows = ROWS.get(next((d for d in table["design"] if d), "rating"), _RATING)
+    design = next((d for d in table["design"] if d), "rating")
+    rows, in_turn = ROWS.get(design, _RATING), ["reader"]
+    if told is not None:
+        rows, in_turn = replace(rows, key=(*rows.key, "period")), ["reader", "period"]
+        if design != "rating":
+            faults.append((-1, f"{told.name}: conditions are compared in studies of ratings, this is a {design}"))
+    # Each period has a sitting of its own, or shares one.
+    typed["superseded"] = typed["sitting"] < typed.groupby(in_turn)["sitting"].transform("max")
     faults += _contradictions(typed[table["truth"].isin(["real", "synthetic"])], places, rows.key)
     if not faults:
         typed, faults = rows.check(typed)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from analysis.responses import conditions
 from analysis.responses.checks import COLUMNS, checked
 from analysis.responses.images import images_of
 from analysis.responses.marks import from_rows, joined_with
@@ -40,7 +41,9 @@ def load_database(url: str, study: str) -> Responses:
             view = sa.table("responses", *(sa.column(name) for name in COLUMNS))
             rows = connection.execute(sa.select(view).where(view.c.study == study)).all()
             about = _study_table(connection, inspector, study)
-            marks, faults = (_view(connection, inspector, name, study) for name in ("marks", "faults"))
+            marks, faults, told = (
+                _view(connection, inspector, name, study) for name in ("marks", "faults", "conditions")
+            )
             known = connection.execute(sa.select(view.c.study).distinct()).scalars().all()
     except sa.exc.SQLAlchemyError as error:
         raise ResponsesError([f"{url.split('://')[0]} database: {_first_line(error)}"]) from None
@@ -52,14 +55,14 @@ def load_database(url: str, study: str) -> Responses:
     table = table.sort_values(["reader", "trial", "case"], kind="stable", ignore_index=True)
     checksum = hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
     places = [f"study {study}, reader {r}, trial {t}" for r, t in zip(table["reader"], table["trial"], strict=True)]
-    table = checked(table, places, f"study {study}")
+    table = checked(table, places, f"study {study}", conditions.checked(told) if told else None)
     loaded = as_responses(table, {"kind": "database", "files": {"responses view": checksum}}, title=study)
     loaded = replace(loaded, study=loaded.study | about)
     return joined_with(loaded, marks, faults, about.get("size")) if marks and marks.rows else loaded
 
 
 def _view(connection: Any, inspector: Any, name: str, study: str) -> Table | None:
-    """The rows of a study in the view `marks` or `faults`; None where the database has none, as older ones."""
+    """The rows of a study in a view beside `responses`; None where the database has none, as older ones."""
     import sqlalchemy as sa
 
     if not inspector.has_table(name):

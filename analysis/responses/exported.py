@@ -37,7 +37,8 @@ def load_export(path: str | Path) -> Responses:
     if path.is_dir():
         if not (path / "responses.csv").is_file():
             raise ResponsesError([f"{path / 'responses.csv'}: there is no such file"])
-        found = load_csv(path / "responses.csv")
+        told = path / "conditions.csv"
+        found = load_csv(path / "responses.csv", told if told.is_file() else None)
 
         def beside(name: str) -> str | None:
             return (path / name).read_text("utf-8") if (path / name).is_file() else None
@@ -48,7 +49,9 @@ def load_export(path: str | Path) -> Responses:
             inside = [name for name in archive.namelist() if PurePosixPath(name).name == "responses.csv"]
             if len(inside) != 1:
                 raise ResponsesError([f"{path.name}: expected one responses.csv in it, found {len(inside)}"])
-            found = load_csv(archive.extract(inside[0], folder))
+            told = str(PurePosixPath(inside[0]).with_name("conditions.csv"))
+            conditions = archive.extract(told, folder) if told in archive.namelist() else None
+            found = load_csv(archive.extract(inside[0], folder), conditions)
 
             def within(name: str) -> str | None:
                 member = str(PurePosixPath(inside[0]).with_name(name))

@@ -2,6 +2,7 @@
 
 responses.csv      the columns of COLUMNS, one row per trial and case
 responses.json     what is known of the study, where the rows came from, every case, a detector's scores
+conditions.csv     under which condition each trial was read, where there are several
 marks.csv, steps.csv, faults.csv    where readers saw it, if they were asked
 """
 
@@ -16,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.responses import COLUMNS, as_cell, load_csv
+from analysis.responses import COLUMNS, as_cell, conditions, load_csv
 from analysis.responses.formulas import defused, restored
 from analysis.responses.marks import Marks
 from analysis.responses.readings import Responses
@@ -25,7 +26,7 @@ from analysis.responses.tabular import ResponsesError
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS, ABOUT = "responses.csv", "responses.json"
+ROWS, ABOUT, CONDITIONS = "responses.csv", "responses.json", "conditions.csv"
 FRAMES = {"table": "marks.csv", "steps": "steps.csv", "faults": "faults.csv"}
 WRITTEN: dict[str, Callable[[Any], str]] = {"f": lambda entry: "" if entry != entry else repr(float(entry))}
 
@@ -37,6 +38,9 @@ def pack(responses: Responses) -> dict[str, bytes]:
     table = responses.table.assign(truth=responses.table["truth"].map({0: "real", 1: "synthetic"}))
     rows = [[as_cell(entry) for entry in row] for row in table[list(COLUMNS)].itertuples(index=False)]
     files = {ROWS: _csv(COLUMNS, rows)}
+    if "condition" in table:
+        met = table[table["condition"] != ""][list(conditions.COLUMNS)].itertuples(index=False)
+        files[CONDITIONS] = _csv(conditions.COLUMNS, [[as_cell(entry) for entry in row] for row in met])
     if (marks := responses.marks) is not None:
         told["marks"] = {"aspect": marks.aspect, "known_size": marks.known_size, "kinds": {}}
         for part, name in FRAMES.items():
@@ -61,9 +65,10 @@ def unpack(files: dict[str, bytes]) -> Responses:
     if missing := [f"{name}: is missing" for name in (ROWS, ABOUT) if name not in files]:
         raise ResponsesError(missing)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / ROWS
-        path.write_bytes(files[ROWS])
-        found = load_csv(path)
+        paths = {name: Path(folder) / name for name in (ROWS, CONDITIONS) if name in files}
+        for name, path in paths.items():
+            path.write_bytes(files[name])
+        found = load_csv(paths[ROWS], paths.get(CONDITIONS))
     try:
         told = json.loads(files[ABOUT])
         marks = told.get("marks")
