@@ -14,8 +14,10 @@ from tests.analysis.crossovers import files, rows, study, write
 
 def test_a_case_counts_once_a_period(tmp_path):
     found = study(tmp_path, readers=4, cases=6)
-    assert len(found.scored) == 4 * 2 * 6 and not found.table["superseded"].any()
-    assert conditions.names(found) == ["alone", "hinted"] and conditions.read_again(found)
+    assert len(found.scored) == 4 * 2 * 6
+    assert not found.table["superseded"].any()
+    assert conditions.names(found) == ["alone", "hinted"]
+    assert conditions.read_again(found)
     assert conditions.cells(found)["R2", "c3", 1].condition == "hinted"
     assert conditions.cells(found)["R2", "c3", 1].hint in ("0.1", "0.9")
     assert conditions.cells(found)["R1", "c3", 1] == ("alone", "")
@@ -25,7 +27,8 @@ def test_a_case_counts_once_a_period(tmp_path):
 def test_without_conditions_a_later_sitting_replaces_an_earlier_one(tmp_path):
     both = files(tmp_path, rows(readers=2, cases=6))
     found = load_csv(both.responses)
-    assert len(found.scored) == 2 * 6 and conditions.names(found) == []
+    assert len(found.scored) == 2 * 6
+    assert conditions.names(found) == []
 
 
 def test_a_sitting_that_was_begun_anew_counts_by_its_period(tmp_path):
@@ -44,7 +47,7 @@ def test_the_settings_say_which_condition_comes_first(tmp_path):
 
 
 def test_a_table_without_trials_holds_for_all_answers_to_a_case(tmp_path):
-    made = [row for row in rows(readers=4, cases=6, by="between")]
+    made = list(rows(readers=4, cases=6, by="between"))
     both = files(tmp_path, [{**row, "sitting": "", "trial": "", "sequence": ""} for row in made])
     write(both.responses, COLUMNS, made)
     found = load_csv(both.responses, both.conditions)
@@ -89,7 +92,7 @@ def test_what_is_wrong_with_the_whole_is_said(tmp_path):
 def test_a_second_answer_in_one_period_is_refused(tmp_path):
     made = rows(readers=2, cases=6)
     both = files(tmp_path, [*made, made[0] | {"trial": "one more"}])
-    with pytest.raises(ResponsesError, match="reader 'R1' answered case .* twice"):
+    with pytest.raises(ResponsesError, match="answered case"):
         load_csv(both.responses, both.conditions)
 
 
@@ -110,7 +113,8 @@ def test_a_database_brings_its_conditions(tmp_path):
         pd.read_csv(path).to_sql(path.stem, engine, index=False)
     engine.dispose()
     found = load_database(url, "cross")
-    assert len(found.scored) == 2 * 2 * 6 and conditions.names(found) == ["alone", "hinted"]
+    assert len(found.scored) == 2 * 2 * 6
+    assert conditions.names(found) == ["alone", "hinted"]
 
 
 def test_the_archive_gives_the_same_conditions_back(tmp_path):
