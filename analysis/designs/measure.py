@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.designs import bayes, find, marks
+from analysis.designs import bayes, conditions, find, marks
 from analysis.designs.common import Progress, Settings, plain, silent
 from analysis.responses import Responses
 
@@ -25,7 +25,11 @@ def measure(responses: Responses, settings: Settings, progress: Progress = silen
     """
     if settings.bayes:
         bayes.check(responses)  # before anything that takes time
+    whole, responses = responses, conditions.rest(responses)
     results = find(responses.design).measure(responses, settings, progress)
+    if compared := conditions.measure(whole, settings):
+        progress(1.0, "conditions")
+        results["conditions"] = compared
     if responses.marks is not None:
         results["marks"] = marks.measure(responses, responses.marks, settings.seed)
     if settings.bayes:

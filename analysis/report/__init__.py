@@ -101,6 +101,7 @@ def _draw(results: dict[str, Any], folder: Path, workers: int, progress: Progres
     names += ("bayes_predictive",) if "bayes" in results else ()
     if results["design"] == "rating" and "sources" in results:
         names += ("sources_forest", "sources_readers")
+    names += ("conditions",) if "reason" not in results.get("conditions", {"reason": ""}) else ()
 
     def done() -> None:
         nonlocal count
@@ -136,7 +137,7 @@ def load(arguments: argparse.Namespace) -> Responses:
     elif is_export(arguments.responses):
         responses = load_export(arguments.responses)
     else:
-        responses = load_csv(arguments.responses)
+        responses = load_csv(arguments.responses, arguments.conditions)
     responses = responses.with_groups(arguments.groups) if arguments.groups else responses
     if arguments.marks or arguments.faults:
         responses = with_marks(responses, arguments.marks, arguments.faults)
@@ -163,6 +164,12 @@ def parser(prog: str) -> argparse.ArgumentParser:
     made.add_argument("--labels", metavar="FILE", type=Path, help="image labels: a table Filename,Label")
     made.add_argument(
         "--mapping", metavar="FILE", type=Path, help="a TOML file that says what the columns of any other table are"
+    )
+    made.add_argument(
+        "--conditions",
+        metavar="FILE",
+        type=Path,
+        help="with --responses: a table reader,case,condition,period,...",
     )
     made.add_argument(
         "--groups", metavar="FILE", type=Path, help="a CSV reader,group[,years] in place of the responses' groups"
@@ -225,6 +232,8 @@ def main(argv: list[str] | None = None, prog: str = "python -m analysis.report")
         command.error("--database and --study go together")
     if arguments.labels and not arguments.responses:
         command.error("--labels goes with --responses")
+    if arguments.conditions and (not arguments.responses or is_export(arguments.responses)):
+        command.error("--conditions goes with a table of --responses; exports and databases bring their own")
     if arguments.mapping and not arguments.responses:
         command.error("--mapping goes with --responses")
     if arguments.subgroups and not (arguments.cases or arguments.pool):

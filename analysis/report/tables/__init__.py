@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from analysis.designs import find
-from analysis.report.tables import bayes, guidelines, marks, registered
+from analysis.report.tables import bayes, conditions, guidelines, marks, registered
 from analysis.report.tables.table import Table
 
 
@@ -18,5 +18,10 @@ def of_design(name: str) -> Any:
 def all_tables(results: dict[str, Any]) -> list[Table]:
     """Every table of the report, in its order; of a design that is not measured only the flow."""
     tables: list[Table] = of_design(results["design"]).all_tables(results)
-    tables += marks.all_tables(results) + bayes.all_tables(results) + registered.all_tables(results)
+    tables += (
+        conditions.all_tables(results)
+        + marks.all_tables(results)
+        + bayes.all_tables(results)
+        + registered.all_tables(results)
+    )
     return tables + guidelines.all_tables(results, tables)

@@ -1,0 +1,72 @@
+"""What conditions change: readers who read cases under two to four conditions, or each reader under one of them.
+
+No statistic is written here: `analysis.statistics` computes, this package asks and arranges.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from analysis.designs.common import Settings
+from analysis.designs.conditions import course, pairs
+from analysis.designs.conditions.readings import Readings, readings_of
+from analysis.designs.rating.panel import all_credits
+from analysis.responses import Responses
+from analysis.responses import conditions as told
+from analysis.statistics import calibration
+
+
+def rest(responses: Responses) -> Responses:
+    """The answers that the other measures of a study take: where cases were read again, those of the first condition.
+
+    The first is the one that the others are held against; a mean over conditions would be nobody's.
+    """
+    names = told.names(responses)
+    return told.within(responses, names[0]) if len(names) > 1 and told.read_again(responses) else responses
+
+
+def measure(responses: Responses, settings: Settings) -> dict[str, Any] | None:
+    """`conditions` of results.json; None for a study without any."""
+    names = told.names(responses)
+    if not names:
+        return None
+    by_name = {name: int((responses.scored["condition"] == name).sum()) for name in names}
+    found: dict[str, Any] = {"names": names, "answers": by_name}
+    if len(names) < 2:
+        return found | {"reason": "a difference takes two conditions, and readers met one"}
+    cube = readings_of(responses, names)
+    again = told.read_again(responses)
+    within = cube.within
+    found |= {
+        "by": "within" if within else "between",
+        "cases": ("same" if again else "split") if within else None,
+        "rest": names[0] if again else None,
+        "sequences": _counts(list(told.sequences(responses).values())),
+    }
+    rule = settings.unsure
+    credits = np.stack([all_credits(levels, cube.truth)[rule] for levels in cube.levels])
+    losses = (np.stack([_probabilities(levels) for levels in cube.levels]) - cube.truth) ** 2
+    scores = {"auc": cube.levels, "accuracy": credits, "brier": losses}
+    found["figures"] = pairs.alone(cube, scores)
+    found["differences"] = pairs.differences(cube, scores, settings.bootstrap, settings.seed)
+    found["joint"] = pairs.joint(cube, scores)
+    found["crossover"] = pairs.crossover(cube, scores) if within else None
+    found["readers"] = pairs.readers(cube, scores, told.sequences(responses))
+    found["groups"] = pairs.groups(cube, scores)
+    found["hints"] = pairs.hints(cube, credits, course.hints_of(responses))
+    found["times"] = course.times(responses, names)
+    found["model"] = course.model(responses, names)
+    return found
+
+
+def _probabilities(levels: Any) -> Any:
+    return np.array([calibration.probabilities(row) for row in levels])
+
+
+def _counts(labels: list[str]) -> dict[str, int]:
+    return {label: labels.count(label) for label in sorted(set(labels))}
+
+
+__all__ = ["Readings", "measure", "rest"]
