@@ -50,7 +50,7 @@ def rows(
         periods = sequence[:1] if by == "between" else sequence
         for period, condition in enumerate(periods, start=1):
             for place, case in enumerate(rng.permutation(cases)):
-                if by == "split" and (case // 2 + r) % len(periods) != period - 1:
+                if by == "split" and (case // 2 + r // len(names)) % len(periods) != period - 1:
                     continue
                 gap = skill + helps * names.index(condition) + later * (period - 1)
                 impression = (truth[case] - 0.5) * gap + case_part[case] + rng.normal()
