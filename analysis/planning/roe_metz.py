@@ -103,15 +103,18 @@ class RoeMetz:
         noise = rng.normal(0, math.sqrt(1 - self.case_share), (readers, cases))
         return (truth - 0.5) * self.separation(value, endpoint) + skill + leaning + case + noise, truth
 
-    def five_level_auc(self, value: float) -> float:
-        """The readers' mean area when impressions are given as five levels: a little less than `value`, for ties."""
+    def five_level_auc(self, value: float, offset: float = 0.0) -> float:
+        """The readers' mean area when impressions are given as five levels: a little less than `value`, for ties.
+
+        `offset`: of the classes' midpoint from that of the levels.
+        """
         half = self.separation(value, "auc") / 2
         nodes, weights = np.polynomial.hermite_e.hermegauss(41)
         scale = math.sqrt(1 + self.reader_sd**2)
         total = 0.0
         for node, weight in zip(nodes, weights, strict=True):
             shares = []
-            for mean in (half, -half):
+            for mean in (half + offset, offset - half):
                 below = [_NORMAL.cdf((cut - mean - self.leaning_sd * float(node)) / scale) for cut in CUTS]
                 shares.append(np.diff([0.0, *below, 1.0]))
             total += float(weight) * float(shares[0] @ (np.cumsum(shares[1]) - shares[1] / 2))

@@ -121,8 +121,11 @@ def test_groups_and_hints_have_differences_of_their_own(tmp_path):
 
 @pytest.mark.parametrize(
     ("hint", "points"),
-    [("0.9", 1), ("0,1", 0), ("83 %", 1), ("12%", 0), ("Synthetic", 1), ("real: no seam", 0), ("real or synthetic?", None), ("0.5", None), ("see the left edge", None), ("7", None)],
-)  # fmt: skip
+    [
+        *[("0.9", 1), ("83 %", 1), ("Synthetic", 1), ("0,1", 0), ("12%", 0), ("real: no seam", 0)],
+        *[("0.5", None), ("see the left edge", None), ("7", None), ("real or synthetic?", None)],
+    ],
+)
 def test_a_hint_points_to_a_class_or_to_none(hint, points):
     assert points_to(hint) == points
 
