@@ -30,6 +30,7 @@ def load(
     labels: str | Path | None = None,
     mapping: str | Path | None = None,
     groups: str | Path | None = None,
+    conditions: str | Path | None = None,
 ) -> Study:
     """Load a study.
 
@@ -41,16 +42,17 @@ def load(
         labels: the table of image labels, for the export of the PanoDiff quiz.
         mapping: a TOML file that says what the columns of any other table are.
         groups: a table reader,group[,years] in place of the groups in the responses.
+        conditions: of a table of responses, under which condition each trial was read; exports and databases have it.
 
     Raises:
         TypeError: for a source of another kind.
         ResponsesError: with every fault of what was given.
     """
-    found = _responses(source, study, labels, mapping)
+    found = _responses(source, study, labels, mapping, conditions)
     return Study(found.with_groups(groups) if groups else found)
 
 
-def _responses(source: Any, study: str | None, labels: Any, mapping: Any) -> Responses:
+def _responses(source: Any, study: str | None, labels: Any, mapping: Any, conditions: Any) -> Responses:
     from analysis import responses
     from analysis.responses.database import load_database
     from analysis.responses.exported import is_export, load_export
@@ -64,6 +66,8 @@ def _responses(source: Any, study: str | None, labels: Any, mapping: Any) -> Res
     whole = frame or database or source == "panodiff"
     if whole and (labels is not None or mapping is not None):
         raise responses.ResponsesError(["labels, mapping: belong to a file of answers, not to this source"])
+    if conditions is not None and (whole or labels is not None or mapping is not None or is_export(source)):
+        raise responses.ResponsesError(["conditions: belong to our own table of answers, not to this source"])
     if frame:
         return responses.load_frame(source)
     if source == "panodiff":
@@ -79,7 +83,7 @@ def _responses(source: Any, study: str | None, labels: Any, mapping: Any) -> Res
         return responses.load_mapped(path, mapping, labels)
     if labels is not None:
         return responses.load_panodiff(path, labels)
-    return load_export(source) if is_export(source) else responses.load_csv(path)
+    return load_export(source) if is_export(source) else responses.load_csv(path, conditions)
 
 
 class Study:

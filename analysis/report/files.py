@@ -97,31 +97,32 @@ def exchange(responses: Responses) -> dict[str, str]:
     """The readings as other software takes them, by file name.
 
     `imrmc.csv` is the data frame of the R package iMRMC, `readings.imrmc` the input of its Java application,
-    `mrmcaov.csv` the data frame of the R package MRMCaov.
+    `mrmcaov.csv` the data frame of the R package MRMCaov. Conditions are their modalities (treatments).
     """
     rows = responses.scored[responses.scored["level"].notna()].sort_values(["reader", "case"], kind="stable")
     truths = list(zip(responses.case_names, responses.truth.tolist(), strict=True))
-    readings = [(row.reader, row.case, int(row.level), int(row.truth)) for row in rows.itertuples()]
+    rows = rows if "condition" in rows else rows.assign(condition=MODALITY)
+    readings = [(row.reader, row.case, row.condition, int(row.level), int(row.truth)) for row in rows.itertuples()]
     synthetic = sum(truth for _, truth in truths)
     java = [
         f"NR: {len({reader for reader, *_ in readings})}",
         f"N0: {len(truths) - synthetic}",
         f"N1: {synthetic}",
-        "NM: 1",
+        f"NM: {len({modality for _, _, modality, *_ in readings})}",
         "BEGIN DATA:",
         *(f"-1,{_bare(case)},0,{truth}" for case, truth in truths),
-        *(f"{_bare(reader)},{_bare(case)},{MODALITY},{level}" for reader, case, level, _ in readings),
+        *(f"{_bare(reader)},{_bare(case)},{_bare(modality)},{level}" for reader, case, modality, level, _ in readings),
     ]
     return {
         "imrmc.csv": csv_text(
             ("readerID", "caseID", "modalityID", "score"),
             [("truth", case, "truth", truth) for case, truth in truths]
-            + [(reader, case, MODALITY, level) for reader, case, level, _ in readings],
+            + [(reader, case, modality, level) for reader, case, modality, level, _ in readings],
         ),
         "readings.imrmc": "\n".join(java) + "\n",
         "mrmcaov.csv": csv_text(
             ("reader", "treatment", "case", "truth", "rating"),
-            [(reader, MODALITY, case, truth, level) for reader, case, level, truth in readings],
+            [(reader, modality, case, truth, level) for reader, case, modality, level, truth in readings],
         ),
     }
 

@@ -49,8 +49,8 @@ def load_export(path: str | Path) -> Responses:
             inside = [name for name in archive.namelist() if PurePosixPath(name).name == "responses.csv"]
             if len(inside) != 1:
                 raise ResponsesError([f"{path.name}: expected one responses.csv in it, found {len(inside)}"])
-            told = str(PurePosixPath(inside[0]).with_name("conditions.csv"))
-            conditions = archive.extract(told, folder) if told in archive.namelist() else None
+            other = str(PurePosixPath(inside[0]).with_name("conditions.csv"))
+            conditions = archive.extract(other, folder) if other in archive.namelist() else None
             found = load_csv(archive.extract(inside[0], folder), conditions)
 
             def within(name: str) -> str | None:
