@@ -1,0 +1,81 @@
+"""A study with conditions in the report: section, tables, figure, schema, files, and the numbers of its archive again."""
+
+import csv
+import json
+
+import jsonschema
+import pytest
+
+from analysis import load
+from analysis.designs.common import Settings
+from analysis.report import main, write
+from analysis.report.figures import conditions as lines
+from analysis.responses import ResponsesError
+from analysis.verify import main as verify
+from tests.analysis.crossovers import files, rows, study
+
+QUICK = Settings(bootstrap=50)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("crossover")
+    both = files(folder, rows(readers=6, cases=24, seed=4))
+    given = ["--responses", str(both.responses), "--conditions", str(both.conditions), "--bootstrap", "50"]
+    assert main([*given, "--out", str(folder / "report")]) == 0
+    return folder / "report"
+
+
+def test_the_report_compares_the_conditions(made):
+    page = (made / "report.html").read_text("utf-8")
+    for words in ("Differences between conditions", "Condition, period and carry-over", "whether the hint was right"):
+        assert words in page
+    assert "Every section but this one takes the answers of the condition" in page
+    assert "hinted than under alone" in (made / "findings.txt").read_text("utf-8")
+    methods = (made / "methods.txt").read_text("utf-8")
+    assert "Hills 1979" in methods
+    results = json.loads((made / "results.json").read_text("utf-8"))
+    jsonschema.validate(results, json.loads((made / "results.schema.json").read_text("utf-8")))
+    assert results["conditions"]["rest"] == "alone"
+
+
+def test_each_readers_line_says_who_did_worse(made):
+    results = json.loads((made / "results.json").read_text("utf-8"))
+    drawn = list(csv.DictReader((made / "figures" / "conditions.csv").open()))
+    assert len(drawn) == 6 * 2 * 2
+    worse = {row["reader"] for row in drawn if row["figure"] == "auc" and row["worse"] == "True"}
+    told = results["conditions"]["readers"]
+    assert worse == {name for name, one in told.items() if one["differences"][0]["worse"]}
+    assert lines.lacking({"conditions": {"names": [], "readers": {}}}).startswith("no reader has a figure")
+
+
+def test_other_programs_get_the_conditions_as_modalities(made):
+    frame = list(csv.DictReader((made / "exchange" / "mrmcaov.csv").open()))
+    assert {row["treatment"] for row in frame} == {"alone", "hinted"}
+    assert len(frame) == 6 * 2 * 24
+    assert "NM: 2" in (made / "exchange" / "readings.imrmc").read_text()
+
+
+def test_the_archive_gives_the_same_numbers(made, capsys):
+    assert verify([str(made / "archive.zip")]) == 0
+
+
+def test_readers_of_one_condition_each_are_dots(tmp_path):
+    page = write(study(tmp_path, readers=8, cases=24, by="between"), tmp_path / "out", QUICK).read_text("utf-8")
+    assert "Each reader read under one of 2 conditions." in page
+    assert "a dot is a reader" in page
+
+
+def test_one_condition_alone_has_no_comparison(tmp_path):
+    both = files(tmp_path, [row for row in rows(readers=3, cases=12) if row["condition"] == "alone"])
+    page = load(both.responses, conditions=both.conditions).report(tmp_path / "out", bootstrap=50).read_text("utf-8")
+    assert "Conditions are not compared: a difference takes two conditions" in page
+
+
+def test_conditions_belong_to_a_table_of_ours(tmp_path, capsys):
+    both = files(tmp_path, rows(readers=2, cases=6))
+    with pytest.raises(ResponsesError, match="conditions: belong to our own table"):
+        load("panodiff", conditions=both.conditions)
+    with pytest.raises(SystemExit):
+        main(["--example", "--conditions", str(both.conditions), "--out", str(tmp_path / "out")])
+    assert "--conditions goes with a table of --responses" in capsys.readouterr().err
