@@ -1,4 +1,4 @@
-"""A study with conditions in the report: section, tables, figure, schema, files, and the numbers of its archive again."""
+"""A study with conditions in the report: section, tables, figure, schema, files, and its archive computed again."""
 
 import csv
 import json
