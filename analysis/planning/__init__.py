@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from analysis.arguments import Parser, refuse
-from analysis.planning import looks
+from analysis.planning import anchored, conditions, looks
 from analysis.planning.power import ENDPOINTS, power, power_of_difference, smallest_cases, smallest_readers
 from analysis.planning.quartets import Quartets, exact_power, normal_power
 from analysis.planning.roe_metz import RoeMetz
@@ -141,6 +141,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--looks", action="store_true", help="the numbers of readers (cases) are those at each look before the end")
     add("--spending", choices=sequential.SPENDING, default="obrien-fleming", help="how looks spend alpha")
     add("--futility", type=float, help="stop in vain where the conditional power falls below this (not binding)")
+    add("--against", type=float, metavar="VALUE", help="tell two conditions apart: what it is under the other one")
+    add("--by", choices=conditions.WAYS, default="same", help="with --against: who reads what under which (same)")
+    add("--cap", type=int, metavar="N", help="share cases out in anchored blocks, at most so many a reader")
+    add("--anchor", type=int, default=20, metavar="N", help="with --cap: cases that all read (20)")
+    add("--read-by", type=int, default=2, metavar="N", help="with --cap: readers of every other case (2)")
     add("--out", type=Path, metavar="DIR", help="write planning.csv, planning.svg and planning.png there")
     add(
         "--register",
@@ -158,6 +163,9 @@ def _run(options: argparse.Namespace) -> None:
         return
     if options.looks:
         _looks(options, model)
+        return
+    if options.against is not None or options.cap is not None:
+        _shared_out(options, model)
         return
     settings: dict[str, Any] = {"margin": options.margin, "alpha": options.alpha, "model": model}
     if options.null is not None:
@@ -222,6 +230,40 @@ def _thresholds(options: argparse.Namespace, model: Staircases) -> None:
     if options.out:
         _write(rows, options)
     write_drafted(draft, options.out)
+
+
+def _shared_out(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:
+    """Two conditions, or cases in anchored blocks: by simulation alone."""
+    if not isinstance(model, RoeMetz) or options.endpoint not in ("auc", "accuracy"):
+        raise ValueError("--against, --cap: expected the end point auc or accuracy")
+    if options.against is not None and options.cap is not None:
+        raise ValueError("--against, --cap: expected one of them")
+    if options.register or options.margin is not None or options.null is not None:
+        raise ValueError("--register, --margin, --null: are no options of a plan with --against or --cap")
+    spread = {"studies": options.simulate or STUDIES, "seed": options.seed}
+    rows: list[dict[str, Any]] = []
+    for readers in options.readers:
+        if options.cap is not None:
+            sharing = anchored.largest_pool(readers, options.cap, options.anchor, options.read_by)
+            cost = anchored.loss(sharing, options.value, options.endpoint, model=model, **spread)
+            row = {"readers": readers, "pool": sharing.pool, "each": sharing.each, "times_as_wide": cost.value or 0.0}
+            rows.append(row | {"se": cost.anchored_sd, "se_crossed": cost.crossed_sd})
+            continue
+        for cases in options.cases:
+            found = conditions.simulate(
+                options.endpoint, options.value, options.against, readers, cases, by=options.by,
+                model=conditions.Paired(model), alpha=options.alpha, jobs=options.jobs, **spread,
+            )  # fmt: skip
+            row = {"readers": readers, "cases": cases, "power": found.value or 0.0}
+            rows.append(row | {"difference": found.true_value, "se": found.figure_se, "coverage": found.coverage})
+    print(cost.method if options.cap is not None else found.method)
+    _print(rows)
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        with (options.out / "planning.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 def _looks(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from analysis.planning import main as plan
 from analysis.planning.anchored import largest_pool, loss
 
 
@@ -46,3 +47,23 @@ def test_where_all_read_all_nothing_is_lost():
     assert found.value == pytest.approx(1)
     with pytest.raises(ValueError, match="studies: expected 4"):
         loss(largest_pool(3, 40, 4), 0.7, studies=3)
+
+
+def test_the_command_says_how_large_the_pool_is_and_what_it_costs(capsys, tmp_path):
+    given = ["auc", "0.7", "--readers", "4", "--cap", "20", "--anchor", "4", "--simulate", "10"]
+    assert plan([*given, "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[2].split()[:3] == ["4", "36", "20"]
+    assert (tmp_path / "planning.csv").read_text().startswith("readers,pool,each,times_as_wide")
+
+
+def test_the_command_says_the_power_to_tell_two_conditions_apart(capsys):
+    assert plan(["accuracy", "0.6", "--against", "0.7", "--readers", "6", "--cases", "20", "--simulate", "10"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["readers", "cases", "power", "difference"]
+
+
+@pytest.mark.parametrize(
+    "given", [["kappa", "0.2", "--against", "0.3"], ["auc", "0.7", "--against", "0.8", "--cap", "20"]]
+)
+def test_the_command_refuses_what_cannot_be_planned(given, capsys):
+    assert plan(given) == 2
+    assert "--against, --cap: expected" in capsys.readouterr().err
