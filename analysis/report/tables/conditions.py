@@ -136,8 +136,20 @@ def readers(results: dict[str, Any]) -> Table:
         "condition_readers",
         "Each reader under two conditions",
         "Differences of single readers generalise over cases alone (DeLong's paired test for the AUC, paired "
-        "deviations for accuracy). The last column marks who did worse under the later condition.",
-        ("reader", "group", "sequence", "conditions", "figure", "before", "after", "difference", "p", "direction"),
+        "deviations for accuracy). The last column marks who did worse than under the "
+        "reference.",
+        (
+            "reader",
+            "group",
+            "sequence",
+            "conditions",
+            "figure",
+            "reference",
+            "condition",
+            "difference",
+            "p",
+            "direction",
+        ),
         rows,
     )
 
@@ -170,7 +182,7 @@ def hints(results: dict[str, Any]) -> Table:
             line["hint"],
             *cells(at, [("share", "without"), ("share", "with")]),
             Cell("share_ci", at),
-            Cell("p", (*at, "p")),
+            *cells(at, [("p", "p"), ("text", "reason")]),
         ]
         for i, line in enumerate(given)
         for at in [("conditions", "hints", "differences", i)]
@@ -179,7 +191,7 @@ def hints(results: dict[str, Any]) -> Table:
         "condition_hints",
         "Accuracy by whether the hint was right",
         "A hint is right where it points to the class of the case; hints that point to neither are left out.",
-        ("conditions", "hint", "without", "with", "difference", "p"),
+        ("conditions", "hint", "without", "with", "difference", "p", "remark"),
         rows,
     )
 

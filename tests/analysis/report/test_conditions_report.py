@@ -30,8 +30,8 @@ def test_the_report_compares_the_conditions(made):
     page = (made / "report.html").read_text("utf-8")
     for words in ("Differences between conditions", "Condition, period and carry-over", "whether the hint was right"):
         assert words in page
-    assert "Every section but this one takes the answers of the condition" in page
-    assert "hinted than under alone" in (made / "findings.txt").read_text("utf-8")
+    assert "takes the answers under “alone” and no others" in page
+    assert "“hinted” than under “alone”" in (made / "findings.txt").read_text("utf-8")
     methods = (made / "methods.txt").read_text("utf-8")
     assert "Hills 1979" in methods
     results = json.loads((made / "results.json").read_text("utf-8"))
