@@ -110,3 +110,16 @@ def test_a_reader_who_lacks_a_condition_is_left_out_of_the_pairs(published):
     with pytest.raises(ValueError, match="second: expected"):
         paired_bootstrap(published.levels, published.levels[1:], published.truth)
     assert paired_bootstrap(other[:1], other[:1], published.truth).reason.startswith("no reader has a figure")
+
+
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_means_of_credits_have_the_same_limit_whether_or_not_the_same_cases_were_read(lacking):
+    rng = np.random.default_rng(4)
+    scores = np.clip(0.5 + rng.normal(0, 0.1, (2, 5, 1)) + rng.normal(0, 0.2, (2, 5, TRUTH.size)), 0, 1)
+    scores[lacking:, 0, :6] = np.nan
+    found = paired_bootstrap(*scores, TRUTH, "accuracy", replicates=4000)
+    own = np.nanmean(scores, axis=2)
+    assert found.value == pytest.approx((own[0] - own[1]).mean())
+    if not lacking:
+        limit = ustatistics(scores, TRUTH, endpoint="accuracy", estimator="mle")
+        assert found.se == pytest.approx(limit.se, rel=0.06)
