@@ -47,8 +47,9 @@ def measure(responses: Responses, settings: Settings) -> dict[str, Any] | None:
     }
     rule = settings.unsure
     credits = np.stack([all_credits(levels, cube.truth)[rule] for levels in cube.levels])
-    losses = (np.stack([_probabilities(levels) for levels in cube.levels]) - cube.truth) ** 2
-    scores = {"auc": cube.levels, "accuracy": credits, "brier": losses}
+    stated = np.stack([_probabilities(levels) for levels in cube.levels])
+    losses = np.asarray((stated - cube.truth) ** 2, dtype=np.float64)
+    scores: dict[str, pairs.Cube] = {"auc": cube.levels, "accuracy": credits, "brier": losses}
     found["figures"] = pairs.alone(cube, scores)
     found["differences"] = pairs.differences(cube, scores, settings.bootstrap, settings.seed)
     found["joint"] = pairs.joint(cube, scores)

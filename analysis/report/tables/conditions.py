@@ -162,9 +162,9 @@ def groups(results: dict[str, Any]) -> Table:
             figure = line["figure"]
             rows.append([group, _pair(line), FIGURES[figure], Cell(STYLES[figure], at), *cells(at, [("p", "p")])])
     for i, line in enumerate(given["interaction"]):
-        at, figure = ("conditions", "groups", "interaction", i), line["figure"]
+        below, figure = ("conditions", "groups", "interaction", i), line["figure"]
         words = f"{line['first']} less {line['second']}"
-        rows.append([words, _pair(line), FIGURES[figure], Cell(STYLES[figure], at), *cells(at, [("p", "p")])])
+        rows.append([words, _pair(line), FIGURES[figure], Cell(STYLES[figure], below), *cells(below, [("p", "p")])])
     return Table(
         "condition_groups",
         "Differences by group of readers",
