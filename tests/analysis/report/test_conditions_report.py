@@ -33,7 +33,7 @@ def test_the_report_compares_the_conditions(made):
     assert "takes the answers under “alone” and no others" in page
     assert "“hinted”" in (made / "findings.txt").read_text("utf-8")
     methods = (made / "methods.txt").read_text("utf-8")
-    assert "Hills 1979" in methods
+    assert "Hills and Armitage 1979" in methods
     results = json.loads((made / "results.json").read_text("utf-8"))
     jsonschema.validate(results, json.loads((made / "results.schema.json").read_text("utf-8")))
     assert results["conditions"]["rest"] == "alone"
