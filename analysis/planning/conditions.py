@@ -114,7 +114,7 @@ def simulate(
     The value is the share of studies with p below `alpha`, with its Wilson interval; `coverage` the share of 95 %
     intervals that hold `true_value`, the difference second - first. Study number n is drawn by the seed (seed, n).
 
-    >>> round(simulate("auc", 0.65, 0.8, readers=6, cases=80, studies=100).value, 1)
+    >>> round(simulate("auc", 0.6, 0.9, readers=6, cases=80, studies=100).value, 1)
     1.0
     """
     one_of(endpoint, ("auc", "accuracy"), "endpoint")

@@ -14,7 +14,7 @@ from typing import Any
 
 from analysis import registration
 from analysis.arguments import Parser, refuse
-from analysis.designs import find
+from analysis.designs import conditions, find
 from analysis.designs.common import Progress, Settings, silent
 from analysis.designs.measure import measure
 from analysis.report import archive, document, figures, files, marked, tables
@@ -66,8 +66,9 @@ def write(
         drawn = _draw(results, folder / "figures", workers or min(2, os.cpu_count() or 1), progress)
         drawn += make_plates(results, pictures, folder / "figures") if pictures and "plates" in results else []
         if "marks" in results:
-            drawn += marked.make_wall(results, responses, pictures, folder / "figures")
-            marked.write_folder(results, responses, pictures, folder / "marks")
+            told = conditions.rest(responses)
+            drawn += marked.make_wall(results, told, pictures, folder / "figures")
+            marked.write_folder(results, told, pictures, folder / "marks")
         texts = {name: document.text(results, name) for name in find(responses.design).passages}
         every = tables.all_tables(results)
         progress(0.95, "page and tables")

@@ -58,12 +58,20 @@ def workbook(results: dict[str, Any], tables: Sequence[Table], responses: Respon
     for table in tables:
         if table.rows and not table.name.startswith("reader-"):
             sheet(table.name, *plain(results, table))
-    rows = responses.scored.sort_values(["reader", "position", "case"], kind="stable")
+    met = [column for column in ("condition", "period", "hint") if column in responses.scored]
+    turn = ["reader", *(["period"] if met else []), "position", "case"]
+    rows = responses.scored.sort_values(turn, kind="stable")
     design = of_design(responses.design)
     for reader in responses.readers:
         own = rows[rows["reader"] == reader]
-        sheet(reader, design.ANSWERS, (design.answer(row) for row in own.itertuples()))
+        sheet(reader, (*design.ANSWERS, *met), (_answer(design, row, met) for row in own.itertuples()))
     return _timeless(book)
+
+
+def _answer(design: Any, row: Any, met: Sequence[str]) -> tuple[Any, ...]:
+    """A line of a reader's sheet; `met` are the columns of a study with conditions."""
+    told = (getattr(row, column) for column in met)
+    return (*design.answer(row), *(int(entry) if isinstance(entry, float) else entry for entry in told))
 
 
 def _unique(name: str, longest: int, taken: set[str]) -> str:

@@ -43,9 +43,9 @@ def load_csv(path: str | Path, conditions: str | Path | None = None) -> Response
     Raises:
         ResponsesError: with every fault of the files.
     """
+    given, told = read(path), None if conditions is None else load_conditions(conditions)
     files = {Path(one).name: checksum(one) for one in (path, conditions) if one is not None}
-    told = None if conditions is None else load_conditions(conditions)
-    return _ours(read(path), {"kind": "csv", "files": files}, Path(path).stem, told)
+    return _ours(given, {"kind": "csv", "files": files}, Path(path).stem, told)
 
 
 def load_frame(frame: pd.DataFrame, title: str = "") -> Responses:

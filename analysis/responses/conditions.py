@@ -29,17 +29,22 @@ class Cell(NamedTuple):
     hint: str
 
 
-def load(path: str | Path) -> Table:
-    """The conditions in a file (CSV, .xlsx or .sav). Raises ResponsesError with every fault of it."""
+def load(path: str | Path) -> Table | None:
+    """The conditions in a file (CSV, .xlsx or .sav), as `checked`. Raises ResponsesError with every fault of it."""
     return checked(read(path))
 
 
-def checked(given: Table) -> Table:
-    """The same table with all columns of COLUMNS, stripped. Raises ResponsesError with every fault, by row."""
+def checked(given: Table) -> Table | None:
+    """The same table with all columns of COLUMNS, stripped. Raises ResponsesError with every fault, by row.
+
+    None where no row names a condition: a study that showed hints, and had none.
+    """
     given = given.named(COLUMNS)
     name = given.name
     refuse([f"{name}: column {column!r} is missing" for column in NEEDED if column not in given.header])
     rows = [(at, {column: row.get(column, "").strip() for column in COLUMNS}) for at, row in given.rows]
+    if rows and not any(row["condition"] for _, row in rows):
+        return None
     faults, seen = [], dict[tuple[str, ...], int]()
     for at, row in rows:
         faults += [f"{name}, row {at}: {column} is empty" for column in NEEDED if not row[column]]
@@ -84,7 +89,7 @@ def names(responses: Responses) -> list[str]:
         return []
     met = sorted(set(responses.scored["condition"]), key=natural)
     told = (responses.study.get("settings") or {}).get("conditions") or []
-    order = [str(one.get("name")) for one in told if isinstance(one, dict)]
+    order = [str(line).partition(":")[0].strip() for line in told]
     return [name for name in order if name in met] + [name for name in met if name not in order]
 
 
@@ -103,8 +108,13 @@ def sequences(responses: Responses) -> dict[str, str]:
 
 
 def within(responses: Responses, condition: str) -> Responses:
-    """The answers of one condition alone."""
-    return replace(responses, table=responses.table[responses.table["condition"] == condition])
+    """The answers of one condition alone, and the marks made under it."""
+    marks = responses.marks
+    if marks is not None:
+        own = {part: getattr(marks, part) for part in ("table", "steps")}
+        own = {part: frame[frame["condition"] == condition].reset_index(drop=True) for part, frame in own.items()}
+        marks = replace(marks, **own)
+    return replace(responses, table=responses.table[responses.table["condition"] == condition], marks=marks)
 
 
 def read_again(responses: Responses) -> bool:

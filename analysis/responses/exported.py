@@ -28,7 +28,7 @@ def is_export(path: str | Path) -> bool:
 
 
 def load_export(path: str | Path) -> Responses:
-    """The rows of responses.csv in an export, and what its manifest.json and cases.csv say of the pool.
+    """The rows of responses.csv in an export, with conditions, marks, settings and what is said of the pool.
 
     Raises:
         ResponsesError: for what is no export, with every fault of its responses, or with what is wrong in its manifest.
@@ -63,16 +63,20 @@ def load_export(path: str | Path) -> Responses:
 
 
 def _with_pool(found: Responses, name: str, read: Read) -> Responses:
-    """The responses with `pool`, where manifest.json has it, and with the marks, where there are any."""
+    """The responses with settings and pool, where the export has them, and with the marks, where there are any."""
     try:
         said: Any = json.loads(read("manifest.json") or "{}")
         pool = said.get("pool") if isinstance(said, dict) else None
         cases = list(csv.DictReader(io.StringIO(read("cases.csv") or "")))
         registration: Any = json.loads(read("registration.json") or "null")
-    except (ValueError, csv.Error) as error:
+        rules = csv.DictReader(io.StringIO(read("settings.csv") or ""))
+        settings = {row["setting"]: json.loads(row["value"]) for row in rules}
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise ResponsesError(
-            [f"{name}: manifest.json, cases.csv or registration.json cannot be read: {error}"]
+            [f"{name}: manifest.json, settings.csv, cases.csv or registration.json cannot be read: {error}"]
         ) from error
+    if settings:
+        found = replace(found, study=found.study | {"settings": settings})
     if registration:
         found = replace(found, study=found.study | {"registration": registration})
     if (marks := read("marks.csv")) is not None and (table := from_text(f"{name}: marks.csv", marks)).rows:

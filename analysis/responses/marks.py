@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +35,9 @@ class Marks:
 
     `table`: a row for each mark (reader, group, case, truth 0 or 1, source, answer, x, y, reason, rating, level; NaN or
     empty where there is none). `steps`: a row for each marking step (reader, trial, case, outcome); the case is empty
-    where a trial of several images ended without a mark. `faults`: case, kind, x, y, rx, ry, angle; None where none are
-    known. `aspect` is the width of the images over their height, `known_size` whether anybody said it.
+    where a trial of several images ended without a mark. Both have the condition where there are several. `faults`:
+    case, kind, x, y, rx, ry, angle; None where none are known. `aspect` is the width of the images over their height,
+    `known_size` whether anybody said it.
     """
 
     table: pd.DataFrame
@@ -89,12 +90,12 @@ def joined_with(
     refuse(problems)
     sizes = size or _size_in(faults)
     aspect = sizes[0] / sizes[1] if sizes and min(sizes) > 0 else ASPECT
-    latest = found.table.groupby("reader")["sitting"].max()
-    stale = table["sitting"] < table["reader"].map(latest)
-    table = table[~table["is_training"] & ~table["is_repeat"] & ~stale]
-    steps = table.drop_duplicates(["reader", "trial", "case"])[["reader", "trial", "case", "outcome"]].reset_index(
-        drop=True
-    )
+    earlier = set(_sittings(found.table[found.table["superseded"]]))
+    counting = ~table["is_training"] & ~table["is_repeat"]
+    table = table[[ok and one not in earlier for ok, one in zip(counting, _sittings(table), strict=True)]]
+    table = table if "condition" in found.table else table.drop(columns="condition")
+    kept = [column for column in ("reader", "trial", "case", "outcome", "condition") if column in table]
+    steps = table.drop_duplicates(["reader", "trial", "case"])[kept].reset_index(drop=True)
     placed = table[table["mark"] > 0].drop(columns=["is_training", "is_repeat", "sitting", "outcome", "mark", "trial"])
     return replace(found, marks=Marks(placed.reset_index(drop=True), steps, known, aspect, sizes is not None))
 
@@ -106,8 +107,8 @@ def _checked_marks(found: Responses, given: Table, problems: list[str]) -> pd.Da
     refuse([f"{given.name}: column {column!r} is missing" for column in needed if column not in given.header])
     truths = found.cases
     sources = dict(zip(found.table["case"], found.table["source"], strict=True))
-    said = found.table.drop_duplicates(["reader", "case"], keep="last").set_index(["reader", "case"])
-    levels, answers = said["level"].to_dict(), said["answer"].to_dict()
+    of_case, of_trial = (_said(found, key) for key in (["reader", "case"], ["reader", "trial", "case"]))
+    again = "condition" in found.table and bool(found.scored.duplicated(["reader", "case"]).any())
     study, readers = str(found.study.get("slug") or ""), set(found.readers)
     rows = []
     for number, row in given.rows:
@@ -133,14 +134,31 @@ def _checked_marks(found: Responses, given: Table, problems: list[str]) -> pd.Da
                 problems.append(f"{at}: reason is empty")
         if text["rating"] and numbers["rating"] not in (1, 2, 3, 4, 5):
             problems.append(f"{at}: rating {text['rating']!r}; expected 1 to 5, or nothing")
-        level = numbers["level"] if text["level"] else levels.get((reader, case), math.nan)
-        flags = (text[column].lower() in ("1", "true", "yes") for column in ("is_training", "is_repeat"))
-        answer = text["answer"].lower() or answers.get((reader, case), "") or SIDES.get(level, "")
+        flags = [text[column].lower() in ("1", "true", "yes") for column in ("is_training", "is_repeat")]
+        said = of_trial.get((reader, text["trial"], case))
+        if again and said is None and case in truths and not flags[0]:
+            problems.append(f"{at}: trial {text['trial']!r} is not in the responses, so its condition is not known")
+        said = said or of_case.get((reader, case), {})
+        level = numbers["level"] if text["level"] else said.get("level", math.nan)
+        answer = text["answer"].lower() or said.get("answer", "") or SIDES.get(level, "")
         said_of_case = (found.groups.get(reader, ""), case, truths.get(case, -1), sources.get(case, ""), answer)
         mark = (numbers["x"], numbers["y"], text["reason"], numbers["rating"], level, int(placed))
-        rows.append((reader, *said_of_case, *mark, text["trial"], outcome, numbers["sitting"], *flags))
+        met = said.get("condition", "")
+        rows.append((reader, *said_of_case, *mark, met, text["trial"], outcome, numbers["sitting"], *flags))
     columns = ("reader", "group", "case", "truth", "source", "answer", "x", "y", "reason", "rating", "level", "mark")
-    return pd.DataFrame(rows, columns=[*columns, "trial", "outcome", "sitting", "is_training", "is_repeat"])
+    more = ("condition", "trial", "outcome", "sitting", "is_training", "is_repeat")
+    return pd.DataFrame(rows, columns=[*columns, *more])
+
+
+def _sittings(table: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
+    return table[["reader", "sitting"]].itertuples(index=False, name=None)
+
+
+def _said(found: Responses, key: list[str]) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Level and answer, and the condition where there are several, of the last row of each `key`."""
+    columns = [column for column in ("level", "answer", "condition") if column in found.table]
+    last = found.table.drop_duplicates(key, keep="last")
+    return dict(zip(last[key].itertuples(index=False, name=None), last[columns].to_dict("records"), strict=True))
 
 
 def _checked_faults(found: Responses, given: Table, problems: list[str]) -> pd.DataFrame:

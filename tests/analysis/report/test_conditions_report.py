@@ -4,6 +4,7 @@ import csv
 import json
 
 import jsonschema
+import openpyxl
 import pytest
 
 from analysis import load
@@ -54,6 +55,14 @@ def test_other_programs_get_the_conditions_as_modalities(made):
     assert {row["treatment"] for row in frame} == {"alone", "hinted"}
     assert len(frame) == 6 * 2 * 24
     assert "NM: 2" in (made / "exchange" / "readings.imrmc").read_text()
+
+
+def test_a_readers_sheet_says_under_which_condition_each_answer_was_given(made):
+    page = openpyxl.load_workbook(made / "results.xlsx")["R2"]
+    header, *lines = page.iter_rows(values_only=True)
+    assert header[-3:] == ("condition", "period", "hint")
+    assert [line[-3:-1] for line in lines] == [("hinted", 1)] * 24 + [("alone", 2)] * 24
+    assert {line[-1] for line in lines} == {"0.1", "0.9", None}
 
 
 def test_the_archive_gives_the_same_numbers(made, capsys):

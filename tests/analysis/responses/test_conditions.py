@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from analysis.responses import COLUMNS, ResponsesError, conditions, load_csv, stored
 from analysis.responses.database import load_database
 from analysis.responses.exported import load_export
+from analysis.responses.marks import with_marks
 from tests.analysis.crossovers import files, rows, study, write
 
 
@@ -42,7 +43,7 @@ def test_a_sitting_that_was_begun_anew_counts_by_its_period(tmp_path):
 
 def test_the_settings_say_which_condition_comes_first(tmp_path):
     found = study(tmp_path, readers=2, cases=6)
-    found.study["settings"] = {"conditions": [{"name": "hinted"}, {"name": "alone"}, {"name": "never met"}]}
+    found.study["settings"] = {"conditions": ["hinted: hints = true", "alone", "never met: limit_s = 9.0"]}
     assert conditions.names(found) == ["hinted", "alone"]
 
 
@@ -103,6 +104,48 @@ def test_an_export_and_a_zip_of_it_bring_their_conditions(tmp_path):
         for path in both:
             archive.write(path, f"cross/{path.name}")
     assert conditions.names(load_export(tmp_path / "export.zip")) == ["alone", "hinted"]
+
+
+def test_an_export_says_which_condition_comes_first(tmp_path):
+    files(tmp_path, rows(readers=2, cases=6))
+    told = [{"setting": "conditions", "value": '["hinted: hints = true", "alone"]', "meaning": "Conditions"}]
+    write(tmp_path / "settings.csv", told[0], told)
+    assert conditions.names(load_export(tmp_path)) == ["hinted", "alone"]
+    write(tmp_path / "settings.csv", told[0], [told[0] | {"value": "[hinted"}])
+    with pytest.raises(ResponsesError, match=r"settings\.csv, cases\.csv or"):
+        load_export(tmp_path)
+
+
+def test_hints_without_conditions_are_no_conditions(tmp_path):
+    made = [row for row in rows(readers=2, cases=6) if row["condition"] == "hinted"]
+    files(tmp_path, [row | {"condition": "", "sequence": ""} for row in made])
+    found = load_export(tmp_path)
+    assert conditions.names(found) == []
+    assert len(found.scored) == 2 * 6
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_marks_go_with_the_condition_they_were_made_under(tmp_path, told):
+    made = rows(readers=2, cases=6)
+    again = [row | {"sitting": 3, "trial": f"again {row['trial']}"} for row in made if row["period"] == 1]
+    both = files(tmp_path, made + again)
+    columns = ("reader", "sitting", "trial", "case", "x", "y", "reason")
+    marked = [row | {"x": 0.5, "y": 0.5, "reason": row["condition"]} for row in made + again]
+    found = load_csv(both.responses, both.conditions)
+    if not told:
+        write(tmp_path / "marks.csv", columns, [{**row, "trial": ""} for row in marked])
+        with pytest.raises(ResponsesError, match=r"marks\.csv, row 2: trial '' is not in the responses"):
+            with_marks(found, tmp_path / "marks.csv", None)
+        return
+    found = with_marks(found, write(tmp_path / "marks.csv", columns, marked), None)
+    assert len(found.marks.table) == len(found.marks.steps) == 2 * 2 * 6  # the first sitting was begun anew
+    one = conditions.within(found, "hinted").marks
+    assert set(one.table["reason"]) == {"hinted"}
+    assert len(one.table) == len(one.steps) == 2 * 6
+    levels = conditions.within(found, "hinted").scored.set_index(["reader", "case"])["level"].to_dict()
+    assert one.table.set_index(["reader", "case"])["level"].to_dict() == levels
+    again = stored.unpack(stored.pack(found))
+    pd.testing.assert_frame_equal(again.marks.table, found.marks.table)
 
 
 def test_a_database_brings_its_conditions(tmp_path):
