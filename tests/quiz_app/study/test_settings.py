@@ -63,3 +63,42 @@ def test_the_default_study_is_the_published_one():
     rules = PRESETS["panodiff"][1]
     assert (rules.limit_s, rules.unsure, rules.break_every) == (12, True, 25)
     assert rules.long_break_s > rules.break_s
+
+
+CONDITIONS = ("alone", 'aided: hints = true, limit_s = 20, clue = "Look at the roots: they end, too"')
+
+
+def test_a_condition_changes_its_settings_and_no_others():
+    rules = StudySettings.from_dict({"conditions": CONDITIONS, "limit_s": 12.0})
+    assert rules.condition_names == ["alone", "aided"]
+    assert rules.under("alone") == rules.under(None) == rules.under("forgotten") == rules
+    aided = rules.under("aided").as_dict()
+    different = {name: value for name, value in aided.items() if value != rules.as_dict()[name]}
+    assert different == {"hints": True, "limit_s": 20.0, "clue": "Look at the roots: they end, too"}
+
+
+def test_readers_read_in_as_many_parts_as_there_are_conditions_within_them():
+    assert StudySettings().periods == 1
+    assert StudySettings.from_dict({"conditions": CONDITIONS}).periods == 2
+    assert StudySettings.from_dict({"conditions": CONDITIONS, "conditions_by": "between"}).periods == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        (["alone"], "1 conditions, 2 to 4 or none are expected"),
+        (["a", "b", "c", "d", "e"], "5 conditions, 2 to 4 or none are expected"),
+        (["alone", "Alone: hints = true"], "two conditions called 'alone'"),
+        (["alone", "b > c"], "'b > c' is not a name of 1 to 40 letters"),
+        (["alone", ""], "'' is not a name of 1 to 40 letters"),
+        (["alone", "aided: hints"], r"aided: expected as in \"aided: hints = true, limit_s = 20\""),
+        (["alone", "aided: cases = 3"], "aided: cases cannot differ between conditions; these can: limit_s,"),
+        (["alone", "aided: second_s = 3.0"], "conditions: aided: second_s: unknown setting in this design"),
+        (["alone", "aided: hints = 3"], "conditions: aided: hints: 3 is not a yes or no"),
+        (["alone", "aided: limit_s = -1"], "conditions: aided: limit_s: -1.0 is not between 0 and 3600"),
+        (["alone", 'aided: tools = ["x-ray"]'], "conditions: aided: tools: x-ray: none of zoom"),
+    ],
+)
+def test_what_is_wrong_with_conditions_is_named(lines, named):
+    with pytest.raises(InvalidInputError, match=named):
+        StudySettings.from_dict({"conditions": lines})
