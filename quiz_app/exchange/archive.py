@@ -30,6 +30,7 @@ from quiz_app.models import (
     Case,
     Event,
     Fault,
+    Hint,
     Mark,
     Pool,
     Reader,
@@ -46,7 +47,7 @@ from quiz_app.study.settings import settings_of
 FORMAT = 1
 # In the order in which rows can be put back.
 MODELS: tuple[type[Base], ...] = (
-    Pool, Case, Fault, Study, Reader, Sitting, Trial, TrialCase, Answer, Mark, Event,
+    Pool, Case, Fault, Study, Hint, Reader, Sitting, Trial, TrialCase, Answer, Mark, Event,
 )  # fmt: skip
 LARGEST = 8 * 2**30  # a pool of ten thousand images and as many readers; more is a bomb
 LARGEST_TABLES = 2**30  # their rows are put together in memory
@@ -95,6 +96,7 @@ def _lines(session: Session, model: type[Base], study: Study) -> Iterator[bytes]
         Case: Case.pool_id == study.pool_id,
         Fault: Fault.case_id.in_(sa.select(Case.id).where(Case.pool_id == study.pool_id)),
         Study: Study.id == study.id,
+        Hint: Hint.study_id == study.id,
         Reader: Reader.study_id == study.id,
         Sitting: Sitting.reader_id.in_(readers),
         Trial: Trial.sitting_id.in_(sittings),

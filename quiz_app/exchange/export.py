@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from quiz_app import clock
 from quiz_app.designs import DESIGNS
-from quiz_app.exchange import marks_csv, responses_csv
+from quiz_app.exchange import conditions_csv, marks_csv, responses_csv
 from quiz_app.models import Case, Event, Reader, Sitting, Study, Trial
 from quiz_app.study import plan
 
@@ -148,6 +148,9 @@ def _parts(session: Session, study: Study) -> list[Part]:
     if marked or study.rules.marks != "off":
         rows = marks_csv.marks(session, slug, blinded=study.blinded)
         parts.append(Part("marks.csv", marks_csv.MARKS, rows, marked))
+    if study.rules.conditions or study.hints:
+        rows = conditions_csv.rows(session, slug, blinded=study.blinded)
+        parts.append(Part("conditions.csv", conditions_csv.CONDITIONS, rows, conditions_csv.count(session, slug)))
     if flawed and not study.blinded:
         parts.append(Part("faults.csv", marks_csv.FAULTS, marks_csv.faults(session, slug), flawed))
     return parts

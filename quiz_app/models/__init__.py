@@ -1,11 +1,11 @@
 """The tables. Views, made by the migrations, join them: `responses` has a row per trial and case, `marks` one per mark,
-`faults` one per flaw that is known of a case."""
+`faults` one per flaw that is known of a case, `conditions` says under which one a trial was read."""
 
 from quiz_app.models.event import Event
 from quiz_app.models.outbox import Mirror, Outgoing, Removal
 from quiz_app.models.pool import Case, Fault, Pool
 from quiz_app.models.researcher import Member, Researcher
-from quiz_app.models.study import MARKS_DUE, Answer, Mark, Reader, Sitting, Study, Trial, TrialCase
+from quiz_app.models.study import MARKS_DUE, Answer, Hint, Mark, Reader, Sitting, Study, Trial, TrialCase
 
 __all__ = [
     "MARKS_DUE",
@@ -13,6 +13,7 @@ __all__ = [
     "Case",
     "Event",
     "Fault",
+    "Hint",
     "Mark",
     "Member",
     "Mirror",

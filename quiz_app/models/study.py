@@ -1,4 +1,4 @@
-"""Study, its readers, and each reader's way through it: Reader, Sitting, Trial, TrialCase, Answer, Mark.
+"""Study, its readers, and each reader's way through it: Reader, Sitting, Trial, TrialCase, Answer, Mark; its Hints.
 
 A study is a pool, a design and its settings. A trial is one question with its times; it shows one case (rating) or
 several (quartet, comparison). An answer is what the reader said of one of its cases, under one criterion where the
@@ -56,6 +56,7 @@ class Study(Base):
     readers: Mapped[list[Reader]] = relationship(
         back_populates="study", order_by="Reader.id", cascade="all, delete-orphan"
     )
+    hints: Mapped[list[Hint]] = relationship(order_by="Hint.id", cascade="all, delete-orphan", passive_deletes=True)
 
     @property
     def blinded(self) -> bool:
@@ -72,6 +73,19 @@ class Study(Base):
 def rules_of(design: str, settings: str) -> StudySettings:
     """The settings of a study of this design from their JSON, made once for as long as it is the same text."""
     return settings_of(design).from_dict(json.loads(settings))
+
+
+class Hint(Base):
+    """What a reader may be told of a case beside its image, from a file of the study. It may tell much of the truth."""
+
+    __tablename__ = "hint"
+    __table_args__ = (sa.UniqueConstraint("study_id", "case_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(sa.ForeignKey("study.id", ondelete="CASCADE"))
+    case_id: Mapped[int] = mapped_column(sa.ForeignKey("case.id", ondelete="CASCADE"), index=True)
+    hint: Mapped[str] = mapped_column(sa.String(80))  # such as a detector's probability
+    text: Mapped[str] = mapped_column(sa.String(500), default="")  # words beside it
 
 
 class Reader(Base):
@@ -112,12 +126,30 @@ class Reader(Base):
 
     @property
     def has_finished(self) -> bool:
-        """Whether that sitting has every answer."""
-        return self.sitting is not None and self.sitting.finished_at is not None
+        """Whether that sitting has every answer, and it is the last one."""
+        return self.period_ended_at is not None and not self.has_period_left
+
+    @property
+    def period_ended_at(self) -> datetime | None:
+        """When the sitting that counts was finished, if it is."""
+        return self.sitting.finished_at if self.sitting else None
+
+    @property
+    def has_period_left(self) -> bool:
+        """Whether a sitting under another condition follows the one that counts."""
+        return self.sitting is not None and self.sitting.period < self.study.rules.periods
+
+    @property
+    def rules(self) -> StudySettings:
+        """The settings of the study as this reader meets them now: under the condition of the sitting that counts."""
+        return self.study.rules.under(self.sitting.condition) if self.sitting else self.study.rules
 
 
 class Sitting(Base):
-    """One reader's way through a study, resumable: its order is in its trials, its place is the first unanswered."""
+    """One reader's way through a study, resumable: its order is in its trials, its place is the first unanswered.
+
+    Where readers read under several conditions there is a sitting for each, its `period` counted from 1.
+    """
 
     __tablename__ = "sitting"
     __table_args__ = (sa.UniqueConstraint("reader_id", "number"),)
@@ -133,6 +165,10 @@ class Sitting(Base):
     rested_after: Mapped[int] = mapped_column(default=-1)  # scored answers when the last break ended; -1 = not begun
     paused_at: Mapped[datetime | None] = mapped_column(Instant)  # the reader asked for a pause
     device: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    period: Mapped[int] = mapped_column(default=1, server_default="1")
+    condition: Mapped[str | None] = mapped_column(sa.String(40))  # NULL = the study has none
+    sequence: Mapped[str | None] = mapped_column(sa.String(200))  # of conditions, as allotted: A>B
+    share: Mapped[int | None]  # where cases are split: by how many parts the reader's first one is turned
 
     reader: Mapped[Reader] = relationship(back_populates="sittings")
     trials: Mapped[list[Trial]] = relationship(
@@ -191,6 +227,8 @@ class TrialCase(Base):
     case_id: Mapped[int] = mapped_column(sa.ForeignKey("case.id"), index=True)
     place: Mapped[int] = mapped_column(default=1)
     token: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    hint: Mapped[str | None] = mapped_column(sa.String(80))  # that is shown with it, as it was laid down
+    hint_text: Mapped[str | None] = mapped_column(sa.String(500))
 
     trial: Mapped[Trial] = relationship(back_populates="cases")
     case: Mapped[Case] = relationship()

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from quiz_app.database import db, reading
+from quiz_app.exchange.conditions_csv import CONDITIONS
 from quiz_app.exchange.responses_csv import DICTIONARY
 from quiz_app.models import Reader
 from quiz_app.paths import beside
@@ -119,3 +120,8 @@ def test_processes_that_start_together_migrate_once(empty_database, tmp_path):
     ]
     printed = [process.communicate(timeout=120)[0] for process in running]
     assert [process.returncode for process in running] == [0] * 4, printed
+
+
+def test_the_view_of_conditions_has_the_columns_of_the_contract_in_order(app):
+    columns = [column["name"] for column in sa.inspect(db.engine).get_columns("conditions")]
+    assert columns == "study reader sitting trial case condition period sequence hint".split() == list(CONDITIONS)
