@@ -41,6 +41,28 @@ def padded(png: bytes, length: int) -> bytes:
     return png[: -len(_END)] + struct.pack(">I", room) + chunk + struct.pack(">I", zlib.crc32(chunk)) + _END
 
 
+def reduced_size(width: int, height: int, largest_side: int) -> tuple[int, int]:
+    """Width and height with the longer side at most `largest_side` pixels; 0 = as they are."""
+    if not 0 < largest_side < max(width, height):
+        return width, height
+    scale = largest_side / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def reduced(png: bytes, largest_side: int) -> bytes:
+    """A blinded image with its longer side at most `largest_side` pixels; as it is where that changes nothing.
+
+    Its length follows from its size alone: it is filled up to what an image of that size can have at most.
+    """
+    with Image.open(io.BytesIO(png)) as image:
+        size = reduced_size(*image.size, largest_side)
+        if size == image.size:
+            return png
+        smaller = encoded(image.convert("L").resize(size, Image.Resampling.LANCZOS))
+    raw = size[1] * (size[0] + 1)  # with the filter of each row; deflate stores what it cannot shorten
+    return padded(smaller, raw + raw // 100 + 1024)
+
+
 def common_length(pngs: list[int]) -> int:
     """The length to which images of these lengths are filled up: every one needs room for its chunk."""
     return max(pngs) + _OVERHEAD

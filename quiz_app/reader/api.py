@@ -187,7 +187,7 @@ def image(image_token: str) -> ResponseReturnValue:
     due = way.marking or way.due
     if shown is None or due is None or shown not in due.cases or not steps.visible(due, clock.now()):
         raise RefusedError("not-visible", "This image cannot be seen now.", 410)
-    return current_app.response_class(wire.blinded(rows.stored(g.reader, shown)), mimetype="image/png")
+    return current_app.response_class(_bytes(shown), mimetype="image/png")
 
 
 @blueprint.get("/sealed/<image_token>")
@@ -197,6 +197,9 @@ def sealed(image_token: str) -> ResponseReturnValue:
     if shown is None:
         raise RefusedError("not-visible", "This image cannot be had now.", 410)
     key = images.seal_key(current_app.config["SECRET_KEY"], shown.token)
-    return current_app.response_class(
-        images.sealed(wire.blinded(rows.stored(g.reader, shown)), key), mimetype="application/octet-stream"
-    )
+    return current_app.response_class(images.sealed(_bytes(shown), key), mimetype="application/octet-stream")
+
+
+def _bytes(shown: Shown) -> bytes:
+    """The image of a place as this reader is shown it now."""
+    return wire.blinded(rows.stored(g.reader, shown), g.reader.study.rules.largest_side)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from flask import current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
+from flask_babel import format_datetime, gettext
 from jinja2 import Template
 
+from quiz_app import clock
 from quiz_app.database import commit_deletion, db
 from quiz_app.designs import DESIGNS
 from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.reader import blueprint, wire, words
 from quiz_app.sittings import entry, leaving, result
+from quiz_app.sittings import start as start_of_sitting
 from quiz_app.study import readers
 
 
@@ -26,12 +28,15 @@ def _where() -> str:
         raise RefusedError("not-open", "This study is not open yet. Please come back with the same link later.", 403)
     if reader.study_state == "closed":
         raise RefusedError("study-closed", "This study is closed. Thank you for your interest.", 403)
-    if sitting is None or sitting.instructed_at is None:
-        readers.assert_in_time(reader)  # who is in the middle may finish
+    is_between = sitting is not None and sitting.finished_at is not None
+    if sitting is None or sitting.instructed_at is None or is_between:
+        readers.assert_in_time(reader)  # who is in the middle of a sitting may finish it
     if reader.consented_at is None:
         return "welcome"
     if sitting is None:
         return "about"
+    if is_between:
+        return "between"
     return "instructions" if sitting.instructed_at is None else "room"
 
 
@@ -41,15 +46,15 @@ def _page(name: str, **values: object) -> ResponseReturnValue:
     if where != name:
         return redirect(url_for(f"reader.{where}"), code=303)
     values |= {
-        "tools": words.tools(g.study),
+        "tools": words.tools(g.reader.rules.tools),
         "reasons": words.reasons(g.study),
-        **DESIGNS[g.study.design].page(g.study.rules),
+        **DESIGNS[g.study.design].page(g.reader.rules),
     }
     templates: list[str | Template] = [
         f"reader/{g.study.design}/{name}.html",
         f"reader/{name}.html",
     ]  # a design may have its own
-    return render_template(templates, reader=g.reader, study=g.study, rules=g.study.rules, **values)
+    return render_template(templates, reader=g.reader, study=g.study, rules=g.reader.rules, **values)
 
 
 def _by_field(faulty: InvalidInputError) -> dict[str, str]:
@@ -113,6 +118,20 @@ def instructions() -> ResponseReturnValue:
 def room() -> ResponseReturnValue:
     """The reading room: practice, cases and breaks happen on this one page, through the JSON of api.py."""
     return _page("room")
+
+
+@blueprint.route("/between", methods=["GET", "POST"])
+def between() -> ResponseReturnValue:
+    """Between two parts that are read under different conditions: when the next one may begin, and its beginning."""
+    if _where() != "between":
+        return _onward()
+    opens = start_of_sitting.next_opens(g.reader)
+    waits = opens is not None and clock.now() < opens
+    if request.method == "GET" or waits:
+        when = format_datetime(opens, "d MMMM yyyy, HH:mm") if waits else ""
+        return _page("between", when=when)
+    start_of_sitting.begin_next(g.reader)
+    return _onward()
 
 
 @blueprint.get("/end")

@@ -49,19 +49,36 @@ def _trial(trial: Trial, seen: bool) -> dict[str, Any]:
     limit_ms = round(rules.trial_s * 1000) or None
     shown = trial.cases if seen else []
     design = DESIGNS[study.design]
-    return design.exposure(rules, (trial.viewer or {}).get("asked_ms")) | {
-        "trial": trial.token,
-        "training": trial.is_training,
-        "position": trial.position,
-        "interval_ms": rules.interval_ms,
-        "limit_ms": limit_ms,
-        "at_timeout": rules.at_timeout,
-        "remaining_ms": steps.remaining_ms(trial) if trial.released_at else limit_ms,
-        "choices": design.choices(rules),
-        "places": len(trial.cases),
-        "reference": steps.reference(trial),
-        "images": [_image(case.token, case.place, study.width, study.height) for case in shown],
-    }
+    return (
+        design.exposure(rules, (trial.viewer or {}).get("asked_ms"))
+        | _hints(trial)
+        | {
+            "trial": trial.token,
+            "training": trial.is_training,
+            "position": trial.position,
+            "interval_ms": rules.interval_ms,
+            "limit_ms": limit_ms,
+            "at_timeout": rules.at_timeout,
+            "remaining_ms": steps.remaining_ms(trial) if trial.released_at else limit_ms,
+            "choices": design.choices(rules),
+            "places": len(trial.cases),
+            "reference": steps.reference(trial),
+            "images": [_image(case.token, case.place, *_size(study)) for case in shown],
+        }
+    )
+
+
+def _hints(trial: Trial) -> dict[str, Any]:
+    """The hints that were laid down with the images of a trial, where they are shown: as the file has them."""
+    if not trial.sitting.reader.study.rules.hints:
+        return {}
+    told = [case for case in trial.cases if case.hint is not None]
+    return {"hints": [{"place": case.place, "hint": case.hint, "text": case.hint_text or ""} for case in told]}
+
+
+def _size(study: rows.Study) -> tuple[int, int]:
+    """Width and height of the images as they are sent."""
+    return images.reduced_size(study.width, study.height, study.rules.largest_side)
 
 
 def _image(token: str, place: int, width: int, height: int) -> dict[str, Any]:
@@ -76,10 +93,13 @@ def _image(token: str, place: int, width: int, height: int) -> dict[str, Any]:
     }
 
 
-def blinded(stored: str) -> bytes:
-    """The image of a case, in a request that only looks. Raises InvalidInputError where the store does not give it."""
+def blinded(stored: str, largest_side: int = 0) -> bytes:
+    """The image of a case, in a request that only looks, reduced where a `largest_side` is given.
+
+    Raises InvalidInputError where the store does not give it.
+    """
     db.session.rollback()  # a slow bucket must hold up nobody's answer
-    return storage.read(current_app.config["SETTINGS"].images, stored)
+    return images.reduced(storage.read(current_app.config["SETTINGS"].images, stored), largest_side)
 
 
 def saved(trial: Trial, answers: list[Answer]) -> dict[str, Any]:

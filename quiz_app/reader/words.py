@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask_babel import LazyString, gettext, lazy_gettext
@@ -41,7 +42,7 @@ def reasons(study: Study) -> list[tuple[str, str]]:
     return [(reason, gettext(reason)) for reason in study.rules.reasons]
 
 
-def tools(study: Study) -> list[Tool]:
-    """The viewer's buttons that a study offers. Without zoom, brightness and contrast still have their way back."""
-    offered = [tool for name, some in TOOLS.items() if name in study.rules.tools for tool in some]
-    return offered if "zoom" in study.rules.tools or not offered else [TOOLS["zoom"][2], *offered]
+def tools(names: Sequence[str]) -> list[Tool]:
+    """The buttons of the tools with these names. Without zoom, brightness and contrast still have their way back."""
+    offered = [tool for name, some in TOOLS.items() if name in names for tool in some]
+    return offered if "zoom" in names or not offered else [TOOLS["zoom"][2], *offered]

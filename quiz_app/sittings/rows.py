@@ -63,6 +63,7 @@ class Sitting:
     lease: str | None
     rested_after: int
     paused_at: datetime | None
+    condition: str | None
     reader: Reader = field(kw_only=True)
 
 
@@ -101,6 +102,8 @@ class Shown:
     id: int
     place: int
     token: str
+    hint: str | None
+    hint_text: str | None
     case: Case | None = None
 
 
@@ -276,12 +279,14 @@ _LOOK = {False: _looking(_UNANSWERED), True: _looking(sa.or_(_UNANSWERED, _trial
 def look(reader: Reader, most: int, *, marks: bool) -> Way | None:
     """Where the reader is, and the next `most` trials, by one statement; None = no sitting has begun.
 
+    From then on the rules of the reader's study are those under the condition of the sitting.
     `marks`: whether a study asks for them, so that an answered trial may wait for its own.
     """
     found = reader.connection.execute(_LOOK[marks], {"reader": reader.id, "most": most}).all()
     if not found:
         return None
     sitting = Sitting(*found[0][1:_ENDS], reader=reader)
+    reader.study.rules = reader.study.rules.under(sitting.condition)
     trials = _trials(sitting, [row[_ENDS:] for row in found])
     marking = trials.pop(0) if trials and trials[0].answered_at is not None else None
     return Way(sitting, trials, found[0][0] or 0, marking)

@@ -44,7 +44,7 @@ def look(reader: Reader) -> Way | None:
     What changes it holds the reader (`rows.by_token`), so that requests of one reader come one after the other.
     """
     rules = reader.study.rules
-    way = rows.look(reader, 2 + reach(rules), marks=rules.marks != "off")
+    way = rows.look(reader, 2 + reach(rules), marks=rules.marks != "off")  # no condition changes these
     if way is not None and DESIGNS[reader.study.design].has_reference:
         rows.add_cases(way.at_hand)
     return way

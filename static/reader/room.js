@@ -69,12 +69,24 @@ function stamped({ step, sentAt }) {
   return { ...step, sentAt, cameAt: Date.now() };
 }
 
+// What is told of the images beside them, word for word; of nothing, nothing is shown.
+function hint(told) {
+  const shown = document.getElementById("hints");
+  if (!shown) return;
+  const words = told.length > 1 ? shown.dataset.several : shown.dataset.one;
+  const lines = told.map(({ place, hint: said, text }) =>
+    [words.replace("{place}", place).replace("{hint}", () => said), text].filter(Boolean).join(" – "));
+  shown.textContent = lines.join("\n");
+  shown.hidden = !lines.length;
+}
+
 // One question: mask, image, answer.
 async function read(step) {
   const { trial } = step;
   const resumed = trial.remaining_ms !== trial.limit_ms;
   current = trial;
   painted = "";
+  hint([]);
   show("mask");
   let onset = null;
   let measured = {}; // of an exposure
@@ -111,10 +123,12 @@ async function read(step) {
   } else {
     timeIsUp();
   }
+  hint(trial.hints ?? []);
   announce(step);
   if (!trial.exposure_ms && onset !== null && !step.unannounced) reported = report(trial);
   const given = await Promise.race([questions.ask(trial, (at) => onset !== null && turn(trial, at)), overtaken, reported]);
   current = null;
+  hint([]);
   const wanted = pause.getAttribute("aria-pressed") === "true";
   vault.keep(trial.trial, {
     id: uuid(),

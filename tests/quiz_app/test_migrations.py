@@ -124,4 +124,8 @@ def test_processes_that_start_together_migrate_once(empty_database, tmp_path):
 
 def test_the_view_of_conditions_has_the_columns_of_the_contract_in_order(app):
     columns = [column["name"] for column in sa.inspect(db.engine).get_columns("conditions")]
-    assert columns == "study reader sitting trial case condition period sequence hint".split() == list(CONDITIONS)
+    assert (
+        columns
+        == ["study", "reader", "sitting", "trial", "case", "condition", "period", "sequence", "hint"]
+        == list(CONDITIONS)
+    )

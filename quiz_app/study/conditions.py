@@ -1,0 +1,75 @@
+"""Whether the conditions of a study, its hints and its anchors go with its pool and its other settings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from quiz_app import clock
+from quiz_app.designs import DESIGNS
+from quiz_app.models import Study
+from quiz_app.study.cases import scored_cases
+from quiz_app.study.settings import StudySettings
+
+
+def faults(study: Study) -> list[str]:
+    """Why a study cannot be opened with its conditions, hints and anchors, each as `field: reason`."""
+    rules = study.rules
+    return [*_sequence_faults(rules), *_split_faults(study, rules), *_hint_faults(study), *_anchor_faults(study, rules)]
+
+
+def _sequence_faults(rules: StudySettings) -> list[str]:
+    reasons = []
+    if rules.periods < 2 and rules.washout_days:
+        reasons.append("washout_days: a reader reads in one part, so there is no washout; 0 is expected")
+    if rules.closing and rules.periods > 1:
+        wait = timedelta(days=rules.washout_days * (rules.periods - 1))
+        if rules.washout_days and clock.now() + wait >= rules.closing:
+            days = f"{rules.periods - 1} washouts of {rules.washout_days} days"
+            reasons.append(f"closes: {rules.closes} comes before the end of {days}: nobody could finish")
+    return reasons
+
+
+def _split_faults(study: Study, rules: StudySettings) -> list[str]:
+    if rules.conditions_cases != "split":
+        return []
+    if rules.periods < 2:
+        return ["conditions_cases: cases are split between the parts of a reader, and here there is one part; use same"]
+    reasons = []
+    if rules.cases and rules.assignment != "crossed":
+        reasons.append(f"conditions_cases: split goes with the assignment crossed, not {rules.assignment}")
+    design, cases = DESIGNS[study.design], scored_cases(study)
+    count = rules.cases or design.available(cases)
+    if design.grouped:
+        counts = {design.noun: count}
+    elif rules.cases:
+        counts = {"cases of each class": count // 2}
+    else:
+        counts = {f"{truth} cases": number for truth, number in Counter(case.truth for case in cases).items()}
+    for noun, number in counts.items():
+        if number % rules.periods:
+            reasons.append(f"conditions_cases: {number} {noun} cannot be split evenly over {rules.periods} conditions")
+    return reasons
+
+
+def _hint_faults(study: Study) -> list[str]:
+    rules = study.rules
+    showing = [name for name in rules.condition_names or [None] if rules.under(name).hints]
+    if showing and not study.hints:
+        under = f" under {', '.join(str(name) for name in showing)}" if rules.conditions else ""
+        return [f"hints: are shown{under}, and the study has no hint file"]
+    if showing:
+        hinted = {hint.case_id for hint in study.hints}
+        missing = [case.name for case in scored_cases(study) if case.id not in hinted]
+        return [f"hints: there is none for {', '.join(missing[:10])}"] if missing else []
+    return ["hints: the study has a hint file, and nobody is shown it"] if study.hints else []
+
+
+def _anchor_faults(study: Study, rules: StudySettings) -> list[str]:
+    if rules.assignment != "anchored":
+        return ["anchors: are read where the assignment is anchored; 0 is expected"] if rules.anchors else []
+    if DESIGNS[study.design].grouped or not DESIGNS[study.design].has_truth:
+        return [f"assignment: a study of the design {study.design} cannot be anchored"]
+    if not 0 < rules.anchors < rules.cases:
+        return [f"anchors: {rules.anchors} of {rules.cases} cases a reader; more than 0 and fewer are expected"]
+    return []

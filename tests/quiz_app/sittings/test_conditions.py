@@ -1,0 +1,201 @@
+"""Readers read under conditions: in a balanced sequence, after a washout, with the hints of the file and no more."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from quiz_app import clock
+from quiz_app.database import db, reading
+from quiz_app.errors import InvalidInputError
+from quiz_app.exchange import conditions_csv
+from quiz_app.sittings import result, start
+from quiz_app.study import hints, lifecycle, readers
+from quiz_app.study.cases import scored_cases
+
+DAY = 24 * 3600
+LINES = ["alone: limit_s = 5.0", "aided: hints = true, limit_s = 0.0, largest_side = 32"]
+
+
+def scored(sitting):
+    return {trial.cases[0].case.name for trial in sitting.trials if not trial.is_training}
+
+
+@pytest.fixture
+def make(make_study):
+    """An open study with two conditions, one of them with hints."""
+
+    def made(slug="trial-run", **settings):
+        study = make_study(slug, opened=False, **{"conditions": LINES, "practice": 0} | settings)
+        told = "".join(f"{case.name},0.{number:02d},look\n" for number, case in enumerate(scored_cases(study)))
+        hints.bring(study, f"case,hint,text\n{told}")
+        lifecycle.open_study(study)
+        db.session.commit()
+        return study
+
+    return made
+
+
+def begun(study, count, group=None):
+    """The first sittings of `count` new readers."""
+    return [start.begin(readers.invite(study, f"{group}{number}", group)[0]) for number in range(count)]
+
+
+def test_sequences_are_balanced_over_readers_of_each_group(make):
+    study = make(groups=["EC", "EP"])
+    for group in ("EC", "EP"):
+        told = Counter(sitting.sequence for sitting in begun(study, 40, group))
+        assert abs(told["alone>aided"] - told["aided>alone"]) <= 2
+    assert all(sitting.condition == sitting.sequence.split(">")[0] for sitting in begun(study, 4, None))
+
+
+def test_between_readers_each_has_one_condition_and_one_part(make):
+    study = make(conditions_by="between")
+    sittings = begun(study, 40)
+    told = Counter(sitting.condition for sitting in sittings)
+    assert abs(told["alone"] - told["aided"]) <= 2
+    assert all(sitting.sequence == sitting.condition for sitting in sittings)
+    sittings[0].finished_at = clock.now()
+    assert sittings[0].reader.has_finished
+    assert start.next_opens(sittings[0].reader) is None
+
+
+def test_a_preview_takes_no_place_in_the_allotment(make):
+    one, other = make("one"), make("other")
+    token = readers.preview(one)
+    start.begin(readers.by_token(token))
+    told = [[sitting.sequence for sitting in begun(study, 8)] for study in (one, other)]
+    assert told[0] == told[1]
+
+
+def test_a_crossover_waits_out_its_washout_by_the_servers_clock(make, invite, time):
+    study = make(washout_days=14, result="at once")
+    taker = invite(study).enter()
+    first = study.readers[-1].sitting
+    taker.finish()
+    reader = study.readers[-1]
+    assert not reader.has_finished
+    assert not result.visible(reader)  # the cases will be read again
+    assert taker.client.get(taker.url("end")).location.endswith("/between")
+    time.forward(14 * DAY - 1)
+    early = taker.client.get(taker.url("between"))
+    assert b"can be started from" in early.data
+    assert taker.client.post(taker.url("between")).status_code == 200
+    assert len(reader.sittings) == 1
+    time.forward(2)
+    assert b"Start the next part" in taker.client.get(taker.url("between")).data
+    for _ in range(2):  # sent twice, it begins one sitting
+        assert taker.client.post(taker.url("between")).location.endswith("/instructions")
+    db.session.expire_all()
+    second = reader.sitting
+    assert len(reader.sittings) == 2
+    assert (second.period, f"{first.condition}>{second.condition}") == (2, second.sequence)
+    assert scored(second) == scored(first)
+    assert taker.client.post(taker.url("instructions"), data={}).status_code == 303
+    taker.claim().finish()
+    db.session.expire_all()
+    assert reader.has_finished
+    assert result.visible(reader)
+    with reading() as session:
+        rows = list(conditions_csv.rows(session, study.slug))
+        assert len(rows) == 2 * len(scored(first)) == conditions_csv.count(session, study.slug)
+        assert {(row.condition, row.period, row.sequence) for row in rows} == {
+            (first.condition, 1, first.sequence), (second.condition, 2, first.sequence),
+        }  # fmt: skip
+        assert all((row.hint is not None) == (row.condition == "aided") for row in rows)
+        assert not any(row[-1] for row in conditions_csv.rows(session, study.slug, blinded=True))
+
+
+def test_what_a_condition_changes_reaches_the_reader_and_nothing_else_does(make, invite):
+    study = make(conditions_by="between")
+    seen = {}
+    while len(seen) < 2:
+        taker = invite(study, f"R{len(study.readers)}").enter()
+        if taker.step["kind"] == "begin":
+            taker.go_on()
+        seen[study.readers[-1].sitting.condition] = taker
+    alone, aided = seen["alone"].trial, seen["aided"].trial
+    assert (alone["limit_ms"], aided["limit_ms"]) == (5000, None)
+    assert "hints" not in alone
+    due = study.readers[-1] if study.readers[-1].sitting.condition == "aided" else study.readers[-2]
+    shown = next(trial for trial in due.sitting.trials if trial.token == aided["trial"]).cases[0]
+    hint = next(hint for hint in study.hints if hint.case_id == shown.case_id)
+    assert aided["hints"] == [{"place": 1, "hint": hint.hint, "text": "look"}]
+    assert (alone["images"][0]["width"], aided["images"][0]["width"]) == (64, 32)
+    sizes = {len(seen["aided"].client.get(image["address"]).data) for image in aided["images"]}
+    assert seen["aided"].answer().status_code == 200
+    sizes |= {len(seen["aided"].client.get(image["address"]).data) for image in seen["aided"].trial["images"]}
+    assert len(sizes) == 1  # reduced images too have one length
+
+
+def test_split_cases_are_each_read_once_and_under_each_condition_by_as_many(make, time):
+    study = make(conditions_cases="split")
+    under = Counter()
+    for sitting in begun(study, 40):
+        sitting.finished_at = clock.now()
+        second = start.begin_next(sitting.reader)
+        assert not scored(sitting) & scored(second)
+        assert len(scored(sitting) | scored(second)) == 12
+        under.update((sitting.condition, name) for name in scored(sitting))
+        under.update((second.condition, name) for name in scored(second))
+    assert len(under) == 24
+    assert max(under.values()) - min(under.values()) <= 8  # by independent allotment it would be 12 and more
+
+
+def test_who_begins_anew_stays_in_the_period_and_under_the_condition(make):
+    sitting = begun(make(), 1)[0]
+    start.reset(sitting.reader, "a wrong screen")
+    again = sitting.reader.sitting
+    assert (again.number, again.period, again.condition, again.sequence) == (
+        2, 1, sitting.condition, sitting.sequence,
+    )  # fmt: skip
+
+
+def test_anchors_are_read_by_all_and_blocks_by_whom_the_fewest_have_finished(make_study):
+    study = make_study(assignment="anchored", cases=6, anchors=2, practice=0)  # 12 cases: 3 blocks, the last filled up
+    told = [scored(sitting) for sitting in begun(study, 3)]
+    assert len(set.intersection(*told)) >= 2
+    assert len(set.union(*told)) == 12
+    for reader in study.readers[1:]:
+        reader.sitting.finished_at = clock.now()
+    another = scored(begun(study, 1, "late")[0])
+    assert another == told[0]  # whose reader has dropped out
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"washout_days": 3, "conditions_by": "between"}, "washout_days: a reader reads in one part"),
+        ({"conditions_cases": "split", "conditions_by": "between"}, "conditions_cases: cases are split between"),
+        ({"conditions_cases": "split", "cases": 4, "assignment": "balanced"}, "split goes with the assignment crossed"),
+        ({"conditions_cases": "split", "cases": 6}, "3 cases of each class cannot be split evenly over 2 conditions"),
+        ({"anchors": 2}, "anchors: are read where the assignment is anchored"),
+        ({"assignment": "anchored", "cases": 4, "anchors": 4}, "anchors: 4 of 4 cases a reader"),
+        ({"conditions": ["a", "b"]}, "hints: the study has a hint file, and nobody is shown it"),
+    ],
+)
+def test_what_does_not_go_together_keeps_a_study_from_opening(make, settings, named):
+    with pytest.raises(InvalidInputError, match=named):
+        make(**settings)
+
+
+def test_a_washout_that_the_closing_date_cuts_short_is_named(make):
+    closes = (clock.now() + timedelta(days=10)).isoformat(timespec="seconds")
+    with pytest.raises(InvalidInputError, match="comes before the end of 1 washouts of 14 days"):
+        make(washout_days=14, closes=closes)
+    make("another", washout_days=9, closes=closes)
+
+
+def test_every_fault_of_a_hint_file_is_named_by_its_row(make_study):
+    study = make_study(opened=False, conditions=LINES)
+    with pytest.raises(InvalidInputError, match="the study has no hint file"):
+        lifecycle.open_study(study)
+    one, other = (case.name for case in scored_cases(study)[:2])
+    with pytest.raises(InvalidInputError) as faulty:
+        hints.bring(study, f"case,hint\n{one},0.5\n{one},0.5\nnobody,0.5\n{other},\n", name="ai.csv")
+    assert [fault.split(":")[0] for fault in faulty.value.faults] == [
+        "ai.csv, row 3", "ai.csv, row 4", "ai.csv, row 5", "ai.csv",
+    ]  # fmt: skip
+    for text in ("", "case,truth\n", 'case,hint\n"a', "case,hint\na,b,c\n"):
+        with pytest.raises(InvalidInputError, match="ai.csv"):
+            hints.bring(study, text, name="ai.csv")
