@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -70,6 +70,7 @@ def run(
     success: float | None = None,
     threshold_ms: float = THRESHOLD_MS,
     dprime: float | None = None,
+    known: Mapping[str, float] | None = None,
     clear: bool = False,
     patience_s: float = PATIENCE_S,
     tell: Callable[[Outcome], None] = lambda outcome: None,
@@ -80,6 +81,7 @@ def run(
     by name; none = as able as they are.
     threshold_ms: the exposure at which they are half way between guessing and knowing, as a geometric mean.
     dprime: the sensitivity of each of them, 0 = they guess; none = as able as they are.
+    known: mean sensitivity by name of conditions and of sources, for ratings; 1.2 where none is given.
     clear: whether they get images in the clear, as a browser without WebCrypto does.
     `tell` hears of each reader as it ends. Raises InvalidInputError when the study cannot be taken.
     """
@@ -96,6 +98,7 @@ def run(
                 design,
                 patience_s,
                 clear,
+                known or {},
             )
             for (number, name, token), group in zip(invited, itertools.cycle(groups), strict=False)
         ]
@@ -169,7 +172,10 @@ class _Taker:
         design: Design,
         patience_s: float,
         clear: bool,
+        known: Mapping[str, float],
     ) -> None:
+        self.known = known
+        self.met: dict[str, tuple[str | None, str, int]] = {}  # by trial: condition, source of its first case, period
         self.app, self.link, self.patience_s, self.clear = app, httpx.URL(link), patience_s, clear
         self.outcome, self.observer, self.design = outcome, observer, design
         self.lease = ""
@@ -184,18 +190,30 @@ class _Taker:
         with httpx.Client(timeout=30, headers=SKIP_WARNING, follow_redirects=True, trust_env=not local) as self.client:
             try:
                 self._walk_in()
-                self.truths, self.faults = self._look_up(), self._known_faults()
-                told = self._post("claim", way="clear" if self.clear else "sealed")
-                self.lease, step = told["lease"], told["step"]
-                while step["kind"] != "done":
-                    self._fetch([] if self.clear else step["ahead"])
-                    step = self._go(step)
-                if (page := self._page(self._send("GET", ""))) != "end":
+                self.faults = self._known_faults()
+                self._read()
+                while (page := self._page(self._send("GET", ""))) == "between":
+                    # Sent before the washout is over it leads nowhere: a rehearsal does not wait for days.
+                    if self._page(self._send("POST", "between")) == "between":
+                        return self.outcome
+                    self._walk_in()
+                    self._read()
+                if page != "end":
                     raise StoppedError(f"led to {page} after the last answer")
             except StoppedError as stopped:
                 self.outcome.refusal = str(stopped)
-        self.outcome.seconds = time.perf_counter() - began
+            finally:
+                self.outcome.seconds = time.perf_counter() - began
         return self.outcome
+
+    def _read(self) -> None:
+        """Every trial of the sitting that has begun."""
+        self.truths = self._look_up()
+        told = self._post("claim", way="clear" if self.clear else "sealed")
+        self.lease, step = told["lease"], told["step"]
+        while step["kind"] != "done":
+            self._fetch([] if self.clear else step["ahead"])
+            step = self._go(step)
 
     def _go(self, step: dict[str, Any]) -> dict[str, Any]:
         """Do what a step asks, and return the one that follows."""
@@ -228,7 +246,14 @@ class _Taker:
 
     def _look_up(self) -> dict[str, list[tuple[str, str]]]:
         query = (
-            sa.select(Trial.token, Case.name, getattr(Case, self.design.known_by))
+            sa.select(
+                Trial.token,
+                Case.name,
+                getattr(Case, self.design.known_by),
+                Sitting.condition,
+                Case.source,
+                Sitting.period,
+            )
             .join(Trial.cases)
             .join(TrialCase.case)
             .join(Trial.sitting)
@@ -238,8 +263,9 @@ class _Taker:
         )
         found: dict[str, list[tuple[str, str]]] = {}
         with self.app.app_context(), reading() as session:
-            for trial, case, truth in session.execute(query):
+            for trial, case, truth, *met in session.execute(query):
                 found.setdefault(trial, []).append((case, truth))
+                self.met.setdefault(trial, (met[0], met[1], met[2]))
         return found
 
     def _known_faults(self) -> dict[str, list[Fault]]:
@@ -268,7 +294,8 @@ class _Taker:
         said = {"id": str(uuid.uuid4()), "viewer": {"zoom_max": 1.0, "windowed": False}}
         if exposure_ms := trial.get("exposure_ms"):
             time.sleep(exposure_ms / 1000)  # the server knows since when the image has been there
-        said |= self.design.simulate(self.observer.shown_for(exposure_ms), cases, trial["choices"])
+        observer = self.observer.meeting(self.known, *self.met[trial["trial"]])
+        said |= self.design.simulate(observer.shown_for(exposure_ms), cases, trial["choices"])
         sent = time.perf_counter()
         told = self._post(f"trials/{trial['trial']}/answer", **said)
         self.outcome.answer_ms.append(1000 * (time.perf_counter() - sent))

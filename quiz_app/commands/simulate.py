@@ -33,11 +33,27 @@ if TYPE_CHECKING:
     show_default=True,
     help="Exposure at which readers of a staircase are half way between guessing and knowing.",
 )
+@click.option(
+    "--sensitivity",
+    "known",
+    type=(str, click.FloatRange(0, 10)),
+    multiple=True,
+    metavar="NAME D",
+    help="Mean sensitivity (d') for images of a source, or under a condition, of this name; 1.2 if not given. "
+    "May be given several times.",
+)
 @as_json
 @with_appcontext
 @plainly
 def simulate(
-    slug: str, count: int, seed: int, url: str | None, success: float | None, threshold_ms: float, as_json: bool
+    slug: str,
+    count: int,
+    seed: int,
+    url: str | None,
+    success: float | None,
+    threshold_ms: float,
+    known: tuple[tuple[str, float], ...],
+    as_json: bool,
 ) -> None:
     """Let simulated readers take a study through real HTTP requests.
 
@@ -53,7 +69,15 @@ def simulate(
 
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     outcomes = simulation.run(
-        app, slug, count, seed=seed, url=url, success=success, threshold_ms=threshold_ms, tell=told
+        app,
+        slug,
+        count,
+        seed=seed,
+        url=url,
+        success=success,
+        threshold_ms=threshold_ms,
+        known=dict(known),
+        tell=told,
     )
     if as_json:
         tell("", [asdict(outcome) for outcome in outcomes], as_json)

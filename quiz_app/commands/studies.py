@@ -15,7 +15,7 @@ from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import archive
 from quiz_app.models import Pool, Study
-from quiz_app.study import lifecycle, plan, registering, reports
+from quiz_app.study import hints, lifecycle, plan, registering, reports
 
 group = AppGroup("study", help="Make, open, close and copy studies.")
 
@@ -146,6 +146,19 @@ def register(slug: str, file: Path, as_json: bool) -> None:
     sha256 = registering.register(study, _text(file), actor="command line")["sha256"]
     db.session.commit()
     tell(f"{slug}: registered, SHA-256 {sha256}", _about(study) | {"registration": sha256}, as_json)
+
+
+@group.command("hints")
+@click.argument("slug")
+@click.argument("file", type=click.Path(path_type=Path))
+@as_json
+@plainly
+def hints_(slug: str, file: Path, as_json: bool) -> None:
+    """Take the hints in FILE (CSV: case, hint and perhaps text) into study SLUG, before its first answer."""
+    study = lifecycle.find(slug)
+    count = hints.bring(study, _text(file), name=file.name, actor="command line")
+    db.session.commit()
+    tell(f"{slug}: {count} hints", _about(study) | {"hints": count}, as_json)
 
 
 @group.command("archive")

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+ABLE = 1.2  # mean sensitivity of the readers
 PREFERENCE = 0.7  # chance of preferring the earlier of two methods by name
 PAUSES = 0.01  # share of the answers after which a reader asks for a pause
 SLOPE = 4.0  # of the psychometric function, per natural log unit of exposure
@@ -47,6 +48,8 @@ class Observer:
     success: float | None = None  # chance of choosing the real one of several; none = as sensitivity and bias give it
     threshold_ms: float = THRESHOLD_MS  # exposure half way between guessing and knowing
     exposure_ms: float | None = None  # for how long the image of this trial is shown, where that is limited
+    lift: float = 0.0  # what a synthetic image of this trial shows more than others, in units of the evidence's sd
+    period: int = 1  # an image that is read again is seen anew
 
     @classmethod
     def drawn(
@@ -60,7 +63,7 @@ class Observer:
         """The observer with this number: the same seed always gives the same one, but for a `dprime` that is given."""
         rng = np.random.default_rng([seed, number])
         narrow = rng.uniform(0.05, 0.35)
-        able = max(0.0, rng.normal(1.2, 0.4))
+        able = max(0.0, rng.normal(ABLE, 0.4))
         return cls(
             seed,
             number,
@@ -125,6 +128,15 @@ class Observer:
             "pause": bool(own.random() < PAUSES),
         }
 
+    def meeting(self, known: Mapping[str, float], condition: str | None, source: str, period: int) -> Observer:
+        """This observer before an image of this source, under this condition, in this period.
+
+        `known` is the mean sensitivity of all readers, by names of conditions and sources: by as much as it is off
+        ABLE, this observer's own goes up or down, of a condition for all images, of a source for its synthetic ones.
+        """
+        change, lift = (known.get(name, ABLE) - ABLE for name in (condition or "", source))
+        return replace(self, dprime=max(0.0, self.dprime + change), lift=lift, period=period)
+
     def compare(self, cases: Sequence[tuple[str, str]], choices: list[dict[str, Any]], images: int) -> dict[str, Any]:
         """What this observer says of several cases (name and method, by place), under each criterion of `choices`; with
         the time it takes in ms, and whether a pause is asked for. Of two methods that follow each other by name the
@@ -175,9 +187,11 @@ class Observer:
     def _sees(self, case: str, truth: str) -> tuple[float, np.random.Generator]:
         """The evidence for a case, and what else is random about it."""
         name = _number(case)
-        own = np.random.default_rng([self.seed, self.number, name])
+        again = [self.period] if self.period > 1 else []
+        own = np.random.default_rng([self.seed, self.number, name, *again, *again])  # never that of `mark`
         oddity = np.random.default_rng([self.seed, name]).normal(0, ODDITY)
-        return own.normal((self.dprime if truth == "synthetic" else -self.dprime) / 2) + oddity, own
+        mean = self.dprime / 2 + self.lift if truth == "synthetic" else -self.dprime / 2
+        return own.normal(mean) + oddity, own
 
 
 def _number(name: str) -> int:

@@ -47,11 +47,31 @@ class Choice:
         return CERTAINTIES[self.certainty] if self.certainty and not self.label else ""
 
 
+# Several generators, and the same cases under several conditions.
+CONDITIONED: dict[str, tuple[str, StudySettings]] = {
+    "generators": (
+        "Several generators against shared real cases: every case, blocks large enough to hold some of each.",
+        StudySettings(block=40, break_every=40),
+    ),
+    "clues": (
+        "Half of the readers are told what to look for; write the clue card before opening.",
+        StudySettings(
+            conditions=("untold", 'told: clue = "Look at the roots, at fine texture and at borders between tissues."'),
+            conditions_by="between",
+        ),
+    ),
+    "assisted": (
+        "Every reader reads the same cases with and without a hint, four weeks apart; bring a hint file.",
+        StudySettings(conditions=("unaided", "assisted: hints = true"), washout_days=28),
+    ),
+}
+
+
 class Rating(Design):
     """One case a trial, both classes equally frequent in every block."""
 
     name = "rating"
-    presets: Mapping[str, tuple[str, StudySettings]] = PRESETS
+    presets: Mapping[str, tuple[str, StudySettings]] = PRESETS | CONDITIONED
     has_levels = True
 
     def faults(self, cases: Sequence[Shown], practice: Sequence[Shown], rules: StudySettings) -> list[str]:

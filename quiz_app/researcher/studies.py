@@ -14,7 +14,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import mirror
 from quiz_app.models import Pool
 from quiz_app.researcher import blueprint, by_field, forms, looking, me, owner_only, saved
-from quiz_app.study import lifecycle, looks, monitor, plan, readers, researchers
+from quiz_app.study import hints, lifecycle, looks, monitor, plan, readers, researchers
 
 
 @blueprint.get("/")
@@ -97,6 +97,20 @@ def study_settings() -> ResponseReturnValue:
         open_fields=lifecycle.CHANGEABLE_ANY_TIME if frozen else None,
     )
     return page, 422 if faults else 200
+
+
+@blueprint.post("/studies/<study>/hints")
+def upload_hints() -> ResponseReturnValue:
+    """What readers may be told of each case, from a CSV file; nobody's answers are touched by it."""
+    file = request.files.get("hints")
+    try:
+        text = file.read().decode("utf-8-sig") if file and file.filename else ""
+    except UnicodeDecodeError:
+        raise InvalidInputError([f"{file and file.filename}: not UTF-8; save the table as CSV UTF-8"]) from None
+    if not text:
+        raise InvalidInputError(["hints: no file was chosen"])
+    count = hints.bring(g.study, text, name=file.filename or "hints.csv", actor=current_user.name)  # type: ignore[union-attr]
+    return saved("study_settings", f"{count} hints are kept with the study.")
 
 
 @blueprint.post("/studies/<study>/preview")

@@ -49,7 +49,8 @@ RULES = {
         GET researcher.show_team, GET researcher.show_log, GET researcher.download_log
         """,
     COLLABORATOR: """
-        POST researcher.study_settings, POST researcher.preview_study, POST researcher.copy_study,
+        POST researcher.study_settings, POST researcher.upload_hints, POST researcher.preview_study,
+        POST researcher.copy_study,
         POST researcher.open_study, POST researcher.close_study, POST researcher.put_away_study,
         POST researcher.look_at_pool, POST researcher.make_report,
         POST researcher.invite_readers, POST researcher.revoke_reader, POST researcher.renew_reader,

@@ -197,5 +197,5 @@ def test_every_fault_of_a_hint_file_is_named_by_its_row(make_study):
         "ai.csv, row 3", "ai.csv, row 4", "ai.csv, row 5", "ai.csv",
     ]  # fmt: skip
     for text in ("", "case,truth\n", 'case,hint\n"a', "case,hint\na,b,c\n"):
-        with pytest.raises(InvalidInputError, match="ai.csv"):
+        with pytest.raises(InvalidInputError, match=r"ai\.csv"):
             hints.bring(study, text, name="ai.csv")
