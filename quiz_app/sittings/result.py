@@ -92,6 +92,7 @@ def leaders(study: Study) -> list[tuple[str, Share]]:
         .join(Sitting)
         .join(Reader)
         .where(Reader.study_id == study.id, latest, Sitting.finished_at.isnot(None), *_FIRST)
+        .where(Sitting.period >= study.rules.periods)
         .where(Reader.withdrawn_at.is_(None), Reader.is_preview.is_(False))
         .where(Answer.chosen.is_(True) if chooses else sa.true())
         .group_by(Reader.id, Reader.pseudonym)

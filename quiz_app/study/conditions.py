@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from datetime import timedelta
 
@@ -18,8 +19,29 @@ def faults(study: Study) -> list[str]:
     return [*_sequence_faults(rules), *_split_faults(study, rules), *_hint_faults(study), *_anchor_faults(study, rules)]
 
 
+def warnings(study: Study) -> list[str]:
+    """What should be known of the conditions before the study opens, in sentences."""
+    rules, said = study.rules, []
+    names = rules.condition_names
+    readers = sum(not reader.is_preview for reader in study.readers) + (study.open_cap or 0)
+    if rules.conditions_by == "between" and readers < len(names):
+        said.append(f"{len(names)} conditions and places for {readers} readers: a condition may have no reader.")
+    clued = [name for name in names if rules.under(name).clue]
+    if rules.periods > 1 and clued and len(clued) < len(names):
+        said.append(
+            f"The clue of {', '.join(clued)} is not forgotten: who reads under it first knows it in the next part. "
+            "Consider conditions that differ between readers."
+        )
+    for one, other in itertools.combinations(names, 2):
+        if rules.under(one) == rules.under(other):
+            said.append(f"{one} and {other} are read under the same settings.")
+    return said
+
+
 def _sequence_faults(rules: StudySettings) -> list[str]:
     reasons = []
+    if rules.conditions and rules.looks:
+        reasons.append("looks: are not taken in a study with conditions, whose readers read under different ones")
     if rules.periods < 2 and rules.washout_days:
         reasons.append("washout_days: a reader reads in one part, so there is no washout; 0 is expected")
     if rules.closing and rules.periods > 1:

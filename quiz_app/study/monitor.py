@@ -34,7 +34,7 @@ class Progress:
     id: int
     reader: str
     group: str | None
-    state: str  # invited, consented, instructions, practice, reading, paused, finished, revoked, withdrawn
+    state: str  # invited, consented, instructions, practice, reading, paused, between, finished, revoked, withdrawn
     answered: int
     total: int
     late: int
@@ -100,6 +100,7 @@ def _query(study: Study) -> sa.Select[*tuple[Any, ...]]:
             Sitting.id,
             Sitting.instructed_at,
             Sitting.paused_at,
+            sa.case((Sitting.period >= study.rules.periods, Sitting.finished_at)),
             Sitting.finished_at,
             count.filter(scored, answered),
             count.filter(scored),
@@ -140,7 +141,7 @@ def _events(session: Session, study: Study) -> dict[int | None, Counter[str]]:
 
 
 def _row(events: dict[int | None, Counter[str]], *row: Any) -> Progress:
-    number, name, group, consented, revoked, withdrawn, sitting, instructed, paused, finished, *counts = row
+    number, name, group, consented, revoked, withdrawn, sitting, instructed, paused, finished, ended, *counts = row
     answered, total, late, to_practise, last, onset, released, mean_ms, *counts = counts
     fast, gaps, unseen, drifting, marked, unmarked, frame_ms = counts
     own = events.get(sitting, Counter())
@@ -148,6 +149,7 @@ def _row(events: dict[int | None, Counter[str]], *row: Any) -> Progress:
         "withdrawn": withdrawn,
         "finished": finished,
         "revoked": revoked,
+        "between": ended,  # two parts, under different conditions
         # Between a practice case and the next, while its truth is shown, a sitting counts as paused.
         "practice": instructed and (to_practise or (paused and not answered)),
         "paused": paused,

@@ -29,7 +29,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Event, Pool, Study
 from quiz_app.settings import Settings
 from quiz_app.storage import Store
-from quiz_app.study import lifecycle, monitor
+from quiz_app.study import conditions, lifecycle, monitor
 from quiz_app.study.cases import scored_cases
 from quiz_app.tunnel import SKIP_WARNING
 
@@ -55,6 +55,7 @@ def checks(session: Session, study: Study, settings: Settings, *, secure: bool) 
         _may_open(study),
         _cases(study),
         *_sources(study),
+        *_conditions(study),
         *_exposures(session, study),
         *_burnt_in(study),
         *_headers(study),
@@ -97,6 +98,16 @@ def _sources(study: Study) -> list[Check]:
         reason = "Some synthetic images have no source and are left out of comparisons:" if "" in counts else reason
         return [Check("Sources", "warn", reason, listed)]
     return [Check("Sources", "good", f"Each of {len(counts)} sources has {min(counts.values())} synthetic images.")]
+
+
+def _conditions(study: Study) -> list[Check]:
+    names = study.rules.condition_names
+    if not names:
+        return []
+    said = conditions.warnings(study)
+    how = "one after the other" if study.rules.periods > 1 else "each reader under one"
+    good = f"Cases are read under {', '.join(names)}, {how}."
+    return [Check("Conditions", "warn" if said else "good", "Please consider:" if said else good, said)]
 
 
 def _exposures(session: Session, study: Study) -> list[Check]:
