@@ -7,7 +7,7 @@ import pytest
 
 from quiz_app import clock
 from quiz_app.database import db, reading
-from quiz_app.errors import InvalidInputError
+from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.exchange import conditions_csv
 from quiz_app.sittings import result, start
 from quiz_app.study import hints, lifecycle, readers
@@ -104,6 +104,22 @@ def test_a_crossover_waits_out_its_washout_by_the_servers_clock(make, invite, ti
         }  # fmt: skip
         assert all((row.hint is not None) == (row.condition == "aided") for row in rows)
         assert not any(row[-1] for row in conditions_csv.rows(session, study.slug, blinded=True))
+
+
+def test_the_rule_itself_refuses_a_part_before_its_washout_is_over(make, time):
+    sitting = begun(make(washout_days=1), 1)[0]
+    with pytest.raises(RefusedError, match="no next part"):
+        start.begin_next(sitting.reader)
+    sitting.finished_at = clock.now()
+    time.forward(DAY - 1)
+    with pytest.raises(RefusedError, match="cannot be begun yet"):
+        start.begin_next(sitting.reader)
+    time.forward(1)
+    second = start.begin_next(sitting.reader)
+    assert start.begin_next(sitting.reader) is second
+    second.instructed_at = second.finished_at = clock.now()
+    with pytest.raises(RefusedError, match="no next part"):
+        start.begin_next(sitting.reader)
 
 
 def test_what_a_condition_changes_reaches_the_reader_and_nothing_else_does(make, invite):
