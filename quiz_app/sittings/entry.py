@@ -34,10 +34,11 @@ DEVICE = {
 
 
 def expected_minutes(study: Study) -> int:
-    """How long a reader will sit, rounded up: two thirds of the time limit a case, the marks after it or after every
-    second one, and the advised breaks."""
+    """How long a reader will sit in each part, rounded up: two thirds of the time limit a case, the marks after it or
+    after every second one, and the advised breaks. Conditions may have other limits."""
     rules, design = study.rules, DESIGNS[study.design]
-    cases = (rules.cases or design.available(scored_cases(study))) + rules.repeats
+    read = rules.cases or design.available(scored_cases(study))
+    cases = (read // rules.periods if rules.conditions_cases == "split" else read) + rules.repeats
     case_s = (rules.trial_s * 2 / 3 or design.untimed_s) + rules.interval_ms / 1000
     if rules.marks != "off":
         case_s += MARKING_S / (1 if rules.marks_for == "all" else 2)

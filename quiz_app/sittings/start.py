@@ -127,7 +127,7 @@ def _lay(reader: Reader, period: int, condition: str | None, sequence: str | Non
 def _allotted(reader: Reader) -> dict[str, Any]:
     """Under which condition a new reader begins, and what follows it, by the place among the readers of the group.
 
-    Everybody who has begun counts, also who left; who is trying the study out does not.
+    Everybody counts who has begun and whose answers are kept; who is trying the study out does not.
     """
     study, rules = reader.study, reader.study.rules
     names = rules.condition_names

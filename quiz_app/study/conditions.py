@@ -9,14 +9,20 @@ from datetime import timedelta
 from quiz_app import clock
 from quiz_app.designs import DESIGNS
 from quiz_app.models import Study
-from quiz_app.study.cases import scored_cases
+from quiz_app.study.cases import practice_cases, scored_cases
 from quiz_app.study.settings import StudySettings
 
 
 def faults(study: Study) -> list[str]:
     """Why a study cannot be opened with its conditions, hints and anchors, each as `field: reason`."""
     rules = study.rules
-    return [*_sequence_faults(rules), *_split_faults(study, rules), *_hint_faults(study), *_anchor_faults(study, rules)]
+    return [
+        *_sequence_faults(rules),
+        *_split_faults(study, rules),
+        *_hint_faults(study),
+        *_anchor_faults(study, rules),
+        *_changed_faults(study, rules),
+    ]
 
 
 def warnings(study: Study) -> list[str]:
@@ -36,6 +42,18 @@ def warnings(study: Study) -> list[str]:
         if rules.under(one) == rules.under(other):
             said.append(f"{one} and {other} are read under the same settings.")
     return said
+
+
+def _changed_faults(study: Study, rules: StudySettings) -> list[str]:
+    """What does not fit the pool under a condition and does without one."""
+    design, cases, practice = DESIGNS[study.design], scored_cases(study), practice_cases(study)
+    usual = design.faults(cases, practice, rules)
+    return [
+        f"conditions: {name}: {fault}"
+        for name in rules.condition_names
+        for fault in design.faults(cases, practice, rules.under(name))
+        if fault not in usual
+    ]
 
 
 def _sequence_faults(rules: StudySettings) -> list[str]:

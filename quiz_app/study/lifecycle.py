@@ -13,7 +13,7 @@ from quiz_app.database import db
 from quiz_app.designs import DESIGNS, design_of
 from quiz_app.designs import PRESETS as PRESETS
 from quiz_app.errors import InvalidInputError
-from quiz_app.models import Pool, Reader, Researcher, Sitting, Study, Trial
+from quiz_app.models import Hint, Pool, Reader, Researcher, Sitting, Study, Trial
 from quiz_app.pools.importing import free_slug, slugified
 from quiz_app.study import conditions, looks
 from quiz_app.study.cases import practice_cases, scored_cases, scored_in
@@ -212,9 +212,11 @@ def unblind(study: Study, reason: str, *, actor: str = "") -> None:
 
 
 def copy(study: Study, *, slug: str = "", title: str = "", owner: Researcher | None = None) -> Study:
-    """A draft with the same pool, design and settings, a seed of its own, and no readers."""
+    """A draft with the same pool, design, settings and hints, a seed of its own, and no readers."""
     title = title or f"{study.title} (copy)"
-    return create(title, study.pool, slug=slug, settings=study.settings, design=study.design, owner=owner)
+    twin = create(title, study.pool, slug=slug, settings=study.settings, design=study.design, owner=owner)
+    twin.hints = [Hint(case_id=hint.case_id, hint=hint.hint, text=hint.text) for hint in study.hints]
+    return twin
 
 
 def _title_faults(title: str) -> list[str]:

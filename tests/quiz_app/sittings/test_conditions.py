@@ -10,7 +10,7 @@ from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.exchange import conditions_csv
 from quiz_app.sittings import result, start
-from quiz_app.study import hints, lifecycle, readers
+from quiz_app.study import conditions, hints, lifecycle, readers
 from quiz_app.study.cases import scored_cases
 
 DAY = 24 * 3600
@@ -187,6 +187,8 @@ def test_anchors_are_read_by_all_and_blocks_by_whom_the_fewest_have_finished(mak
         ({"conditions_cases": "split", "cases": 6}, "3 cases of each class cannot be split evenly over 2 conditions"),
         ({"anchors": 2}, "anchors: are read where the assignment is anchored"),
         ({"assignment": "anchored", "cases": 4, "anchors": 4}, "anchors: 4 of 4 cases a reader"),
+        ({"conditions": [*LINES[1:], "trained: practice = 50"]}, "conditions: trained: practice: 50 practice cases"),
+        ({"looks": "3", "conditions": LINES}, "looks: are not taken in a study with conditions"),
         ({"conditions": ["a", "b"]}, "hints: the study has a hint file, and nobody is shown it"),
     ],
 )
@@ -215,3 +217,25 @@ def test_every_fault_of_a_hint_file_is_named_by_its_row(make_study):
     for text in ("", "case,truth\n", 'case,hint\n"a', "case,hint\na,b,c\n"):
         with pytest.raises(InvalidInputError, match=r"ai\.csv"):
             hints.bring(study, text, name="ai.csv")
+
+
+def test_a_copy_has_the_hints_and_a_study_with_answers_keeps_its_own(make, invite):
+    study = make()
+    twin = lifecycle.copy(study, slug="twin")
+    assert [(hint.case_id, hint.hint, hint.text) for hint in twin.hints] == [
+        (hint.case_id, hint.hint, hint.text) for hint in study.hints
+    ]
+    taker = invite(study).enter()
+    taker.go_on()
+    assert taker.answer().status_code == 200
+    with pytest.raises(InvalidInputError, match="frozen"):
+        hints.bring(study, "case,hint\n")
+
+
+def test_pre_flight_warns_of_a_clue_that_is_not_forgotten_and_of_a_condition_without_readers(make_study):
+    clued = make_study("one", opened=False, conditions=["plain", 'told: clue = "Look"'])
+    assert [said[:11] for said in conditions.warnings(clued)] == ["The clue of"]
+    between = make_study("two", opened=False, conditions=["a", "b"], conditions_by="between")
+    assert [said.split(":")[0] for said in conditions.warnings(between)] == [
+        "2 conditions and places for 0 readers", "a and b are read under the same settings.",
+    ]  # fmt: skip
