@@ -38,6 +38,7 @@ def of(session: Session, reader: Reader) -> dict[str, Any]:
                             {
                                 "case": shown.case.name,
                                 "place": shown.place,
+                                **({"hint": shown.hint, "text": shown.hint_text} if shown.hint else {}),
                                 "answers": [{"id": answer.id} | _plain(answer) for answer in shown.answers],
                                 "marks": [_plain(mark) for mark in shown.marks],
                             }

@@ -178,3 +178,31 @@ def test_the_command_prints_a_line_a_reader(app, make_study):
         ["sim-002", "old", "12 cases"],
         ["sim-003", "young", "12 cases"],
     ]
+
+
+@pytest.mark.parametrize(("days", "parts"), [(0, 2), (3, 1)])
+def test_readers_read_every_part_that_the_washout_lets_them_and_see_a_case_anew(app, make_study, days, parts):
+    slug = make_study(conditions=["plain", "timed: limit_s = 3.0"], practice=0, washout_days=days).slug
+    db.session.remove()
+    outcomes = simulation.run(app, slug, 2, seed=1)
+    assert [outcome.refusal for outcome in outcomes] == ["", ""]
+    assert [outcome.scored for outcome in outcomes] == [12 * parts] * 2
+    sittings = db.session.query(Sitting).filter(Sitting.finished_at.isnot(None)).all()
+    assert sorted(sitting.period for sitting in sittings) == sorted([*range(1, parts + 1)] * 2)
+
+
+def test_a_reader_is_as_sensitive_as_condition_and_source_make_them():
+    observer = Observer.drawn(1, 1, dprime=1.0)
+    choices = [{"answer": "real"}, {"answer": "synthetic"}]
+
+    def share(truth, source, condition="plain", period=1):
+        met = observer.meeting({"aided": 3.2, "good": 0.2}, condition, source, period)
+        said = [met.judge(f"case-{number}", truth, choices)["answer"] for number in range(2000)]
+        return sum(one == "synthetic" for one in said) / len(said)
+
+    assert share("synthetic", "good") < share("synthetic", "other") - 0.2
+    assert share("real", "good") == share("real", "other")  # a source lifts its synthetic images alone
+    assert share("synthetic", "other", "aided") > share("synthetic", "other") + 0.1
+    assert share("real", "other", "aided") < share("real", "other") - 0.1
+    told = [observer.meeting({}, None, "other", period).judge("case", "real", choices) for period in (1, 2)]
+    assert told[0] == observer.judge("case", "real", choices) != told[1]
