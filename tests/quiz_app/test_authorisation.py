@@ -22,7 +22,8 @@ RULES = {
     READER: """
         GET join.welcome, POST join.register,
         GET reader.start, GET reader.welcome, POST reader.welcome, GET reader.about, POST reader.about,
-        GET reader.instructions, POST reader.instructions, GET reader.room, GET reader.end,
+        GET reader.instructions, POST reader.instructions, GET reader.room,
+        GET reader.between, POST reader.between, GET reader.end,
         GET reader.leave, POST reader.leave, GET reader.left, GET reader.miss, GET reader.image, GET reader.sealed,
         POST reader.claim, POST reader.next_, POST reader.continue_,
         POST reader.onset, POST reader.answer, POST reader.marks, POST reader.failed
