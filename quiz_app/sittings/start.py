@@ -120,7 +120,8 @@ def _lay(reader: Reader, period: int, condition: str | None, sequence: str | Non
     planned = [(rehearsed, training), (design.compose(cases, rules, rng), cases)]
     _lay_down(sitting, planned, study.version, hints)
     # The log does not name the condition: the allotment stays concealed.
-    log.record("sitting-begun", sitting=sitting, number=number, seed=seed, **({"period": period} if condition else {}))
+    told: dict[str, Any] = {"number": number, "seed": seed} | ({"period": period} if condition else {})
+    log.record("sitting-begun", sitting=sitting, **told)
     return sitting
 
 

@@ -94,9 +94,9 @@ def _split_faults(study: Study, rules: StudySettings) -> list[str]:
 
 def _hint_faults(study: Study) -> list[str]:
     rules = study.rules
-    showing = [name for name in rules.condition_names or [None] if rules.under(name).hints]
+    showing = [name for name in rules.condition_names or [""] if rules.under(name).hints]
     if showing and not study.hints:
-        under = f" under {', '.join(str(name) for name in showing)}" if rules.conditions else ""
+        under = f" under {', '.join(showing)}" if rules.conditions else ""
         return [f"hints: are shown{under}, and the study has no hint file"]
     if showing:
         hinted = {hint.case_id for hint in study.hints}
