@@ -53,3 +53,13 @@ def test_a_seal_opens_with_its_own_key_alone():
     assert b"picture" not in closed
     with pytest.raises(InvalidTag):
         AESGCM(other).decrypt(bytes(12), closed, None)
+
+
+def test_reduced_images_have_one_length_whatever_is_in_them():
+    rng = np.random.Generator(np.random.PCG64(1))
+    flat, noisy = np.zeros((80, 200), np.uint8), rng.integers(0, 256, (80, 200), dtype=np.uint8)
+    reduced = [images.reduced(images.encoded(Image.fromarray(pixels)), 100) for pixels in (flat, noisy)]
+    assert len(reduced[0]) == len(reduced[1])
+    assert {Image.open(io.BytesIO(png)).size for png in reduced} == {(100, 40)} == {images.reduced_size(200, 80, 100)}
+    whole = images.encoded(Image.fromarray(noisy))
+    assert images.reduced(whole, 0) == images.reduced(whole, 200) == whole
