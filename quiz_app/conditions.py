@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import Field, dataclass
 from functools import lru_cache
 from typing import Any
+
+from quiz_app.rules import checked, rule
 
 FEWEST, MOST = 2, 4
 NAME = re.compile(r"\w[\w -]{0,38}\w|\w")
@@ -62,3 +64,76 @@ def _condition(line: str) -> Condition:
 def check(lines: Sequence[str]) -> None:
     """Raises ValueError where these lines are not conditions."""
     parse(lines)
+
+
+@dataclass(frozen=True)
+class ConditionSettings:
+    """The settings of a study that say who reads under which condition, and when."""
+
+    conditions: tuple[str, ...] = rule(
+        "Conditions",
+        "Conditions",
+        (),
+        "Two to four conditions under which cases are read, one a line: its name, a colon and the settings that are "
+        'different under it, as in "aided: hints = true, limit_s = 20.0"; none = all is read alike. These settings may '
+        f"differ: {', '.join(MAY_CHANGE)}.",
+        check=check,
+    )
+    conditions_by: str = rule(
+        "Conditions",
+        "Conditions differ",
+        "within",
+        "Who reads under which condition.",
+        choices={
+            "within": "every reader reads under each, one after the other, in a balanced sequence",
+            "between": "every reader reads under one, allotted at random in balanced blocks, for each group by itself",
+        },
+    )
+    conditions_cases: str = rule(
+        "Conditions",
+        "Cases of a condition",
+        "same",
+        "Which cases a reader reads under each condition, where readers read under several.",
+        choices={
+            "same": "the same ones under each, in another order",
+            "split": "every case under one of them; which one is balanced over readers",
+        },
+    )
+    washout_days: int = rule(
+        "Conditions",
+        "Washout (days)",
+        0,
+        "Days that pass from the end of a reader's part under one condition to the beginning of the next.",
+        0,
+        365,
+    )
+
+    @property
+    def condition_names(self) -> list[str]:
+        """The names of the conditions, in their order; empty where all is read alike."""
+        return [condition.name for condition in parse(self.conditions)]
+
+    @property
+    def periods(self) -> int:
+        """In how many parts a reader reads: one for each condition, or one."""
+        return len(self.conditions) or 1 if self.conditions_by == "within" else 1
+
+
+def changes(known: Mapping[str, Field[Any]], lines: Sequence[str], condition: str) -> dict[str, Any]:
+    """What is different under a condition, as the settings keep it; `known` are the settings by name."""
+    found = (one.settings for one in parse(lines) if one.name == condition)
+    return {name: checked(known[name], value) for name, value in next(found, {}).items()}
+
+
+def faults(known: Mapping[str, Field[Any]], lines: Sequence[str]) -> list[str]:
+    """What is wrong with the settings that conditions change, each as `conditions: CONDITION: setting: reason`."""
+    wrong = []
+    for condition in parse(lines):
+        for name, value in condition.settings.items():
+            try:
+                if name not in known:
+                    raise ValueError("unknown setting in this design")
+                checked(known[name], value)
+            except ValueError as error:
+                wrong.append(f"conditions: {condition.name}: {name}: {error}")
+    return wrong

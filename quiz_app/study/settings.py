@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, fields, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 from quiz_app import conditions
@@ -34,7 +33,7 @@ LOOKS = frozenset({"looks", "looks_figure", "looks_spending", "looks_futility"})
 
 
 @dataclass(frozen=True)
-class StudySettings:
+class StudySettings(conditions.ConditionSettings):
     """How a study is read. The defaults are those of the published PanoDiff-SR study.
 
     A design with settings of its own derives a class from this one: a field of the same name takes the place of the
@@ -128,43 +127,6 @@ class StudySettings:
     practice: int = rule("Cases", "Practice cases", 3, "Practice cases at the start, never scored.", 0, 50)
     practice_feedback: bool = rule(
         "Cases", "Feedback in practice", True, "Whether the truth of a practice case is shown after its answer."
-    )
-    conditions: tuple[str, ...] = rule(
-        "Conditions",
-        "Conditions",
-        (),
-        "Two to four conditions under which cases are read, one a line: its name, a colon and the settings that are "
-        'different under it, as in "aided: hints = true, limit_s = 20.0"; none = all is read alike. These settings may '
-        f"differ: {', '.join(conditions.MAY_CHANGE)}.",
-        check=conditions.check,
-    )
-    conditions_by: str = rule(
-        "Conditions",
-        "Conditions differ",
-        "within",
-        "Who reads under which condition.",
-        choices={
-            "within": "every reader reads under each, one after the other, in a balanced sequence",
-            "between": "every reader reads under one, allotted at random in balanced blocks, for each group by itself",
-        },
-    )
-    conditions_cases: str = rule(
-        "Conditions",
-        "Cases of a condition",
-        "same",
-        "Which cases a reader reads under each condition, where readers read under several.",
-        choices={
-            "same": "the same ones under each, in another order",
-            "split": "every case under one of them; which one is balanced over readers",
-        },
-    )
-    washout_days: int = rule(
-        "Conditions",
-        "Washout (days)",
-        0,
-        "Days that pass from the end of a reader's part under one condition to the beginning of the next.",
-        0,
-        365,
     )
     hints: bool = rule(
         "Conditions",
@@ -376,24 +338,14 @@ class StudySettings:
                     taken[name] = checked(entry, values[name])
             except ValueError as error:
                 faults.append(f"{name}: {error}")
-        faults += _condition_faults(known, taken.get("conditions", ()))
+        faults += conditions.faults(known, taken.get("conditions", ()))
         if faults:
             raise InvalidInputError(faults)
         return cls(**taken)
 
-    @property
-    def condition_names(self) -> list[str]:
-        """The names of the conditions, in their order; empty where all is read alike."""
-        return [condition.name for condition in conditions.parse(self.conditions)]
-
-    @property
-    def periods(self) -> int:
-        """In how many parts a reader reads: one for each condition, or one."""
-        return len(self.conditions) or 1 if self.conditions_by == "within" else 1
-
     def under(self, condition: str | None) -> Self:
         """The settings as they are under a condition; None, or one that is not known any more, changes nothing."""
-        return replace(self, **_changes(type(self), self.conditions, condition)) if condition else self  # type: ignore[arg-type]
+        return replace(self, **conditions.changes(self.entries(), self.conditions, condition)) if condition else self
 
     @property
     def trial_s(self) -> float:
@@ -418,28 +370,6 @@ OF_DESIGNS: dict[str, type[StudySettings]] = {}
 def settings_of(design: str) -> type[StudySettings]:
     """The settings of a study of this design."""
     return OF_DESIGNS.get(design, StudySettings)
-
-
-@lru_cache(maxsize=256)
-def _changes(rules: type[StudySettings], lines: tuple[str, ...], condition: str) -> dict[str, Any]:
-    """What is different under a condition, as the settings keep it."""
-    found = (one.settings for one in conditions.parse(lines) if one.name == condition)
-    known = rules.entries()
-    return {name: checked(known[name], value) for name, value in next(found, {}).items()}
-
-
-def _condition_faults(known: Mapping[str, Field[Any]], lines: Sequence[str]) -> list[str]:
-    """What is wrong with the settings that conditions change, each as `conditions: CONDITION: setting: reason`."""
-    faults = []
-    for condition in conditions.parse(lines):
-        for name, value in condition.settings.items():
-            try:
-                if name not in known:
-                    raise ValueError("unknown setting in this design")
-                checked(known[name], value)
-            except ValueError as error:
-                faults.append(f"conditions: {condition.name}: {name}: {error}")
-    return faults
 
 
 PRESETS: dict[str, tuple[str, StudySettings]] = {
