@@ -45,6 +45,7 @@ WRITING = [
     "/researcher/studies/mine/looks",
     "/researcher/studies/mine/put-away",
     "/researcher/studies/mine/settings",
+    "/researcher/studies/mine/hints",
     "/researcher/studies/mine/preview",
     "/researcher/studies/mine/copy",
     "/researcher/studies/mine/results",
