@@ -49,7 +49,8 @@ def estimate(measure: Measure, real: np.ndarray, synthetic: np.ndarray, repeats:
     The interval is the delete-half jackknife (Shao and Wu, 1989): the measure of random halves of both sets spreads
     about as the measure of the whole does; it is centred on the value of the whole. The floor compares two random
     halves of the real set. As most measures depend on the number of images, `halves` gives the synthetic mean at the
-    floor's own numbers: compare these two.
+    floor's own numbers: compare these two. `draws` are the values of the halves: with the same seed and numbers of
+    images the halves are the same, so that two synthetic sets can be set against each other, `difference`.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     value = measure(real, synthetic)
@@ -66,7 +67,20 @@ def estimate(measure: Measure, real: np.ndarray, synthetic: np.ndarray, repeats:
         "ci": [float(value + edge - halves) for edge in spread],
         "halves": {"images": [half, other], "value": halves},
         "floor": {"value": float(np.mean(floor)), "ci": np.quantile(floor, (PARTIAL / 2, 1 - PARTIAL / 2)).tolist()},
+        "draws": found,
     }
+
+
+def difference(one: dict, other: dict) -> dict:
+    """How much further one synthetic set is from the same real set than another, of two results of `estimate`.
+
+    Both sets need the same images by name (seeds, say), so that each half holds the same of both. The interval is the
+    delete-half jackknife of the difference, which is much narrower than those of the two where halves agree.
+    """
+    value = one["value"] - other["value"]
+    draws = np.subtract(one["draws"], other["draws"])
+    spread = np.quantile(draws, (PARTIAL / 2, 1 - PARTIAL / 2))
+    return {"value": value, "ci": [float(value + edge - draws.mean()) for edge in spread]}
 
 
 def compare(real: Set, synthetic: Set, repeats: int, seed: int) -> dict:
@@ -134,6 +148,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--steps", type=whole(0), default=300, metavar="N", help="to train the embedding (default 300, 0: none)"
     )
     parser.add_argument(
+        "--baseline",
+        metavar="NAME",
+        help="name of the synthetic folder that the others, with images of the same names, are set against",
+    )
+    parser.add_argument(
         "--repeats", type=whole(2), default=20, metavar="N", help="for intervals and floors (default 20)"
     )
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N")
@@ -142,6 +161,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     faults: list[str] = []
     real, synthetic = _sets(args.real, "real", faults), _sets(args.synthetic, "synthetic", faults)
+    if args.baseline:
+        _alike(args.baseline, synthetic)
     output_folder(args.out)
     spaces = [features.radiomic()]
     spaces += [features.inception(args.inception)] if args.inception else []
@@ -162,6 +183,7 @@ def run(args: argparse.Namespace) -> int:
                     own = features.extract(spaces, [image.path for image in images], place, progress)
                 sets[role].append(Set(name, images, own))
         pairs = [compare(a, b, args.repeats, args.seed) for a in sets["real"] for b in sets["synthetic"]]
+    _set_against(args.baseline, pairs)
     summary = {
         "format": 1,
         "images": {role: {one.name: len(one.images) for one in found} for role, found in sets.items()},
@@ -170,6 +192,7 @@ def run(args: argparse.Namespace) -> int:
         "seconds_per_image": cost,
         "repeats": args.repeats,
         "seed": args.seed,
+        "baseline": args.baseline,
         "measures": pairs[0]["measures"],
         "pairs": pairs,
     }
@@ -184,20 +207,53 @@ def run(args: argparse.Namespace) -> int:
         print(f"{heading} (in brackets 95 %; real against real at the same numbers)")
         for name, found in pair["measures"].items():
             ci = "" if found["ci"] is None else f" [{found['ci'][0]:.4g}, {found['ci'][1]:.4g}]"
-            print(f"  {name}: {found['value']:.4g}{ci}; floor {found['floor']['value']:.4g}")
+            print(f"  {name}: {found['value']:.4g}{ci}; floor {found['floor']['value']:.4g}{_against(found)}")
     return left_out(faults)
+
+
+def _alike(baseline: str, synthetic: list[tuple[str, list[Candidate]]]) -> None:
+    """Raise InputError unless the baseline is one of the synthetic sets, and all of them have the same file names."""
+    files = {name: [image.path.name for image in images] for name, images in synthetic}
+    if baseline not in files:
+        raise InputError(f"--baseline {baseline}: expected one of {', '.join(files)}")
+    others = [
+        f"{name}: {len(set(own) ^ set(files[baseline]))} images by name that are in one of the two alone"
+        for name, own in files.items()
+        if own != files[baseline]
+    ]
+    if others:
+        raise InputError(f"--baseline {baseline}: the other folders need images of the same names", others)
+
+
+def _set_against(baseline: str | None, pairs: list[dict]) -> None:
+    """Add `difference` to each measure of the pairs that are not the baseline's own, and leave the draws away."""
+    bases = {pair["real"]: pair["measures"] for pair in pairs if pair["synthetic"] == baseline}
+    for pair in pairs:
+        for name, found in pair["measures"].items():
+            if bases and pair["synthetic"] != baseline and "draws" in found:
+                found["difference"] = difference(found, bases[pair["real"]][name])
+    for pair in pairs:
+        for found in pair["measures"].values():
+            found.pop("draws", None)
+
+
+def _against(found: dict) -> str:
+    if "difference" not in found:
+        return ""
+    low, high = found["difference"]["ci"]
+    return f"; from the baseline {found['difference']['value']:+.4g} [{low:.4g}, {high:.4g}]"
 
 
 def _write_table(path: Path, pairs: list[dict]) -> None:
     with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream, lineterminator="\n")
-        table.writerow(["real", "synthetic", "measure", "value", "low", "high", "floor"])
+        against = ["difference", "difference_low", "difference_high"]
+        table.writerow(["real", "synthetic", "measure", "value", "low", "high", "floor", *against])
         for pair in pairs:
             for name, found in pair["measures"].items():
-                low, high = found["ci"] or ("", "")
-                table.writerow(
-                    [pair["real"], pair["synthetic"], name, found["value"], low, high, found["floor"]["value"]]
-                )
+                apart = found.get("difference", {"value": "", "ci": ("", "")})
+                row = [pair["real"], pair["synthetic"], name, found["value"], *(found["ci"] or ("", ""))]
+                table.writerow([*row, found["floor"]["value"], apart["value"], *apart["ci"]])
 
 
 def _draw_curves(path: Path, pairs: list[dict], cost: dict[str, float | None]) -> None:

@@ -97,6 +97,43 @@ def test_the_interval_is_as_wide_as_the_measures_standard_error():
     assert abs(found["floor"]["value"]) < 0.05
 
 
+def test_the_interval_of_a_difference_is_that_of_what_differs_between_the_same_images():
+    rng = np.random.default_rng(0)
+    real, base = rng.normal(0, 1, (200, 1)), rng.normal(1, 2, (150, 1))
+    moved = base + rng.normal(0.1, 0.2, base.shape)
+    one, other = (
+        command.estimate(lambda a, b: float(b.mean() - a.mean()), real, synthetic, repeats=600, seed=1)
+        for synthetic in (moved, base)
+    )
+    found = command.difference(one, other)
+    expected = (moved - base).std() * np.sqrt(1 / 100 * (1 - 100 / 150))
+    assert found["value"] == pytest.approx((moved - base).mean())
+    assert found["ci"][1] - found["ci"][0] == pytest.approx(2 * 1.96 * expected, rel=0.1)
+
+
+def test_sets_are_set_against_a_baseline_of_the_same_seeds(folder, capsys):
+    (folder / "again").mkdir()
+    for path in (folder / "sound").iterdir():
+        (folder / "again" / path.name).write_bytes(path.read_bytes())
+    options = ["--steps", "0", "--baseline", "sound"]
+    assert evaluate(folder, *options, synthetic=("sound", "again", "blurred")) == 0
+    said = capsys.readouterr().out
+    assert said.count("; from the baseline ") == 2 * 6
+    sound, again, blurred = json.loads((folder / "out/evaluation.json").read_text())["pairs"]
+    assert "difference" not in sound["measures"]["radiomic.frechet"]
+    assert again["measures"]["radiomic.frechet"]["difference"] == {"value": 0, "ci": [0, 0]}
+    assert blurred["measures"]["radiomic.frechet"]["difference"]["ci"][0] > 0
+    assert "draws" not in blurred["measures"]["radiomic.frechet"]
+    table = (folder / "out/evaluation.csv").read_text().splitlines()
+    assert table[0].endswith(",floor,difference,difference_low,difference_high")
+    assert table[1].endswith(",,,")
+    (folder / "again" / "23.png").rename(folder / "again" / "x.png")
+    assert evaluate(folder, *options, synthetic=("sound", "again")) == 2
+    assert "again: 2 images by name that are in one of the two alone" in capsys.readouterr().err
+    assert evaluate(folder, "--baseline", "none") == 2
+    assert "--baseline none: expected one of sound, blurred" in capsys.readouterr().err
+
+
 def test_radiomics_are_finite_and_see_blur_noise_and_nothing_else(sound_phantoms):
     image = sound_phantoms[0]
     own = radiomics.radiomics(image)

@@ -20,7 +20,7 @@ from generation.latent.autoencoder import Autoencoder
 from generation.latent.autoencoder_task import AutoencoderTask
 from generation.latent.jitter import jittered
 from generation.latent.network import Wiener
-from generation.latent.student_task import StudentTask
+from generation.latent.student_task import StudentNetwork, StudentSettings, StudentTask
 from generation.latent.task import LatentTask
 from generation.weights import write_safetensors
 
@@ -282,6 +282,16 @@ def test_a_student_of_one_substep_each_asks_for_what_the_teacher_says(arches, co
         solver.set_timesteps(4)
         expected = solver.step(velocity, 499, x).prev_sample
     torch.testing.assert_close(task._moved(x, velocity, here, there), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_an_untaught_student_says_what_its_guided_teacher_says(cooked):
+    settings = StudentSettings(StudentNetwork(teacher=str(cooked / "latent"), steps=2, substeps=2))
+    task = StudentTask(settings, None)  # type: ignore[arg-type]
+    network = task.network.eval()
+    x = torch.randn(2, network.in_channels, *network.size, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        wanted = task.teacher(x, torch.tensor(700), task.teacher.guidance)
+        torch.testing.assert_close(network(x, torch.tensor(700), network.guidance), wanted, atol=1e-5, rtol=1e-5)
 
 
 def test_jitter_moves_a_picture_a_little_and_never_mirrors_it():
