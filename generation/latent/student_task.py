@@ -58,8 +58,7 @@ class StudentTask:
         config = {**read_safetensors(path)[1]["config"], "steps": settings.network.steps, "guidance": 1.0}
         self.network = LatentDiffusion(**config)
         self.network.load_state_dict(self.teacher.state_dict())
-        for weights in self.network.unet.conv_out.parameters():  # begin as the guided teacher: guidance is a factor
-            weights.data *= self.teacher.guidance
+        self.network.guide(self.teacher.guidance)
         self.about: dict[str, Any] = {"stage": "diffusion", "design": "student", "config": config}
         self.networks: dict[str, nn.Module] = {"network": self.network}
         total = settings.network.steps * settings.network.substeps
