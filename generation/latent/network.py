@@ -84,7 +84,7 @@ class LatentDiffusion(nn.Module):
         """Put guidance into the weights: what is estimated from here on is what was estimated with that guidance."""
         last = cast(nn.Conv2d, self.unet.conv_out)
         for weights in last.parameters():
-            weights *= guidance
+            weights.mul_(guidance)
 
     def decode(self, latents: Tensor) -> Tensor:
         return self.autoencoder.decode(self.linear.restored(latents))
