@@ -148,9 +148,10 @@ def _parts(session: Session, study: Study) -> list[Part]:
     if marked or study.rules.marks != "off":
         rows = marks_csv.marks(session, slug, blinded=study.blinded)
         parts.append(Part("marks.csv", marks_csv.MARKS, rows, marked))
-    if study.rules.conditions or study.hints:
+    conditioned = conditions_csv.count(session, slug)
+    if conditioned or study.rules.conditions or study.hints:
         rows = conditions_csv.rows(session, slug, blinded=study.blinded)
-        parts.append(Part("conditions.csv", conditions_csv.CONDITIONS, rows, conditions_csv.count(session, slug)))
+        parts.append(Part("conditions.csv", conditions_csv.CONDITIONS, rows, conditioned))
     if flawed and not study.blinded:
         parts.append(Part("faults.csv", marks_csv.FAULTS, marks_csv.faults(session, slug), flawed))
     return parts

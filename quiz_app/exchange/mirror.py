@@ -33,7 +33,8 @@ from quiz_app.settings import Settings
 
 FORMAT = 1
 WITH_MARKS = 2  # the format of an answer that marks followed
-FORMATS = (FORMAT, WITH_MARKS)
+UNDER_CONDITION = 3  # that of one under a condition or with a hint, marks or not
+FORMATS = (FORMAT, WITH_MARKS, UNDER_CONDITION)
 COLLECTION = "discern_answers"
 BATCH = 100
 TIMEOUT_S = 20.0
@@ -42,10 +43,12 @@ IDLE_S, LONGEST_WAIT_S = 1.0, 60.0
 
 # The answers with these ids, or all, as the export tells them. A case is shown once in a trial.
 _DOCUMENTS = """
-SELECT answer.id AS id, trial_case.id AS shown, trial.marks_id, trial.marks_outcome, trial.marked_at, {columns}
+SELECT answer.id AS id, trial_case.id AS shown, trial.marks_id, trial.marks_outcome, trial.marked_at,
+       sitting.period, sitting."condition", sitting."sequence", trial_case.hint, {columns}
 FROM answer
 JOIN trial_case ON trial_case.id = answer.trial_case_id
 JOIN trial ON trial.id = trial_case.trial_id
+JOIN sitting ON sitting.id = trial.sitting_id
 JOIN "case" ON "case".id = trial_case.case_id
 JOIN responses ON responses.trial = trial.token AND responses."case" = "case".name
               AND COALESCE(responses.criterion, '') = answer.criterion
@@ -53,6 +56,7 @@ JOIN responses ON responses.trial = trial.token AND responses."case" = "case".na
 ORDER BY answer.id
 """
 _OF_MARKS = ("marks_id", "marks_outcome", "marked_at")
+_OF_CONDITIONS = ("period", "condition", "sequence", "hint")
 _WAITING = sa.select(Outgoing.answer_id, Outgoing.queued_at).where(Outgoing.sent_at.is_(None))
 _UNSENT = _WAITING.order_by(Outgoing.id).limit(BATCH)
 _UNREMOVED = sa.select(Removal.answer_id).order_by(Removal.queued_at, Removal.answer_id).limit(BATCH)
@@ -79,6 +83,7 @@ def documents(session: Session, ids: Sequence[str] | None = None) -> Iterator[di
     """The answers with these ids, or all, as they stand in Firestore: the columns of the export, `id` and `format`.
 
     Those that marks followed have `marks_id`, `marks_outcome` and `marked_at`, and in `marks` those of their image.
+    Those under a condition or with a hint have `period`, `condition`, `sequence` and `hint`.
     Previews are no answers and are left out. Nothing here names a person.
     """
     columns = ", ".join(f'responses."{name}"' for name in DICTIONARY)
@@ -89,8 +94,11 @@ def documents(session: Session, ids: Sequence[str] | None = None) -> Iterator[di
     for row in session.execute(query).mappings():
         document = dict(row) | {"format": FORMAT}
         shown, told = document.pop("shown"), {name: document.pop(name) for name in _OF_MARKS}
+        met = {name: document.pop(name) for name in _OF_CONDITIONS}
         if told["marked_at"] is not None:
             document |= told | {"marks": marks.get(shown, []), "format": WITH_MARKS}
+        if met["condition"] is not None or met["hint"] is not None:
+            document |= met | {"format": UNDER_CONDITION}
         yield document
 
 

@@ -153,7 +153,8 @@ def _study(slug: str, rows: list[Row]) -> Study:
     for row in rows:
         reader, number = people[row["reader"]], row["sitting"]
         if (row["reader"], number) not in sittings:
-            sittings[row["reader"], number] = Sitting(reader=reader, number=number, seed=0, created_at=now)
+            met = {name: row[name] for name in ("period", "condition", "sequence") if name in row}
+            sittings[row["reader"], number] = Sitting(reader=reader, number=number, seed=0, created_at=now, **met)
         if row["trial"] not in trials:
             trials[row["trial"]] = _trial(sittings[row["reader"], number], row)
         _answer(trials[row["trial"]], cases[row["case"]], row)
@@ -200,7 +201,8 @@ def _answer(trial: Trial, case: Case, row: Row) -> None:
     shown = next((shown for shown in trial.cases if shown.case is case), None)
     if shown is None:
         place = row["place"] or len(trial.cases) + 1
-        shown = TrialCase(trial=trial, case=case, place=place, token=secrets.token_urlsafe(16))
+        token = secrets.token_urlsafe(16)
+        shown = TrialCase(trial=trial, case=case, place=place, token=token, hint=row.get("hint"))
         for mark in row.get("marks", []):  # every answer about the image tells them
             told = {name: mark[name] for name in ("x", "y", "reason", "rating")}
             shown.marks.append(Mark(number=mark["mark"], **told))

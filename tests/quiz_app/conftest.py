@@ -21,7 +21,8 @@ from quiz_app.caching import cache
 from quiz_app.database import db, let_go
 from quiz_app.models import Pool, Reader, Researcher, Study
 from quiz_app.settings import Settings
-from quiz_app.study import lifecycle, readers
+from quiz_app.study import hints, lifecycle, readers
+from quiz_app.study.cases import scored_cases
 from tests.conftest import missing
 from tests.databases import copied
 from tests.server import Server, free_port
@@ -199,6 +200,22 @@ def log_in(app: Flask) -> Callable[..., FlaskClient]:
 def owner(log_in: Callable[..., FlaskClient]) -> FlaskClient:
     """A researcher who is logged in."""
     return log_in()
+
+
+@pytest.fixture
+def conditioned(make_study: Callable[..., Study]) -> Callable[..., Study]:
+    """Makes an open study with two conditions, one of them with hints; as `make_study`."""
+
+    def make(slug: str = "trial-run", **settings: Any) -> Study:
+        lines = ["alone: limit_s = 5.0", "aided: hints = true, limit_s = 0.0, largest_side = 32"]
+        study = make_study(slug, opened=False, **{"conditions": lines, "practice": 0} | settings)
+        told = "".join(f"{case.name},0.{number:02d},look\n" for number, case in enumerate(scored_cases(study)))
+        hints.bring(study, f"case,hint,text\n{told}")
+        lifecycle.open_study(study)
+        db.session.commit()
+        return study
+
+    return make
 
 
 @pytest.fixture

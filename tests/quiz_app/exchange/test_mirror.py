@@ -198,7 +198,7 @@ def test_answers_of_an_unknown_format_are_refused_and_nothing_is_kept(mirrored, 
     answer_all(mirrored, make_study, 1)
     with reading() as session:
         rows = list(mirror.documents(session))
-    rows[3]["format"] = 3
+    rows[3]["format"] = 1 + max(mirror.FORMATS)
     with empty_instance.app_context():
         with pytest.raises(InvalidInputError, match="of format"):
             archive.restore(rows)

@@ -21,36 +21,21 @@ def scored(sitting):
     return {trial.cases[0].case.name for trial in sitting.trials if not trial.is_training}
 
 
-@pytest.fixture
-def make(make_study):
-    """An open study with two conditions, one of them with hints."""
-
-    def made(slug="trial-run", **settings):
-        study = make_study(slug, opened=False, **{"conditions": LINES, "practice": 0} | settings)
-        told = "".join(f"{case.name},0.{number:02d},look\n" for number, case in enumerate(scored_cases(study)))
-        hints.bring(study, f"case,hint,text\n{told}")
-        lifecycle.open_study(study)
-        db.session.commit()
-        return study
-
-    return made
-
-
 def begun(study, count, group=None):
     """The first sittings of `count` new readers."""
     return [start.begin(readers.invite(study, f"{group}{number}", group)[0]) for number in range(count)]
 
 
-def test_sequences_are_balanced_over_readers_of_each_group(make):
-    study = make(groups=["EC", "EP"])
+def test_sequences_are_balanced_over_readers_of_each_group(conditioned):
+    study = conditioned(groups=["EC", "EP"])
     for group in ("EC", "EP"):
         told = Counter(sitting.sequence for sitting in begun(study, 40, group))
         assert abs(told["alone>aided"] - told["aided>alone"]) <= 2
     assert all(sitting.condition == sitting.sequence.split(">")[0] for sitting in begun(study, 4, None))
 
 
-def test_between_readers_each_has_one_condition_and_one_part(make):
-    study = make(conditions_by="between")
+def test_between_readers_each_has_one_condition_and_one_part(conditioned):
+    study = conditioned(conditions_by="between")
     sittings = begun(study, 40)
     told = Counter(sitting.condition for sitting in sittings)
     assert abs(told["alone"] - told["aided"]) <= 2
@@ -60,16 +45,16 @@ def test_between_readers_each_has_one_condition_and_one_part(make):
     assert start.next_opens(sittings[0].reader) is None
 
 
-def test_a_preview_takes_no_place_in_the_allotment(make):
-    one, other = make("one"), make("other")
+def test_a_preview_takes_no_place_in_the_allotment(conditioned):
+    one, other = conditioned("one"), conditioned("other")
     token = readers.preview(one)
     start.begin(readers.by_token(token))
     told = [[sitting.sequence for sitting in begun(study, 8)] for study in (one, other)]
     assert told[0] == told[1]
 
 
-def test_a_crossover_waits_out_its_washout_by_the_servers_clock(make, invite, time):
-    study = make(washout_days=14, result="at once")
+def test_a_crossover_waits_out_its_washout_by_the_servers_clock(conditioned, invite, time):
+    study = conditioned(washout_days=14, result="at once")
     taker = invite(study).enter()
     first = study.readers[-1].sitting
     taker.finish()
@@ -106,8 +91,8 @@ def test_a_crossover_waits_out_its_washout_by_the_servers_clock(make, invite, ti
         assert not any(row[-1] for row in conditions_csv.rows(session, study.slug, blinded=True))
 
 
-def test_the_rule_itself_refuses_a_part_before_its_washout_is_over(make, time):
-    sitting = begun(make(washout_days=1), 1)[0]
+def test_the_rule_itself_refuses_a_part_before_its_washout_is_over(conditioned, time):
+    sitting = begun(conditioned(washout_days=1), 1)[0]
     with pytest.raises(RefusedError, match="no next part"):
         start.begin_next(sitting.reader)
     sitting.finished_at = clock.now()
@@ -122,8 +107,8 @@ def test_the_rule_itself_refuses_a_part_before_its_washout_is_over(make, time):
         start.begin_next(sitting.reader)
 
 
-def test_what_a_condition_changes_reaches_the_reader_and_nothing_else_does(make, invite):
-    study = make(conditions_by="between")
+def test_what_a_condition_changes_reaches_the_reader_and_nothing_else_does(conditioned, invite):
+    study = conditioned(conditions_by="between")
     seen = {}
     while len(seen) < 2:
         taker = invite(study, f"R{len(study.readers)}").enter()
@@ -144,8 +129,8 @@ def test_what_a_condition_changes_reaches_the_reader_and_nothing_else_does(make,
     assert len(sizes) == 1  # reduced images too have one length
 
 
-def test_split_cases_are_each_read_once_and_under_each_condition_by_as_many(make, time):
-    study = make(conditions_cases="split")
+def test_split_cases_are_each_read_once_and_under_each_condition_by_as_many(conditioned, time):
+    study = conditioned(conditions_cases="split")
     under = Counter()
     for sitting in begun(study, 40):
         sitting.finished_at = clock.now()
@@ -158,8 +143,8 @@ def test_split_cases_are_each_read_once_and_under_each_condition_by_as_many(make
     assert max(under.values()) - min(under.values()) <= 8  # by independent allotment it would be 12 and more
 
 
-def test_who_begins_anew_stays_in_the_period_and_under_the_condition(make):
-    sitting = begun(make(), 1)[0]
+def test_who_begins_anew_stays_in_the_period_and_under_the_condition(conditioned):
+    sitting = begun(conditioned(), 1)[0]
     start.reset(sitting.reader, "a wrong screen")
     again = sitting.reader.sitting
     assert (again.number, again.period, again.condition, again.sequence) == (
@@ -192,16 +177,16 @@ def test_anchors_are_read_by_all_and_blocks_by_whom_the_fewest_have_finished(mak
         ({"conditions": ["a", "b"]}, "hints: the study has a hint file, and nobody is shown it"),
     ],
 )
-def test_what_does_not_go_together_keeps_a_study_from_opening(make, settings, named):
+def test_what_does_not_go_together_keeps_a_study_from_opening(conditioned, settings, named):
     with pytest.raises(InvalidInputError, match=named):
-        make(**settings)
+        conditioned(**settings)
 
 
-def test_a_washout_that_the_closing_date_cuts_short_is_named(make):
+def test_a_washout_that_the_closing_date_cuts_short_is_named(conditioned):
     closes = (clock.now() + timedelta(days=10)).isoformat(timespec="seconds")
     with pytest.raises(InvalidInputError, match="comes before the end of 1 washouts of 14 days"):
-        make(washout_days=14, closes=closes)
-    make("another", washout_days=9, closes=closes)
+        conditioned(washout_days=14, closes=closes)
+    conditioned("another", washout_days=9, closes=closes)
 
 
 def test_every_fault_of_a_hint_file_is_named_by_its_row(make_study):
@@ -219,8 +204,8 @@ def test_every_fault_of_a_hint_file_is_named_by_its_row(make_study):
             hints.bring(study, text, name="ai.csv")
 
 
-def test_a_copy_has_the_hints_and_a_study_with_answers_keeps_its_own(make, invite):
-    study = make()
+def test_a_copy_has_the_hints_and_a_study_with_answers_keeps_its_own(conditioned, invite):
+    study = conditioned()
     twin = lifecycle.copy(study, slug="twin")
     assert [(hint.case_id, hint.hint, hint.text) for hint in twin.hints] == [
         (hint.case_id, hint.hint, hint.text) for hint in study.hints
