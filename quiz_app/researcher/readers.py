@@ -17,7 +17,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import personal, responses_csv
 from quiz_app.models import Reader
 from quiz_app.researcher import blueprint, by_field, looking, saved
-from quiz_app.sittings import entry, start
+from quiz_app.sittings import entry, returning, start
 from quiz_app.study import deletion, monitor, readers
 
 
@@ -34,6 +34,8 @@ def _page(faults: dict[str, str] | None = None) -> ResponseReturnValue:
         rows=rows,
         groups=Counter(row.group or "not said yet" for row in rows),
         by_open_link=readers.came_by_open_link(g.study),
+        returning=returning.returning(looking(), g.study),
+        reminders=returning.reminders(g.study),
         said=request.form,
         faults=faults or {},
     )

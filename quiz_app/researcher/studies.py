@@ -14,6 +14,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import mirror
 from quiz_app.models import Pool
 from quiz_app.researcher import blueprint, by_field, forms, looking, me, owner_only, saved
+from quiz_app.sittings import returning
 from quiz_app.study import hints, lifecycle, looks, monitor, plan, readers, researchers
 
 
@@ -135,6 +136,7 @@ def show_study() -> ResponseReturnValue:
     return render_template(
         "researcher/study.html",
         summary=monitor.summary(monitor.progress(looking(), g.study)),
+        may_come=sum(one.may_come for one in returning.returning(looking(), g.study)),
         looks=planned,
         due=looks.due(planned) if g.study.state == "open" else None,
         reasons=lifecycle.may_not_open(g.study) if g.study.state == "draft" else [],
