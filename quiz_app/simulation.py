@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -27,6 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flask import Flask
 from PIL import Image
 
+from quiz_app import clock
 from quiz_app.database import db, reading
 from quiz_app.designs import DESIGNS, Design
 from quiz_app.designs.observer import THRESHOLD_MS, Observer
@@ -53,7 +55,8 @@ class Outcome:
     seconds: float = 0.0
     noun: str = "cases"  # what is scored
     has_truth: bool = True  # whether `correct` means anything
-    refusal: str = ""  # why the reader could not finish; empty = finished
+    waits_until: datetime | None = None  # where a washout holds the reader up: its end
+    refusal: str = ""  # why the reader could not finish; empty = finished, or held up by a washout
 
 
 class StoppedError(Exception):
@@ -72,6 +75,7 @@ def run(
     dprime: float | None = None,
     known: Mapping[str, float] | None = None,
     clear: bool = False,
+    skip_washouts: bool = False,
     patience_s: float = PATIENCE_S,
     tell: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
@@ -83,12 +87,16 @@ def run(
     dprime: the sensitivity of each of them, 0 = they guess; none = as able as they are.
     known: mean sensitivity by name of conditions and of sources, for ratings; 1.2 where none is given.
     clear: whether they get images in the clear, as a browser without WebCrypto does.
+    skip_washouts: when a washout holds all of them up, the clock is moved to its end; else they stop there. It is the
+    clock of this process, and so needs a server that is started for the purpose.
     `tell` hears of each reader as it ends. Raises InvalidInputError when the study cannot be taken.
     """
+    if skip_washouts and url is not None:
+        raise InvalidInputError(["url: the clock of a server that runs already is not moved over a washout"])
     with app.app_context():
         invited, groups, design = _invite(slug, count)
     started = serving(app) if url is None else _there(url)
-    with started as address, ThreadPoolExecutor(count) as threads:
+    with started as address, ThreadPoolExecutor(count) as threads, _movable_clock() as move_to:
         takers = [
             _Taker(
                 app,
@@ -102,11 +110,32 @@ def run(
             )
             for (number, name, token), group in zip(invited, itertools.cycle(groups), strict=False)
         ]
-        outcomes = []
-        for future in as_completed([threads.submit(taker.take) for taker in takers]):
-            outcomes.append(future.result())
-            tell(outcomes[-1])
-    return sorted(outcomes, key=lambda outcome: outcome.pseudonym)
+        going = takers
+        while going:
+            for future in as_completed([threads.submit(taker.take) for taker in going]):
+                outcome = future.result()
+                if outcome.waits_until is None or not skip_washouts:
+                    tell(outcome)
+            going = [taker for taker in takers if taker.outcome.waits_until] if skip_washouts else []
+            if held := [taker.outcome.waits_until for taker in going if taker.outcome.waits_until]:
+                move_to(max(held))
+    return sorted((taker.outcome for taker in takers), key=lambda outcome: outcome.pseudonym)
+
+
+@contextmanager
+def _movable_clock() -> Iterator[Callable[[datetime], None]]:
+    """Gives a function that moves the clock of this process to a moment, from which it goes on; in the end it is as it
+    was."""
+    usual = clock.source
+
+    def move_to(moment: datetime) -> None:
+        ahead = moment - usual()
+        clock.source = lambda: usual() + ahead
+
+    try:
+        yield move_to
+    finally:
+        clock.source = usual
 
 
 def _invite(slug: str, count: int) -> tuple[list[tuple[int, str, str]], tuple[str, ...], Design]:
@@ -184,26 +213,21 @@ class _Taker:
         self.faults: dict[str, list[Fault]] = {}  # by case, where they are known
 
     def take(self) -> Outcome:
-        """The whole way from the link to the last page."""
+        """The whole way from the link to the last page, or to a washout; called again, from there on."""
+        self.outcome.waits_until = None
         began = time.perf_counter()
         local = self.link.host == "127.0.0.1"
         with httpx.Client(timeout=30, headers=SKIP_WARNING, follow_redirects=True, trust_env=not local) as self.client:
             try:
-                self._walk_in()
                 self.faults = self._known_faults()
-                self._read()
-                while (page := self._page(self._send("GET", ""))) == "between":
-                    # Sent before the washout is over it leads nowhere: a rehearsal does not wait for days.
-                    if self._page(self._send("POST", "between")) == "between":
-                        return self.outcome
-                    self._walk_in()
+                while (page := self._walk_in()) == "room":
                     self._read()
-                if page != "end":
-                    raise StoppedError(f"led to {page} after the last answer")
+                if page == "between":
+                    self.outcome.waits_until = self._next_part_opens()
             except StoppedError as stopped:
                 self.outcome.refusal = str(stopped)
             finally:
-                self.outcome.seconds = time.perf_counter() - began
+                self.outcome.seconds += time.perf_counter() - began
         return self.outcome
 
     def _read(self) -> None:
@@ -211,6 +235,8 @@ class _Taker:
         self.truths = self._look_up()
         told = self._post("claim", way="clear" if self.clear else "sealed")
         self.lease, step = told["lease"], told["step"]
+        if step["kind"] == "done":
+            raise StoppedError("led to the reading room after the last answer")
         while step["kind"] != "done":
             self._fetch([] if self.clear else step["ahead"])
             step = self._go(step)
@@ -228,21 +254,30 @@ class _Taker:
             return self._post(f"trials/{trial}/marks", **said)["step"]
         return self._post("continue")["step"]
 
-    def _walk_in(self) -> None:
-        """Through the pages, each with its form, until the reading room."""
+    def _walk_in(self) -> str:
+        """Through the pages, each with its form, to the reading room, the end, or a washout that is not over."""
         forms = {
             "welcome": {"consent": "yes"},
             "about": {"group": self.outcome.group, "years": str(5 + self.observer.number % 20)},
+            "between": {},
             "instructions": {"read": "yes"},
         }
         page = self._page(self._send("GET", ""))
         while page in forms:
             page = self._page(self._send("POST", page, data=forms.pop(page)))
-        if page not in ("room", "end"):
+        if page not in ("room", "between", "end"):
             raise StoppedError(f"held up at the page {page}")
+        return page
 
     def _page(self, response: httpx.Response) -> str:
         return response.url.path.rsplit("/", 1)[-1]
+
+    def _next_part_opens(self) -> datetime | None:
+        with self.app.app_context(), reading() as session:
+            return session.query(Reader).filter_by(token_hash=self._token_hash()).one().next_part_opens
+
+    def _token_hash(self) -> str:
+        return readers.hashed(self.link.path.strip("/").rsplit("/", 1)[-1])
 
     def _look_up(self) -> dict[str, list[tuple[str, str]]]:
         query = (
@@ -258,7 +293,7 @@ class _Taker:
             .join(TrialCase.case)
             .join(Trial.sitting)
             .join(Sitting.reader)
-            .where(Reader.token_hash == readers.hashed(self.link.path.strip("/").rsplit("/", 1)[-1]))
+            .where(Reader.token_hash == self._token_hash())
             .order_by(TrialCase.place)
         )
         found: dict[str, list[tuple[str, str]]] = {}
@@ -269,13 +304,12 @@ class _Taker:
         return found
 
     def _known_faults(self) -> dict[str, list[Fault]]:
-        token_hash = readers.hashed(self.link.path.strip("/").rsplit("/", 1)[-1])
         query = (
             sa.select(Case.name, Fault)
             .join(Fault.case)
             .join(Study, Study.pool_id == Case.pool_id)
             .join(Reader, Reader.study_id == Study.id)
-            .where(Reader.token_hash == token_hash)
+            .where(Reader.token_hash == self._token_hash())
             .order_by(Fault.id)
         )
         found: dict[str, list[Fault]] = {}

@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     help="Mean sensitivity (d') for images of a source, or under a condition, of this name; 1.2 if not given. "
     "May be given several times.",
 )
+@click.option(
+    "--skip-washouts",
+    is_flag=True,
+    help="When a washout holds all readers up, move the clock of the server that is started for them to its end. "
+    "Without it they stop there.",
+)
 @as_json
 @with_appcontext
 @plainly
@@ -53,6 +59,7 @@ def simulate(
     success: float | None,
     threshold_ms: float,
     known: tuple[tuple[str, float], ...],
+    skip_washouts: bool,
     as_json: bool,
 ) -> None:
     """Let simulated readers take a study through real HTTP requests.
@@ -64,6 +71,8 @@ def simulate(
     def told(outcome: Outcome) -> None:
         score = f"{outcome.correct / outcome.scored:.1%} correct" if outcome.scored and outcome.has_truth else ""
         ending = f"REFUSED: {outcome.refusal}" if outcome.refusal else f"{outcome.seconds:.1f} s"
+        if outcome.waits_until:
+            ending = f"waits for the end of a washout, {outcome.waits_until:%Y-%m-%d %H:%M} UTC"
         line = "\t".join([outcome.pseudonym, outcome.group, f"{outcome.scored} {outcome.noun}", score, ending])
         click.echo(line, err=as_json)
 
@@ -77,9 +86,13 @@ def simulate(
         success=success,
         threshold_ms=threshold_ms,
         known=dict(known),
+        skip_washouts=skip_washouts,
         tell=told,
     )
     if as_json:
         tell("", [asdict(outcome) for outcome in outcomes], as_json)
+    if waiting := sum(outcome.waits_until is not None for outcome in outcomes):
+        hint = "their links go on then, or rehearse with --skip-washouts"
+        click.echo(f"{waiting} of {count} readers have read a part and wait for the end of a washout; {hint}", err=True)
     if refused := sum(bool(outcome.refusal) for outcome in outcomes):
         raise click.ClickException(f"{refused} of {count} readers could not finish")

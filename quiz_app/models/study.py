@@ -8,7 +8,7 @@ design has several.
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -138,6 +138,14 @@ class Reader(Base):
     def has_period_left(self) -> bool:
         """Whether a sitting under another condition follows the one that counts."""
         return self.sitting is not None and self.sitting.period < self.study.rules.periods
+
+    @property
+    def next_part_opens(self) -> datetime | None:
+        """From when on the next period may be begun, by the server's clock; None = the sitting that counts is not
+        finished, or it was the last one."""
+        if self.period_ended_at is None or not self.has_period_left:
+            return None
+        return self.period_ended_at + timedelta(days=self.study.rules.washout_days)
 
     @property
     def rules(self) -> StudySettings:

@@ -125,7 +125,7 @@ def between() -> ResponseReturnValue:
     """Between two parts that are read under different conditions: when the next one may begin, and its beginning."""
     if _where() != "between":
         return _onward()
-    opens = start_of_sitting.next_opens(g.reader)
+    opens = g.reader.next_part_opens
     waits = opens is not None and clock.now() < opens
     if request.method == "GET" or waits:
         when = format_datetime(opens, "d MMMM yyyy, HH:mm") if waits else ""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 from flask_babel import force_locale, gettext
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from quiz_app import clock
 from quiz_app.languages import LANGUAGES
-from quiz_app.models import Reader, Sitting, Study
+from quiz_app.models import Reader, Study
 
 
 @dataclass(frozen=True)
@@ -38,30 +38,23 @@ class Returning:
 
 def returning(session: Session, study: Study) -> list[Returning]:
     """The readers of an open study who are between two parts, by the moment from which the next one can be started."""
-    rules = study.rules
-    if study.state != "open" or rules.periods < 2:
+    if study.state != "open" or study.rules.periods < 2:
         return []
-    latest = sa.select(sa.func.max(Sitting.number)).where(Sitting.reader_id == Reader.id).correlate(Reader)
-    query = (
-        sa.select(Reader, Sitting.period, Sitting.finished_at)
-        .join(Sitting, sa.and_(Sitting.reader_id == Reader.id, Sitting.number == latest.scalar_subquery()))
-        .where(Reader.study_id == study.id, sa.not_(Reader.is_preview))
-        .where(Reader.revoked_at.is_(None), Reader.withdrawn_at.is_(None))
-        .where(Sitting.finished_at.isnot(None), Sitting.period < rules.periods)
-        .order_by(Sitting.finished_at, Reader.id)
-    )
-    wait = timedelta(days=rules.washout_days)
-    return [
+    query = sa.select(Reader).where(Reader.study_id == study.id, sa.not_(Reader.is_preview))
+    query = query.where(Reader.revoked_at.is_(None), Reader.withdrawn_at.is_(None)).order_by(Reader.id)
+    found = [
         Returning(
             id=reader.id,
             reader=reader.pseudonym,
             email=reader.email,
-            part=period + 1,
-            opens=ended + wait,
-            closes=reader.closes_at or rules.closing,
+            part=reader.sitting.period + 1,
+            opens=reader.next_part_opens,
+            closes=reader.closes_at or study.rules.closing,
         )
-        for reader, period, ended in session.execute(query)
+        for reader in session.scalars(query.options(selectinload(Reader.sittings)))
+        if reader.sitting is not None and reader.next_part_opens is not None
     ]
+    return sorted(found, key=lambda one: one.opens)
 
 
 def reminders(study: Study) -> dict[str, str]:

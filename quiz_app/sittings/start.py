@@ -6,7 +6,6 @@ import secrets
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -50,7 +49,7 @@ def begin_next(reader: Reader) -> Sitting:
     earlier = reader.sitting
     if earlier is not None and earlier.period > 1 and earlier.instructed_at is None:
         return earlier
-    opens = next_opens(reader)
+    opens = reader.next_part_opens
     if earlier is None or opens is None:
         raise RefusedError("not-due", "There is no next part to begin.")
     if clock.now() < opens:
@@ -63,14 +62,6 @@ def begin_next(reader: Reader) -> Sitting:
         sequence=earlier.sequence,
         share=earlier.share,
     )
-
-
-def next_opens(reader: Reader) -> datetime | None:
-    """From when on the next period may be begun, by the server's clock; None = the sitting that counts is not
-    finished, or it was the last one."""
-    if reader.period_ended_at is None or not reader.has_period_left:
-        return None
-    return reader.period_ended_at + timedelta(days=reader.study.rules.washout_days)
 
 
 def reset(reader: Reader, reason: str, *, actor: str = "") -> None:

@@ -1,17 +1,19 @@
 """Simulated readers: the whole way over HTTP, the same for the same seed, refused aloud."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 import sqlalchemy as sa
 from scipy.stats import norm
 
 from generation.known_faults import KnownFault
-from quiz_app import simulation
+from quiz_app import clock, simulation
 from quiz_app.database import db, reading
 from quiz_app.designs.observer import ODDITY, Observer
 from quiz_app.designs.order import reader_seed
 from quiz_app.errors import InvalidInputError
-from quiz_app.models import Case, Fault, Sitting
+from quiz_app.models import Case, Fault, Reader, Sitting, Trial
 from quiz_app.sittings import answering
 from quiz_app.study import lifecycle
 
@@ -189,6 +191,46 @@ def test_readers_read_every_part_that_the_washout_lets_them_and_see_a_case_anew(
     assert [outcome.scored for outcome in outcomes] == [12 * parts] * 2
     sittings = db.session.query(Sitting).filter(Sitting.finished_at.isnot(None)).all()
     assert sorted(sitting.period for sitting in sittings) == sorted([*range(1, parts + 1)] * 2)
+    ends = {sitting.finished_at + timedelta(days=days) for sitting in sittings if days}
+    assert {outcome.waits_until for outcome in outcomes} == (ends or {None})
+
+
+def test_over_a_washout_the_clock_of_the_rehearsal_is_moved_and_then_put_back(app, make_study):
+    rules = ["plain", "timed: limit_s = 3.0", "small: largest_side = 32"]
+    slug = make_study(conditions=rules, practice=0, washout_days=30).slug
+    db.session.remove()
+    before, told = clock.source, []
+    outcomes = simulation.run(app, slug, 3, seed=1, skip_washouts=True, tell=told.append)
+    assert clock.source is before
+    assert [(outcome.refusal, outcome.waits_until, outcome.scored) for outcome in outcomes] == [("", None, 36)] * 3
+    assert len(told) == 3
+    for reader in lifecycle.find(slug).readers:
+        first, second, third = (sitting.created_at for sitting in reader.sittings)
+        assert reader.has_finished
+        assert timedelta(days=30) < second - first < third - first - timedelta(days=30) < timedelta(days=31)
+    assert db.session.query(Trial).filter_by(late=True).count() == 0
+
+
+def test_the_clock_of_a_server_that_runs_already_is_not_moved(app, make_study):
+    with pytest.raises(InvalidInputError, match="url: the clock of a server that runs already"):
+        simulation.run(app, make_study().slug, 1, url="http://127.0.0.1:9", skip_washouts=True)
+    assert db.session.query(Reader).count() == 0
+
+
+def test_the_command_says_who_waits_for_the_end_of_a_washout(app, make_study):
+    slug = make_study(conditions=["plain", "timed: limit_s = 3.0"], practice=0, washout_days=3).slug
+    db.session.remove()
+    args = ["simulate", "--study", slug, "--readers", "2"]
+    result = app.test_cli_runner().invoke(args=args)
+    assert result.exit_code == 0, result.output
+    for reader in lifecycle.find(slug).readers:
+        assert f"waits for the end of a washout, {reader.next_part_opens:%Y-%m-%d %H:%M} UTC" in result.output
+    assert "2 of 2 readers have read a part and wait" in result.output
+    db.session.remove()
+    result = app.test_cli_runner().invoke(args=[*args, "--skip-washouts"])
+    assert result.exit_code == 0, result.output
+    assert result.output.count("24 cases") == 2
+    assert "wait" not in result.output
 
 
 def test_a_reader_is_as_sensitive_as_condition_and_source_make_them():

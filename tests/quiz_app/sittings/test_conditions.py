@@ -42,7 +42,7 @@ def test_between_readers_each_has_one_condition_and_one_part(conditioned):
     assert all(sitting.sequence == sitting.condition for sitting in sittings)
     sittings[0].finished_at = clock.now()
     assert sittings[0].reader.has_finished
-    assert start.next_opens(sittings[0].reader) is None
+    assert sittings[0].reader.next_part_opens is None
 
 
 def test_a_preview_takes_no_place_in_the_allotment(conditioned):
