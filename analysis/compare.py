@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from analysis.arguments import Parser, refuse
+from analysis.designs import conditions
 from analysis.designs.common import plain
 from analysis.designs.rating.reader import Levels
 from analysis.report.tables.table import RULES
@@ -33,7 +34,7 @@ def compare(first: Responses, second: Responses, lead: str = "fractional", same_
     al. 2009), and by paired tests over readers; each with its question.
 
     Args:
-        first, second: two rating studies.
+        first, second: two rating studies; of one whose cases were read again the first condition counts.
         lead: the unsure rule of the accuracy.
         same_cases: cases of one name are one image. Otherwise every case is its own study's, whatever its name.
 
@@ -44,6 +45,7 @@ def compare(first: Responses, second: Responses, lead: str = "fractional", same_
     Raises:
         ResponsesError: another design, or a common case whose truth differs.
     """
+    first, second = conditions.rest(first), conditions.rest(second)
     studies = dict(zip(PREFIXES, (first, second), strict=True))
     faults = [
         f"{which} study: design {one.design}, expected {' or '.join(RATED)}"

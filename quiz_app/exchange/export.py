@@ -271,22 +271,29 @@ def _for_others(session: Session, study: Study) -> dict[str, str]:
     from analysis.responses import ResponsesError, load_csv
 
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "responses.csv"
+        path, told = (Path(folder) / name for name in ("responses.csv", "conditions.csv"))
         with path.open("w", encoding="utf-8", newline="") as file:
             file.writelines(responses_csv.lines(session, study.slug))
+        if study.rules.conditions:
+            rows = [tuple(conditions_csv.CONDITIONS), *conditions_csv.rows(session, study.slug)]
+            told.write_text("".join(map(responses_csv.line, rows)), encoding="utf-8", newline="")
         try:
-            loaded = load_csv(path)
+            loaded = load_csv(path, told if study.rules.conditions else None)
         except ResponsesError:  # no answers yet
             return {}
         return {**exchange(loaded), **_panodiff(loaded.scored)}
 
 
 def _panodiff(scored: Any) -> dict[str, str]:
-    """`submissions.csv` and `image_labels.csv` in the form of the published study's repository."""
+    """`submissions.csv` and `image_labels.csv` in the form of the published study's repository.
+
+    Its folder is the study, and where there are conditions the study and the condition.
+    """
     answers: list[tuple[Any, ...]] = [("User Name", "Folder", "File", "Zoom Value", "RealFakeValueSlider")]
     for row in scored[scored["level"].notna()].itertuples():
         zoom = None if row.zoom_max != row.zoom_max else row.zoom_max
-        answers.append((row.reader, row.study, row.case, zoom, PANODIFF[int(row.level)]))
+        folder = f"{row.study}/{row.condition}" if "condition" in scored else row.study
+        answers.append((row.reader, folder, row.case, zoom, PANODIFF[int(row.level)]))
     truths = scored[["case", "truth"]].drop_duplicates().sort_values("case")
     labels: list[tuple[Any, ...]] = [("Filename", "Label")]
     labels += [(case, "Fake" if truth else "Real") for case, truth in truths.itertuples(index=False)]
