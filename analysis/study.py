@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from html import escape
 from pathlib import Path
@@ -31,6 +32,8 @@ def load(
     mapping: str | Path | None = None,
     groups: str | Path | None = None,
     conditions: str | Path | None = None,
+    subgroups: Sequence[str] = (),
+    cases: str | Path | None = None,
 ) -> Study:
     """Load a study.
 
@@ -43,13 +46,23 @@ def load(
         mapping: a TOML file that says what the columns of any other table are.
         groups: a table reader,group[,years] in place of the groups in the responses.
         conditions: of a table of responses, under which condition each trial was read; exports and databases have it.
+        subgroups: columns of `cases` by whose values cases are compared, beside those that the study declared.
+        cases: the pool's cases.csv, or any table with the column case and a row for each case.
 
     Raises:
-        TypeError: for a source of another kind.
+        TypeError: for a source of another kind, and for a text as `subgroups`.
         ResponsesError: with every fault of what was given.
     """
+    from analysis.responses import ResponsesError
+    from analysis.responses.subgroups import with_subgroups
+
+    if isinstance(subgroups, str):
+        raise TypeError(f"subgroups: expected a list of columns, [{subgroups!r}], got a text")
+    if bool(subgroups) != (cases is not None):
+        raise ResponsesError(["subgroups, cases: go together: the columns, and the table that has them"])
     found = _responses(source, study, labels, mapping, conditions)
-    return Study(found.with_groups(groups) if groups else found)
+    found = found.with_groups(groups) if groups else found
+    return Study(with_subgroups(found, cases, list(subgroups)) if cases is not None else found)
 
 
 def _responses(source: Any, study: str | None, labels: Any, mapping: Any, conditions: Any) -> Responses:
@@ -142,9 +155,9 @@ class Study:
     @property
     def plots(self) -> list[str]:
         """The names that `plot` takes."""
-        from analysis.designs import find
+        from analysis.report.figures import names
 
-        return list(find(self.design).figures)
+        return list(names(self._results({})))
 
     def measure(self, **settings: Any) -> dict[str, Any]:
         """All numbers of the study, as results.json has them; `settings` as in `Settings`, e.g. unsure="half".

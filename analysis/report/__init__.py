@@ -98,11 +98,7 @@ def registration_of(responses: Responses) -> dict[str, Any] | None:
 
 
 def _draw(results: dict[str, Any], folder: Path, workers: int, progress: Progress) -> list[figures.Drawn]:
-    count, names = 0, find(results["design"]).figures + (("marks_reasons",) if "marks" in results else ())
-    names += ("bayes_predictive",) if "bayes" in results else ()
-    if results["design"] == "rating" and "sources" in results:
-        names += ("sources_forest", "sources_readers")
-    names += ("conditions",) if "reason" not in results.get("conditions", {"reason": ""}) else ()
+    count, names = 0, figures.names(results)
 
     def done() -> None:
         nonlocal count
@@ -144,8 +140,7 @@ def load(arguments: argparse.Namespace) -> Responses:
         responses = with_marks(responses, arguments.marks, arguments.faults)
     responses = with_looks(responses, arguments.looks) if arguments.looks else responses
     if arguments.subgroups:
-        table = arguments.cases or arguments.pool / "cases.csv"
-        responses = with_subgroups(responses, table, arguments.subgroups)
+        responses = with_subgroups(responses, arguments.cases or arguments.pool / "cases.csv", arguments.subgroups)
     return responses.with_detector(arguments.detector) if arguments.detector else responses
 
 
@@ -184,7 +179,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
     )
     made.add_argument("--looks", metavar="FILE", type=Path, help="looks.json of `discern plan --looks`: planned looks")
     made.add_argument(
-        "--subgroups", metavar="COLUMN", action="append", help="a column of cases.csv, declared beforehand; repeatable"
+        "--subgroups", metavar="COLUMN", action="append", help="a column of cases.csv to compare cases by; repeatable"
     )
     made.add_argument("--cases", metavar="FILE", type=Path, help="with --subgroups: cases.csv, if there is no --pool")
     made.add_argument("--pool", metavar="DIR", type=Path, help="the pool folder, for plates of its pictures")

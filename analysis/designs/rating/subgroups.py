@@ -14,33 +14,41 @@ import numpy as np
 from analysis.designs.rating.reader import Levels, Truth
 from analysis.designs.rating.sources import MOST, each, short
 from analysis.responses import Responses, natural
+from analysis.responses.subgroups import unfit
 from analysis.statistics import multiplicity
 from analysis.statistics import sources as by
 from analysis.statistics.sources import FIGURES, Cell
 
 INTERACTION = ("fooled", "auc")
+FEWEST = 10  # cases of a class in a subgroup; of fewer, the report warns
 
 
 def measure(responses: Responses, levels: Levels, truth: Truth, lead: str) -> dict[str, Any] | None:
-    """`subgroups` of results.json, a column each; None where none was declared. Arguments as in `sources.measure`.
+    """`subgroups` of results.json, a column each; None where there are none. Arguments as in `sources.measure`.
 
+    `declared`: in the study, before it opened; otherwise for this report. `small`: subgroups with few cases of a class.
     Holm corrects the tests of a figure over the columns, and those of the interactions over columns and pairs.
     """
-    declared: Mapping[str, Mapping[str, str]] = responses.study.get("subgroups") or {}
-    if not declared:
+    given: Mapping[str, Mapping[str, str]] = responses.study.get("subgroups") or {}
+    if not given:
         return None
+    declared = responses.study.get("declared") or ()
     named = dict(zip(responses.table["case"], responses.table["source"], strict=True))
     sources = by.by_source(truth, [str(named[case]) for case in responses.case_names])
     told: dict[str, Any] = {}
     family: dict[str, dict[str, float | None]] = {figure: {} for figure in (*FIGURES, "interaction")}
-    for column, values in declared.items():
+    for column, values in given.items():
         labels = np.array([values.get(case, "") for case in responses.case_names], dtype=str)
         names = sorted(set(labels) - {""}, key=natural)
         cells = {name: Cell((truth == 1) & (labels == name), (truth == 0) & (labels == name)) for name in names}
+        known = {"declared": column in declared, "unknown": int((labels == "").sum())}
+        if why := unfit(names):
+            told[column] = known | {"reason": why, "each": {}, "small": [], "together": {}, "interactions": []}
+            continue
         found = {figure: by.figures(levels, list(cells.values()), figure, lead) for figure in FIGURES}
-        told[column] = {
+        told[column] = known | {
             "each": each(levels, cells, found),
-            "unknown": int((labels == "").sum()),
+            "small": [name for name, cell in cells.items() if min(cell.synthetic.sum(), cell.real.sum()) < FEWEST],
             "together": {figure: short(by.together(found[figure], figure)) for figure in FIGURES},
             "interactions": _interactions(levels, cells, sources if len(sources) <= MOST else {}, lead),
         }

@@ -19,6 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.designs import find
 from analysis.responses.formulas import defused
 
 if TYPE_CHECKING:
@@ -40,6 +41,15 @@ class Drawn:
     kind: str = "image/svg+xml"
     wide: bool = False
     reason: str | None = None
+
+
+def names(results: dict[str, Any]) -> tuple[str, ...]:
+    """The figures that these results have: those of the design, and of what is not in every study."""
+    found = find(results["design"]).figures + (("marks_reasons",) if "marks" in results else ())
+    found += ("bayes_predictive",) if "bayes" in results else ()
+    if results["design"] == "rating" and "sources" in results:
+        found += ("sources_forest", "sources_readers")
+    return found + (("conditions",) if "reason" not in results.get("conditions", {"reason": ""}) else ())
 
 
 def draw(name: str, results: dict[str, Any]) -> Figure:

@@ -10,7 +10,8 @@ from analysis.report.tables.table import RULES, Cell, Table, cells
 
 def all_tables(results: dict[str, Any]) -> list[Table]:
     """Every table of the section, in its order."""
-    return [make(results) for make in (each, together, interactions)] if "subgroups" in results else []
+    made = [make(results) for make in (each, together, interactions)] if "subgroups" in results else []
+    return [table for table in made if table.rows]
 
 
 def each(results: dict[str, Any]) -> Table:
@@ -40,8 +41,9 @@ def together(results: dict[str, Any]) -> Table:
         ("column", "figure", "F", "df", "df of the denominator", "p", "Holm"),
         [
             [column, words, *cells(("subgroups", column, "together", figure), wanted)]
-            for column in results["subgroups"]
+            for column, told in results["subgroups"].items()
             for figure, words in FIGURES.items()
+            if told["together"]
         ],
     )
 
