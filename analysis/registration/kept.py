@@ -44,17 +44,22 @@ def compare(registration: Mapping[str, Any], results: Mapping[str, Any], respons
         {"part": part, "what": what, "registered": _text(before), "done": _text(now), "verdict": verdict}
         for part, what, before, now, verdict in _lines(parts, results, responses)
     ]
-    figure = tuple(parts["analysis"]["unsure"] if step == "RULE" else step for step in _pointer(parts))
+    endpoint, looks = parts["estimand"]["endpoint"], parts["sample"].get("looks")
+    figure = tuple(parts["analysis"]["unsure"] if step == "RULE" else step for step in FIGURES[endpoint])
+    tested = parts["estimand"]["margin"] is None and endpoint in ("auc", "accuracy")
+    tested = tested and parts["estimand"]["null"] == 0.5 and not looks  # for nothing else is the figure's own p
+    if looks and "adjusted" in results.get("looks", {}):
+        figure, tested = ("looks", "adjusted"), True
     return {
         "sha256": registration["sha256"],
         "registered_at": parts["made"]["at"],
         **{name: parts["study"][name] for name in ("title", "question", "hypotheses")},
         "figure": {
-            "endpoint": parts["estimand"]["endpoint"],
-            "name": written.ENDPOINTS[parts["estimand"]["endpoint"]],
+            "endpoint": endpoint,
+            "name": written.ENDPOINTS[endpoint],
             "pointer": list(figure),
-            "tested": parts["estimand"]["margin"] is None and parts["estimand"]["endpoint"] in ("auc", "accuracy"),
-            "style": STYLES.get(parts["estimand"]["endpoint"], "number_ci"),
+            "tested": tested,
+            "style": STYLES.get(endpoint, "number_ci"),
             "test": written.test(parts["sample"]),
         },
         "counts": {"all": len(lines)}
@@ -77,10 +82,6 @@ def assert_same(registration: Mapping[str, Any], design: str, pool: Mapping[str,
         faults.append(f"registration: is of the design {parts['design']['name']}, the study of the design {design}")
     if faults:
         raise ResponsesError(faults)
-
-
-def _pointer(parts: Mapping[str, Any]) -> tuple[str, ...]:
-    return FIGURES[parts["estimand"]["endpoint"]]
 
 
 Line = tuple[str, str, Any, Any, str]
@@ -143,7 +144,11 @@ def _of_sample(parts: Mapping[str, Any], results: Mapping[str, Any], responses: 
         same = _sizes(taken.get("plan")) == _sizes(planned) and not taken.get("differs")
         done = written.looks(taken.get("plan")) or "none"
         yield "Sample", "Looks before the end", written.looks(planned), done, _verdict(same)
-        wanted |= {look["readers"] for look in taken.get("taken", []) if look["decision"] != "continue"}
+        for look in taken.get("taken", []):
+            if look["decision"] == "efficacy":  # which ends the study
+                wanted = {look["readers"]}
+            elif look["decision"] == "futility":  # which does not bind
+                wanted.add(look["readers"])
     yield "Sample", "Readers", design["readers"], told, _verdict(study["readers"] == finished and finished in wanted)
     asked = study.get("quartets") or responses.asked
     what = "Quartets for each reader" if design["name"] == "quartet" else "Cases for each reader"

@@ -214,6 +214,33 @@ def test_a_study_that_ended_though_its_look_said_continue_did_not_keep_to_its_re
     assert verdicts(found["registration"])["Readers"] == "different"
 
 
+def test_a_study_that_went_on_though_its_look_said_stop_did_not_keep_to_its_readers(form, tmp_path, published):
+    def told(value, *more):
+        command = ["auc", value, "--looks", "--readers", "3", "6", "--cases", "200", "--spending", "pocock", *more]
+        assert planning.main([*command, "--register", str(form()), "--out", str(tmp_path)]) == 0
+        given = registration.load(tmp_path / "registration.json")
+        found = computed(with_looks(published, tmp_path / "looks.json"), Settings(bootstrap=20), given)
+        return found["looks"]["taken"][-1]["decision"], verdicts(found["registration"])["Readers"]
+
+    assert told("0.7") == ("efficacy", "different")
+    assert told("0.85", "--null", "0.79", "--futility", "0.5") == ("futility", "kept")  # it does not bind
+
+
+def test_the_registered_figure_has_the_p_of_the_registered_test_or_none(form, tmp_path, published):
+    def told(*more, looks=False):
+        assert planning.main([*more, "--cases", "200", "--register", str(form()), "--out", str(tmp_path)]) == 0
+        study = with_looks(published, tmp_path / "looks.json") if looks else published
+        given = registration.load(tmp_path / "registration.json")
+        figure = computed(study, Settings(bootstrap=20), given)["registration"]["figure"]
+        return figure["tested"], figure["pointer"]
+
+    assert told("auc", "0.7", "--readers", "6") == (True, ["overall", "auc"])
+    assert told("auc", "0.9", "--readers", "6", "--null", "0.8") == (False, ["overall", "auc"])
+    planned = ("auc", "0.7", "--looks", "--readers", "3", "6")
+    assert told(*planned) == (False, ["overall", "auc"])  # its looks were not given
+    assert told(*planned, looks=True) == (True, ["looks", "adjusted"])
+
+
 def test_answers_before_the_registration_are_said(form, published):
     from dataclasses import replace
 
