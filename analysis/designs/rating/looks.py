@@ -64,7 +64,8 @@ def looked_at(responses: Responses, levels: Levels, truth: Truth) -> dict[str, A
     taken = decisions(levels, truth, looks, order)
     told: dict[str, Any] = {"plan": looks.as_dict(), "taken": [], "recorded": responses.study.get("looks_taken", [])}
     if not taken:
-        return told | {"reason": f"the first look asks for {looks.readers[0]} readers, and {len(order)} finished"}
+        wanted = f"{looks.readers[0]} readers of {looks.cases[0]} cases"
+        return told | {"reason": f"the first look asks for {wanted}, and {len(order)} finished {levels.shape[1]}"}
     last = taken[-1]
     told["taken"] = [{key: one[key] for key in ("look", "readers", "decision")} for one in taken]
     said = {one["look"]: one["decision"] for one in taken}

@@ -56,7 +56,9 @@ def test_later_looks_are_taken_where_the_first_went_on_and_a_short_study_takes_n
     taken = measure(planned(looks=looks()), QUICK)["looks"]["taken"]
     assert [one["decision"] for one in taken] == ["continue", "efficacy"]
     short = measure(planned(looks=looks([8, 9])), QUICK)
-    assert short["looks"]["reason"] == "the first look asks for 8 readers, and 6 finished"
+    assert short["looks"]["reason"] == "the first look asks for 8 readers of 200 cases, and 6 finished 200"
+    fewer = measure(planned(looks=plan("auc", [3, 6], [300]).as_dict()), QUICK)
+    assert fewer["looks"]["reason"] == "the first look asks for 3 readers of 300 cases, and 6 finished 200"
 
 
 def test_accuracy_is_looked_at_by_fractional_credit():
@@ -90,6 +92,12 @@ def test_the_command_takes_the_plan_from_its_file_and_refuses_another(tmp_path, 
         assert main(given) == 2
         assert "bad.json: expected the looks.json of" in capsys.readouterr().err
         assert not Path(tmp_path / "not").exists()
+
+
+def test_looks_after_numbers_of_cases_are_refused(tmp_path):
+    (tmp_path / "looks.json").write_text(json.dumps(plan("accuracy", [6], [60, 120, 200]).as_dict()))
+    with pytest.raises(ResponsesError, match="looks.json: its looks are after 60, 120, 200 cases"):
+        with_looks(planned(), tmp_path / "looks.json")
 
 
 def test_looks_are_for_ratings(tmp_path):
