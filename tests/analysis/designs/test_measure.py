@@ -268,3 +268,16 @@ def test_with_three_readers_the_means_are_led_by_welchs_interval_and_the_usual_o
     ]
     assert "Welch's critical values" in text(found, "methods")
     assert "93 to 97 % of simulated studies" in text(found, "limitations")
+
+
+def test_methods_name_the_critical_values_that_were_used() -> None:
+    whole = load_ratings(EXAMPLE)
+    six = measure(whole, QUICK)
+    assert six["groups"]["members"]["EC"]["auc"]["method"].startswith("Obuchowski-Rockette with Welch's")
+    assert "Hillis' degrees of freedom (" in text(six, "methods")
+    assert "(in groups of three to five readers Welch's critical values" in text(six, "methods")
+    few = whole.table["reader"].isin(["EC1", "EC2", "EP1"]) & whole.table["case"].isin(list(whole.cases)[:16])
+    found = measure(replace(whole, table=whole.table[few]), QUICK)
+    assert found["limitations"]["interval"] == "none"
+    assert found["overall"]["auc"]["method"].startswith("Obuchowski-Rockette with Welch's")
+    assert "Hillis' degrees of freedom" not in text(found, "methods")
