@@ -154,7 +154,7 @@ class Study:
 
     @property
     def plots(self) -> list[str]:
-        """The names that `plot` takes."""
+        """The names that `plot` takes; with bayes=True it takes bayes_predictive too."""
         from analysis.report.figures import names
 
         return list(names(self._results({})))
@@ -185,9 +185,10 @@ class Study:
 
         Raises KeyError for a name that is none of `plots`, ValueError where the study lacks what the figure shows.
         """
-        from analysis.report.figures import draw
+        from analysis.report.figures import draw, names
 
-        return draw(_known(name, self.plots), self._results(settings))
+        results = self._results(settings)
+        return draw(_known(name, names(results)), results)
 
     def report(self, out: str | Path, registration: str | Path | None = None, **settings: Any) -> Path:
         """Write the whole report into the folder `out`; the path of its report.html.

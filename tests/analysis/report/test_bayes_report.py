@@ -18,6 +18,7 @@ from analysis.planning.roe_metz import RoeMetz
 from analysis.report import main, write
 from analysis.responses import Responses, load_frame
 from analysis.statistics.bayes import sampling
+from analysis.study import Study
 from tests.analysis import quartets
 
 ASKED = Settings(bootstrap=20, bayes=True)
@@ -64,6 +65,13 @@ def test_the_page_has_the_section_and_the_folder_its_tables_and_its_figure(repor
         assert (report / "tables" / f"bayes_{name}.tex").is_file()
         assert len((report / "tables" / f"bayes_{name}.csv").read_text("utf-8").splitlines()) > 1
     assert (report / "figures" / "bayes_predictive.svg").is_file()
+
+
+@pytest.mark.slow
+def test_a_notebook_draws_the_figure_too(results: dict[str, Any]) -> None:
+    study = Study(decided(3, 40))
+    study._measured[ASKED] = results  # so that it is not sampled again
+    assert study.plot("bayes_predictive", bootstrap=20, bayes=True).axes
 
 
 @pytest.mark.slow
