@@ -96,7 +96,7 @@ def test_the_command_takes_the_plan_from_its_file_and_refuses_another(tmp_path, 
 
 def test_looks_after_numbers_of_cases_are_refused(tmp_path):
     (tmp_path / "looks.json").write_text(json.dumps(plan("accuracy", [6], [60, 120, 200]).as_dict()))
-    with pytest.raises(ResponsesError, match="looks.json: its looks are after 60, 120, 200 cases"):
+    with pytest.raises(ResponsesError, match="its looks are after 60, 120, 200 cases"):
         with_looks(planned(), tmp_path / "looks.json")
 
 
