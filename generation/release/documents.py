@@ -126,8 +126,8 @@ def datasheet(facts: Facts) -> str:
         },
         "Preprocessing": {
             "Was the data cleaned or changed?": f"Nothing but the screening above{_and_enlarged(own)}.",
-            "Is the raw data there?": "The images that were left out can be made again from their seeds in"
-            " `excluded.csv`.",
+            "Is the raw data there?": "Whoever has the weights can make the images that were left out again, from"
+            f" their seeds in `excluded.csv`.{_copies(facts)}",
         },
         "Uses": {
             "What has it been used for?": OPEN,
@@ -166,6 +166,12 @@ def _left_out(facts: Facts) -> str:
         return "None had to be left out."
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(facts.left_out.items()))
     return f"{total:,} were left out: {reasons}."
+
+
+def _copies(facts: Facts) -> str:
+    if not facts.left_out.get("copy"):
+        return ""
+    return " Copies of training images are among them: the weights must not be shared beyond those who may see these."
 
 
 def _threshold(facts: Facts) -> str:

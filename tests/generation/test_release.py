@@ -19,6 +19,7 @@ from generation.__main__ import main
 from generation.diffusion.recommended import RecommendedUNet
 from generation.diffusion.sampling import image_seed
 from generation.release import command as release
+from generation.release import documents
 from generation.release.screening import Screen
 from generation.superresolution.hat import HAT
 from generation.weights import write_safetensors
@@ -214,6 +215,13 @@ def test_a_network_that_makes_nothing_but_copies_is_not_released(network, small_
     assert main(arguments(network, small_corpus, tmp_path, "--threshold", 2)) == 2
     assert "has memorised its training images" in capsys.readouterr().err
     assert not (tmp_path / "SHA256SUMS").exists()
+
+
+def test_the_datasheet_warns_of_sharing_the_weights_where_copies_were_left_out(released):
+    settings = json.loads((released / "release.json").read_text())
+    facts = documents.Facts(settings, 8, 7, {"copy": 1}, (32, 16), (0.1, 0.2, 0.3), "5 held-out images", "2026-11-30")
+    assert "the weights must not be shared" in documents.datasheet(facts)
+    assert "the weights must not be shared" not in (released / "DATASHEET.md").read_text(encoding="utf-8")
 
 
 def test_images_can_be_enlarged(network, small_corpus, tmp_path):
