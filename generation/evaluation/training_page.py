@@ -21,6 +21,7 @@ from generation.evaluation.distances import kid
 from generation.evaluation.radiomics import radiomics
 from generation.examples import Pictures, read_pictures
 from generation.files import save_text
+from generation.radiographs.reading import look
 
 SAMPLED = ("diffusion", "latent", "student")  # stages whose sheets are samples
 NOT_LOSSES = ("learning_rate", "gradient_norm", "validation")
@@ -176,8 +177,7 @@ def page(run: Run, judged: Distances | None, remark: str) -> str:
 
 
 def _tiles(path: Path, width: int, height: int, count: int) -> list[Image.Image]:
-    with Image.open(path) as image:
-        sheet = image.convert("L")
+    sheet = look(path).image
     columns, rows = sheet.width // width, sheet.height // height
     if (columns * width, rows * height) != sheet.size or not count <= columns * rows < count + columns:
         raise InputError(f"{path} is no sheet of {count} samples of {width} x {height}, the size of the real pictures")
@@ -246,8 +246,7 @@ def _sheets(run: Run, judged: Distances | None) -> str:
         told += [f"distance {judged.by_epoch[epoch]:.3g}"] if judged else []
         text = escape(", ".join(told))
         buffer = io.BytesIO()
-        with Image.open(path) as image:
-            image.convert("L").save(buffer, format="WEBP", quality=80)
+        look(path).image.save(buffer, format="WEBP", quality=80)
         data = base64.b64encode(buffer.getvalue()).decode()
         image_tag = f"<img alt='{text}' src='data:image/webp;base64,{data}'>"
         figures.append(f"<figure>{image_tag}<figcaption>{text}</figcaption></figure>")

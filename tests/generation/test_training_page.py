@@ -69,7 +69,7 @@ def test_sheets_of_another_size_and_damaged_runs_are_refused_by_name(run, small_
     assert "epoch-0002.png is no sheet of 4 samples of 16 x 8" in capsys.readouterr().err
     (run / "samples" / "epoch-0002.png").write_bytes(b"cut short")
     assert look(run, tmp_path / "out") == 2
-    assert "epoch-0002.png cannot be read as an image" in capsys.readouterr().err
+    assert "epoch-0002.png: not readable as a radiograph (it is not an image file)" in capsys.readouterr().err
     (run / "log.csv").write_text("step,epoch,measure,value\n1,0,loss,good\n")
     assert look(run, tmp_path / "out") == 2
     assert "log.csv, row 2: expected" in capsys.readouterr().err
