@@ -101,13 +101,14 @@ def checked(table: pd.DataFrame, places: list[str], name: str, told: Table | Non
     rows, in_turn = ROWS.get(design, _RATING), ["reader"]
     if told is not None:
         rows, in_turn = replace(rows, key=(*rows.key, "period")), ["reader", "period"]
-        if design != "rating":
-            faults.append((-1, f"{told.name}: conditions are compared in studies of ratings, this is a {design}"))
     # Each period has a sitting of its own, or shares one.
     typed["superseded"] = typed["sitting"] < typed.groupby(in_turn)["sitting"].transform("max")
     faults += _contradictions(typed[table["truth"].isin(["real", "synthetic"])], places, rows.key)
-    if not faults:
-        typed, faults = rows.check(typed)
+    if not faults:  # what holds for a reader holds in each period
+        parts = [typed] if told is None else [part for _, part in typed.groupby("period", dropna=False)]
+        done = [rows.check(part) for part in parts]
+        typed = done[0][0] if told is None else pd.concat([part for part, _ in done]).sort_index()
+        faults = [found for _, its in done for found in its]
     for column in ("study", "design"):
         several = [entry for entry in table[column].unique() if entry]
         if len(several) > 1:

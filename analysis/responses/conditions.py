@@ -119,4 +119,5 @@ def within(responses: Responses, condition: str) -> Responses:
 
 def read_again(responses: Responses) -> bool:
     """Whether a reader read a case under more than one condition."""
-    return bool(responses.scored.duplicated(["reader", "case"]).any())
+    met = responses.scored[["reader", "case", "condition"]].drop_duplicates()
+    return bool(met.duplicated(["reader", "case"]).any())

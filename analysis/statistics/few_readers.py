@@ -118,3 +118,32 @@ def standing(readers: int, cases: int) -> str:
     if readers < LEADS.start or cases < FEWEST_CASES:
         return "none"
     return "welch" if readers in LEADS else "hillis"
+
+
+def difference(found: Estimate, freedom: int) -> Estimate:
+    """The interval and p of a difference of few readers' figures, from its Obuchowski-Rockette estimate.
+
+    `found`: two modalities of the same readers (`mrmc.obuchowski_rockette`, `freedom` = readers - 1), two groups of
+    readers (`mrmc.compare_groups`, `crossover.contrast`, `freedom` = readers - groups), or any figure that may be
+    negative (`mrmc.of_figures`), readers and cases random. Its degrees of freedom are freedom / w^2, w being the share
+    of the readers in the variance, so that Welch's critical value c(w) is that of `welch`; the limits are
+    +- c se, not on logits, and no difference of two shares or areas is beyond -1 or 1. p against 0.
+
+    Returned as it came where there is no standard error, and for a `freedom` that the table lacks (1; 10 and more).
+
+    >>> from analysis.statistics.mrmc import obuchowski_rockette
+    >>> first = [[1, 2, 2, 1, 4, 4, 5, 5], [1, 3, 2, 2, 4, 3, 4, 5], [1, 1, 2, 2, 4, 3, 5, 5]]
+    >>> second = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4], [2, 3, 4, 1, 4, 1, 3, 2]]
+    >>> found = obuchowski_rockette([first, second], [0, 0, 0, 0, 1, 1, 1, 1])
+    >>> [round(limit, 2) for limit in (*found.ci, *difference(found, 2).ci)]
+    [0, 0, 0, 0]
+    """
+    if found.value is None or not found.se or freedom + 1 not in critical_values():
+        return found
+    share = 0.0 if found.df is None else min(1.0, math.sqrt(freedom / found.df))
+    critical = [float(np.interp(share, SHARES, row)) for row in critical_values()[freedom + 1]]
+    middle = critical[LEVELS.index(0.05)]
+    ci = (max(-1.0, found.value - middle * found.se), min(1.0, found.value + middle * found.se))
+    p = _p(abs(found.value) / found.se, critical)
+    method = f"{found.method}, Welch's critical values"
+    return Estimate(found.value, found.se, ci, p, method, _matching(0.05, middle), extra=found.extra)

@@ -33,16 +33,17 @@ def measure(responses: Responses, settings: Settings) -> dict[str, Any] | None:
     if not names:
         return None
     by_name = {name: int((responses.scored["condition"] == name).sum()) for name in names}
-    found: dict[str, Any] = {"names": names, "answers": by_name}
+    again = told.read_again(responses)
+    found: dict[str, Any] = {"names": names, "answers": by_name, "rest": names[0] if again else None}
     if len(names) < 2:
         return found | {"reason": "a difference takes two conditions, and readers met one"}
+    if responses.design != "rating":
+        return found | {"reason": f"they are in studies of ratings, and this one is a {responses.design}"}
     cube = readings_of(responses, names)
-    again = told.read_again(responses)
     within = cube.within
     found |= {
         "by": "within" if within else "between",
         "cases": ("same" if again else "split") if within else None,
-        "rest": names[0] if again else None,
         "sequences": _counts(list(told.sequences(responses).values())),
     }
     rule = settings.unsure

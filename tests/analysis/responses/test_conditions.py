@@ -85,9 +85,6 @@ def test_what_is_wrong_with_the_whole_is_said(tmp_path):
     write(both.conditions, ["reader", "case", "period"], made)
     with pytest.raises(ResponsesError, match="column 'condition' is missing"):
         load_csv(both.responses, both.conditions)
-    both = files(tmp_path, [row | {"design": "staircase"} for row in made])
-    with pytest.raises(ResponsesError, match="in studies of ratings, this is a staircase"):
-        load_csv(both.responses, both.conditions)
 
 
 def test_a_second_answer_in_one_period_is_refused(tmp_path):

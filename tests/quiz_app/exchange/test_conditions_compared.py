@@ -22,6 +22,7 @@ from quiz_app.models import Study
 from quiz_app.sittings import start
 from quiz_app.study import hints, lifecycle
 from quiz_app.study.cases import scored_cases
+from tests.quiz_app import quartets
 
 LINES = ["unaided", "assisted: hints = true"]
 SAID = [("real", "full"), ("real", "partial"), ("unsure", None), ("synthetic", "partial"), ("synthetic", "full")]
@@ -148,3 +149,19 @@ def test_after_the_washout_a_part_that_began_anew_counts_and_the_other_stays(app
         assert counted.loc["R2"].tolist() == [[1, 2], [1, 2]]
         assert found.table["superseded"].sum() == 12
         assert len(found.scored) == 2 * 2 * 12
+
+
+def test_a_study_of_quartets_under_two_conditions_is_reported_for_the_first(app, tmp_path):
+    study = quartets.opened(quartets.imported(app, tmp_path, quartets.entries(4)), conditions=["timed", "free"])
+    slug = study.slug
+    db.session.remove()
+    assert [outcome.refusal for outcome in simulation.run(app, slug, 4, seed=1)] == [""] * 4
+    closed(slug)
+    found = load_database(app.config["SETTINGS"].database_url, slug)
+    results = measure(found, Settings(bootstrap=50))
+    assert results["conditions"]["answers"] == {"timed": 4 * 4 * 4, "free": 4 * 4 * 4}
+    assert "this one is a quartet" in results["conditions"]["reason"]
+    assert results["overall"]["proportion_correct"]["n"] == 4 * 4
+    assert measure(conditions.within(found, "timed"), Settings(bootstrap=50))["overall"] == results["overall"]
+    page = write(found, tmp_path / "report", Settings(bootstrap=50)).read_text("utf-8")
+    assert "does not compare them; it takes the answers under" in page
