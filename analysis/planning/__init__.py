@@ -238,9 +238,11 @@ def _shared_out(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:
         raise ValueError("--against, --cap: expected the end point auc or accuracy")
     if options.against is not None and options.cap is not None:
         raise ValueError("--against, --cap: expected one of them")
-    if options.register or options.margin is not None or options.null is not None:
-        raise ValueError("--register, --margin, --null: are no options of a plan with --against or --cap")
-    spread = {"studies": options.simulate or STUDIES, "seed": options.seed}
+    if options.margin is not None or options.null is not None:
+        raise ValueError("--margin, --null: are no options of a plan with --against or --cap")
+    if options.register and options.cap is not None:
+        raise ValueError("--register: is no option of a plan with --cap, which has no test")
+    spread, paired = {"studies": options.simulate or STUDIES, "seed": options.seed}, conditions.Paired(model)
     rows: list[dict[str, Any]] = []
     for readers in options.readers:
         if options.cap is not None:
@@ -252,10 +254,15 @@ def _shared_out(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:
         for cases in options.cases:
             found = conditions.simulate(
                 options.endpoint, options.value, options.against, readers, cases, by=options.by,
-                model=conditions.Paired(model), alpha=options.alpha, jobs=options.jobs, **spread,
+                model=paired, alpha=options.alpha, jobs=options.jobs, **spread,
             )  # fmt: skip
             row = {"readers": readers, "cases": cases, "power": found.value or 0.0}
             rows.append(row | {"difference": found.true_value, "se": found.figure_se, "coverage": found.coverage})
+    draft = None
+    if options.cap is None:
+        read = rows[0]["cases"] + (rows[0]["cases"] // 2 if options.by == "sources" else 0)
+        more = {"against": options.against, "by": options.by, "figure_se": rows[0]["se"], **spread}
+        draft = drafted(options, rows[0] | {"cases": read}, paired, found.method, **more)
     print(cost.method if options.cap is not None else found.method)
     _print(rows)
     if options.out:
@@ -264,6 +271,7 @@ def _shared_out(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
             writer.writerows(rows)
+    write_drafted(draft, options.out)
 
 
 def _looks(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:

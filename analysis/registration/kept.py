@@ -44,20 +44,16 @@ def compare(registration: Mapping[str, Any], results: Mapping[str, Any], respons
         {"part": part, "what": what, "registered": _text(before), "done": _text(now), "verdict": verdict}
         for part, what, before, now, verdict in _lines(parts, results, responses)
     ]
-    endpoint, looks = parts["estimand"]["endpoint"], parts["sample"].get("looks")
-    figure = tuple(parts["analysis"]["unsure"] if step == "RULE" else step for step in FIGURES[endpoint])
-    tested = parts["estimand"]["margin"] is None and endpoint in ("auc", "accuracy")
-    tested = tested and parts["estimand"]["null"] == 0.5 and not looks  # for nothing else is the figure's own p
-    if looks and "adjusted" in results.get("looks", {}):
-        figure, tested = ("looks", "adjusted"), True
+    endpoint = parts["estimand"]["endpoint"]
+    figure, tested = _figure(parts, results)
     return {
         "sha256": registration["sha256"],
         "registered_at": parts["made"]["at"],
         **{name: parts["study"][name] for name in ("title", "question", "hypotheses")},
         "figure": {
             "endpoint": endpoint,
-            "name": written.ENDPOINTS[endpoint],
-            "pointer": list(figure),
+            "name": written.ENDPOINTS[endpoint] + (", difference" if parts["sample"].get("by") else ""),
+            "pointer": figure and list(figure),
             "tested": tested,
             "style": STYLES.get(endpoint, "number_ci"),
             "test": written.test(parts["sample"]),
@@ -84,6 +80,26 @@ def assert_same(registration: Mapping[str, Any], design: str, pool: Mapping[str,
         raise ResponsesError(faults)
 
 
+def _figure(parts: Mapping[str, Any], results: Mapping[str, Any]) -> tuple[tuple[str | int, ...] | None, bool]:
+    """Where the registered figure is, and whether its p is that of the registered test.
+
+    Nowhere (None) where two conditions, or two sources, were registered and not two were found.
+    """
+    estimand, by, looks = parts["estimand"], parts["sample"].get("by"), parts["sample"].get("looks")
+    endpoint = estimand["endpoint"]
+    if by:
+        part, lines, *rest = ("sources", "pairs", "difference") if by == "sources" else ("conditions", "differences")
+        listed = results.get(part, {}).get(lines, [])
+        found = [number for number, line in enumerate(listed) if line["figure"] == endpoint]
+        return ((part, lines, found[0], *rest), True) if len(found) == 1 else (None, False)
+    if looks and "adjusted" in results.get("looks", {}):
+        return ("looks", "adjusted"), True
+    tested = estimand["margin"] is None and endpoint in ("auc", "accuracy")
+    tested = tested and estimand["null"] == 0.5 and not looks  # for nothing else is the figure's own p
+    rule = parts["analysis"]["unsure"]
+    return tuple(rule if step == "RULE" else step for step in FIGURES[endpoint]), tested
+
+
 Line = tuple[str, str, Any, Any, str]
 
 
@@ -93,6 +109,8 @@ def _lines(parts: Mapping[str, Any], results: Mapping[str, Any], responses: Resp
     before = _is_before(at, first)
     yield "Time", "Registered before the first answer", at, first, _verdict(before)
     yield "Design", "What a trial is", parts["design"]["name"], results["design"], KEPT
+    if by := parts["sample"].get("by"):
+        yield _of_conditions(by, results)
     yield from _of_pool(parts["pool"], study)
     yield from _of_sample(parts, results, responses)
     yield from _of_analysis(parts, settings)
@@ -122,6 +140,17 @@ def _lines(parts: Mapping[str, Any], results: Mapping[str, Any], responses: Resp
     software = parts["made"]["software"]["discern"]
     same = software == results["software"]["discern"]
     yield "Analysis", "Version of Discern", software, results["software"]["discern"], _verdict(same)
+
+
+def _of_conditions(by: str, results: Mapping[str, Any]) -> Line:
+    """Two conditions, or sources, and who read what under which."""
+    if by == "sources":
+        count = len(results.get("sources", {}).get("names", []))
+        return "Design", "Sources of synthetic images", 2, count, _verdict(count == 2)
+    found = results.get("conditions", {})
+    names, done = found.get("names", []), found.get("cases") or found.get("by")
+    told = f"{len(names)}, {done}" if done else len(names)
+    return "Design", "Conditions, and who reads what under which", f"2, {by}", told, _verdict(told == f"2, {by}")
 
 
 def _of_pool(pool: Mapping[str, Any] | None, study: Mapping[str, Any]) -> Iterator[Line]:

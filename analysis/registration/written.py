@@ -27,6 +27,12 @@ DESIGNS = {
     "quartet": "Each trial shows several images, one of them real. Readers pick the real one.",
     "comparison": "Each trial shows several images of one case. Readers compare them on each criterion.",
 }
+COMPARED = {
+    "same": "Every reader reads the same cases under each of two conditions, in a balanced order.",
+    "split": "Every reader reads each case under one of two conditions; which one is balanced over readers.",
+    "between": "Every reader reads under one of two conditions, allotted at random.",
+    "sources": "The synthetic images come from two sources, which share their real cases.",
+}
 MODELS = {
     "kappa": "Fleiss' kappa over cases, by its large-sample standard error.",
     "threshold": "A psychometric function with guess rate and lapses; readers random.",
@@ -45,6 +51,8 @@ def hypothesis(sample: Mapping[str, Any]) -> str:
         return f"The {what} can be told from one {sample.get('ratio', 1.25):g} times as long."
     if margin is not None:
         return f"The {what} lies within {margin:g} of {null:g}: for practical purposes readers are at chance."
+    if sample.get("by"):
+        return f"The {what} differs between the two {'sources' if sample['by'] == 'sources' else 'conditions'}."
     return f"The {what} differs from {null:g}."
 
 
@@ -58,7 +66,8 @@ def test(sample: Mapping[str, Any]) -> str:
             f"Two one-sided tests of equivalence within {margin:g} of {null:g}, each at level {alpha:g}: "
             f"equivalent where the {100 * (1 - 2 * alpha):g} % interval lies within the margin."
         )
-    return f"Two-sided test against {null:g} at level {alpha:g}, readers and cases random."
+    against = "of no difference" if sample.get("by") else f"against {null:g}"
+    return f"Two-sided test {against} at level {alpha:g}, readers and cases random."
 
 
 def sections(registration: Mapping[str, Any]) -> Iterator[Section]:
@@ -81,7 +90,7 @@ def sections(registration: Mapping[str, Any]) -> Iterator[Section]:
         [
             ("Study type", ["Observer study: readers judge images one trial at a time."]),
             ("Blinding", ["Readers do not know the truth of any image. Researchers see no truth before the close."]),
-            ("Study design", [DESIGNS[design["name"]], *_settings(parts["plan"])]),
+            ("Study design", [DESIGNS[design["name"]], COMPARED.get(sample.get("by"), ""), *_settings(parts["plan"])]),
             ("Randomization", [_order(parts["plan"])]),
         ],
     )
@@ -182,6 +191,8 @@ def _pool(pool: Mapping[str, Any] | None) -> str:
 def _power(sample: Mapping[str, Any]) -> str:
     name = SHORT.get(sample["endpoint"], "threshold")
     told = f"Power {sample['power']:.3f} to show what the hypothesis says, if the true {name} is {sample['value']:g}"
+    if sample.get("by"):
+        told += f" under one and {sample['against']:g} under the other"
     if sample.get("half_width") is not None:
         told += f"; expected half width of the 95 % interval {sample['half_width']:.3f}"
     if sample.get("simulated_power") is not None:
@@ -192,7 +203,9 @@ def _power(sample: Mapping[str, Any]) -> str:
 
 
 def _assumed(sample: Mapping[str, Any]) -> str:
-    return "Assumed: " + ", ".join(f"{name} {_value(value)}" for name, value in sample["model"].items())
+    model = dict(sample["model"])
+    model = model.pop("base", {}) | model  # of two conditions: what holds for either, and what belongs to one
+    return "Assumed: " + ", ".join(f"{name} {_value(value)}" for name, value in model.items())
 
 
 def markdown(registration: Mapping[str, Any]) -> str:

@@ -136,7 +136,7 @@ def difference(found: Estimate, freedom: int) -> Estimate:
     >>> second = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4], [2, 3, 4, 1, 4, 1, 3, 2]]
     >>> found = obuchowski_rockette([first, second], [0, 0, 0, 0, 1, 1, 1, 1])
     >>> [round(limit, 2) for limit in (*found.ci, *difference(found, 2).ci)]
-    [0, 0, 0, 0]
+    [-0.2, 0.72, -0.31, 0.83]
     """
     if found.value is None or not found.se or freedom + 1 not in critical_values():
         return found

@@ -8,15 +8,17 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+import jsonschema
 import pytest
 from pypdf import PdfReader
 
 from analysis import planning, registration
 from analysis.designs.common import Settings
-from analysis.report import EXAMPLE, computed
+from analysis.report import EXAMPLE, computed, write
 from analysis.report import main as report
-from analysis.responses import ResponsesError, load_ratings, stored
+from analysis.responses import ResponsesError, load_csv, load_ratings, stored
 from analysis.responses.looks import with_looks
+from tests.analysis.crossovers import files, rows, study
 
 FORM = """title = "Can dentists tell?"
 question = "Do dentists tell synthetic radiographs from real ones better than chance?"
@@ -282,3 +284,67 @@ def test_the_report_has_a_section_of_it_and_refuses_what_does_not_belong(form, t
     assert report([*command[:-1], str(tmp_path / "second")]) == 2
     assert "registration.json: was edited after it was made: study" in capsys.readouterr().err
     assert not (tmp_path / "second").exists()
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        ("same", "Every reader reads the same cases under each of two conditions"),
+        ("sources", "synthetic images come from two sources"),
+    ],
+)
+def test_a_plan_of_two_conditions_or_sources_is_registered(form, tmp_path, by, said):
+    given = ["auc", "0.6", "--against", "0.75", "--by", by, "--readers", "6", "--cases", "40", "--simulate", "10"]
+    assert planning.main([*given, "--register", str(form()), "--out", str(tmp_path)]) == 0
+    parts = registration.load(tmp_path / "registration.json")["registration"]
+    assert (parts["sample"]["by"], parts["sample"]["against"], parts["sample"]["studies"]) == (by, 0.75, 10)
+    assert parts["design"]["cases"] == (60 if by == "sources" else 40)  # of each reader
+    text = (tmp_path / "registration.md").read_text("utf-8")
+    for words in (said, f"differs between the two {'sources' if by == 'sources' else 'conditions'}"):
+        assert words in text
+    assert "if the true AUC is 0.6 under one and 0.75 under the other" in text
+    assert "reader_share 0.25" in text
+    assert "Two-sided test of no difference" in text
+
+
+def test_a_pool_in_anchored_blocks_has_no_test_to_register(form, tmp_path, capsys):
+    given = ["auc", "0.6", "--cap", "40", "--readers", "6", "--cases", "40", "--register", str(form())]
+    assert planning.main([*given, "--out", str(tmp_path / "out")]) == 2
+    assert "--register: is no option of a plan with --cap" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("by", "names", "verdict"),
+    [
+        ("same", ("alone", "hinted"), "kept"),
+        ("split", ("alone", "hinted"), "different"),
+        ("same", ("alone", "hinted", "both"), "different"),
+    ],
+)
+def test_the_report_says_whether_two_conditions_were_read_as_registered(form, tmp_path, by, names, verdict):
+    given = made(form, cases=24, against=0.75, by="same")
+    found = study(tmp_path, readers=6, cases=24, by=by, names=names)
+    write(found, tmp_path / "out", Settings(bootstrap=50), registered=given)
+    results = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))
+    jsonschema.validate(results, json.loads((tmp_path / "out" / "results.schema.json").read_text("utf-8")))
+    told = results["registration"]
+    line = next(line for line in told["lines"] if line["what"].startswith("Conditions, and who"))
+    assert line["verdict"] == verdict
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    if len(names) == 2:
+        assert told["figure"]["pointer"] == ["conditions", "differences", 0]
+        assert results["conditions"]["differences"][0]["figure"] == "auc"
+        assert "readers' mean area under the ROC curve (AUC), difference: <strong>" in page.replace("&#39;", "'")
+    else:
+        assert told["figure"]["pointer"] is None
+        assert "is not in this report: it takes two conditions" in page
+
+
+def test_a_registered_difference_of_two_sources_is_found(form, tmp_path):
+    made_up = [row | {"source": ("a", "b")[int(row["case"][1:]) // 2 % 2]} for row in rows(readers=4, cases=24)]
+    made_up = [row if row["truth"] == "synthetic" else row | {"source": ""} for row in made_up if row["period"] == 1]
+    found = load_csv(files(tmp_path, made_up).responses)
+    told = computed(found, Settings(bootstrap=50), made(form, cases=24, against=0.75, by="sources"))
+    assert told["registration"]["figure"]["pointer"][::3] == ["sources", "difference"]
+    line = next(line for line in told["registration"]["lines"] if line["what"] == "Sources of synthetic images")
+    assert line["verdict"] == "kept"
