@@ -337,7 +337,7 @@ def test_the_report_says_whether_two_conditions_were_read_as_registered(form, tm
         assert "readers' mean area under the ROC curve (AUC), difference: <strong>" in page.replace("&#39;", "'")
     else:
         assert told["figure"]["pointer"] is None
-        assert "is not in this report: it takes two conditions" in page
+        assert "is not in this report: there were not two to compare" in page
 
 
 def test_a_registered_difference_of_two_sources_is_found(form, tmp_path):

@@ -23,6 +23,17 @@ def test_a_contrast_of_two_groups_is_the_nested_test_of_published_data(shared, d
     assert (ours.value, ours.se, ours.p, ours.df) == pytest.approx((nested.value, nested.se, nested.p, nested.df))
 
 
+def test_cases_that_are_hard_for_one_group_widen_its_contrast():
+    rng = np.random.default_rng(3)
+    hard = np.repeat(rng.normal(0, 0.2, (2, TRUTH.size)), 3, axis=0)
+    scores = np.clip(0.5 + hard + rng.normal(0, 0.1, hard.shape), 0, 1)
+    found = figures(as_readings(scores, TRUTH, "accuracy"), "accuracy", "jackknife")
+    ours = contrast(found.value[0], found.influence[0], ["a"] * 3 + ["b"] * 3, {"a": 1, "b": -1})
+    nested = compare_groups(scores, TRUTH, ["a"] * 3 + ["b"] * 3, endpoint="accuracy")
+    assert (ours.value, ours.se, ours.p, ours.df) == pytest.approx((nested.value, nested.se, nested.p, nested.df))
+    assert ours.df > 4
+
+
 def credits(cells):
     """Periods x readers x cases of credits near these means, no two readers alike."""
     rng = np.random.default_rng(1)
