@@ -7,6 +7,8 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from quiz_app.designs.order import spread
+
 MARK = ">"  # between the conditions of a sequence
 
 
@@ -53,15 +55,22 @@ def parts(strata: Sequence[Hashable], count: int, rng: np.random.Generator) -> l
 
 
 def anchored(
-    truths: Sequence[bool], cases: int, anchors: int, rng: np.random.Generator
+    truths: Sequence[bool],
+    cases: int,
+    anchors: int,
+    rng: np.random.Generator,
+    sources: Sequence[str] | None = None,
 ) -> tuple[list[int], list[list[int]]]:
     """The anchors, which everybody reads, and the blocks that cover all other cases; half of each class in both.
 
     A block holds `cases` - `anchors` cases, so that a reader who reads the anchors and a block reads `cases`; the last
-    one is filled up from the first ones. Raises ValueError where there are not enough cases of a class.
+    one is filled up from the first ones. `sources`, one entry a case, are in anchors and blocks in proportion.
+    Raises ValueError where there are not enough cases of a class.
     """
-    drawn = {truth: [int(i) for i in rng.permutation([i for i, one in enumerate(truths) if one == truth])]
-             for truth in (False, True)}  # fmt: skip
+    drawn = {}
+    for truth in (False, True):
+        members = rng.permutation([index for index, one in enumerate(truths) if one == truth])
+        drawn[truth] = spread([int(index) for index in members], sources)
     size = (cases - anchors) // 2
     if size < 1 or any(len(members) < cases // 2 for members in drawn.values()):
         raise ValueError(f"{cases} cases, {anchors} of them anchors, half of each class, cannot be drawn")

@@ -186,7 +186,8 @@ def _anchored(study: Study, cases: list[Case], rng: np.random.Generator) -> list
     """The anchors and the least-filled block. Both follow from the seed of the study."""
     drawing = np.random.Generator(np.random.PCG64(study.seed))
     truths = [case.truth == "synthetic" for case in cases]
-    anchors, blocks = allotment.anchored(truths, study.rules.cases, study.rules.anchors, drawing)
+    sources = [case.source for case in cases]
+    anchors, blocks = allotment.anchored(truths, study.rules.cases, study.rules.anchors, drawing, sources)
     counts = _times_dealt(study)
     finished, begun = ([getattr(counts[case.id], name) for case in cases] for name in ("finished", "begun"))
     block = blocks[allotment.least_filled(blocks, finished, begun, rng)]

@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import timedelta
 
 from quiz_app import clock
-from quiz_app.designs import DESIGNS
+from quiz_app.designs import DESIGNS, allotment
 from quiz_app.models import Study
 from quiz_app.study.cases import practice_cases, scored_cases
 from quiz_app.study.settings import StudySettings
@@ -26,12 +26,11 @@ def faults(study: Study) -> list[str]:
 
 
 def warnings(study: Study) -> list[str]:
-    """What should be known of the conditions before the study opens, in sentences."""
-    rules, said = study.rules, []
+    """What should be known of conditions and hints before the study opens, in sentences."""
+    rules, said = study.rules, [*_unreached(study), *_uneven_sources(study)]
     names = rules.condition_names
-    readers = sum(not reader.is_preview for reader in study.readers) + (study.open_cap or 0)
-    if rules.conditions_by == "between" and readers < len(names):
-        said.append(f"{len(names)} conditions and places for {readers} readers: a condition may have no reader.")
+    if study.hints and not showing_hints(rules):
+        said.append("The study has a hint file, and nobody is shown it.")
     clued = [name for name in names if rules.under(name).clue]
     if rules.periods > 1 and clued and len(clued) < len(names):
         said.append(
@@ -42,6 +41,30 @@ def warnings(study: Study) -> list[str]:
         if rules.under(one) == rules.under(other):
             said.append(f"{one} and {other} are read under the same settings.")
     return said
+
+
+def _unreached(study: Study) -> list[str]:
+    """Where there are fewer readers than conditions, or than sequences of them."""
+    rules, count = study.rules, len(study.rules.conditions)
+    readers = sum(not reader.is_preview for reader in study.readers) + (study.open_cap or 0)
+    places = f"places for {readers} reader{'' if readers == 1 else 's'}"
+    if rules.conditions_by == "between" and readers < count:
+        return [f"{count} conditions and {places}: at least one condition has no reader. Invite more readers."]
+    if rules.periods > 1 and readers < (sequences := len(allotment.sequences(count))):
+        return [f"{sequences} sequences of conditions and {places}: they cannot be balanced. Invite more readers."]
+    return []
+
+
+def _uneven_sources(study: Study) -> list[str]:
+    """Where cases are split over conditions: the sources that cannot be split evenly."""
+    rules = study.rules
+    if rules.conditions_cases != "split" or rules.periods < 2 or DESIGNS[study.design].grouped:
+        return []
+    counts = Counter(case.source for case in scored_cases(study) if case.truth == "synthetic")
+    uneven = [f"{source or 'no source'}: {n}" for source, n in sorted(counts.items()) if n % rules.periods]
+    if len(counts) < 2 or not uneven:
+        return []
+    return [f"Sources that cannot be split evenly over {rules.periods} conditions: {', '.join(uneven)}."]
 
 
 def _changed_faults(study: Study, rules: StudySettings) -> list[str]:
@@ -92,9 +115,13 @@ def _split_faults(study: Study, rules: StudySettings) -> list[str]:
     return reasons
 
 
+def showing_hints(rules: StudySettings) -> list[str]:
+    """The names of the conditions under which hints are shown; of a study without conditions one empty name."""
+    return [name for name in rules.condition_names or [""] if rules.under(name).hints]
+
+
 def _hint_faults(study: Study) -> list[str]:
-    rules = study.rules
-    showing = [name for name in rules.condition_names or [""] if rules.under(name).hints]
+    rules, showing = study.rules, showing_hints(study.rules)
     if showing and not study.hints:
         under = f" under {', '.join(showing)}" if rules.conditions else ""
         return [f"hints: are shown{under}, and the study has no hint file"]
@@ -102,7 +129,7 @@ def _hint_faults(study: Study) -> list[str]:
         hinted = {hint.case_id for hint in study.hints}
         missing = [case.name for case in scored_cases(study) if case.id not in hinted]
         return [f"hints: there is none for {', '.join(missing[:10])}"] if missing else []
-    return ["hints: the study has a hint file, and nobody is shown it"] if study.hints else []
+    return []
 
 
 def _anchor_faults(study: Study, rules: StudySettings) -> list[str]:

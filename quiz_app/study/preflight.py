@@ -101,10 +101,9 @@ def _sources(study: Study) -> list[Check]:
 
 
 def _conditions(study: Study) -> list[Check]:
-    names = study.rules.condition_names
-    if not names:
+    names, said = study.rules.condition_names, conditions.warnings(study)
+    if not names and not said:
         return []
-    said = conditions.warnings(study)
     how = "one after the other" if study.rules.periods > 1 else "each reader under one"
     good = f"Cases are read under {', '.join(names)}, {how}."
     return [Check("Conditions", "warn" if said else "good", "Please consider:" if said else good, said)]

@@ -70,6 +70,15 @@ def test_anchors_and_blocks_cover_every_case_with_half_of_each_class():
     assert {index for block in blocks for index in block} | set(anchors) == set(range(100))
 
 
+def test_sources_are_in_anchors_and_blocks_in_proportion():
+    truths = [index % 2 == 0 for index in range(80)]
+    sources = ["" if not truth else f"G{index // 2 % 4}" for index, truth in enumerate(truths)]
+    anchors, blocks = anchored(truths, 24, 8, rng(), sources)
+    for members, each in ((anchors, 1), *((block, 2) for block in blocks[:-1])):
+        told = Counter(sources[index] for index in members if truths[index])
+        assert told == dict.fromkeys(("G0", "G1", "G2", "G3"), each)
+
+
 def test_too_few_cases_for_anchors_and_a_block_are_refused():
     for cases, anchors in ((10, 10), (12, 4)):
         with pytest.raises(ValueError, match="half of each class"):

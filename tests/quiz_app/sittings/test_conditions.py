@@ -10,7 +10,7 @@ from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.exchange import conditions_csv
 from quiz_app.sittings import result, start
-from quiz_app.study import conditions, hints, lifecycle, readers
+from quiz_app.study import conditions, hints, lifecycle, preflight, readers
 from quiz_app.study.cases import scored_cases
 
 DAY = 24 * 3600
@@ -174,7 +174,6 @@ def test_anchors_are_read_by_all_and_blocks_by_whom_the_fewest_have_finished(mak
         ({"assignment": "anchored", "cases": 4, "anchors": 4}, "anchors: 4 of 4 cases a reader"),
         ({"conditions": [*LINES[1:], "trained: practice = 50"]}, "conditions: trained: practice: 50 practice cases"),
         ({"looks": "3", "conditions": LINES}, "looks: are not taken in a study with conditions"),
-        ({"conditions": ["a", "b"]}, "hints: the study has a hint file, and nobody is shown it"),
     ],
 )
 def test_what_does_not_go_together_keeps_a_study_from_opening(conditioned, settings, named):
@@ -219,8 +218,43 @@ def test_a_copy_has_the_hints_and_a_study_with_answers_keeps_its_own(conditioned
 
 def test_pre_flight_warns_of_a_clue_that_is_not_forgotten_and_of_a_condition_without_readers(make_study):
     clued = make_study("one", opened=False, conditions=["plain", 'told: clue = "Look"'])
+    assert conditions.warnings(clued)[0].startswith("2 sequences of conditions and places for 0 readers")
+    assert len(conditions.warnings(clued)) == 2
+    for number in range(2):
+        readers.invite(clued, f"R{number}")
     assert [said[:11] for said in conditions.warnings(clued)] == ["The clue of"]
     between = make_study("two", opened=False, conditions=["a", "b"], conditions_by="between")
-    assert [said.split(":")[0] for said in conditions.warnings(between)] == [
-        "2 conditions and places for 0 readers", "a and b are read under the same settings.",
-    ]  # fmt: skip
+    readers.invite(between, "R1")
+    assert [said.split(".")[0] for said in conditions.warnings(between)] == [
+        "2 conditions and places for 1 reader: at least one condition has no reader",
+        "a and b are read under the same settings",
+    ]
+    readers.offer_open_link(between, "1")
+    assert len(conditions.warnings(between)) == 1
+
+
+def test_pre_flight_names_sources_that_cannot_be_split_and_hints_that_nobody_sees(app, conditioned, make_study):
+    study = make_study(opened=False, conditions=["a", "b: limit_s = 3.0"], conditions_cases="split")
+    for number in range(2):
+        readers.invite(study, f"R{number}")
+    for number, case in enumerate(case for case in scored_cases(study) if case.truth == "synthetic"):
+        case.source = "GAN" if number < 3 else "Diffusion"
+    (said,) = conditions.warnings(study)
+    assert said == "Sources that cannot be split evenly over 2 conditions: Diffusion: 3, GAN: 3."
+    unseen = conditioned("unseen", conditions=[])
+    found = checked(app, unseen)["Conditions"]
+    assert (found.verdict, found.details) == ("warn", ["The study has a hint file, and nobody is shown it."])
+
+
+def checked(app, study):
+    """The checks of pre-flight by name."""
+    return {check.name: check for check in preflight.checks(db.session(), study, app.config["SETTINGS"], secure=True)}
+
+
+def test_pre_flight_names_the_cases_that_lack_a_hint(app, conditioned):
+    study = conditioned()
+    gone = [study.hints.pop().case_id for _ in range(2)]
+    db.session.flush()
+    names = [case.name for case in scored_cases(study) if case.id in gone]
+    found = checked(app, study)["Settings and pool"]
+    assert (found.verdict, found.details) == ("bad", [f"hints: there is none for {', '.join(names)}"])
