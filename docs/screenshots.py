@@ -1,5 +1,5 @@
 """Photograph the product's pages at 1440 and 390 px into docs/screenshots:
-python docs/screenshots.py [reader] [desk] [designs] [NAME OF A DESIGN ...]
+python docs/screenshots.py [reader] [desk] [conditions] [designs] [NAME OF A DESIGN ...]
 
 A small pool of phantoms, a server on a temporary instance, Chromium. Takes about two minutes.
 """
@@ -12,21 +12,24 @@ import sys
 import tempfile
 import threading
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import waitress
 from flask import Flask
 from PIL import Image, ImageFilter
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import generation.__main__ as generation  # noqa: E402
 from generation.pool import read_table  # noqa: E402
+from quiz_app import clock  # noqa: E402
 from quiz_app.database import db  # noqa: E402
 from quiz_app.pools import importing  # noqa: E402
 from quiz_app.study import lifecycle, readers, researchers  # noqa: E402
+from quiz_app.study.cases import scored_cases  # noqa: E402
 from tests.phantoms import furnish, invite  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
@@ -41,6 +44,8 @@ SETTINGS = {
     "leaderboard": True,
 }
 
+CLUE = "Roots that end without a tip, and bone whose fine pattern repeats, speak for a synthetic radiograph."
+CONDITIONS = ["full", "reduced: largest_side = 600"]
 METHODS = {"method-a": 1.0, "method-b": 2.5, "reference": 0.5}  # radius of the blur
 # Marks that photographs show: places as shares of the stage, and the key of their reason.
 MARKED = [((0.3, 0.42), "1"), ((0.66, 0.6), "")]
@@ -67,17 +72,46 @@ DESIGNS = {
 }  # fmt: skip
 
 
-def photograph(page: Page, name: str) -> None:
-    """Keep what the page shows, in few bytes."""
+def photograph(page: Page, name: str, part: Locator | None = None) -> None:
+    """Keep what the page or a part of it shows, in few bytes."""
     width = page.viewport_size["width"]
-    shot = Image.open(io.BytesIO(page.screenshot(full_page=True)))
+    shot = Image.open(io.BytesIO(part.screenshot() if part else page.screenshot(full_page=True)))
     OUT.mkdir(parents=True, exist_ok=True)
     shot.convert("RGB").save(OUT / f"{name}-{width}.webp", quality=70, method=6)
 
 
+def new_page(browser: Browser, width: int) -> Page:
+    """A browser of its own at this width."""
+    return browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB").new_page()
+
+
+def log_in(page: Page, url: str, password: str, shot: str = "") -> None:
+    """To the researcher's desk."""
+    page.goto(f"{url}/researcher/")
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill(password)
+    if shot:
+        photograph(page, shot)
+    page.get_by_role("button", name="Log in").click()
+
+
+def enter(page: Page, link: str, shot: str = "") -> None:
+    """Through the pages to the first scored case of a study without questions and practice."""
+    page.goto(link)
+    page.locator("input[name=consent]").check()
+    page.locator("main button.primary:visible").click()
+    page.wait_for_selector("#network:not(:empty)")
+    if shot:
+        photograph(page, shot)
+    page.locator("main button.primary:visible").click()
+    page.wait_for_selector("#room[data-phase=begin]")
+    page.wait_for_timeout(300)  # an earlier press does not count
+    page.keyboard.press("Enter")
+
+
 def walk(browser: Browser, link: str, width: int) -> None:
     """From the link to the last page, a photograph of each."""
-    page = browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB").new_page()
+    page = new_page(browser, width)
 
     def phase(name: str) -> None:
         page.wait_for_selector(f"#room[data-phase={name}]")
@@ -151,7 +185,7 @@ def walk_aside(browser: Browser, app: Flask, url: str, width: int) -> None:
         study = lifecycle.find(slug)
         token = readers.offer_open_link(study, "1")
         db.session.commit()
-        page = browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB").new_page()
+        page = new_page(browser, width)
         page.goto(f"{url}/join/{token}/")
         photograph(page, "open-link")
         page.locator("main button.primary").click()
@@ -175,18 +209,14 @@ def walk_aside(browser: Browser, app: Flask, url: str, width: int) -> None:
 def walk_desk(browser: Browser, app: Flask, url: str, password: str, width: int) -> None:
     """A researcher's way: images, a new study, its pre-flight, readers, and what comes in."""
     desk = f"{url}/researcher"
-    page = browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB").new_page()
+    page = new_page(browser, width)
 
     def at(path: str, name: str) -> None:
         page.goto(f"{desk}/{path}")
         page.wait_for_timeout(300)
         photograph(page, f"desk-{name}")
 
-    page.goto(f"{desk}/")
-    page.get_by_label("Name").fill("admin")
-    page.get_by_label("Password").fill(password)
-    photograph(page, "desk-login")
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, url, password, "desk-login")
     at("", "studies")
     with tempfile.NamedTemporaryFile(suffix=".zip") as file:
         page.goto(f"{desk}/pools/")
@@ -277,14 +307,8 @@ def walk_designs(browser: Browser, app: Flask, url: str, parts: list[str], width
             _, token = readers.invite(study, "R1")
             db.session.commit()
             db.session.remove()
-        page = browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB").new_page()
-        page.goto(f"{url}/r/{token}/")
-        page.locator("input[name=consent]").check()
-        page.locator("main button.primary:visible").click()
-        page.locator("main button.primary:visible").click()
-        page.wait_for_selector("#room[data-phase=begin]")
-        page.wait_for_timeout(300)  # an earlier press does not count
-        page.keyboard.press("Enter")
+        page = new_page(browser, width)
+        enter(page, f"{url}/r/{token}/")
         page.wait_for_timeout(300)
         for shot, phase, keys in shots:
             for key in keys:
@@ -296,6 +320,51 @@ def walk_designs(browser: Browser, app: Flask, url: str, parts: list[str], width
                 set_marks(page)
             if shot:
                 photograph(page, shot)
+
+
+def walk_conditions(browser: Browser, app: Flask, url: str, password: str, width: int) -> None:
+    """A study under two conditions with hints and a clue: its desk, a part of a reader, and the way to the next one."""
+    slug = f"parts-{width}"
+    with app.app_context():
+        pool = db.session.query(importing.Pool).filter_by(slug="phantoms").one()
+        rules = {"conditions": CONDITIONS, "hints": True, "clue": CLUE, "washout_days": 28}
+        plain = {"practice": 0, "groups": [], "ask_years": False, "break_every": 0}
+        study = lifecycle.create(TITLE, pool, slug=slug, settings=plain | rules, seed=2)
+        db.session.commit()
+        desk = new_page(browser, width)
+        log_in(desk, url, password)
+        desk.goto(f"{url}/researcher/studies/{slug}/settings")
+        table = "case,hint,text\n" + "".join(
+            f"{case.name},{0.97 - 0.08 * number:.2f},Detector: how probable it is that the image is synthetic\n"
+            for number, case in enumerate(scored_cases(study))
+        )
+        db.session.rollback()  # which would hold up the server
+        file = {"name": "detector.csv", "mimeType": "text/csv", "buffer": table.encode()}
+        desk.get_by_label("Hint file (CSV)").set_input_files(file)
+        photograph(desk, "desk-hints", desk.locator("form:has(#hints-file)"))
+        desk.get_by_role("button", name="Upload hints").click()
+        desk.get_by_text("hints are kept").first.wait_for()
+        lifecycle.open_study(study)
+        links = [f"{url}/r/{readers.invite(study, name, email=f'{name}@clinic.example')[1]}/" for name in ("R1", "R2")]
+        db.session.commit()
+        db.session.remove()
+    usual = clock.source
+    for number, link in enumerate(links):
+        clock.source = lambda days=10 * number: usual() + timedelta(days=days)
+        page = new_page(browser, width)
+        enter(page, link, "clue")
+        page.wait_for_selector("#room[data-phase=image]")
+        page.wait_for_timeout(300)
+        photograph(page, "hint")
+        while not page.url.endswith("/between"):
+            page.keyboard.press("4")
+            page.wait_for_timeout(700)
+        page.wait_for_load_state()
+        photograph(page, "between")
+    clock.source = lambda: usual() + timedelta(days=28, minutes=30)
+    desk.goto(f"{url}/researcher/studies/{slug}/readers")
+    photograph(desk, "desk-returning")
+    clock.source = usual
 
 
 def set_marks(page: Page) -> None:
@@ -326,6 +395,8 @@ def main(parts: list[str]) -> None:
                     walk_aside(browser, app, url, width)
                 if "desk" in parts:
                     walk_desk(browser, app, url, password, width)
+                if "conditions" in parts:
+                    walk_conditions(browser, app, url, password, width)
             if {"designs", *DESIGNS} & set(parts):
                 make_designs(app, Path(folder))
                 for width in SIZES:
@@ -335,4 +406,4 @@ def main(parts: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["reader", "desk", "designs"])
+    main(sys.argv[1:] or ["reader", "desk", "conditions", "designs"])

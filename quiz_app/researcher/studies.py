@@ -15,7 +15,7 @@ from quiz_app.exchange import mirror
 from quiz_app.models import Pool
 from quiz_app.researcher import blueprint, by_field, forms, looking, me, owner_only, saved
 from quiz_app.sittings import returning
-from quiz_app.study import hints, lifecycle, looks, monitor, plan, readers, researchers
+from quiz_app.study import conditions, hints, lifecycle, looks, monitor, plan, readers, researchers
 
 
 @blueprint.get("/")
@@ -96,6 +96,7 @@ def study_settings() -> ResponseReturnValue:
         sections=forms.sections(g.study.rules, request.form if faults else None),
         faults=faults,
         open_fields=lifecycle.CHANGEABLE_ANY_TIME if frozen else None,
+        shows_hints=bool(g.study.hints or conditions.showing_hints(g.study.rules)),
     )
     return page, 422 if faults else 200
 
