@@ -16,12 +16,13 @@ from flask import Blueprint, abort, current_app, flash, g, redirect, render_temp
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from flask_login import LoginManager, current_user
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Researcher, Study
-from quiz_app.study import researchers
+from quiz_app.study import history, researchers
 
 blueprint = Blueprint("researcher", __name__, url_prefix="/researcher")
 login = LoginManager()
@@ -169,8 +170,13 @@ def me() -> Researcher:
 
 @blueprint.app_template_filter("moment")
 def moment(at: datetime | None) -> str:
-    """A moment as people read it, in UTC; a dash for none."""
-    return at.strftime("%Y-%m-%d %H:%M UTC") if at else "–"
+    """A moment in UTC, which the page's script shows in the time zone of whoever looks; a dash for none."""
+    if at is None:
+        return "–"
+    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M} UTC</time>').format(at.isoformat(timespec="seconds"), at)
+
+
+blueprint.add_app_template_filter(history.sentence, "sentence")
 
 
 from quiz_app.researcher import account, exports, pacs, people, pools, preflight, readers, results, studies  # noqa: E402, F401  (they add their views)

@@ -222,11 +222,21 @@ def show_pool(slug: str) -> ResponseReturnValue:
     return render_template("researcher/pool.html", pool=pool, upload=upload)
 
 
+@blueprint.get("/pools/<slug>/picture.png")
+def picture(slug: str) -> ResponseReturnValue:
+    """A small picture of the pool: the case whose stored name, which is random, comes first."""
+    first = sa.select(Case).where(Case.pool.has(slug=slug), Case.excluded.is_(None)).order_by(Case.stored).limit(1)
+    return _thumbnail(looking().scalar(first) or abort(404))
+
+
 @blueprint.get("/pools/<slug>/cases/<int:case>.png")
 def thumbnail(slug: str, case: int) -> ResponseReturnValue:
     """A small picture of a case, as its readers get it."""
-    found = looking().scalar(sa.select(Case).where(Case.id == case, Case.pool.has(slug=slug))) or abort(404)
-    with Image.open(io.BytesIO(storage.read(settings().images, found.stored))) as image:
+    return _thumbnail(looking().scalar(sa.select(Case).where(Case.id == case, Case.pool.has(slug=slug))) or abort(404))
+
+
+def _thumbnail(case: Case) -> ResponseReturnValue:
+    with Image.open(io.BytesIO(storage.read(settings().images, case.stored))) as image:
         image.thumbnail(THUMBNAIL)
         small = images.encoded(image)
     headers = {"Cache-Control": "private, max-age=3600"}

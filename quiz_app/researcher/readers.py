@@ -16,14 +16,14 @@ from quiz_app.database import commit_deletion, db
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import personal, responses_csv
 from quiz_app.models import Reader
-from quiz_app.researcher import blueprint, by_field, looking, saved
+from quiz_app.researcher import MOST, blueprint, by_field, looking, saved
 from quiz_app.sittings import entry, returning, start
-from quiz_app.study import deletion, monitor, readers
+from quiz_app.study import deletion, letters, monitor, readers
 
 
 @blueprint.get("/studies/<study>/readers")
 def list_readers() -> ResponseReturnValue:
-    """Who is how far."""
+    """Every reader, and how far each is."""
     return _page()
 
 
@@ -32,7 +32,7 @@ def _page(faults: dict[str, str] | None = None) -> ResponseReturnValue:
     page = render_template(
         "researcher/readers.html",
         rows=rows,
-        groups=Counter(row.group or "not said yet" for row in rows),
+        groups=Counter(row.group or "no group yet" for row in rows),
         by_open_link=readers.came_by_open_link(g.study),
         returning=returning.returning(looking(), g.study),
         reminders=returning.reminders(g.study),
@@ -79,11 +79,66 @@ def _base() -> str:
 
 def _links(rows: list[tuple[str, str, str | None, str]]) -> ResponseReturnValue:
     """The one page that shows these links: as a list, as CSV, as QR codes to print."""
-    flash("These links are shown only now: keep them before you leave this page.", "warn")
-    table = "".join(map(responses_csv.line, [("reader", "group", "email", "link"), *rows]))
-    data = base64.b64encode(table.encode()).decode()
+    flash("These links are shown only once: save them before you leave this page.", "warn")
+    written = [letters.invitation(g.study, name, email, link) for name, _, email, link in rows]
+    heading = ("reader", "group", "email", "link", "subject", "message")
+    lines = [heading, *((*row, letter.subject, letter.text) for row, letter in zip(rows, written, strict=True))]
     codes = {row[3]: segno.make_qr(row[3], error="m").svg_data_uri(scale=4, border=2) for row in rows}
-    return render_template("researcher/links.html", rows=rows, codes=codes, table=f"data:text/csv;base64,{data}")
+    return render_template(
+        "researcher/links.html", rows=list(zip(rows, written, strict=True)), codes=codes, **_files(lines, written)
+    )
+
+
+def _files(lines: list[tuple[str | None, ...]], written: list[letters.Letter]) -> dict[str, str]:
+    """What a page of letters offers as files: a table for a mail merge, the messages, and the closing date."""
+    table = "".join(map(responses_csv.line, lines)).encode()
+    day = letters.calendar(g.study)
+    return {
+        "table": _data("text/csv", table),
+        "messages": _data("application/zip", letters.as_files(written)) if any(one.to for one in written) else "",
+        "calendar": _data("text/calendar", day) if day else "",
+    }
+
+
+def _data(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+@blueprint.post("/studies/<study>/readers/selected")
+def act_on_readers() -> ResponseReturnValue:
+    """Remind, extend, or withdraw the links of, several readers at once: all or none."""
+    numbers = [int(number) for number in request.form.getlist("reader") if number.isdecimal()]
+    chosen = [_reader(number) for number in numbers if number <= MOST]
+    deed, reason = request.form.get("deed", ""), request.form.get("reason", "")
+    if not chosen:
+        raise InvalidInputError(["reader: select at least one reader"])
+    if deed == "remind":
+        return _reminders({reader.id: reader.email for reader in chosen})
+    if deed not in ("extend", "revoke"):
+        raise InvalidInputError([f"deed: {deed!r} is none of remind, extend, revoke"])
+    for reader in chosen:
+        if deed == "extend":
+            readers.extend(reader, request.form.get("until", ""), reason, actor=current_user.name)
+        else:
+            readers.revoke(reader, reason, actor=current_user.name)
+    many = f"{len(chosen)} readers" if len(chosen) > 1 else chosen[0].pseudonym
+    told = "may answer until then" if deed == "extend" else "can no longer use their links; their answers stay"
+    return saved("list_readers", f"{many} {told}.")
+
+
+def _reminders(addresses: dict[int, str | None]) -> ResponseReturnValue:
+    held = {one.id for one in returning.returning(db.session(), g.study) if not one.may_come}
+    rows = [row for row in monitor.progress(db.session(), g.study) if row.id in addresses.keys() - held]
+    written = [letters.reminder(g.study, row, addresses[row.id]) for row in rows if row.state not in letters.FINISHED]
+    if not written:
+        raise InvalidInputError(
+            ["reader: everyone selected has finished, withdrawn, has no valid link, or must wait for the next part"]
+        )
+    lines = [("reader", "email", "subject", "message")]
+    lines += [(letter.reader, letter.to, letter.subject, letter.text) for letter in written]
+    return render_template(
+        "researcher/reminders.html", letters=written, left=len(addresses) - len(written), **_files([*lines], written)
+    )
 
 
 def _reader(number: int) -> Reader:
@@ -114,9 +169,9 @@ def export_reader(reader: int) -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/correct")
 def correct_reader(reader: int) -> ResponseReturnValue:
-    """What is stored about the reader is put right."""
+    """Correct what is stored about the reader."""
     entry.correct(_reader(reader), request.form, actor=current_user.name)
-    return saved("show_reader", "What is stored about the reader was changed.", reader=reader)
+    return saved("show_reader", "Changed what is stored about the reader.", reader=reader)
 
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/revoke")
@@ -124,7 +179,7 @@ def revoke_reader(reader: int) -> ResponseReturnValue:
     """Withdraw a link; the answers stay."""
     found = _reader(reader)
     readers.revoke(found, request.form.get("reason", ""), actor=current_user.name)
-    return saved("list_readers", f"The link of {found.pseudonym} opens nothing from now on; the answers stay.")
+    return saved("list_readers", f"The link of {found.pseudonym} no longer works; the answers stay.")
 
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/renew")
@@ -141,14 +196,14 @@ def extend_reader(reader: int) -> ResponseReturnValue:
     """A closing date of the reader's own."""
     said = request.form
     readers.extend(_reader(reader), said.get("until", ""), said.get("reason", ""), actor=current_user.name)
-    return saved("show_reader", "The reader may come until then.", reader=reader)
+    return saved("show_reader", "The reader may answer until then.", reader=reader)
 
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/reset")
 def reset_reader(reader: int) -> ResponseReturnValue:
-    """Begin anew."""
+    """Let a reader start again."""
     start.reset(_reader(reader), request.form.get("reason", ""), actor=current_user.name)
-    return saved("show_reader", "The reader begins anew; the earlier answers stay on record.", reader=reader)
+    return saved("show_reader", "The reader starts again; the earlier answers stay on record.", reader=reader)
 
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/delete")
@@ -158,10 +213,8 @@ def delete_reader(reader: int) -> ResponseReturnValue:
     reason = request.form.get("reason", "")
     certificate = deletion.delete_reader(_reader(reader), reason, instance, actor=current_user.name)
     commit_deletion()
-    data = base64.b64encode(certificate.encode()).decode()
-    return render_template(
-        "researcher/certificate.html", certificate=certificate, file=f"data:text/plain;charset=utf-8;base64,{data}"
-    )
+    file = _data("text/plain;charset=utf-8", certificate.encode())
+    return render_template("researcher/certificate.html", certificate=certificate, file=file)
 
 
 @blueprint.post("/studies/<study>/open-link")
@@ -175,6 +228,6 @@ def offer_open_link() -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/open-link/withdraw")
 def withdraw_open_link() -> ResponseReturnValue:
-    """Nobody else comes in by it."""
+    """Stop the open link."""
     readers.withdraw_open_link(g.study, actor=current_user.name)
-    return saved("list_readers", "The open link opens nothing from now on; who came by it stays.")
+    return saved("list_readers", "The open link no longer works; readers who came by it stay.")

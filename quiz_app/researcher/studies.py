@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 from flask import current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,22 +14,24 @@ from quiz_app.caching import FRESH_S, cache
 from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import mirror
-from quiz_app.models import Pool
+from quiz_app.models import Event, Pool
 from quiz_app.researcher import blueprint, by_field, forms, looking, me, owner_only, saved
 from quiz_app.sittings import returning
-from quiz_app.study import conditions, hints, lifecycle, looks, monitor, plan, readers, researchers
+from quiz_app.study import conditions, guide, hints, history, lifecycle, looks, monitor, plan, readers, researchers
+
+LATEST = 6  # events on the overview
 
 
 @blueprint.get("/")
 def list_studies() -> ResponseReturnValue:
-    """Every study in which the researcher has a part; `?away` those that were put away."""
+    """Every study in which the researcher has a part; `?away` those that were archived."""
     away = "away" in request.args
     rows = [
         (study, role, monitor.summary(monitor.progress(looking(), study)))
         for study, role in researchers.studies(looking(), current_user)
         if (study.archived_at is not None) == away
     ]
-    return render_template("researcher/studies.html", rows=rows, away=away)
+    return render_template("researcher/studies.html", rows=rows, away=away, pools=_pools())
 
 
 @blueprint.route("/studies/new", methods=["GET", "POST"])
@@ -40,11 +44,14 @@ def new_study() -> ResponseReturnValue:
         except InvalidInputError as faulty:
             db.session.rollback()
             faults = by_field(faulty)
-    pools = looking().scalars(sa.select(Pool).order_by(Pool.id.desc())).all()
     page = render_template(
-        "researcher/new_study.html", pools=pools, presets=lifecycle.PRESETS, said=request.form, faults=faults
+        "researcher/new_study.html", pools=_pools(), presets=lifecycle.PRESETS, said=request.form, faults=faults
     )
     return page, 422 if faults else 200
+
+
+def _pools() -> Sequence[Pool]:
+    return looking().scalars(sa.select(Pool).order_by(Pool.id.desc())).all()
 
 
 def _create() -> ResponseReturnValue:
@@ -56,19 +63,19 @@ def _create() -> ResponseReturnValue:
         preset=said.get("preset", ""),
         owner=me(),
     )
-    return saved("show_study", "The draft is made. Nobody is let in before it is opened.", study=study.slug)
+    return saved("show_study", "Draft created. Readers can begin once you open the study.", study=study.slug)
 
 
 @blueprint.post("/studies/new/plan")
 def make_from_plan() -> ResponseReturnValue:
-    """A draft after an uploaded plan."""
+    """Create a draft from an uploaded plan."""
     file = request.files.get("plan")
     try:
         text = file.read().decode("utf-8-sig") if file else ""
     except UnicodeDecodeError:
         raise InvalidInputError(["file: is not text in UTF-8"]) from None
     study = plan.make(text, pool=request.form.get("pool", ""), slug=request.form.get("slug", "").strip(), owner=me())
-    return saved("show_study", "The draft is made after the plan.", study=study.slug)
+    return saved("show_study", "Draft created from the plan.", study=study.slug)
 
 
 @blueprint.get("/studies/<study>/plan.toml")
@@ -86,7 +93,7 @@ def study_settings() -> ResponseReturnValue:
         try:
             said, title = forms.settings(request.form, g.study.rules), request.form.get("title")
             changed = lifecycle.change(g.study, said, title=title, actor=current_user.name)
-            return saved("study_settings", f"Saved: {', '.join(changed)}." if changed else "Nothing was different.")
+            return saved("study_settings", f"Saved: {', '.join(changed)}." if changed else "Nothing has changed.")
         except InvalidInputError as faulty:
             db.session.rollback()
             faults = by_field(faulty)
@@ -117,7 +124,7 @@ def upload_hints() -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/preview")
 def preview_study() -> ResponseReturnValue:
-    """Walk through the study as a reader does; nothing of it counts."""
+    """Take the study as a reader does; the answers do not count."""
     token = readers.preview(g.study, actor=current_user.name)
     db.session.commit()
     return redirect(url_for("reader.start", token=token), code=303)
@@ -132,12 +139,17 @@ def copy_study() -> ResponseReturnValue:
 
 @blueprint.get("/studies/<study>/")
 def show_study() -> ResponseReturnValue:
-    """The study at a glance, and what can be done next."""
+    """The study as a list of steps, with the next one as a button."""
     planned = looks.listed(looking(), g.study) if g.study.state != "draft" else []
+    rows = monitor.progress(looking(), g.study)
+    latest = sa.select(Event).where(Event.study_id == g.study.id, Event.kind.notin_(history.MINOR))
     return render_template(
         "researcher/study.html",
-        summary=monitor.summary(monitor.progress(looking(), g.study)),
+        summary=monitor.summary(rows),
         may_come=sum(one.may_come for one in returning.returning(looking(), g.study)),
+        steps=guide.steps(looking(), g.study, rows, current_app.config["SETTINGS"]),
+        days=guide.answers_by_day(looking(), g.study),
+        events=looking().scalars(latest.order_by(Event.id.desc()).limit(LATEST)).all(),
         looks=planned,
         due=looks.due(planned) if g.study.state == "open" else None,
         reasons=lifecycle.may_not_open(g.study) if g.study.state == "draft" else [],
@@ -146,7 +158,7 @@ def show_study() -> ResponseReturnValue:
 
 @blueprint.get("/studies/<study>/live")
 def watch_study() -> ResponseReturnValue:
-    """Who is on, where, how fast, and what is unusual; `?part` asks for the moving part alone."""
+    """Who is reading, how far and how fast, and what is unusual; `?part` asks for the moving part alone."""
     part = _moving_part()
     return part if "part" in request.args else render_template("researcher/live.html", part=part)
 
@@ -169,16 +181,16 @@ def _moving_part() -> str:
 
 @blueprint.post("/studies/<study>/open")
 def open_study() -> ResponseReturnValue:
-    """Let the readers in."""
+    """Let readers begin."""
     lifecycle.open_study(g.study, actor=current_user.name)
-    return saved("show_study", "The study is open: readers with a link are let in.")
+    return saved("show_study", "The study is open: readers with a link can begin.")
 
 
 @blueprint.post("/studies/<study>/close")
 def close_study() -> ResponseReturnValue:
-    """Take no more answers."""
+    """End the study: readers can no longer answer."""
     lifecycle.close(g.study, actor=current_user.name)
-    return saved("show_study", "The study is closed: no more answers are taken.")
+    return saved("show_study", "The study is closed: readers can no longer answer.")
 
 
 @blueprint.post("/studies/<study>/looks")
@@ -192,13 +204,17 @@ def take_look() -> ResponseReturnValue:
 @blueprint.post("/studies/<study>/reopen")
 @owner_only
 def reopen_study() -> ResponseReturnValue:
-    """Take answers again, for a reason."""
+    """Let readers answer again, for a reason."""
     lifecycle.reopen(g.study, request.form.get("reason", ""), actor=current_user.name)
-    return saved("show_study", "The study is open again; the log and every report say that truth could be seen before.")
+    return saved(
+        "show_study", "The study is open again. The log and every report will say that truth could be seen before."
+    )
 
 
 @blueprint.post("/studies/<study>/put-away")
 def put_away_study() -> ResponseReturnValue:
-    """Off the list, or back onto it."""
+    """Archive a closed study, or take it out of the archive."""
     lifecycle.put_away(g.study, actor=current_user.name)
-    return saved("list_studies", f"{g.study.title} is {'put away' if g.study.archived_at else 'back on the list'}.")
+    return saved(
+        "list_studies", f"{g.study.title} is {'archived' if g.study.archived_at else 'back in the list of studies'}."
+    )

@@ -1,12 +1,41 @@
-// What every page of the desk may use: tables that sort, a question before what cannot be undone, printing.
+// What every page of the desk may use: tables that sort and filter, local times, a question before what cannot be undone, printing.
 
+import { makeFilterable } from "./filters.js";
 import { makeSortable } from "./tables.js";
+import { showLocal } from "./times.js";
 
-for (const table of document.querySelectorAll("table.sortable")) makeSortable(table);
+showLocal(document);
 
-for (const form of document.querySelectorAll("form[data-ask]")) {
+for (const table of document.querySelectorAll("table.sortable")) {
+  const show = table.dataset.filter ? makeFilterable(table) : undefined;
+  makeSortable(table, show);
+}
+
+for (const form of document.querySelectorAll("form")) {
   form.addEventListener("submit", (event) => {
-    if (!confirm(form.dataset.ask)) event.preventDefault();
+    const ask = event.submitter?.dataset.ask ?? form.dataset.ask;
+    if (ask && !confirm(ask)) event.preventDefault();
+  });
+}
+
+// Copying needs a secure page; without it the text can be selected by hand.
+for (const button of navigator.clipboard ? document.querySelectorAll("[data-copy]") : []) {
+  button.hidden = false;
+  const label = button.textContent;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = label), 2000);
+  });
+}
+
+// One box selects every row that is shown.
+for (const box of document.querySelectorAll("[data-select-all]")) {
+  box.hidden = false;
+  box.addEventListener("change", () => {
+    for (const row of box.closest("table").tBodies[0].rows) {
+      if (!row.hidden) row.querySelector("[name=reader]").checked = box.checked;
+    }
   });
 }
 

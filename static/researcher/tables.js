@@ -1,7 +1,8 @@
 // Tables that sort by a click on a heading. A cell's data-value goes before its text.
 
-export function makeSortable(table) {
+export function makeSortable(table, sorted = () => {}) {
   [...table.tHead.rows[0].cells].forEach((head, column) => {
+    if ("unsorted" in head.dataset) return;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "sort";
@@ -10,6 +11,7 @@ export function makeSortable(table) {
     button.addEventListener("click", () => {
       const down = head.getAttribute("aria-sort") === "ascending";
       sortAs(table, { column, down });
+      sorted();
     });
   });
 }

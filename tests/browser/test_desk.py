@@ -110,7 +110,7 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
     in_tab(page, "Readers")
     page.get_by_role("textbox", name="Pseudonyms").fill("EC1 EC2")
     assert_accessible(page)
-    page.get_by_role("button", name="Make links").click()
+    page.get_by_role("button", name="Create links").click()
     expect(page.get_by_role("img", name="QR code of the link of EC1")).to_be_visible()
     assert_accessible(page)
 

@@ -33,6 +33,7 @@ RULES = {
         GET researcher.list_studies, GET researcher.new_study, POST researcher.new_study,
         POST researcher.make_from_plan, POST researcher.restore_archive,
         GET researcher.list_pools, POST researcher.bring_pool, GET researcher.show_pool, GET researcher.thumbnail,
+        GET researcher.picture,
         POST researcher.exclude_case, GET researcher.show_intake, POST researcher.answer_intake,
         POST researcher.add_images, GET researcher.intake_status, GET researcher.seen_image,
         GET researcher.framed_image, GET researcher.specimen,
@@ -57,7 +58,7 @@ RULES = {
         POST researcher.invite_readers, POST researcher.revoke_reader, POST researcher.renew_reader,
         POST researcher.extend_reader, POST researcher.reset_reader, POST researcher.delete_reader,
         POST researcher.correct_reader, POST researcher.export_reader,
-        POST researcher.offer_open_link, POST researcher.withdraw_open_link
+        POST researcher.offer_open_link, POST researcher.withdraw_open_link, POST researcher.act_on_readers
         """,
     OWNER: """
         POST researcher.reopen_study, POST researcher.unblind_study, GET researcher.download_archive,

@@ -53,6 +53,7 @@ WRITING = [
     "/researcher/studies/mine/open",
     "/researcher/studies/mine/close",
     "/researcher/studies/mine/readers",
+    "/researcher/studies/mine/readers/selected",
     "/researcher/studies/mine/readers/1/revoke",
     "/researcher/studies/mine/readers/1/renew",
     "/researcher/studies/mine/readers/1/extend",

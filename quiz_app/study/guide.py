@@ -1,0 +1,160 @@
+"""A study as a list of steps: what is done, what comes next, and when it may end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from quiz_app import background, clock
+from quiz_app.designs import DESIGNS
+from quiz_app.models import Event, Reader, Sitting, Study, Trial
+from quiz_app.settings import Settings
+from quiz_app.study import lifecycle, preflight, reports
+from quiz_app.study.cases import scored_cases
+from quiz_app.study.monitor import Progress
+
+RECENT = 7  # days whose answers say how fast a study goes
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a study; `page` is where it is taken, `verb` what its button says.
+
+    A step that was passed over is `skipped`; it does not hold up the next one.
+    """
+
+    name: str
+    done: bool
+    says: str
+    page: str
+    verb: str
+    skipped: bool = False
+    next: bool = False
+
+
+def steps(session: Session, study: Study, rows: Sequence[Progress], settings: Settings) -> list[Step]:
+    """Every step in order; the first that is not done is the next one. rows: every reader's progress."""
+    listed = [
+        _images(study),
+        _settings(study),
+        _preview(session, study),
+        _preflight(session, study, settings),
+        _readers(study, rows),
+        _open(study),
+        _reading(study, rows, answers_by_day(session, study)),
+        _close(study),
+        _report(session, study, settings),
+    ]
+    coming = next((number for number, step in enumerate(listed) if not (step.done or step.skipped)), None)
+    return [replace(step, next=number == coming) for number, step in enumerate(listed)]
+
+
+def _images(study: Study) -> Step:
+    design, pool = DESIGNS[study.design], study.pool
+    says = f"{design.available(scored_cases(study))} {design.noun} in the pool \u201c{pool.name}\u201d."
+    return Step("Images", True, says, "show_pool", "Look at the images")
+
+
+def _settings(study: Study) -> Step:
+    reasons = [] if study.state != "draft" else lifecycle.may_not_open(study)
+    says = f"Before the study can open: {'; '.join(reasons)}." if reasons else f"Complete (version {study.version})."
+    return Step("Settings", not reasons, says, "study_settings", "Complete the settings")
+
+
+def _preview(session: Session, study: Study) -> Step:
+    last = session.scalar(sa.select(sa.func.max(Event.at)).where(Event.study_id == study.id, Event.kind == "previewed"))
+    says = "Take the study as your readers will. Preview answers are not saved with the study."
+    skipped = last is None and study.state != "draft"
+    return Step("Preview", last is not None, says, "preview_study", "Preview as a reader", skipped)
+
+
+def _preflight(session: Session, study: Study, settings: Settings) -> Step:
+    work = background.find(preflight.home(session, study, settings))
+    done = work is not None and work.state == "done"
+    says = "The images were checked." if done else "Check whether anything besides the anatomy tells the classes apart."
+    if not DESIGNS[study.design].has_truth:
+        done, says = True, "The images of this design need no check."
+    skipped = not done and study.state != "draft"
+    return Step("Pre-flight", done, says, "show_preflight", "Check the images", skipped)
+
+
+def _readers(study: Study, rows: Sequence[Progress]) -> Step:
+    told = [f"{len(rows)} invited"] if rows else []
+    told += [f"an open link for up to {study.open_cap}"] if study.open_token_hash else []
+    says = f"{' and '.join(told)}." if told else "Invite readers by a personal link each, or by one open link."
+    return Step("Readers", bool(told), says[0].upper() + says[1:], "list_readers", "Invite readers")
+
+
+def _open(study: Study) -> Step:
+    says = "Readers with a link can then begin. Settings can be changed until the first answer."
+    if study.opened_at:
+        says = f"Opened on {study.opened_at:%-d %B %Y}."
+    return Step("Open", study.state != "draft", says, "open_study", "Open the study")
+
+
+def _reading(study: Study, rows: Sequence[Progress], days: dict[date, int]) -> Step:
+    finished, answers = sum(row.state == "finished" for row in rows), sum(row.answered for row in rows)
+    coming = [row for row in rows if row.state not in ("revoked", "withdrawn")]
+    done = study.state == "closed" or (study.state == "open" and bool(coming) and finished == len(coming))
+    says = f"{finished} of {len(coming)} readers have finished; {answers} answers."
+    if study.state == "open" and not done and (end := expected_end(study, coming, days)):
+        says += f" At the pace of the last days, the last answer is expected about {end:%-d %B}."
+    return Step("Reading", done, says, "watch_study", "Watch the readers")
+
+
+def _close(study: Study) -> Step:
+    says = "Readers can then no longer answer. You will see the truth and the results."
+    if study.closed_at:
+        says = f"Closed on {study.closed_at:%-d %B %Y}."
+    return Step("Close", study.state == "closed", says, "close_study", "Close the study")
+
+
+def _report(session: Session, study: Study, settings: Settings) -> Step:
+    if study.blinded:
+        return Step("Report", False, "Results can be seen once the study is closed.", "show_results", "See the results")
+    key = reports.key(session, study)
+    made = [report for report in reports.kept(settings.instance, study) if report.work.state == "done"]
+    done = any(report.key == key for report in made)
+    says = "Made on all answers." if done else "Not made on all answers yet." if made else "Not made yet."
+    return Step("Report", done, says, "show_results", "See the results")
+
+
+def answers_by_day(session: Session, study: Study) -> dict[date, int]:
+    """How many scored answers came on each day (UTC), from the first to the last, days without any among them."""
+    day = sa.func.substr(sa.type_coerce(Trial.answered_at, sa.String), 1, 10)
+    query = (
+        sa.select(day, sa.func.count())
+        .select_from(Trial)
+        .join(Sitting)
+        .join(Reader)
+        .where(Reader.study_id == study.id, sa.not_(Reader.is_preview), sa.not_(Trial.is_training))
+        .where(Trial.answered_at.isnot(None))
+        .group_by(day)
+    )
+    found = {date.fromisoformat(when): count for when, count in session.execute(query)}
+    if not found:
+        return {}
+    first, last = min(found), max(found)
+    every = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    return {when: found.get(when, 0) for when in every}
+
+
+def expected_end(study: Study, rows: Sequence[Progress], days: dict[date, int]) -> date | None:
+    """The day of the last answer if answers keep coming as on the last `RECENT` days; None if none came.
+
+    Readers who have not begun are taken to read as many cases as the others.
+    """
+    today = clock.now().date()
+    recent = {when: count for when, count in days.items() if (today - when).days < RECENT}
+    if not sum(recent.values()):
+        return None
+    design, rules = DESIGNS[study.design], study.rules
+    each = max((row.total for row in rows), default=0) or rules.cases or design.available(scored_cases(study))
+    left = sum((row.total or each) - row.answered for row in rows)
+    elapsed = (today - min(days)).days + 1
+    a_day = sum(recent.values()) / min(RECENT, elapsed)
+    return today + timedelta(days=round(left / a_day))

@@ -1,0 +1,85 @@
+"""The log of a study in sentences, as its pages show them; the downloaded log keeps the codes."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+SENTENCES = {
+    "study-created": "{who} created the study from the pool {pool}.",
+    "study-changed": "{who} changed {settings} (version {version}).",
+    "study-opened": "{who} opened the study (version {version}).",
+    "study-closed": "{who} closed the study with {answers} answers.",
+    "study-reopened": "{who} reopened the study: {reason}.",
+    "study-put-away": "{who} archived the study.",
+    "study-brought-back": "{who} took the study out of the archive.",
+    "study-unblinded": "{who} unblinded the study before its close: {reason}.",
+    "study-registered": "{who} uploaded a registration made {made}.",
+    "study-restored": "{who} restored the study.",
+    "hints-brought": "{who} uploaded {hints} hints (version {version}).",
+    "previewed": "{who} previewed the study.",
+    "looks-planned": "{who} planned looks before the end.",
+    "look-taken": "{who} took look {look} at {readers} readers: {decision}.",
+    "handed-over": "{who} downloaded {file}.",
+    "part-given": "{who} made {researcher} a {role} of the study.",
+    "part-taken-away": "{who} removed {researcher}, who was a {role}, from the study.",
+    "case-excluded": "{who} left out case {case}: {reason}.",
+    "open-link-offered": "{who} created an open link for up to {cap} readers.",
+    "open-link-withdrawn": "{who} withdrew the open link.",
+    "reader-invited": "{who} invited {reader}.",
+    "reader-registered": "{who} registered by the open link.",
+    "reader-link-renewed": "{who} made a new link for {reader}.",
+    "reader-revoked": "{who} withdrew the link of {reader}: {reason}.",
+    "reader-extended": "{who} gave {reader} until {until}: {reason}.",
+    "reader-reset": "{who} let {reader} begin anew: {reason}.",
+    "reader-corrected": "{who} corrected {fields} of {reader}: {reason}.",
+    "reader-exported": "{who} exported everything stored about {reader}.",
+    "reader-deleted": "{who} deleted {reader}, with {answers} answers: {reason}.",
+    "consented": "{who} consented.",
+    "sitting-begun": "{who} began sitting {number}.",
+    "sitting-finished": "{who} finished the study.",
+    "claimed": "{who} opened the reading room.",
+    "paused": "{who} paused.",
+    "went-on": "{who} continued after {answered} answers.",
+    "released-again": "{who} was sent a case again, because it could not be shown.",
+    "shown-again": "{who} saw the image again to mark it.",
+    "image-failed": "{who} could not load an image: {reason}.",
+    "exposure-cut": "{who} saw an image for less time than it was meant to be shown.",
+    "exposure-impossible": "{who} has a screen that could not show an image as briefly as asked.",
+    "refused": "Discern refused a request from {who}: {code}.",
+    "withdrew": "{who} withdrew from the study.",
+    "deleted-at-wish": "{who} withdrew and had {answers} answers deleted.",
+}
+
+# What a sitting is full of, and nobody reads on a page of a few lines.
+MINOR = ("claimed", "paused", "went-on", "released-again", "shown-again", "image-failed", "exposure-cut", "refused")
+
+
+class _Line(Protocol):
+    @property
+    def kind(self) -> Any: ...
+    @property
+    def actor(self) -> Any: ...
+    @property
+    def details(self) -> Any: ...
+
+
+def sentence(line: _Line) -> str:
+    """What one line of the log says: who did what."""
+    told = {name: _words(name, value) for name, value in (line.details or {}).items()}
+    said = SENTENCES.get(line.kind, "{who}: " + line.kind.replace("-", " ") + ".")  # a later version may have more
+    return said.format_map(_Told(told, who=line.actor or "Discern"))
+
+
+class _Told(dict[str, str]):
+    """A line written by an earlier version may lack a detail."""
+
+    def __missing__(self, name: str) -> str:
+        return "–"
+
+
+def _words(name: str, value: Any) -> str:
+    if isinstance(value, (list, dict)):
+        return ", ".join(map(str, value))
+    if name == "code":
+        return str(value).replace("-", " ")
+    return str(value).strip().rstrip(".") if name == "reason" else str(value)
