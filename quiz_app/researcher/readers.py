@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter
+from collections.abc import Sequence
 
 import segno
 from flask import abort, current_app, flash, g, render_template, request, send_file, url_for
@@ -89,7 +90,7 @@ def _links(rows: list[tuple[str, str, str | None, str]]) -> ResponseReturnValue:
     )
 
 
-def _files(lines: list[tuple[str | None, ...]], written: list[letters.Letter]) -> dict[str, str]:
+def _files(lines: Sequence[tuple[str | None, ...]], written: list[letters.Letter]) -> dict[str, str]:
     """What a page of letters offers as files: a table for a mail merge, the messages, and the closing date."""
     table = "".join(map(responses_csv.line, lines)).encode()
     day = letters.calendar(g.study)
@@ -137,7 +138,7 @@ def _reminders(addresses: dict[int, str | None]) -> ResponseReturnValue:
     lines = [("reader", "email", "subject", "message")]
     lines += [(letter.reader, letter.to, letter.subject, letter.text) for letter in written]
     return render_template(
-        "researcher/reminders.html", letters=written, left=len(addresses) - len(written), **_files([*lines], written)
+        "researcher/reminders.html", letters=written, left=len(addresses) - len(written), **_files(lines, written)
     )
 
 

@@ -101,9 +101,11 @@ def calendar(study: Study) -> bytes | None:
 
 def _folded(line: str) -> list[str]:
     """A line in parts of at most 75 bytes, the later ones begun by a space."""
-    parts, part = [], ""
+    parts: list[str] = []
+    part = ""
     for letter in line:
         if len((part + letter).encode()) > 75:
-            parts, part = [*parts, part], " "
+            parts.append(part)
+            part = " "
         part += letter
     return [*parts, part]
