@@ -268,7 +268,7 @@ def test_axe_finds_nothing_on_the_pages_beside_the_way_of_a_study(own_house, new
     page.goto(f"{url}/studies/{slug}/settings")
     page.get_by_label("Time limit (s)").fill("-1")
     page.get_by_label("fullscreen").uncheck()
-    page.locator("main form").evaluate("form => (form.noValidate = true)")
+    page.locator("form", has=page.get_by_label("Time limit (s)")).evaluate("form => (form.noValidate = true)")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("limit_s: -1.0 is not between 0 and 3600")
     expect(page.get_by_label("fullscreen")).not_to_be_checked()
