@@ -6,7 +6,8 @@ same cases under both conditions, half of them the other way about; readers whos
 readers of one condition each. Printed for every method: the share of studies without a difference that have p < .05
 (asked for: 4 to 6 %), and the share of intervals that hold the difference (93 to 97 %), lowest to highest over the
 settings. `--each` prints every setting; `--few` takes sizes of two to six readers; `--resampled N` adds the bootstrap
-in N studies; `--speed` times the analysis of 2 conditions x 20 readers x 400 cases instead.
+in N studies; `--speed` times the analysis of 2 conditions x 20 readers x 400 cases instead, against all else that is
+measured of one condition.
 """
 
 import argparse

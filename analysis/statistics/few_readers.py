@@ -127,7 +127,7 @@ def difference(found: Estimate, freedom: int) -> Estimate:
     readers (`mrmc.compare_groups`, `crossover.contrast`, `freedom` = readers - groups), or any figure that may be
     negative (`mrmc.of_figures`), readers and cases random. Its degrees of freedom are freedom / w^2, w being the share
     of the readers in the variance, so that Welch's critical value c(w) is that of `welch`; the limits are
-    +- c se, not on logits, and no difference of two shares or areas is beyond -1 or 1. p against 0.
+    +- c se, not on logits, so that they may lie beyond what the difference can be. p against 0.
 
     Returned as it came where there is no standard error, and for a `freedom` that the table lacks (1; 10 and more).
 
@@ -143,7 +143,7 @@ def difference(found: Estimate, freedom: int) -> Estimate:
     share = 0.0 if found.df is None else min(1.0, math.sqrt(freedom / found.df))
     critical = [float(np.interp(share, SHARES, row)) for row in critical_values()[freedom + 1]]
     middle = critical[LEVELS.index(0.05)]
-    ci = (max(-1.0, found.value - middle * found.se), min(1.0, found.value + middle * found.se))
+    ci = (found.value - middle * found.se, found.value + middle * found.se)
     p = _p(abs(found.value) / found.se, critical)
     method = f"{found.method}, Welch's critical values"
     return Estimate(found.value, found.se, ci, p, method, _matching(0.05, middle), extra=found.extra)

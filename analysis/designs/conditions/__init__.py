@@ -44,6 +44,7 @@ def measure(responses: Responses, settings: Settings) -> dict[str, Any] | None:
     found |= {
         "by": "within" if within else "between",
         "cases": ("same" if again else "split") if within else None,
+        "interval": pairs.standing(cube),
         "sequences": _counts(list(told.sequences(responses).values())),
     }
     rule = settings.unsure

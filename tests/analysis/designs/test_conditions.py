@@ -44,6 +44,8 @@ def test_published_differences_come_out_of_the_whole_analysis(shared, oracle, tm
     difference = next(line for line in found["differences"] if line["figure"] == "auc")
     theirs, test = expected[block]["diffs"][0], expected[block]["F"][0]
     assert (difference["condition"], difference["against"]) == ("treatment 2", "treatment 1")
+    assert difference["method"].endswith("Welch's critical values")  # of so few readers; Hillis' stand beside it
+    difference = difference["methods"][1]
     assert (difference["value"], difference["se"]) == pytest.approx((-theirs["Estimate"], theirs["StdErr"]), abs=1e-8)
     assert (difference["p"], difference["df"]) == pytest.approx((test["p-value"], test["df2"]), rel=1e-6)
     each = [found["readers"][f"R{r + 1}"]["figures"] for r in range(len(expected["reader_auc"][0]))]
@@ -65,6 +67,9 @@ def test_a_known_difference_is_found_within_readers(tmp_path, by, told, rest):
     assert by_figure["auc"]["ci"][0] > 0
     assert by_figure["accuracy"]["ci"][0] > 0
     assert by_figure["brier"]["ci"][1] < 0
+    own = [line for reader in found["readers"].values() for line in reader["differences"]]
+    assert len(own) == 8 * 3
+    assert all(line["worse"] == (line["value"] * (-1 if line["figure"] == "brier" else 1) < 0) for line in own)
     values = [method["value"] for method in by_figure["accuracy"]["methods"]]
     assert values == pytest.approx([by_figure["accuracy"]["value"]] * len(values), abs=0.02)
     assert found["crossover"]["accuracy"]["condition"]["ci"][0] > 0
@@ -143,3 +148,34 @@ def test_every_other_figure_is_of_the_first_condition_where_cases_were_read_agai
     first = measure(load_csv(files(tmp_path, made).responses), QUICK)
     assert whole["overall"]["auc"] == first["overall"]["auc"]
     assert whole["conditions"]["rest"] == "alone"
+
+
+@pytest.mark.parametrize(
+    ("by", "readers", "interval", "leads"),
+    [
+        *[("same", 2, "none", False), ("same", 3, "welch", True), ("same", 6, "hillis", False)],
+        *[("between", 4, "welch", True), ("between", 8, "hillis", False)],
+    ],
+)
+def test_few_readers_have_intervals_that_hold_or_are_said_not_to(tmp_path, by, readers, interval, leads):
+    found = plain(conditions.measure(study(tmp_path, readers=readers, cases=40, by=by), QUICK))
+    assert found["interval"] == interval
+    lines = [line for line in found["differences"] if line["figure"] == "auc"]
+    assert ["Welch" in line["method"] for line in lines] == [leads]
+    assert sum(method["method"] in lines[0]["method"] for method in lines[0]["methods"]) == 1 + leads
+
+
+def test_no_interval_reaches_beyond_what_a_difference_can_be(tmp_path):
+    found = plain(conditions.measure(study(tmp_path, readers=2, cases=8, seed=1), QUICK))
+    told = [method for line in found["differences"] for method in line["methods"]]
+    told += [line for reader in found["readers"].values() for line in reader["differences"]]
+    told += [line for line in found["hints"]["differences"] if line["hint"] != "right less wrong"]
+    limits = [limit for one in told if one.get("ci") for limit in one["ci"]]
+    assert (min(limits), max(limits)) == (-1, 1)
+    alone = [one["ci"] for name in found["names"] for one in list(found["figures"][name].values())[1:] if one.get("ci")]
+    assert all(0 <= low <= high <= 1 for low, high in alone)
+
+
+def test_split_cases_have_no_u_statistics_beside_them(tmp_path):
+    found = plain(conditions.measure(study(tmp_path, readers=6, cases=40, by="split"), QUICK))
+    assert not [one for one in found["differences"][0]["methods"] if one["method"].startswith("U-stat")]

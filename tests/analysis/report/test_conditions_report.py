@@ -75,6 +75,15 @@ def test_readers_of_one_condition_each_are_dots(tmp_path):
     assert "a dot is a reader" in page
 
 
+@pytest.mark.parametrize(
+    ("readers", "said"),
+    [(3, "Those shown use Welch"), (2, "no interval of a difference over readers is known to hold")],
+)
+def test_few_readers_are_warned_of(tmp_path, readers, said):
+    page = write(study(tmp_path, readers=readers, cases=24), tmp_path / "out", QUICK).read_text("utf-8")
+    assert said in page.replace("&#39;", "'")
+
+
 def test_one_condition_alone_has_no_comparison(tmp_path):
     both = files(tmp_path, [row for row in rows(readers=3, cases=12) if row["condition"] == "alone"])
     page = load(both.responses, conditions=both.conditions).report(tmp_path / "out", bootstrap=50).read_text("utf-8")

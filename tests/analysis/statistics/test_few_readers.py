@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from analysis.planning.conditions import Paired
 from analysis.planning.roe_metz import RoeMetz, to_levels
 from analysis.statistics import few_readers, mrmc
-from analysis.statistics.few_readers import LEVELS, SHARES, critical_values, leading, welch
+from analysis.statistics.few_readers import LEVELS, SHARES, critical_values, difference, leading, welch
+from analysis.statistics.readings import as_readings, figures
 
 
 @pytest.mark.parametrize("readers", range(3, 11))
@@ -100,3 +102,31 @@ def test_it_leads_with_three_to_five_readers():
 def test_a_null_that_no_figure_can_have_is_refused():
     with pytest.raises(ValueError, match="null: expected a number between 0 and 1, got 1"):
         welch(drawn(0), null=1)
+
+
+def test_a_difference_has_the_critical_value_of_its_readers_share():
+    scores, truth = Paired().draw(np.random.default_rng(1), (0.7, 0.8), 3, 60, "auc", "same")
+    found = mrmc.obuchowski_rockette(to_levels(scores), truth)
+    few = difference(found, 2)
+    parts, ms = found.extra["components"], np.diff(found.extra["per_reader"], axis=0).var(ddof=1) / 2
+    share = ms / (ms + 3 * max(parts["cov2"] - parts["cov3"], 0))
+    assert 0 < share < 1
+    half = np.interp(share, SHARES, critical_values()[3][LEVELS.index(0.05)]) * found.se
+    assert few.ci == pytest.approx((found.value - half, found.value + half))
+    assert (few.p < 0.05) == (abs(found.value) > half)
+    assert few.p > found.p
+
+
+def test_the_mean_of_differences_is_the_same_difference():
+    scores, truth = Paired().draw(np.random.default_rng(2), (0.7, 0.8), 4, 60, "auc", "same")
+    one = figures(as_readings(to_levels(scores), truth), "auc", "jackknife")
+    gaps = mrmc.of_figures(one.value[0] - one.value[1], one.influence[0] - one.influence[1], "difference", null=0)
+    both = mrmc.obuchowski_rockette(to_levels(scores), truth)
+    assert difference(gaps, 3).ci == pytest.approx(difference(both, 3).ci)
+
+
+def test_a_difference_that_it_cannot_better_comes_back_as_it_was():
+    scores, truth = Paired().draw(np.random.default_rng(3), (0.7, 0.8), 12, 60, "auc", "same")
+    for readers in (1, 2, 12):
+        found = mrmc.obuchowski_rockette(to_levels(scores[:, :readers]), truth)
+        assert difference(found, readers - 1) is found
