@@ -235,6 +235,15 @@ def thumbnail(slug: str, case: int) -> ResponseReturnValue:
     return _thumbnail(looking().scalar(sa.select(Case).where(Case.id == case, Case.pool.has(slug=slug))) or abort(404))
 
 
+@blueprint.get("/pools/<slug>/cases/<int:case>/whole.png")
+def whole_image(slug: str, case: int) -> ResponseReturnValue:
+    """A case as its readers get it, in full size."""
+    found = looking().scalar(sa.select(Case).where(Case.id == case, Case.pool.has(slug=slug))) or abort(404)
+    headers = {"Cache-Control": "private, max-age=3600"}
+    data = storage.read(settings().images, found.stored)
+    return current_app.response_class(data, mimetype="image/png", headers=headers)
+
+
 def _thumbnail(case: Case) -> ResponseReturnValue:
     with Image.open(io.BytesIO(storage.read(settings().images, case.stored))) as image:
         image.thumbnail(THUMBNAIL)

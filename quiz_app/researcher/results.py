@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 from flask import abort, current_app, g, render_template, request, send_from_directory
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -9,13 +12,14 @@ from flask_login import current_user
 from quiz_app.models import Study
 from quiz_app.researcher import blueprint, looking, owner_only, saved
 from quiz_app.settings import Settings
-from quiz_app.study import lifecycle, reports, researchers
+from quiz_app.study import lifecycle, outcome, reports, researchers
 
 # The report carries its own style and script, and gets nothing else: no cookie, no other address.
 REPORT_POLICY = (
     "sandbox allow-scripts allow-downloads allow-popups allow-modals; default-src 'none'; img-src data: blob:; "
     "style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:; base-uri 'none'; frame-ancestors 'none'"
 )
+WALL = 48  # cases on a page
 
 
 def _settings() -> Settings:
@@ -30,7 +34,89 @@ def show_results() -> ResponseReturnValue:
     now = reports.key(looking(), g.study)
     kept = reports.kept(_settings().instance, g.study)
     there = {report.key for report in kept}
-    return render_template("researcher/results.html", kept=kept, now=now, there=there, others=_others())
+    found = outcome.present(_settings().instance, g.study, now)
+    return render_template(
+        "researcher/results.html",
+        kept=kept,
+        now=now,
+        there=there,
+        files=next((report.files for report in kept if report.key == now), []),
+        others=_others(),
+        found=found,
+        **_writing(found),
+    )
+
+
+def _outcome() -> outcome.Outcome:
+    """The report on the present answers of a rating study: 403 while it is blinded, 404 where there is none."""
+    if g.study.blinded:
+        abort(403)
+    found = outcome.present(_settings().instance, g.study, reports.key(looking(), g.study))
+    return found if found and found.results["design"] == "rating" else abort(404)
+
+
+def _writing(found: outcome.Outcome | None) -> dict[str, Any]:
+    """What writes numbers of the report on a page, each with its place in results.json."""
+    from analysis.report.document import PageWriter
+    from analysis.report.tables.table import RULES
+
+    return {"n": PageWriter(found.results).number, "rules": RULES} if found else {}
+
+
+@blueprint.get("/studies/<study>/results/cases")
+def show_cases() -> ResponseReturnValue:
+    """Every case as it was judged: `?sort=`, and by `truth`, `source` and `group` of readers."""
+    found = _outcome()
+    chosen = {name: request.args.get(name, "") for name in ("truth", "source", "group")}
+    sort = request.args.get("sort", "wrong")
+    rows = outcome.wall(
+        found, outcome.numbers(looking(), g.study), outcome.times(looking(), g.study), sort=sort, **chosen
+    )
+    pages = max(1, math.ceil(len(rows) / WALL))
+    page = min(max(1, request.args.get("page", 1, type=int)), pages)
+    return render_template(
+        "researcher/results_cases.html",
+        rows=rows[(page - 1) * WALL : page * WALL],
+        count=len(rows),
+        page=page,
+        pages=pages,
+        found=found,
+        sorts=outcome.SORTS,
+        chosen=chosen | {"sort": sort},
+    )
+
+
+@blueprint.get("/studies/<study>/results/cases/<int:case>")
+def show_case(case: int) -> ResponseReturnValue:
+    """One case: its image with what was marked, and every answer."""
+    found = _outcome()
+    names = {number: name for name, number in outcome.numbers(looking(), g.study).items()}
+    told = next((one for one in found.results["cases"] if one["case"] == names.get(case)), None) or abort(404)
+    return render_template(
+        "researcher/results_case.html",
+        case=told,
+        number=case,
+        levels=outcome.LEVELS,
+        groups={name: row.get("group") for name, row in found.results["readers"].items()},
+        times=outcome.answers(looking(), g.study, case),
+        marks=outcome.marks(looking(), g.study, case),
+    )
+
+
+@blueprint.get("/studies/<study>/results/readers/<name>")
+def show_result_of_reader(name: str) -> ResponseReturnValue:
+    """One reader's results: accuracy by rule, ROC curve, calibration and pace."""
+    found = _outcome()
+    told = found.results["readers"].get(name) or abort(404)
+    return render_template(
+        "researcher/results_reader.html",
+        name=name,
+        told=told,
+        roc=list(zip(told["roc"]["fpr"], told["roc"]["tpr"], strict=True)) if "fpr" in told["roc"] else [],
+        pace=outcome.pace(looking(), g.study, name),
+        lead=found.results["settings"]["unsure"],
+        **_writing(found),
+    )
 
 
 def _others() -> dict[str, Study]:

@@ -33,7 +33,7 @@ RULES = {
         GET researcher.list_studies, GET researcher.new_study, POST researcher.new_study,
         POST researcher.make_from_plan, POST researcher.restore_archive,
         GET researcher.list_pools, POST researcher.bring_pool, GET researcher.show_pool, GET researcher.thumbnail,
-        GET researcher.picture,
+        GET researcher.picture, GET researcher.whole_image,
         POST researcher.exclude_case, GET researcher.show_intake, POST researcher.answer_intake,
         POST researcher.add_images, GET researcher.intake_status, GET researcher.seen_image,
         GET researcher.framed_image, GET researcher.specimen,
@@ -46,6 +46,7 @@ RULES = {
         GET researcher.download_registration,
         GET researcher.watch_study, GET researcher.list_readers, GET researcher.show_reader,
         GET researcher.show_preflight, GET researcher.preflight_status, GET researcher.show_results,
+        GET researcher.show_cases, GET researcher.show_case, GET researcher.show_result_of_reader,
         GET researcher.compare_study, GET researcher.report_status, GET researcher.report_file,
         GET researcher.responses, GET researcher.dictionary, GET researcher.everything,
         GET researcher.show_team, GET researcher.show_log, GET researcher.download_log
