@@ -43,7 +43,7 @@ def show_results() -> ResponseReturnValue:
         files=next((report.files for report in kept if report.key == now), []),
         others=_others(),
         found=found,
-        **_writing(found),
+        **(outcome.writing(found) if found else {}),
     )
 
 
@@ -51,16 +51,9 @@ def _outcome() -> outcome.Outcome:
     """The report on the present answers of a rating study: 403 while it is blinded, 404 where there is none."""
     if g.study.blinded:
         abort(403)
-    found = outcome.present(_settings().instance, g.study, reports.key(looking(), g.study))
+    key = reports.key(looking(), g.study)
+    found = outcome.present(_settings().instance, g.study, key)
     return found if found and found.results["design"] == "rating" else abort(404)
-
-
-def _writing(found: outcome.Outcome | None) -> dict[str, Any]:
-    """What writes numbers of the report on a page, each with its place in results.json."""
-    from analysis.report.document import PageWriter
-    from analysis.report.tables.table import RULES
-
-    return {"n": PageWriter(found.results).number, "rules": RULES} if found else {}
 
 
 @blueprint.get("/studies/<study>/results/cases")
@@ -115,7 +108,7 @@ def show_result_of_reader(name: str) -> ResponseReturnValue:
         roc=list(zip(told["roc"]["fpr"], told["roc"]["tpr"], strict=True)) if "fpr" in told["roc"] else [],
         pace=outcome.pace(looking(), g.study, name),
         lead=found.results["settings"]["unsure"],
-        **_writing(found),
+        **outcome.writing(found),
     )
 
 

@@ -65,6 +65,14 @@ def present(instance: Path, study: Study, key: str) -> Outcome | None:
     return Outcome(key, folder, results, [part for part in told.split("\n\n") if part.strip()], figures)
 
 
+def writing(outcome: Outcome) -> dict[str, Any]:
+    """What writes numbers of the report on a page: `n`, each with its place in results.json, and the `rules` in words."""
+    from analysis.report.document import PageWriter
+    from analysis.report.tables.table import RULES
+
+    return {"n": PageWriter(outcome.results).number, "rules": RULES}
+
+
 def _order(results: dict[str, Any]) -> list[str]:
     """The figures of a report, those that answer the question first."""
     from analysis.report.figures import names
