@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from flask import abort, current_app, g, render_template, request, send_from_directory
 from flask.typing import ResponseReturnValue

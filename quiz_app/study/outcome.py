@@ -66,7 +66,7 @@ def present(instance: Path, study: Study, key: str) -> Outcome | None:
 
 
 def writing(outcome: Outcome) -> dict[str, Any]:
-    """What writes numbers of the report on a page: `n`, each with its place in results.json, and the `rules` in words."""
+    """What writes numbers of the report on a page: `n`, with its place in results.json, and the `rules`."""
     from analysis.report.document import PageWriter
     from analysis.report.tables.table import RULES
 
