@@ -17,7 +17,7 @@ import re
 import struct
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ from quiz_app.database import db, reading
 from quiz_app.models import Case, Fault, Pool, TrialCase
 from quiz_app.pools import importing
 from quiz_app.settings import Settings
-from quiz_app.study import lifecycle
+from quiz_app.study import hints, lifecycle
+from quiz_app.study.cases import scored_cases
 from tests.browser.recording import Exchange, Recorder
 
 SIZE = (32, 64)
@@ -89,9 +90,17 @@ class Verdict:
         return self.auc <= MOST and self.p > LEVEL
 
 
-def furnish(instance: Path, design: str, cases: int, practice: int = 0, **more: Any) -> Flask:
+def furnish(
+    instance: Path,
+    design: str,
+    cases: int,
+    practice: int = 0,
+    hint: Callable[[Case], str] | None = None,
+    **more: Any,
+) -> Flask:
     """A new instance with an open study of `design` on `cases` images of noise, half of each class (of quartets a
-    quarter is real), the real ones first. more: settings of the study besides the usual ones."""
+    quarter is real), the real ones first. hint: what its hint file says of a case, if it has one; more: settings of the
+    study besides the usual ones."""
     rng = np.random.Generator(np.random.PCG64(11))
     sources = SOURCES[design]
     grouped = design in ("quartet", "comparison")
@@ -111,6 +120,8 @@ def furnish(instance: Path, design: str, cases: int, practice: int = 0, **more: 
         db.session.commit()
         settings = USUAL | SETTINGS[design] | more | {"practice": practice, "cases": cases // _images(design)}
         study = lifecycle.create("A crawl", made, slug="crawl", seed=11, design=design, settings=settings)
+        if hint is not None:
+            hints.bring(study, "case,hint\n" + "".join(f"{case.name},{hint(case)}\n" for case in scored_cases(study)))
         lifecycle.open_study(study)
         db.session.commit()
         db.session.remove()

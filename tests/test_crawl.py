@@ -3,11 +3,12 @@
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from quiz_app.database import db, reading
 from quiz_app.designs.rating import Rating
-from quiz_app.models import Case, Fault, TrialCase
+from quiz_app.models import Case, Fault, Reader, TrialCase
 from quiz_app.pools import importing
 from tests import crawling
 
@@ -41,6 +42,36 @@ def test_nothing_that_a_sitting_with_marks_is_sent_predicts_the_truth(tmp_path):
         if verdict.blind:
             break
     assert verdict.blind, verdict
+
+
+CROSSOVER = {"conditions": ["alone", "aided: hints = true, largest_side = 32"], "result": "at once"}
+
+
+def test_nothing_that_both_parts_of_a_crossover_are_sent_predicts_the_truth_but_for_what_its_hints_tell(tmp_path):
+    rng = np.random.default_rng(5)
+    app = crawling.furnish(
+        tmp_path / "instance", "rating", 120, practice=2, hint=lambda case: f"{rng.uniform():.4f}", **CROSSOVER
+    )
+    for _ in range(crawling.LOOKS):
+        seen = crawling.crawl(app)
+        assert seen.told == []
+        assert any("hints 0 hint" in name for name in seen.before)
+        verdict = crawling.judged(seen.all, seen.truth, seen.groups)
+        if verdict.blind:
+            break
+    assert verdict.blind, verdict
+    with app.app_context(), reading() as session:
+        assert all(reader.has_finished and len(reader.sittings) == 2 for reader in session.query(Reader))
+
+
+def test_the_crawler_finds_the_truth_where_the_hints_tell_it(tmp_path):
+    app = crawling.furnish(
+        tmp_path / "instance", "rating", 60, hint=lambda case: str(int(case.truth == "synthetic")), **CROSSOVER
+    )
+    seen = crawling.crawl(app, readers=1)
+    verdict = crawling.judged(seen.before, seen.truth, None, permutations=19)
+    assert verdict.auc > 0.8
+    assert not verdict.blind
 
 
 def header(app, monkeypatch):
