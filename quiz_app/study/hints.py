@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import json
 
 from quiz_app import log
 from quiz_app.database import db
@@ -54,6 +56,13 @@ def bring(study: Study, text: str, *, name: str = "hints.csv", actor: str = "") 
     study.version += 1
     log.record("hints-brought", study=study, actor=actor, hints=len(found), version=study.version)
     return len(found)
+
+
+def digest(study: Study) -> str:
+    """SHA-256 of the hints, the same for the same cases, hints and texts in any order."""
+    names = {case.id: case.name for case in study.pool.cases}
+    told = sorted((names[hint.case_id], hint.hint, hint.text) for hint in study.hints)
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _rows(text: str, name: str) -> list[tuple[int, dict[str, str]]]:

@@ -16,7 +16,7 @@ from quiz_app.designs import DESIGNS, PRESETS, Design, design_of
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Pool, Researcher, Study
 from quiz_app.settings import Settings
-from quiz_app.study import lifecycle
+from quiz_app.study import hints, lifecycle
 from quiz_app.study.settings import SECTIONS, StudySettings
 
 FORMAT = 1
@@ -29,6 +29,7 @@ HEAD: dict[str, tuple[type, str]] = {
     "seed": (int, "Seed of all orders: the same pool, seed and pseudonyms give the same orders."),
     "pool": (str, "Short name of the pool."),
     "pool_sha256": (str, "Checksum of the pool's cases.csv, which holds those of the images."),
+    "hints_sha256": (str, "Checksum of the hints, which the plan itself does not tell: bring the same hint file."),
     "preset": (str, "Where settings that are not given come from."),
 }
 
@@ -44,6 +45,8 @@ def dump(study: Study) -> str:
         "pool": study.pool.slug,
         "pool_sha256": study.pool.sha256,
     }
+    if study.hints:
+        head["hints_sha256"] = hints.digest(study)
     lines = ["# A study of Discern. Make it with: discern study create --file THIS", ""]
     for name, value in head.items():
         lines += [f"# {HEAD[name][1]}", f"{name} = {_toml(value)}"]

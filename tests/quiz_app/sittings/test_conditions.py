@@ -1,5 +1,6 @@
 """Readers read under conditions: in a balanced sequence, after a washout, with the hints of the file and no more."""
 
+import uuid
 from collections import Counter
 from datetime import timedelta
 
@@ -127,6 +128,24 @@ def test_what_a_condition_changes_reaches_the_reader_and_nothing_else_does(condi
     assert seen["aided"].answer().status_code == 200
     sizes |= {len(seen["aided"].client.get(image["address"]).data) for image in seen["aided"].trial["images"]}
     assert len(sizes) == 1  # reduced images too have one length
+
+
+def test_a_hint_is_sent_word_for_word_with_its_due_trial_and_no_other(conditioned, invite):
+    study = conditioned(conditions=[], hints=True)
+    taker = invite(study).enter()
+    of_case = {hint.case_id: hint.hint for hint in study.hints}
+    by_trial = {trial.token: of_case[trial.cases[0].case_id] for trial in study.readers[-1].sitting.trials}
+    assert len(set(by_trial.values())) == 12
+    told = taker.post("continue")
+    for _ in range(12):
+        taker.step = told.get_json()["step"]
+        due = by_trial[taker.trial["trial"]]
+        assert [hint for hint in by_trial.values() if f'"{hint}"' in told.text] == [due]
+        assert taker.trial["hints"] == [{"place": 1, "hint": due, "text": "look"}]
+        taker.onset()
+        said = {"id": str(uuid.uuid4()), "answer": "real", "certainty": "full"}
+        told = taker.post(f"trials/{taker.trial['trial']}/answer", **said)
+    assert told.get_json()["step"]["kind"] == "done"
 
 
 def test_split_cases_are_each_read_once_and_under_each_condition_by_as_many(conditioned, time):

@@ -10,7 +10,7 @@ from quiz_app.database import db
 from quiz_app.designs.staircase import StaircaseSettings
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Study
-from quiz_app.study import lifecycle, plan
+from quiz_app.study import hints, lifecycle, plan
 from quiz_app.study.settings import StudySettings
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -43,6 +43,23 @@ def test_a_study_made_from_its_own_plan_is_the_same(make_study):
     for name in ("title", "design", "seed", "settings", "pool_id"):
         assert getattr(twin, name) == getattr(study, name), name
     assert plan.dump(twin) == plan.dump(study).replace("trial-run", "twin")
+
+
+def test_a_plan_carries_conditions_and_the_checksum_of_the_hints_and_no_hint(conditioned):
+    lines = ["plain", 'told: clue = "Look at \\"roots\\"", hints = true, tools = ["zoom"], limit_s = 20.0']
+    study = conditioned(conditions=lines, conditions_by="between", groups=["EC", "EP"])
+    written = plan.dump(study)
+    assert not [hint.hint for hint in study.hints if hint.hint in written]
+    twin = plan.make(written, slug="twin")
+    assert twin.rules.under("told").clue == 'Look at "roots"'
+    assert twin.settings == study.settings
+    assert twin.hints == []
+    names = {case.id: case.name for case in study.pool.cases}
+    rows = [f"{names[hint.case_id]},{hint.hint},{hint.text}" for hint in reversed(study.hints)]
+    hints.bring(twin, "\n".join(["case,hint,text", *rows]))
+    assert plan.dump(twin) == written.replace("trial-run", "twin")
+    twin.hints[0].hint = "0.5"
+    assert plan.dump(twin) != written.replace("trial-run", "twin")
 
 
 @pytest.mark.parametrize(
