@@ -125,8 +125,7 @@ def _allotted(reader: Reader) -> dict[str, Any]:
     names = rules.condition_names
     if not names:
         return {"period": 1, "condition": None, "sequence": None, "share": None}
-    if db.session.connection().dialect.name == "postgresql":
-        db.session.execute(sa.select(sa.func.pg_advisory_xact_lock(ALLOTTING, study.id)))
+    _one_at_a_time(study)
     group = reader.group or ""
     before = sa.select(sa.func.count(sa.distinct(Reader.id))).join(Sitting).where(Reader.study_id == study.id)
     before = before.where(sa.func.coalesce(Reader.group, "") == group, sa.not_(Reader.is_preview))
@@ -141,6 +140,12 @@ def _allotted(reader: Reader) -> dict[str, Any]:
         share = allotment.allotted(len(names), number, study.seed, f"{group}/share")
     sequence = [names[index] for index in row]
     return {"period": 1, "condition": sequence[0], "sequence": allotment.MARK.join(sequence), "share": share}
+
+
+def _one_at_a_time(study: Study) -> None:
+    """Until this transaction ends nobody else begins in the study: SQLite has one writer anyway."""
+    if db.session.connection().dialect.name == "postgresql":
+        db.session.execute(sa.select(sa.func.pg_advisory_xact_lock(ALLOTTING, study.id)))
 
 
 def _read_before(reader: Reader) -> set[int]:
@@ -184,6 +189,7 @@ def dealt_cases(study: Study, rng: np.random.Generator) -> list[Case]:
 
 def _anchored(study: Study, cases: list[Case], rng: np.random.Generator) -> list[Case]:
     """The anchors and the least-filled block. Both follow from the seed of the study."""
+    _one_at_a_time(study)
     drawing = np.random.Generator(np.random.PCG64(study.seed))
     truths = [case.truth == "synthetic" for case in cases]
     sources = [case.source for case in cases]

@@ -1,5 +1,6 @@
 """Simulated readers: the whole way over HTTP, the same for the same seed, refused aloud."""
 
+from collections import Counter
 from datetime import timedelta
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.stats import norm
 from generation.known_faults import KnownFault
 from quiz_app import clock, simulation
 from quiz_app.database import db, reading
+from quiz_app.designs.allotment import allotted
 from quiz_app.designs.observer import ODDITY, Observer
 from quiz_app.designs.order import reader_seed
 from quiz_app.errors import InvalidInputError
@@ -209,6 +211,20 @@ def test_over_a_washout_the_clock_of_the_rehearsal_is_moved_and_then_put_back(ap
         assert reader.has_finished
         assert timedelta(days=30) < second - first < third - first - timedelta(days=30) < timedelta(days=31)
     assert db.session.query(Trial).filter_by(late=True).count() == 0
+
+
+def test_readers_who_come_at_once_each_have_a_place_of_their_own_in_the_allotment_and_in_the_blocks(app, make_study):
+    compared = make_study("compared", conditions=["a", "b: limit_s = 3.0"], conditions_by="between", practice=0)
+    shared = make_study("shared", assignment="anchored", cases=6, anchors=2, practice=0)
+    arms, seed, slugs = ["a", "b"], compared.seed, (compared.slug, shared.slug)
+    db.session.remove()
+    for slug in slugs:
+        assert [outcome.refusal for outcome in simulation.run(app, slug, 6)] == [""] * 6
+    met = Counter(reader.sitting.condition for reader in lifecycle.find("compared").readers)
+    assert met == Counter(arms[allotted(2, number, seed, "")] for number in range(6))
+    blocks = Counter(frozenset(one.cases[0].case_id for one in reader.sitting.trials)
+                     for reader in lifecycle.find("shared").readers)  # fmt: skip
+    assert sorted(blocks.values()) == [2, 2, 2]
 
 
 def test_the_clock_of_a_server_that_runs_already_is_not_moved(app, make_study):
