@@ -1,8 +1,10 @@
 """Simulated readers: the whole way over HTTP, the same for the same seed, refused aloud."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import httpx
 import numpy as np
 import pytest
 import sqlalchemy as sa
@@ -17,7 +19,7 @@ from quiz_app.designs.order import reader_seed
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Fault, Reader, Sitting, Trial
 from quiz_app.sittings import answering
-from quiz_app.study import lifecycle
+from quiz_app.study import lifecycle, readers
 
 
 def answers(slug):
@@ -216,14 +218,20 @@ def test_over_a_washout_the_clock_of_the_rehearsal_is_moved_and_then_put_back(ap
 def test_readers_who_come_at_once_each_have_a_place_of_their_own_in_the_allotment_and_in_the_blocks(app, make_study):
     compared = make_study("compared", conditions=["a", "b: limit_s = 3.0"], conditions_by="between", practice=0)
     shared = make_study("shared", assignment="anchored", cases=6, anchors=2, practice=0)
-    arms, seed, slugs = ["a", "b"], compared.seed, (compared.slug, shared.slug)
+    arms = Counter("ab"[allotted(2, number, compared.seed, "")] for number in range(6))
+    tokens = [readers.invite(study, f"R{number}")[1] for study in (compared, shared) for number in range(6)]
+    db.session.commit()
     db.session.remove()
-    for slug in slugs:
-        assert [outcome.refusal for outcome in simulation.run(app, slug, 6)] == [""] * 6
-    met = Counter(reader.sitting.condition for reader in lifecycle.find("compared").readers)
-    assert met == Counter(arms[allotted(2, number, seed, "")] for number in range(6))
-    blocks = Counter(frozenset(one.cases[0].case_id for one in reader.sitting.trials)
-                     for reader in lifecycle.find("shared").readers)  # fmt: skip
+
+    def begin(token):
+        for page, form in (("welcome", {"consent": "yes"}), ("about", {})):
+            assert httpx.post(f"{url}/r/{token}/{page}", data=form, timeout=60).status_code == 303
+
+    with simulation.serving(app) as url, ThreadPoolExecutor(12) as threads:
+        list(threads.map(begin, tokens))
+    assert Counter(reader.sitting.condition for reader in lifecycle.find("compared").readers) == arms
+    sittings = [reader.sitting for reader in lifecycle.find("shared").readers]
+    blocks = Counter(frozenset(trial.cases[0].case_id for trial in sitting.trials) for sitting in sittings)
     assert sorted(blocks.values()) == [2, 2, 2]
 
 
