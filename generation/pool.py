@@ -2,7 +2,7 @@
 
     pool.json   {"format": 1, "name", "created", "seed", "width", "height", "phantom",
                  "counts": {"real", "synthetic", "practice"}, "how": {"real", "synthetic"}, "flow": see `flow`}
-    cases.csv   case,file,truth,source,group,sha256,width,height
+    cases.csv   case,file,truth,source,group,sha256,width,height, and any further columns, such as device or finding
     images/     one image a case; the names say nothing of the truth
     faults.json where the faults of synthetic images are known: see `known_faults`
 
@@ -59,6 +59,7 @@ class Case:
     sha256: str
     width: int
     height: int
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)  # further columns of cases.csv; none is empty
 
     @property
     def practice(self) -> bool:
@@ -311,9 +312,13 @@ def _read_table(path: Path) -> tuple[list[tuple[int, Case]], list[str]]:
     except (OSError, UnicodeDecodeError) as error:
         return [], [f"cases.csv: not readable as UTF-8 ({error})"]
     table = csv.DictReader(io.StringIO(text, newline=""))
-    absent = [column for column in COLUMNS if column not in (table.fieldnames or ())]
+    header = [name.strip() for name in table.fieldnames or ()]
+    absent = [column for column in COLUMNS if column not in header]
     if absent:
         return [], [f"cases.csv, row 1: missing column(s) {', '.join(absent)}; expected {','.join(COLUMNS)}"]
+    if twice := [name for name, count in Counter(header).items() if name and count > 1]:
+        return [], [f"cases.csv, row 1: column(s) {', '.join(twice)} are there twice"]
+    table.fieldnames = header
     try:
         records = [(table.line_num, record) for record in table]
     except csv.Error as error:
@@ -322,7 +327,7 @@ def _read_table(path: Path) -> tuple[list[tuple[int, Case]], list[str]]:
     faults: list[str] = []
     seen: dict[tuple[str, str], int] = {}
     for row, record in records:
-        fields = {column: (record[column] or "").strip() for column in COLUMNS}
+        fields = {column: _stripped(record[column]) for column in COLUMNS}
         sizes = {side: int(fields[side]) if fields[side].isdecimal() else 0 for side in ("width", "height")}
         problems = [f"{column} is empty" for column in ("case", "file", "sha256") if not fields[column]]
         if fields["truth"] not in TRUTHS:
@@ -339,10 +344,17 @@ def _read_table(path: Path) -> tuple[list[tuple[int, Case]], list[str]]:
             problems.append(f"file {fields['file']!r} lies outside the pool folder")
         faults += [f"cases.csv, row {row}: {problem}" for problem in problems]
         if fields["file"] and not _leaves(fields["file"]):
-            rows.append((row, Case(**{**fields, **sizes})))  # type: ignore[arg-type]
+            labels = {
+                name: value for name in header if name not in ("", *COLUMNS) and (value := _stripped(record[name]))
+            }
+            rows.append((row, Case(**{**fields, **sizes}, labels=labels)))  # type: ignore[arg-type]
     if not rows and not faults:
         faults.append("cases.csv: has no case")
     return rows, faults
+
+
+def _stripped(entry: str | None) -> str:
+    return (entry or "").strip()
 
 
 def _leaves(file: str) -> bool:

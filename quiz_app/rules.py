@@ -7,6 +7,7 @@ from dataclasses import Field, field
 from datetime import datetime
 from typing import Any
 
+import generation.pool
 from quiz_app.languages import sections
 
 KINDS = {int: "whole number", float: "number", bool: "yes or no", str: "text", tuple: "list of texts"}
@@ -31,6 +32,7 @@ REASONS = (
     marked("overall look"),
 )
 LONGEST_REASON = 80
+LONGEST_COLUMN = 80  # name of a column by which cases are compared
 
 
 def check_reasons(reasons: Sequence[str]) -> None:
@@ -41,6 +43,17 @@ def check_reasons(reasons: Sequence[str]) -> None:
         raise ValueError(f"each reason is a line of 1 to {LONGEST_REASON} characters")
     if len({reason.strip().lower() for reason in reasons}) < len(reasons):
         raise ValueError("a reason is given twice")
+
+
+def check_columns(columns: Sequence[str]) -> None:
+    """Raises ValueError for what are no further columns of a pool's cases.csv, each named once."""
+    usual = (*generation.pool.COLUMNS, "excluded")
+    if own := [column for column in columns if column.strip() in usual]:
+        raise ValueError(f"{', '.join(own)}: every cases.csv has it; further columns are expected, such as device")
+    if any(not column.strip() or len(column) > LONGEST_COLUMN for column in columns):
+        raise ValueError(f"each column is a name of 1 to {LONGEST_COLUMN} characters")
+    if twice := [column for column in dict.fromkeys(columns) if columns.count(column) > 1]:
+        raise ValueError(f"{', '.join(twice)}: given twice")
 
 
 def rule(

@@ -14,6 +14,7 @@ from analysis.responses.checks import COLUMNS, checked
 from analysis.responses.images import images_of
 from analysis.responses.marks import from_rows, joined_with
 from analysis.responses.readings import Responses, as_responses
+from analysis.responses.subgroups import with_declared
 from analysis.responses.tabular import ResponsesError, Table, refuse
 
 
@@ -57,7 +58,8 @@ def load_database(url: str, study: str) -> Responses:
     places = [f"study {study}, reader {r}, trial {t}" for r, t in zip(table["reader"], table["trial"], strict=True)]
     table = checked(table, places, f"study {study}", conditions.checked(told) if told else None)
     loaded = as_responses(table, {"kind": "database", "files": {"responses view": checksum}}, title=study)
-    loaded = replace(loaded, study=loaded.study | about)
+    labels = about.pop("labels", {})
+    loaded = with_declared(replace(loaded, study=loaded.study | about), labels)
     return joined_with(loaded, marks, faults, about.get("size")) if marks and marks.rows else loaded
 
 
@@ -78,7 +80,7 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
     """What the database says of a study beside its responses, as far as its tables have it.
 
     Title, state, version, settings and dates; `pool` (name, checksum, phantom, and `images`, as `images_of`
-    has it); `flow`, how many readers were invited,
+    has it); `labels`, the further columns of each case; `flow`, how many readers were invited,
     consented, began and finished; `years` of experience by reader.
     """
     import sqlalchemy as sa
@@ -99,7 +101,7 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
             "registration",
         ),
         "pool": ("id", "name", "sha256", "manifest"),
-        "case": ("pool_id", "truth", "group", "excluded", "width", "height"),
+        "case": ("pool_id", "name", "truth", "group", "excluded", "width", "height", "labels"),
         "reader": ("id", "study_id", "pseudonym", "years", "consented_at", "is_preview"),
         "sitting": ("reader_id", "finished_at"),
     }
@@ -125,6 +127,7 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
         cases, where = rows("case", "pool_id", [pool["id"]]), f"pool {pool.get('name')}: flow"
         sizes = [(one["width"], one["height"]) for one in cases if one.get("width") and one.get("height")]
         about |= {"size": sizes[0]} if sizes else {}
+        about["labels"] = {one.get("name"): _mapping(one.get("labels")) for one in cases}
         images = images_of(manifest.get("flow"), cases, str(study.get("design")), where)
         about["pool"] = told | ({"images": images} if images else {})
     # A researcher's own preview is nobody who was invited.

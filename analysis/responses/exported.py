@@ -17,6 +17,7 @@ from analysis.responses import load_csv
 from analysis.responses.images import images_of
 from analysis.responses.marks import from_text, joined_with
 from analysis.responses.readings import Responses
+from analysis.responses.subgroups import with_declared
 from analysis.responses.tabular import ResponsesError
 
 Read = Callable[[str], str | None]  # the text of a file beside responses.csv, None where there is none
@@ -76,7 +77,9 @@ def _with_pool(found: Responses, name: str, read: Read) -> Responses:
             [f"{name}: manifest.json, settings.csv, cases.csv or registration.json cannot be read: {error}"]
         ) from error
     if settings:
-        found = replace(found, study=found.study | {"settings": settings})
+        found = with_declared(
+            replace(found, study=found.study | {"settings": settings}), {str(case.get("case")): case for case in cases}
+        )
     if registration:
         found = replace(found, study=found.study | {"registration": registration})
     if (marks := read("marks.csv")) is not None and (table := from_text(f"{name}: marks.csv", marks)).rows:

@@ -45,16 +45,17 @@ def unfit(compared: Iterable[str]) -> str:
     return "" if 2 <= count <= MOST else f"has {count} value(s); expected 2 to {MOST}, or numbers"
 
 
-def with_declared(responses: Responses, columns: Sequence[str], labels: Mapping[str, Mapping[str, str]]) -> Responses:
-    """The same responses with the subgroups that their study declared before it opened, by `columns` of cases.csv.
+def with_declared(responses: Responses, labels: Mapping[str, Mapping[str, str]]) -> Responses:
+    """The same responses with the subgroups that the settings of their study declared before it opened.
 
     `labels`: for each case its entries in further columns of cases.csv. What was declared is kept as it is, even where
     the cases that were read turn out to have one value alone.
     """
+    columns = responses.study.get("settings", {}).get("subgroups") or ()
     if not columns or responses.design != "rating":
         return responses
     found = {
-        column: values({case: labels.get(case, {}).get(column, "") for case in responses.case_names})
+        column: values({case: labels.get(case, {}).get(column) or "" for case in responses.case_names})
         for column in columns
     }
     return replace(responses, study=responses.study | {"subgroups": found, "declared": list(columns)})

@@ -21,7 +21,7 @@ from quiz_app.designs.observer import Observer
 from quiz_app.errors import RefusedError
 from quiz_app.languages import sections
 from quiz_app.rules import marked, rule
-from quiz_app.study.settings import LOOKS, StudySettings
+from quiz_app.study.settings import OF_RATINGS, StudySettings
 
 FEWEST, MOST = 2, 4  # images of a trial that are judged
 REFERENCE = "reference"
@@ -70,7 +70,7 @@ def _criteria(part: str) -> list[Criterion]:
 class ComparisonSettings(StudySettings):
     """How a study of comparisons is read."""
 
-    unused: ClassVar[frozenset[str]] = LOOKS | {
+    unused: ClassVar[frozenset[str]] = OF_RATINGS | {
         *("block", "unsure", "labels", "practice_feedback", "result", "leaderboard", "marks_for"),
     }
 

@@ -19,7 +19,7 @@ from quiz_app.designs.observer import Observer
 from quiz_app.errors import RefusedError
 from quiz_app.languages import sections, study_text
 from quiz_app.rules import marked, rule
-from quiz_app.study.settings import LOOKS, StudySettings
+from quiz_app.study.settings import OF_RATINGS, StudySettings
 
 FEWEST, MOST = 2, 6  # images of a quartet
 SCALE = (
@@ -34,7 +34,7 @@ SCALE = (
 class QuartetSettings(StudySettings):
     """How a study of quartets is read. The defaults are those of the published study of the cervical spine."""
 
-    unused: ClassVar[frozenset[str]] = frozenset({"block", "unsure", "labels"}) | LOOKS
+    unused: ClassVar[frozenset[str]] = frozenset({"block", "unsure", "labels"}) | OF_RATINGS
 
     limit_s: float = rule(
         "Time",

@@ -18,7 +18,7 @@ from quiz_app.designs.design import Planned, Shown
 from quiz_app.designs.observer import Observer
 from quiz_app.designs.rating import Rating
 from quiz_app.rules import marked, rule
-from quiz_app.study.settings import LOOKS, StudySettings
+from quiz_app.study.settings import OF_RATINGS, StudySettings
 
 CRITERION = "exposure_ms"
 FEWEST_OF_A_STAIRCASE = 10  # cases: with fewer it does not reach the threshold
@@ -29,7 +29,7 @@ USUAL_FRAME_MS = 1000 / 60
 class StaircaseSettings(StudySettings):
     """How a staircase is read. The defaults are those of HYPE-time, its steps larger at first."""
 
-    unused: ClassVar[frozenset[str]] = LOOKS | {
+    unused: ClassVar[frozenset[str]] = OF_RATINGS | {
         *("limit_s", "at_timeout", "repeats", "block", "unsure", "tools", "keys_ahead"),
     }
 

@@ -77,6 +77,7 @@ CASES = {
     "height": "In pixels.",
     "excluded": "Why the case is left out; empty = it is in.",
 }
+FURTHER = "A further column of the pool's cases.csv; empty while the study is blinded."
 EVENTS = {
     "at": "UTC.",
     "kind": "What happened.",
@@ -141,7 +142,7 @@ def _parts(session: Session, study: Study) -> list[Part]:
         ),
         Part("trials.csv", TRIALS, _trials(session, study), _count_trials(session, study)),
         Part("readers.csv", READERS, _readers(session, study), _count(session, Reader, *invited)),
-        Part("cases.csv", CASES, _cases(session, study), _count(session, Case, Case.pool_id == study.pool_id)),
+        Part("cases.csv", *_cases(session, study), _count(session, Case, Case.pool_id == study.pool_id)),
         Part("settings.csv", SETTINGS, _settings(study), len(study.rules.as_dict())),
         Part("events.csv", EVENTS, events(session, study), _count(session, Event, Event.study_id == study.id)),
     ]
@@ -226,10 +227,18 @@ def _trials(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
         )
 
 
-def _cases(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
-    for case in session.scalars(sa.select(Case).where(Case.pool_id == study.pool_id).order_by(Case.id)):
-        telling = (None, None) if study.blinded else (case.truth, case.source)
-        yield (case.name, *telling, case.group, case.sha256, case.width, case.height, case.excluded)
+def _cases(session: Session, study: Study) -> tuple[dict[str, str], Iterator[tuple[Any, ...]]]:
+    """The columns with their meaning, and the rows; what tells the truth, or may, is empty while it is blinded."""
+    cases = session.scalars(sa.select(Case).where(Case.pool_id == study.pool_id).order_by(Case.id)).all()
+    further = list(dict.fromkeys(name for case in cases for name in case.labels if name not in CASES))
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for case in cases:
+            telling = (None, None) if study.blinded else (case.truth, case.source)
+            labels = [None if study.blinded else case.labels.get(name) for name in further]
+            yield (case.name, *telling, case.group, case.sha256, case.width, case.height, case.excluded, *labels)
+
+    return CASES | dict.fromkeys(further, FURTHER), rows()
 
 
 def _settings(study: Study) -> Iterator[tuple[Any, ...]]:

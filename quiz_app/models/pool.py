@@ -50,6 +50,7 @@ class Case(Base):
     height: Mapped[int]
     stored: Mapped[str] = mapped_column(sa.String(64), unique=True)  # opaque name of the blinded image
     excluded: Mapped[str | None] = mapped_column(sa.String(500))  # why it is left out; NULL = in
+    labels: Mapped[dict[str, str]] = mapped_column(sa.JSON, default=dict, server_default="{}")  # see generation.pool
 
     pool: Mapped[Pool] = relationship(back_populates="cases")
     faults: Mapped[list[Fault]] = relationship(

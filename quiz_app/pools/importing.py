@@ -74,6 +74,7 @@ def import_folder(
                 width=case.width,
                 height=case.height,
                 stored=name,
+                labels=dict(case.labels),
                 faults=[Fault(**asdict(fault)) for fault in given.faults.get(case.case, ())],
             )
             for case, name in zip(given.cases, names, strict=True)

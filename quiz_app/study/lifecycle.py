@@ -15,7 +15,7 @@ from quiz_app.designs import PRESETS as PRESETS
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Hint, Pool, Reader, Researcher, Sitting, Study, Trial
 from quiz_app.pools.importing import free_slug, slugified
-from quiz_app.study import conditions, looks
+from quiz_app.study import conditions, looks, subgroups
 from quiz_app.study.cases import practice_cases, scored_cases, scored_in
 from quiz_app.study.settings import StudySettings, settings_of
 
@@ -146,6 +146,7 @@ def may_not_open(study: Study) -> list[str]:
         reasons.append("consent: is empty, and readers must know what they agree to")
     reasons += looks.faults(study)
     reasons += conditions.faults(study)
+    reasons += subgroups.faults(study)
     reasons += _marks_faults(rules, brief=DESIGNS[study.design].brief)
     return reasons + DESIGNS[study.design].faults(scored_cases(study), practice_cases(study), rules)
 

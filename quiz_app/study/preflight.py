@@ -29,7 +29,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Event, Pool, Study
 from quiz_app.settings import Settings
 from quiz_app.storage import Store
-from quiz_app.study import conditions, lifecycle, monitor
+from quiz_app.study import conditions, lifecycle, monitor, subgroups
 from quiz_app.study.cases import scored_cases
 from quiz_app.tunnel import SKIP_WARNING
 
@@ -56,6 +56,7 @@ def checks(session: Session, study: Study, settings: Settings, *, secure: bool) 
         _cases(study),
         *_sources(study),
         *_conditions(study),
+        *_subgroups(study),
         *_exposures(session, study),
         *_burnt_in(study),
         *_headers(study),
@@ -107,6 +108,15 @@ def _conditions(study: Study) -> list[Check]:
     how = "one after the other" if study.rules.periods > 1 else "each reader under one"
     good = f"Cases are read under {', '.join(names)}, {how}."
     return [Check("Conditions", "warn" if said else "good", "Please consider:" if said else good, said)]
+
+
+def _subgroups(study: Study) -> list[Check]:
+    """Where cases are to be compared by columns of the pool: how many each subgroup has."""
+    if not study.rules.subgroups:
+        return []
+    lines, weak = subgroups.told(study)
+    says = "Comparisons of subgroups will be weak:" if weak else "Cases are compared by columns of the pool:"
+    return [Check("Subgroups", "warn" if weak else "good", says, lines + weak)]
 
 
 def _exposures(session: Session, study: Study) -> list[Check]:
@@ -250,7 +260,8 @@ def _looked_at(session: Session, study: Study, settings: Settings) -> list[Check
         return [Check(name, "warn", "Could not be done:", work.faults) for name in names]
     found = json.loads((folder / FOUND).read_text("utf-8"))
     text = found.get("text")  # an earlier version did not look for it
-    return [_audit(found["audit"]), _duplicates(found["duplicates"]), *([_text(text)] if text else [])]
+    apart = _told_apart(found["audit"].get("sources", []))  # an earlier version did not compare them
+    return [_audit(found["audit"]), *apart, _duplicates(found["duplicates"]), *([_text(text)] if text else [])]
 
 
 def _audit(audit: dict[str, Any]) -> Check:
@@ -260,6 +271,22 @@ def _audit(audit: dict[str, Any]) -> Check:
     flagged = [cue for cue in audit["cues"] if cue["flagged"]]
     cues = [f"{cue['name']}: AUC {cue['auc']:.2f}, p = {cue['p']:.3g}; {cue['remedy']}" for cue in flagged]
     return Check("Audit", "warn", f"The class can be told without knowing the anatomy ({together}):", cues)
+
+
+def _told_apart(pairs: list[dict[str, Any]]) -> list[Check]:
+    """Whether cues that have nothing to do with anatomy tell sources from each other; nothing of a single source."""
+    name = "Sources apart"
+    if not pairs:
+        return []
+    found = [
+        f"{pair['first']} and {pair['second']}: AUC {pair['auc']:.2f}, corrected p = {pair['p']:.3g}"
+        for pair in pairs
+        if pair["p"] < 0.05
+    ]
+    if not found:
+        return [Check(name, "good", "Nothing besides the picture tells one source from another.")]
+    says = "Sources can be told from each other without knowing the anatomy, so readers may go by that:"
+    return [Check(name, "warn", says, found)]
 
 
 def _duplicates(pairs: list[dict[str, Any]]) -> Check:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from quiz_app import conditions
 from quiz_app.errors import InvalidInputError
-from quiz_app.rules import REASONS, check_reasons, checked, marked, rule
+from quiz_app.rules import REASONS, check_columns, check_reasons, checked, marked, rule
 
 # The sections of the form, of the file's comments and of docs/reference/settings.md, in order.
 SECTIONS = (
@@ -29,7 +29,8 @@ SECTIONS = (
 
 TOOLS = ("zoom", "window", "invert", "magnifier", "fullscreen")
 
-LOOKS = frozenset({"looks", "looks_figure", "looks_spending", "looks_futility"})  # mean AUC and accuracy alone
+# What goes with levels of certainty alone: the mean AUC and accuracy of looks, subgroups of the cases.
+OF_RATINGS = frozenset({"looks", "looks_figure", "looks_spending", "looks_futility", "subgroups"})
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,14 @@ class StudySettings(conditions.ConditionSettings):
         2,
         10_000,
         even="a block holds as many real as synthetic cases",
+    )
+    subgroups: tuple[str, ...] = rule(
+        "Cases",
+        "Subgroups",
+        (),
+        "Further columns of the pool's cases.csv, one a line, by which the report compares cases, such as device or "
+        "finding. They count as declared beforehand.",
+        check=check_columns,
     )
     practice: int = rule("Cases", "Practice cases", 3, "Practice cases at the start, never scored.", 0, 50)
     practice_feedback: bool = rule(
