@@ -22,7 +22,7 @@ from typing import Any
 from analysis.designs.common import Settings
 from analysis.responses import ResponsesError
 
-LISTS = ("authors", "hypotheses", "exclusions")
+LISTS = ("authors", "hypotheses", "exclusions", "subgroups")
 TEXTS = {
     "title": "What the study is called.",
     "question": "The question it answers, in one sentence.",
@@ -55,6 +55,7 @@ class Form:
     authors: tuple[str, ...] = ()
     hypotheses: tuple[str, ...] = ()
     exclusions: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()  # columns of the pool's cases.csv by which cases are compared
     pool: Mapping[str, Any] | None = None
     plan: Mapping[str, Any] | None = None
     analysis: Settings = field(default_factory=Settings)
@@ -89,7 +90,9 @@ def read_form(path: Path) -> Form:
         if not isinstance(entry, list) or not all(isinstance(one, str) for one in entry):
             faults.append(f'{name}: {entry!r} is not a list of texts, ["one", "another"]')
     analysis = _settings(given.get("analysis", {}), faults)
-    pool = _pool(path.parent / given["pool"], faults) if isinstance(given.get("pool"), str) else None
+    listed = given.get("subgroups", [])
+    subgroups = listed if isinstance(listed, list) and all(isinstance(one, str) for one in listed) else []
+    pool = _pool(path.parent / given["pool"], subgroups, faults) if isinstance(given.get("pool"), str) else None
     plan = _plan(path.parent / given["plan"], faults) if isinstance(given.get("plan"), str) else None
     if pool and plan and plan["pool_sha256"] not in (None, pool["sha256"]):
         faults.append(f"plan: {given['plan']} is for another pool than {given['pool']} (pool_sha256 differs)")
@@ -121,15 +124,21 @@ def _settings(given: Any, faults: list[str]) -> Settings | None:
         return None
 
 
-def _pool(folder: Path, faults: list[str]) -> dict[str, Any] | None:
+def _pool(folder: Path, subgroups: list[str], faults: list[str]) -> dict[str, Any] | None:
     """What is registered of a pool folder. How many images of each class there are is not: readers may look it up."""
     try:
         manifest = json.loads((folder / "pool.json").read_text("utf-8"))
         text = (folder / "cases.csv").read_bytes()
-        groups = [row["group"] for row in csv.DictReader(text.decode("utf-8").splitlines())]
+        rows = csv.DictReader(text.decode("utf-8-sig").splitlines())
+        groups = [row["group"] for row in rows]
     except (OSError, ValueError, KeyError) as error:
         faults.append(f"pool: {folder} is no pool folder ({type(error).__name__}: {error})")
         return None
+    faults += [
+        f"subgroups: cases.csv of {folder.name} has no column {column!r}"
+        for column in subgroups
+        if column not in (rows.fieldnames or ())
+    ]
     scored = sum(group != "practice" for group in groups)
     return {"name": str(manifest.get("name", "")), "sha256": hashlib.sha256(text).hexdigest(), "cases": scored}
 

@@ -113,7 +113,7 @@ def _lines(parts: Mapping[str, Any], results: Mapping[str, Any], responses: Resp
         yield _of_conditions(by, results)
     yield from _of_pool(parts["pool"], study)
     yield from _of_sample(parts, results, responses)
-    yield from _of_analysis(parts, settings)
+    yield from _of_analysis(parts, settings | {"subgroups": sorted(results.get("subgroups") or {})})
     yield from _of_settings(parts["plan"], study)
     told = study.get("version")
     versions = sorted({str(version) for version in responses.scored["study_version"].unique() if version != ""})
@@ -197,10 +197,17 @@ def _sizes(looks: Mapping[str, Any] | None) -> list[Any] | None:
 
 def _of_analysis(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Line]:
     names = {"unsure": "Rule that leads for unsure answers", "margin": "Margin of equivalence"}
-    names |= {"bootstrap": "Bootstrap replicates", "seed": "Seed of everything random"}
+    names |= {
+        "bootstrap": "Bootstrap replicates",
+        "seed": "Seed of everything random",
+        "subgroups": "Subgroups of images",
+    }
     for name, wanted in parts["analysis"].items():
         given = settings.get(name)
+        wanted = sorted(wanted) if name == "subgroups" else wanted
         yield "Analysis", names.get(name, f"Setting {name}"), wanted, given, _verdict(wanted == given)
+    if settings["subgroups"] and "subgroups" not in parts["analysis"]:
+        yield "Analysis", "Subgroups of images", "none", settings["subgroups"], DIFFERENT
     alpha = parts["estimand"]["alpha"]
     yield "Analysis", "Level of the tests", alpha, 0.05, _verdict(alpha == 0.05)
 

@@ -50,12 +50,18 @@ def make(form: Form, sample: Mapping[str, Any], at: datetime | None = None) -> d
     margin = sample.get("margin")
     if margin is not None and form.margin_given and margin != form.analysis.margin:
         faults.append(f"analysis: margin {form.analysis.margin:g}, but the study was planned with --margin {margin:g}")
+    planned = tuple(form.plan["settings"].get("subgroups", ())) if form.plan else ()
+    if form.plan and form.subgroups and set(form.subgroups) != set(planned):
+        told = ", ".join(planned) or "none"
+        faults.append(f"subgroups: {', '.join(form.subgroups)}, but the settings of the plan have {told}")
+    subgroups = list(form.subgroups or planned)
     room = form.pool["cases"] if form.pool else None
     if room is not None and design != "quartet" and sample["cases"] > room:
         faults.append(f"pool: has {room} cases that are not for practice; {sample['cases']} are planned")
     if faults:
         raise ResponsesError(faults)
     analysis = asdict(form.analysis) | ({"margin": margin} if margin is not None else {})
+    analysis |= {"subgroups": subgroups} if subgroups else {}
     moment = (at or datetime.now(UTC)).astimezone(UTC)
     parts: dict[str, Any] = {
         "made": {"at": moment.isoformat(timespec="seconds").replace("+00:00", "Z"), "software": software()},

@@ -123,8 +123,9 @@ def sections(registration: Mapping[str, Any]) -> Iterator[Section]:
         [
             ("Statistical models", [MODELS.get(sample["endpoint"], USUAL_MODEL)]),
             ("Transformations", ["Those of the report's methods section; none besides."]),
+            ("Follow-up analyses", [_subgroups(parts["analysis"])]),
             ("Inference criteria", [test(sample)]),
-            ("Analysis settings", [[f"{name}: {_value(value)}" for name, value in parts["analysis"].items()]]),
+            ("Analysis settings", [_analysis(parts["analysis"])]),
             ("Data exclusion", [list(parts["exclusions"])]),
             ("Missing data", ["Cases that a reader did not answer are missing; nothing is imputed."]),
             ("Exploratory analysis", [steps["exploratory"] or "Everything else that the report shows."]),
@@ -153,6 +154,17 @@ def looks(plan: Mapping[str, Any] | None) -> str:
     )
     futility = f"; for futility below a conditional power of {plan['futility']:g}" if plan["futility"] else ""
     return f"Looks, each with the level at which it stops the study: {at}; {plan['spending']} spending{futility}."
+
+
+def _subgroups(analysis: Mapping[str, Any]) -> str:
+    if not analysis.get("subgroups"):
+        return ""
+    columns = ", ".join(analysis["subgroups"])
+    return f"Images are compared by these columns of the pool's cases.csv, p corrected for their number: {columns}."
+
+
+def _analysis(analysis: Mapping[str, Any]) -> list[str]:
+    return [f"{name}: {_value(value)}" for name, value in analysis.items() if name != "subgroups"]
 
 
 def _cases(sample: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ import csv
 import hashlib
 import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import jsonschema
@@ -19,6 +19,7 @@ from analysis.report import main as report
 from analysis.responses import ResponsesError, load_csv, load_ratings, stored
 from analysis.responses.looks import with_looks
 from tests.analysis.crossovers import files, rows, study
+from analysis.responses.subgroups import with_declared
 
 FORM = """title = "Can dentists tell?"
 question = "Do dentists tell synthetic radiographs from real ones better than chance?"
@@ -348,3 +349,27 @@ def test_a_registered_difference_of_two_sources_is_found(form, tmp_path):
     assert told["registration"]["figure"]["pointer"][::3] == ["sources", "difference"]
     line = next(line for line in told["registration"]["lines"] if line["what"] == "Sources of synthetic images")
     assert line["verdict"] == "kept"
+
+
+def test_subgroups_are_registered_from_form_or_plan_and_held_against_those_compared(form, tmp_path, published):
+    pool_folder(tmp_path / "pool", 200)
+    with pytest.raises(ResponsesError, match="subgroups: cases.csv of pool has no column 'device'"):
+        made(form, 'pool = "pool"\nsubgroups = ["device"]\n')
+    (tmp_path / "study.toml").write_text('design = "rating"\n[settings]\nsubgroups = ["device", "teeth"]\n')
+    with pytest.raises(ResponsesError, match="subgroups: device, but the settings of the plan have device, teeth"):
+        made(form, 'plan = "study.toml"\nsubgroups = ["device"]\n')
+    given = made(form, 'plan = "study.toml"\n')
+    assert given["registration"]["analysis"]["subgroups"] == ["device", "teeth"]
+    words = registration.written.markdown(given)
+    assert "p corrected for their number: device, teeth." in words.split("### Follow-up analyses")[1][:200]
+    labels = {case: {"device": f"{n % 2}", "teeth": f"{n % 3}"} for n, case in enumerate(published.case_names)}
+
+    def held(columns, registered):
+        responses = replace(published, study=published.study | {"settings": {"subgroups": columns}})
+        told = computed(with_declared(responses, labels), Settings(bootstrap=20), registered)["registration"]
+        return verdicts(told).get("Subgroups of images")
+
+    assert held(["teeth", "device"], given) == "kept"
+    assert held(["device"], given) == "different"
+    assert held([], made(form)) is None
+    assert held(["device"], made(form)) == "different"

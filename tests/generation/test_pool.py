@@ -205,3 +205,19 @@ def test_images_are_grey_and_carry_no_metadata():
         chunks.append(data[position + 4 : position + 8])
         position += size + 12
     assert set(chunks) == {b"IHDR", b"IDAT", b"IEND"}
+
+
+def test_further_columns_of_cases_csv_are_labels_of_their_cases(folder):
+    rows = table(folder)
+    rewrite(
+        folder, [row | {" device ": f" maker {n % 2} ", "finding": "caries" if n else ""} for n, row in enumerate(rows)]
+    )
+    cases = pool.read(folder).cases
+    assert cases[0].labels == {"device": "maker 0"}
+    assert cases[1].labels == {"device": "maker 1", "finding": "caries"}
+
+
+def test_a_column_that_is_there_twice_is_named(folder):
+    lines = (folder / "cases.csv").read_text().splitlines()
+    (folder / "cases.csv").write_text("\n".join([f"{lines[0]},device,device", *(f"{line},a,b" for line in lines[1:])]))
+    assert faults(folder)[0] == "cases.csv, row 1: column(s) device are there twice"

@@ -1,6 +1,7 @@
 """Subgroups of the cases: read from a table, measured, tested with sources, and refused where they cannot be."""
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -71,6 +72,11 @@ def test_subgroups_without_a_table_are_refused(study, tmp_path, capsys):
     assert "--subgroups asks for --cases or --pool" in capsys.readouterr().err
 
 
+def declared(responses, labels):
+    """As a study loads that declared the subgroup device."""
+    return with_declared(replace(responses, study=responses.study | {"settings": {"subgroups": ["device"]}}), labels)
+
+
 def told(responses):
     """What is measured and said, each passage as one line."""
     found = json.loads(dump(measure(responses, Settings(bootstrap=50))))
@@ -82,7 +88,7 @@ def told(responses):
 
 def test_what_a_study_declared_is_told_from_what_a_report_was_asked_for(study, tmp_path):
     labels = {case: {"device": "Sirona" if case < "c5" else "Planmeca"} for case in study.case_names}
-    responses = with_declared(study, ["device"], labels)
+    responses = declared(study, labels)
     found, _, limitations, methods = told(with_subgroups(responses, cases_csv(tmp_path / "cases.csv"), ["teeth"]))
     assert [found["subgroups"][column]["declared"] for column in ("device", "teeth")] == [True, False]
     assert "Images were compared by teeth because this report was asked to" in limitations
@@ -95,7 +101,7 @@ def test_a_difference_between_subgroups_is_found_in_plain_words_and_none_is_not_
     kinds = study.table.drop_duplicates("case").set_index("case")["source"]
     labels = {case: {"device": "Sirona" if kind == "Diffusion" else "Planmeca"} for case, kind in kinds.items()}
     labels |= {f"c{number}": {"device": ("Sirona", "Planmeca")[number % 2]} for number in range(1, 41)}  # real ones
-    _, findings, limitations, _ = told(with_declared(study, ["device"], labels))
+    _, findings, limitations, _ = told(declared(study, labels))
     assert "The share of synthetic images that readers called real differed by device (p " in findings
     assert "Planmeca 7.0 %, Sirona 47.3 %." in findings
     assert "Planmeca 0.854, Sirona 0.490." in findings
@@ -111,14 +117,14 @@ def test_small_subgroups_are_named(study):
         case: {"device": "Sirona" if case in ("c1", "c2", "c3", "c60", "c70") else "Planmeca"}
         for case in study.case_names
     }
-    found, _, limitations, _ = told(with_declared(study, ["device"], labels))
+    found, _, limitations, _ = told(declared(study, labels))
     assert found["subgroups"]["device"]["small"] == ["Sirona"]
     assert "Fewer than ten images of a class are in Sirona (device)" in limitations
 
 
 @pytest.mark.parametrize("entries", [{}, {"device": "Sirona"}])
 def test_a_declared_column_that_turns_out_to_have_no_subgroups_is_left_out_with_its_reason(study, tmp_path, entries):
-    responses = with_declared(study, ["device"], dict.fromkeys(study.case_names, entries))
+    responses = declared(study, dict.fromkeys(study.case_names, entries))
     found = told(responses)[0]["subgroups"]["device"]
     assert found["reason"] == f"has {len(entries)} value(s); expected 2 to 8, or numbers"
     write(responses, tmp_path / "report", Settings(bootstrap=50), workers=1)

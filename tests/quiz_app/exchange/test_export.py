@@ -4,10 +4,15 @@ import csv
 import io
 import json
 import zipfile
+from collections import Counter
 
 import pytest
 
+from analysis.designs.common import Settings
+from analysis.designs.measure import measure
 from analysis.responses import load_csv, load_panodiff
+from analysis.responses.database import load_database
+from analysis.responses.exported import load_export
 from quiz_app.database import db, reading
 from quiz_app.exchange import export, responses_csv
 from quiz_app.models import Event, Pool, Study
@@ -84,6 +89,43 @@ def test_before_the_close_nothing_in_it_tells_the_truth(owned, invite, handed):
     assert {(row["truth"], row["source"]) for row in table(files["cases.csv"])} == {("", "")}
     assert {row["truth"] for row in table(files["responses.csv"])} == {""}
     assert not [name for name in files if "mrmc" in name or "panodiff" in name]
+
+
+def labelled(study):
+    """Gives every case of the study a device and a number of teeth."""
+    for number, case in enumerate(study.pool.cases):
+        case.labels = {"device": ("Sirona", "Planmeca")[number % 3 % 2], "excluded": "not ours"}
+    study.settings = study.settings | {"subgroups": ["device"]}
+    db.session.commit()
+
+
+def test_further_columns_of_cases_stay_empty_before_the_close(owned, invite, handed):
+    study = taken(owned, invite, close=False)
+    labelled(study)
+    assert {row["device"] for row in table(handed()["cases.csv"])} == {""}
+    lifecycle.close(study)
+    db.session.commit()
+    files = handed()
+    assert [row["device"] for row in table(files["cases.csv"])[:3]] == ["Sirona", "Planmeca", "Sirona"]
+    assert {row["excluded"] for row in table(files["cases.csv"])} == {""}
+    assert "cases.csv,device,A further column of the pool's cases.csv" in files["dictionary.csv"]
+
+
+def test_declared_subgroups_reach_the_analysis_from_the_database_and_from_the_zip(app, owned, invite, handed, tmp_path):
+    study = taken(owned, invite)
+    labelled(study)
+    folder = tmp_path / "export"
+    folder.mkdir()
+    for name in ("responses.csv", "cases.csv", "settings.csv"):
+        (folder / name).write_text(handed()[name], encoding="utf-8")
+    address = app.config["SETTINGS"].database_url
+    for loaded in (load_database(address, "mine"), load_export(folder)):
+        told = measure(loaded, Settings(bootstrap=20))["subgroups"]["device"]
+        assert told["declared"]
+        cases = [case for case in study.pool.cases if not case.is_practice]
+        assert {name: one["cases"] + one["real"] for name, one in told["each"].items()} == Counter(
+            case.labels["device"] for case in cases
+        )
 
 
 def test_other_software_gets_the_same_answers(owned, invite, handed, tmp_path):

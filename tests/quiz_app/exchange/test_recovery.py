@@ -26,6 +26,8 @@ from tests.workers import made_once
 def archived(app, owned, invite, tmp_path):
     """The archive of a closed study with two readers, one of them reset; and its responses."""
     study = owned(practice=1, repeats=2)
+    for case in study.pool.cases:
+        case.labels = {"device": f"maker {case.name[-1]}"}
     for name in ("R1", "R2"):
         invite(study, name).enter().finish()
     start.reset(study.readers[0], "again")

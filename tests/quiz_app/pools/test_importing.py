@@ -59,3 +59,13 @@ def test_a_slug_that_is_taken_or_odd_is_refused(app, folder):
     for slug in ("noise", "No Ise"):
         with pytest.raises(InvalidInputError, match="slug"):
             importing.import_folder(folder, app.config["SETTINGS"].images, slug)
+
+
+def test_further_columns_of_cases_csv_are_kept_with_their_cases(app, folder):
+    lines = (folder / "cases.csv").read_text().splitlines()
+    rows = [f"{line},{'Sirona' if n % 2 else ''}" for n, line in enumerate(lines[1:])]
+    (folder / "cases.csv").write_text("\n".join([f"{lines[0]},device", *rows]) + "\n")
+    pool = importing.import_folder(folder, app.config["SETTINGS"].images)
+    db.session.commit()
+    db.session.expire_all()
+    assert [case.labels for case in pool.cases[:2]] == [{}, {"device": "Sirona"}]

@@ -228,3 +228,38 @@ def test_text_is_looked_for_in_the_images_as_readers_receive_them(app, owner, ow
     assert check.says == "Text seems to be burnt into 0 of 6 real images and 1 of 5 synthetic images."
     assert "Only synthetic images have text: whoever notices it knows their class." in check.details
     assert "Only synthetic images have text" in owner.get(PAGE).text
+
+
+def test_subgroups_are_counted_and_columns_that_are_none_keep_a_study_from_opening(owned, checked):
+    study = owned(opened=False)
+    assert "Subgroups" not in checked()
+    scored = [case for case in study.pool.cases if not case.is_practice]
+    for number, case in enumerate(scored):
+        case.labels = {"device": ("Sirona", "Planmeca")[number % 2], "room": "A", "age": f"{number} years"}
+    study.settings = study.settings | {"subgroups": ["device"]}
+    db.session.commit()
+    found = checked()
+    assert found["Settings and pool"].verdict == "good"
+    assert found["Subgroups"].details == [
+        "device: Planmeca 6, Sirona 6",
+        "device: Planmeca has fewer than 10 cases of a class.",
+        "device: Sirona has fewer than 10 cases of a class.",
+    ]
+    scored[0].labels = {}
+    study.settings = study.settings | {"subgroups": ["device", "room", "age", "teeth"]}
+    db.session.commit()
+    assert "device: 1 cases have no entry and are left out of comparisons." in checked()["Subgroups"].details
+    assert checked()["Settings and pool"].details == [
+        "subgroups: 'room' has 1 value(s); expected 2 to 8, or numbers",
+        "subgroups: 'age' has 11 value(s); expected 2 to 8, or numbers",
+        "subgroups: cases.csv of the pool has no column 'teeth' with entries; its further columns are age, device, room",
+    ]
+
+
+def test_sources_that_cues_tell_from_each_other_are_a_warning():
+    pair = {"first": "Diffusion", "second": "GAN", "auc": 0.912, "p": 0.004}
+    [found] = preflight._told_apart([pair, pair | {"second": "Flow", "p": 0.2}])
+    assert (found.verdict, found.details) == ("warn", ["Diffusion and GAN: AUC 0.91, corrected p = 0.004"])
+    [found] = preflight._told_apart([pair | {"p": 0.05}])
+    assert found.verdict == "good"
+    assert preflight._told_apart([]) == []

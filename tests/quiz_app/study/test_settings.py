@@ -6,7 +6,7 @@ import pytest
 
 from quiz_app.errors import InvalidInputError, SettingsError
 from quiz_app.settings import Settings
-from quiz_app.study.settings import PRESETS, StudySettings
+from quiz_app.study.settings import PRESETS, StudySettings, settings_of
 
 
 def test_later_sources_win(tmp_path):
@@ -102,3 +102,18 @@ def test_readers_read_in_as_many_parts_as_there_are_conditions_within_them():
 def test_what_is_wrong_with_conditions_is_named(lines, named):
     with pytest.raises(InvalidInputError, match=named):
         StudySettings.from_dict({"conditions": lines})
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        (["truth", "source"], "subgroups: truth, source: every cases.csv has it; further columns are expected"),
+        (["device", "device"], "subgroups: device: given twice"),
+        (["device", " "], "subgroups: each column is a name of 1 to 80 characters"),
+    ],
+)
+def test_what_is_no_subgroup_is_named(columns, named):
+    with pytest.raises(InvalidInputError, match=named):
+        StudySettings.from_dict({"subgroups": columns})
+    assert StudySettings.from_dict({"subgroups": ["device"]}).as_dict()["subgroups"] == ["device"]
+    assert "subgroups" not in settings_of("quartet").entries()
