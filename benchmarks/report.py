@@ -1,6 +1,7 @@
 """The whole report in seconds and megabytes, where the time goes, and two drawing processes against one.
 
     python benchmarks/report.py [--readers N] [--cases N] [--bootstrap N]
+    python benchmarks/report.py --readers 20 --cases 400 --sources 4    four generators against one of as many cases
 
 The study is simulated: readers of varying skill, cases of varying difficulty, times, groups. Each run is a fresh
 interpreter; the memory is the peak of its resident set and of its largest drawing process together.
@@ -40,8 +41,8 @@ print(json.dumps({"marks": marks, "memory": memory, "work": work}))
 """
 
 
-def simulate(path: Path, readers: int, cases: int, seed: int = 0) -> Path:
-    """Write the responses of a simulated rating study to `path`."""
+def simulate(path: Path, readers: int, cases: int, seed: int = 0, sources: int = 1) -> Path:
+    """Write the responses of a simulated rating study to `path`; `sources` of synthetic images, all alike."""
     rng = np.random.default_rng(seed)
     truth = np.arange(cases) % 2
     difficulty, skill = rng.normal(0, 0.7, cases), rng.normal(1.4, 0.4, readers)
@@ -59,7 +60,8 @@ def simulate(path: Path, readers: int, cases: int, seed: int = 0) -> Path:
             name, group = f"R{reader + 1}", ("early-career", "experienced")[reader % 2]
             for place, case in enumerate(rng.permutation(cases), start=1):
                 ms = round(1000 * slow[case])
-                what = ["synthetic" if truth[case] else "real", ("set-a", "set-b")[case % 3 % 2], levels[case], ms]
+                source = f"generator-{case // 2 % sources + 1}" if truth[case] else "hospital"
+                what = ["synthetic" if truth[case] else "real", source, levels[case], ms]
                 trial = f"{name}-{place}"
                 writer.writerow(
                     ["sim", "rating", name, group, trial, place, f"c{case + 1}", *what, int(ms > 12_000), 0]
@@ -83,13 +85,36 @@ def run(source: Path, out: Path, bootstrap: int, workers: int) -> tuple[float, d
     return time.perf_counter() - start, json.loads(done.stdout.splitlines()[-1])
 
 
+def compare_sources(wanted: argparse.Namespace) -> None:
+    """Print the time of a report of several sources as a multiple of that of one source, both in turn."""
+    print(f"{wanted.readers} readers x {wanted.cases} cases, {wanted.sources} sources against one, one drawing process")
+    with tempfile.TemporaryDirectory() as name:
+        made = {
+            count: simulate(Path(name) / f"{count}.csv", wanted.readers, wanted.cases, sources=count)
+            for count in (1, wanted.sources)
+        }
+        took: dict[int, list[tuple[float, float]]] = {count: [] for count in made}
+        for _ in range(wanted.times):
+            for count, source in made.items():
+                seconds, noted = run(source, Path(name) / f"out{count}", wanted.bootstrap, 1)
+                took[count].append((seconds, noted["work"]))
+    for what, at in (("whole run", 0), ("processor time", 1)):
+        one, several = (min(each[at] for each in took[count]) for count in made)
+        print(f"{what:15} {one:5.1f} s, {several:5.1f} s: {several / one:.2f} x")
+
+
 def main() -> None:
     """Simulate, report with two drawing processes and with one, and print both with the profile."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--readers", type=int, default=6)
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--bootstrap", type=int, default=10_000)
+    parser.add_argument("--sources", type=int, default=1, help="of synthetic images, against one of as many")
+    parser.add_argument("--times", type=int, default=3, help="how often several sources are held against one (3)")
     wanted = parser.parse_args()
+    if wanted.sources > 1:
+        compare_sources(wanted)
+        return
     with tempfile.TemporaryDirectory() as name:
         source = simulate(Path(name) / "responses.csv", wanted.readers, wanted.cases)
         runs = {workers: run(source, Path(name) / f"out{workers}", wanted.bootstrap, workers) for workers in (2, 1)}

@@ -353,7 +353,7 @@ def test_a_registered_difference_of_two_sources_is_found(form, tmp_path):
 
 def test_subgroups_are_registered_from_form_or_plan_and_held_against_those_compared(form, tmp_path, published):
     pool_folder(tmp_path / "pool", 200)
-    with pytest.raises(ResponsesError, match="subgroups: cases.csv of pool has no column 'device'"):
+    with pytest.raises(ResponsesError, match=r"subgroups: cases\.csv of pool has no column 'device'"):
         made(form, 'pool = "pool"\nsubgroups = ["device"]\n')
     (tmp_path / "study.toml").write_text('design = "rating"\n[settings]\nsubgroups = ["device", "teeth"]\n')
     with pytest.raises(ResponsesError, match="subgroups: device, but the settings of the plan have device, teeth"):

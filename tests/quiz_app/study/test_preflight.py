@@ -252,7 +252,8 @@ def test_subgroups_are_counted_and_columns_that_are_none_keep_a_study_from_openi
     assert checked()["Settings and pool"].details == [
         "subgroups: 'room' has 1 value(s); expected 2 to 8, or numbers",
         "subgroups: 'age' has 11 value(s); expected 2 to 8, or numbers",
-        "subgroups: cases.csv of the pool has no column 'teeth' with entries; its further columns are age, device, room",
+        "subgroups: cases.csv of the pool has no column 'teeth' with entries; "
+        "its further columns are age, device, room",
     ]
 
 
