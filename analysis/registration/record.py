@@ -50,7 +50,8 @@ def make(form: Form, sample: Mapping[str, Any], at: datetime | None = None) -> d
     margin = sample.get("margin")
     if margin is not None and form.margin_given and margin != form.analysis.margin:
         faults.append(f"analysis: margin {form.analysis.margin:g}, but the study was planned with --margin {margin:g}")
-    planned = tuple(form.plan["settings"].get("subgroups", ())) if form.plan else ()
+    listed = form.plan["settings"].get("subgroups") if form.plan else ()
+    planned = tuple(listed) if isinstance(listed, list) else ()
     if form.plan and form.subgroups and set(form.subgroups) != set(planned):
         told = ", ".join(planned) or "none"
         faults.append(f"subgroups: {', '.join(form.subgroups)}, but the settings of the plan have {told}")

@@ -18,8 +18,8 @@ from analysis.report import EXAMPLE, computed, write
 from analysis.report import main as report
 from analysis.responses import ResponsesError, load_csv, load_ratings, stored
 from analysis.responses.looks import with_looks
-from tests.analysis.crossovers import files, rows, study
 from analysis.responses.subgroups import with_declared
+from tests.analysis.crossovers import files, rows, study
 
 FORM = """title = "Can dentists tell?"
 question = "Do dentists tell synthetic radiographs from real ones better than chance?"
