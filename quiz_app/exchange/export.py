@@ -228,7 +228,7 @@ def _trials(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
 
 
 def _cases(session: Session, study: Study) -> tuple[dict[str, str], Iterator[tuple[Any, ...]]]:
-    """The columns with their meaning, and the rows; what tells the truth, or may, is empty while it is blinded."""
+    """The columns with their meaning, and the rows; while the study is blinded, nothing in them reveals the truth."""
     cases = session.scalars(sa.select(Case).where(Case.pool_id == study.pool_id).order_by(Case.id)).all()
     further = list(dict.fromkeys(name for case in cases for name in case.labels if name not in CASES))
 
