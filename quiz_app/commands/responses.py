@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 
 from quiz_app.commands.console import as_json, plainly, tell
 from quiz_app.database import reading
-from quiz_app.exchange import responses_csv
+from quiz_app.exchange import conditions_csv, responses_csv
 from quiz_app.study import lifecycle
 
 group = AppGroup("responses", help="Hand over the answers.")
@@ -21,12 +21,18 @@ group = AppGroup("responses", help="Hand over the answers.")
 @as_json
 @plainly
 def export_(slug: str, out: Path, as_json: bool) -> None:
-    """Write the answers of a study to a CSV, and beside it NAME.dictionary.csv with the meaning of its columns."""
+    """Write the answers of a study to a CSV, and beside it NAME.dictionary.csv with the meaning of its columns; of a
+    study with conditions or hints also NAME.conditions.csv, which says under which condition each trial was read."""
     lifecycle.find(slug)
     part = out.with_name(out.name + ".part")
+    beside = {"dictionary": out.with_name(f"{out.stem}.dictionary.csv")}
     with reading() as session, part.open("w", encoding="utf-8", newline="") as file:
         rows = sum(1 for line in responses_csv.lines(session, slug) if file.write(line)) - 1
-    dictionary = out.with_name(f"{out.stem}.dictionary.csv")
-    dictionary.write_text("".join(responses_csv.dictionary()), "utf-8")
+        meanings = [*responses_csv.dictionary()]
+        if conditions_csv.count(session, slug):
+            beside["conditions"] = out.with_name(f"{out.stem}.conditions.csv")
+            beside["conditions"].write_text("".join(conditions_csv.lines(session, slug)), "utf-8")
+            meanings += conditions_csv.dictionary()
+    beside["dictionary"].write_text("".join(meanings), "utf-8")
     part.replace(out)
-    tell(f"{out}: {rows} rows", {"study": slug, "file": out, "dictionary": dictionary, "rows": rows}, as_json)
+    tell(f"{out}: {rows} rows", {"study": slug, "file": out, **beside, "rows": rows}, as_json)

@@ -34,3 +34,16 @@ def rows(session: Session, slug: str, *, blinded: bool = False) -> Iterator[Iter
 def count(session: Session, slug: str) -> int:
     """How many rows of a study there are."""
     return session.scalar(sa.text("SELECT count(*) FROM conditions WHERE study = :study"), {"study": slug}) or 0
+
+
+def lines(session: Session, slug: str) -> Iterator[str]:
+    """The rows as CSV, a line at a time, with a heading."""
+    yield responses_csv.line(CONDITIONS)
+    yield from map(responses_csv.line, rows(session, slug))
+
+
+def dictionary() -> Iterator[str]:
+    """The meaning of the columns that the answers do not have, as CSV without a heading."""
+    for name, meaning in CONDITIONS.items():
+        if name not in responses_csv.DICTIONARY:
+            yield responses_csv.line((name, meaning))

@@ -142,10 +142,10 @@ class Reader(Base):
     @property
     def next_part_opens(self) -> datetime | None:
         """From when on the next period may be begun, by the server's clock; None = the sitting that counts is not
-        finished, or it was the last one."""
+        finished, or it was the last one. A preview does not wait."""
         if self.period_ended_at is None or not self.has_period_left:
             return None
-        return self.period_ended_at + timedelta(days=self.study.rules.washout_days)
+        return self.period_ended_at + timedelta(days=0 if self.is_preview else self.study.rules.washout_days)
 
     @property
     def rules(self) -> StudySettings:

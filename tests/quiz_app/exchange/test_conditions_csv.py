@@ -49,11 +49,11 @@ def elsewhere(tmp_path):
             let_go(app)
 
 
-def handed():
+def handed(slug="trial-run"):
     """The rows of conditions.csv in the zip of everything, and the columns they have."""
     file = io.BytesIO()
     with reading() as session:
-        export.write(session, session.query(Study).one(), file)
+        export.write(session, session.query(Study).filter_by(slug=slug).one(), file)
     with zipfile.ZipFile(file) as zipped:
         table = csv.DictReader(io.StringIO(zipped.read("conditions.csv").decode()))
         return list(table), table.fieldnames
@@ -71,6 +71,20 @@ def test_the_export_says_under_which_condition_each_trial_was_read(app, crossed_
             (str(part), sequence[part - 1]) for part in range(1, parts + 1)
         }
     assert all((row["condition"] == "aided") == bool(row["hint"]) for row in rows)
+
+
+def test_the_command_writes_the_conditions_beside_the_answers(app, crossed_over, make_study, tmp_path):
+    slug = crossed_over.slug
+    make_study("plain")
+    db.session.remove()
+    for study in (slug, "plain"):
+        args = ["responses", "export", "--study", study, "--out", str(tmp_path / f"{study}.csv")]
+        assert app.test_cli_runner().invoke(args=args).exit_code == 0
+    assert not (tmp_path / "plain.conditions.csv").exists()
+    with (tmp_path / f"{slug}.conditions.csv").open() as file:
+        assert list(csv.DictReader(file)) == handed(slug)[0]
+    meanings = (tmp_path / f"{slug}.dictionary.csv").read_text()
+    assert all(f"\n{name}," in meanings for name in ("condition", "period", "sequence", "hint"))
 
 
 def test_an_archive_gives_the_conditions_back(app, crossed_over, elsewhere, tmp_path):

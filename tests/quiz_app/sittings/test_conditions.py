@@ -92,6 +92,19 @@ def test_a_crossover_waits_out_its_washout_by_the_servers_clock(conditioned, inv
         assert not any(row[-1] for row in conditions_csv.rows(session, study.slug, blinded=True))
 
 
+def test_a_preview_does_not_wait_for_the_end_of_a_washout(conditioned, take):
+    study = conditioned(washout_days=14)
+    token = readers.preview(study)
+    db.session.commit()
+    taker = take(token).enter()
+    taker.finish()
+    assert b"Start the next part" in taker.client.get(taker.url("between")).data
+    for page in ("between", "instructions"):
+        assert taker.client.post(taker.url(page)).status_code == 303
+    taker.claim().finish()
+    assert b"Thank you" in taker.client.get(taker.url("end")).data
+
+
 def test_the_rule_itself_refuses_a_part_before_its_washout_is_over(conditioned, time):
     sitting = begun(conditioned(washout_days=1), 1)[0]
     with pytest.raises(RefusedError, match="no next part"):
