@@ -81,8 +81,10 @@ def photograph(page: Page, name: str, part: Locator | None = None) -> None:
 
 
 def new_page(browser: Browser, width: int) -> Page:
-    """A browser of its own at this width."""
-    return browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB").new_page()
+    """A browser of its own at this width, whose reader knows the room."""
+    context = browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB")
+    context.add_init_script("localStorage.setItem('discern-tour', 'seen')")
+    return context.new_page()
 
 
 def log_in(page: Page, url: str, password: str, shot: str = "") -> None:
@@ -111,7 +113,7 @@ def enter(page: Page, link: str, shot: str = "") -> None:
 
 def walk(browser: Browser, link: str, width: int) -> None:
     """From the link to the last page, a photograph of each."""
-    page = new_page(browser, width)
+    page = browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB").new_page()
 
     def phase(name: str) -> None:
         page.wait_for_selector(f"#room[data-phase={name}]")
@@ -137,6 +139,9 @@ def walk(browser: Browser, link: str, width: int) -> None:
     photograph(page, "leave")
     page.get_by_role("link", name="Stay").click()
     onward()
+    phase("tour")
+    photograph(page, "tour")
+    page.keyboard.press("Escape")
     phase("image")
     page.keyboard.press("5")
     phase("feedback")
@@ -147,6 +152,9 @@ def walk(browser: Browser, link: str, width: int) -> None:
     onward()
     phase("image")
     photograph(page, "case")
+    page.keyboard.press("?")
+    photograph(page, "keys")
+    page.keyboard.press("Escape")
     for key in "++wm":
         page.keyboard.press(key)
     page.get_by_label("Contrast").fill("30")

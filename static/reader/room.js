@@ -1,11 +1,14 @@
 // The reading room: one step after the other, each told by the server, until it says "done".
 
 import { Answers } from "./answers.js";
+import { keepAwake } from "./awake.js";
 import { Countdown } from "./countdown.js";
 import { Exposure } from "./exposure.js";
+import { Help } from "./help.js";
 import { Images } from "./images.js";
 import { Line, Refusal, sleep } from "./line.js";
 import { Tools } from "./tools.js";
+import { tour } from "./tour.js";
 import { Vault, uuid } from "./vault.js";
 import { Viewer } from "./viewer.js";
 
@@ -18,6 +21,7 @@ const find = (id) => document.getElementById(id);
 const kept = find("kept");
 const pause = find("pause");
 
+new Help(room);
 const vault = new Vault(room.dataset.base);
 const line = new Line(room.dataset.base, tellWaiting);
 const images = new Images(line);
@@ -367,6 +371,8 @@ addEventListener("keydown", (event) => {
   if (event.key.toLowerCase() === "p" && !event.repeat && !event.ctrlKey && !event.metaKey && !event.altKey) togglePause();
 });
 
+keepAwake();
+await tour(room, show("tour"), answers);
 for (;;) {
   try {
     let step = await claim();

@@ -141,12 +141,16 @@ def new_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
         if asked.scheme not in ("data", "blob") and asked.hostname not in OWN:
             errors.append(f"a request to a third party: {request.url}")
 
-    def make(**how: Any) -> BrowserContext:
+    def make(*, toured: bool = True, **how: Any) -> BrowserContext:
         context = chromium.new_context(**({"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"} | how))
         context.set_default_timeout(10_000)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         context.on("request", watch)
         contexts.append(context)
+        if toured:
+            context.add_init_script(
+                "try { localStorage.setItem('discern-tour', 'seen') } catch {}"
+            )  # none on data: pages
         return context
 
     yield make

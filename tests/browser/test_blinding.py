@@ -25,6 +25,7 @@ def heard(chromium, house):
         invitation = house.invite(practice=3, practice_feedback=False, limit_s=60)
         invitation.link = invitation.link.replace(house.server.address, f"127.0.0.1:{recorder.port}")
         context = chromium.new_context(locale="en-GB")
+        context.add_init_script("localStorage.setItem('discern-tour', 'seen')")
         sitter = Sitter(context.new_page(), invitation)
         page = sitter.page
         page.goto(invitation.link)

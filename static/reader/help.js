@@ -1,0 +1,45 @@
+// "?" lists every key of the room. While the list is open no key answers; the clock runs on.
+
+export class Help {
+  constructor(room) {
+    this.room = room;
+    this.dialog = room.querySelector("#help");
+    this.list = this.dialog.querySelector("dl");
+    room.querySelector("#keys").addEventListener("click", () => this.#toggle());
+    addEventListener("keydown", (event) => this.#key(event), { capture: true }); // before whatever answers
+  }
+
+  #key(event) {
+    if (event.key === "?" && !event.repeat) this.#toggle();
+    else if (!this.dialog.open) return;
+    if (event.key !== "Escape" && event.key !== "Tab" && !(event.target.closest("#help button") && "Enter ".includes(event.key))) {
+      event.preventDefault();
+    }
+    event.stopImmediatePropagation();
+  }
+
+  #toggle() {
+    if (this.dialog.open) return this.dialog.close();
+    this.list.replaceChildren(...this.#rows());
+    this.dialog.showModal();
+  }
+
+  // The keys as they are written on the buttons, in their order.
+  #rows() {
+    const told = new Map([["Enter", this.list.dataset.enter]]);
+    for (const button of this.room.querySelectorAll("[aria-keyshortcuts]")) {
+      const key = button.getAttribute("aria-keyshortcuts");
+      const words = button.title || [...button.querySelectorAll("span, b")].map((part) => part.textContent).join(" ") || button.textContent;
+      const said = words.replace(/\s+/g, " ").trim();
+      if (said === key || button.id === "keys") continue;
+      told.set(key, told.has(key) && told.get(key) !== said ? `${told.get(key)} / ${said}` : said);
+    }
+    return [...told].map(([key, said]) => {
+      const row = document.createElement("div");
+      const term = document.createElement("dt");
+      term.append(Object.assign(document.createElement("kbd"), { textContent: key.length === 1 ? key.toUpperCase() : key }));
+      row.append(term, Object.assign(document.createElement("dd"), { textContent: said }));
+      return row;
+    });
+  }
+}
