@@ -257,13 +257,15 @@ def _write_table(path: Path, pairs: list[dict]) -> None:
 
 
 def _draw_curves(path: Path, pairs: list[dict], cost: dict[str, float | None]) -> None:
-    """Each space's Frechet distance over the synthetic sets in the order given: checkpoints, or sampling steps.
+    """Each space's Frechet distance over what the synthetic sets cost, seconds an image on a logarithmic scale.
 
-    cost: seconds an image, where `generation sample` has noted them.
+    cost: as `generation sample` has noted it; where that is not known of all, over the sets in the order given.
     """
     from matplotlib.figure import Figure
 
     names = [name for name in pairs[0]["measures"] if name.endswith(".frechet")]
+    known = [taken for taken in cost.values() if taken]
+    places = known if len(known) == len(cost) else list(range(len(cost)))
     figure = Figure(figsize=(6.4, 2.6 * len(names)), layout="constrained")
     for axes, name in zip(np.atleast_1d(figure.subplots(len(names))), names, strict=True):
         for real in dict.fromkeys(pair["real"] for pair in pairs):
@@ -271,10 +273,17 @@ def _draw_curves(path: Path, pairs: list[dict], cost: dict[str, float | None]) -
             found = [pair["measures"][name] for pair in own]
             values = np.array([entry["value"] for entry in found])
             reach = np.abs(np.array([entry["ci"] for entry in found]).T - values)
-            line = axes.errorbar(range(len(own)), values, yerr=reach, marker="o", capsize=3, label=real)
+            line = axes.errorbar(places, values, yerr=reach, marker="o", capsize=3, label=real)
             axes.axhline(found[0]["floor"]["value"], color=line[0].get_color(), linestyle=":", linewidth=1)
         labels = [name if (took := cost.get(name)) is None else f"{name}\n{took:.3g} s an image" for name in cost]
-        axes.set_xticks(range(len(own)), labels, rotation=20, ha="right")
+        if places is known:
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+            axes.set_xticks(places, list(cost), rotation=60, ha="right", fontsize="small")
+            axes.set_xticks([], minor=True)
+            axes.set_xlabel(f"{min(known):.2g} to {max(known):.2g} s an image")
+        else:
+            axes.set_xticks(places, labels, rotation=20, ha="right")
         axes.set_ylabel(name)
     axes.legend(title="real set (dotted: its floor)", fontsize="small")
     with atomic(path) as part:

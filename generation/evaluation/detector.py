@@ -165,7 +165,10 @@ def run(args: argparse.Namespace) -> int:
     pixels, signatures = load([one.path for one in found], recipe)
     asked, known = load([cases.path(case) for case in cases.scored], recipe) if cases else (pixels[:0], [])
     groups = duplicates.groups([*known, *signatures])
-    free = ~np.isin(groups[len(known) :], groups[: len(known)])
+    chosen = _chosen(args.pool) if cases else set()
+    came = np.array([bool({path.resolve() for path in (one.path, one.origin) if path} & chosen) for one in found])
+    taken = np.union1d(groups[: len(known)], groups[len(known) :][came])
+    free = ~np.isin(groups[len(known) :], taken)
     own = groups[len(known) :][free]
     training = corpus.split(np.unique(own, return_inverse=True)[1], (0.8, 0.0, 0.2), args.seed) == "train"
     kept = np.flatnonzero(free)
@@ -205,6 +208,15 @@ def run(args: argparse.Namespace) -> int:
             low, high = score["auc"]["ci"]  # type: ignore[index]
             print(f"{name}: accuracy {score['accuracy']:.3f}, AUC {score['auc']['value']:.3f} [{low:.3f}, {high:.3f}]")  # type: ignore[index]
     return left_out(faults)
+
+
+def _chosen(folder: Path) -> set[Path]:
+    """The files that a pool's images were made from, as far as `origins.csv` tells: harmonised ones look otherwise."""
+    path = folder / "origins.csv"
+    if not path.is_file():
+        return set()
+    with path.open(newline="", encoding="utf-8") as stream:
+        return {Path(row["origin"]).resolve() for row in csv.DictReader(stream)}
 
 
 def _enough(truth: np.ndarray, seen: np.ndarray, unseen: np.ndarray) -> None:

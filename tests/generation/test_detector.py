@@ -95,6 +95,13 @@ def test_it_answers_a_pool_as_one_more_reader_without_having_seen_it(folder, cap
     assert set(table["reader"]) == {"machine"}
 
 
+def test_a_file_that_the_pool_was_made_from_is_not_trained_on_however_it_was_changed(folder):
+    (folder / "pool/origins.csv").write_text(f"case,origin\ncase-0001,{folder / 'real/07.png'}\n")
+    assert detect(folder, "--pool", str(folder / "pool")) == 0
+    summary = json.loads((folder / "out/detector.json").read_text())
+    assert summary["images"]["left out as versions of pool images"] == 2
+
+
 def test_too_few_images_are_refused(folder, capsys):
     for path in list((folder / "synthetic").iterdir())[4:]:
         path.unlink()
