@@ -1,5 +1,5 @@
 """Photograph the product's pages at 1440 and 390 px into docs/screenshots:
-python docs/screenshots.py [reader] [desk] [conditions] [designs] [NAME OF A DESIGN ...]
+python docs/screenshots.py [reader] [desk] [conditions] [report] [designs] [NAME OF A DESIGN ...]
 
 A small pool of phantoms, a server on a temporary instance, Chromium. Takes about two minutes.
 """
@@ -24,12 +24,15 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import generation.__main__ as generation  # noqa: E402
+from analysis.designs.common import Settings  # noqa: E402
+from analysis.report import write  # noqa: E402
 from generation.pool import read_table  # noqa: E402
 from quiz_app import clock  # noqa: E402
 from quiz_app.database import db  # noqa: E402
 from quiz_app.pools import importing  # noqa: E402
 from quiz_app.study import lifecycle, readers, researchers  # noqa: E402
 from quiz_app.study.cases import scored_cases  # noqa: E402
+from tests.analysis.crossovers import study  # noqa: E402
 from tests.phantoms import furnish, invite  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
@@ -375,6 +378,27 @@ def walk_conditions(browser: Browser, app: Flask, url: str, password: str, width
     clock.source = usual
 
 
+def walk_report(browser: Browser, folder: Path, width: int) -> None:
+    """The section of a report that compares two conditions: eight made-up readers, four hints of five right."""
+    page = new_page(browser, width)
+    made = study(folder, readers=8, cases=60, helps=0.5, seed=4)
+    page.goto(write(made, folder / f"report-{width}", Settings(bootstrap=1000)).as_uri())
+    page.evaluate(
+        """() => {  // its heading, its figure and its first tables, as one part
+            let node = document.getElementById("conditions");
+            const part = document.createElement("section");
+            part.id = "part";
+            node.before(part);
+            do {
+                const next = node.nextElementSibling;
+                part.append(node);
+                node = next;
+            } while (part.children.length < 6);
+        }"""
+    )
+    photograph(page, "report-conditions", page.locator("#part"))
+
+
 def set_marks(page: Page) -> None:
     """Mark two places, the second without its reason yet."""
     box = page.locator("#image, .cell:not([hidden]) canvas").first.bounding_box()
@@ -405,6 +429,8 @@ def main(parts: list[str]) -> None:
                     walk_desk(browser, app, url, password, width)
                 if "conditions" in parts:
                     walk_conditions(browser, app, url, password, width)
+                if "report" in parts:
+                    walk_report(browser, Path(folder), width)
             if {"designs", *DESIGNS} & set(parts):
                 make_designs(app, Path(folder))
                 for width in SIZES:
@@ -414,4 +440,4 @@ def main(parts: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["reader", "desk", "conditions", "designs"])
+    main(sys.argv[1:] or ["reader", "desk", "conditions", "report", "designs"])

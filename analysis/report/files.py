@@ -10,15 +10,19 @@ import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analysis.designs import find
+from analysis.designs import conditions, find
+from analysis.designs.rating import sources
 from analysis.report.document import BIBLIOGRAPHY
 from analysis.report.tables import of_design
 from analysis.report.tables.table import Table, plain
 from analysis.report.tex import tex
-from analysis.responses import Responses
+from analysis.responses import Responses, natural
 from analysis.responses.formulas import defused
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MODALITY = "study"
 SCHEMA = Path(__file__).parent / "results.schema.json"
@@ -105,11 +109,29 @@ def exchange(responses: Responses) -> dict[str, str]:
     """The readings as other software takes them, by file name.
 
     `imrmc.csv` is the data frame of the R package iMRMC, `readings.imrmc` the input of its Java application,
-    `mrmcaov.csv` the data frame of the R package MRMCaov. Conditions are their modalities (treatments).
+    `mrmcaov.csv` the data frame of the R package MRMCaov. Conditions are their modalities (treatments). Where the
+    synthetic cases have several sources there is each file once more, called `..._sources`: there a modality is a
+    source, and has the readings of every real case.
     """
-    rows = responses.scored[responses.scored["level"].notna()].sort_values(["reader", "case"], kind="stable")
+    import pandas as pd
+
+    rows, first = _rated(responses), _rated(conditions.rest(responses))
     truths = list(zip(responses.case_names, responses.truth.tolist(), strict=True))
-    rows = rows if "condition" in rows else rows.assign(condition=MODALITY)
+    found = _files(rows if "condition" in rows else rows.assign(condition=MODALITY), truths, "")
+    names = sorted({source for source in first.loc[first["truth"] == 1, "source"] if source}, key=natural)
+    if 2 <= len(names) <= sources.MOST:
+        parts = [first[(first["truth"] == 0) | (first["source"] == name)].assign(condition=name) for name in names]
+        read = {case for part in parts for case in part["case"]}
+        found |= _files(pd.concat(parts), [one for one in truths if one[0] in read], "_sources")
+    return found
+
+
+def _rated(responses: Responses) -> pd.DataFrame:
+    return responses.scored[responses.scored["level"].notna()].sort_values(["reader", "case"], kind="stable")
+
+
+def _files(rows: pd.DataFrame, truths: Sequence[tuple[str, int]], suffix: str) -> dict[str, str]:
+    """The files of `exchange`, with the truth of each case; the column `condition` is the modality."""
     readings = [(row.reader, row.case, row.condition, int(row.level), int(row.truth)) for row in rows.itertuples()]
     synthetic = sum(truth for _, truth in truths)
     java = [
@@ -122,13 +144,13 @@ def exchange(responses: Responses) -> dict[str, str]:
         *(f"{_bare(reader)},{_bare(case)},{_bare(modality)},{level}" for reader, case, modality, level, _ in readings),
     ]
     return {
-        "imrmc.csv": csv_text(
+        f"imrmc{suffix}.csv": csv_text(
             ("readerID", "caseID", "modalityID", "score"),
             [("truth", case, "truth", truth) for case, truth in truths]
             + [(reader, case, modality, level) for reader, case, modality, level, _ in readings],
         ),
-        "readings.imrmc": "\n".join(java) + "\n",
-        "mrmcaov.csv": csv_text(
+        f"readings{suffix}.imrmc": "\n".join(java) + "\n",
+        f"mrmcaov{suffix}.csv": csv_text(
             ("reader", "treatment", "case", "truth", "rating"),
             [(reader, modality, case, truth, level) for reader, case, modality, level, truth in readings],
         ),

@@ -45,6 +45,14 @@ def test_what_belongs_to_no_single_condition_is_shared():
     assert drawn[0] == pytest.approx(drawn[1])
 
 
+def test_the_parts_of_a_variance_add_up():
+    model = Paired(RoeMetz(reader_sd=0, leaning_sd=0, case_share=1.0), case_share=0.5)
+    drawn, truth = model.draw(np.random.default_rng(1), (0.7, 0.7), 1, 4000, "auc", "same")
+    of_one_class = drawn[:, 0, truth == 1]
+    assert of_one_class.std(axis=1) == pytest.approx([1, 1], abs=0.05)
+    assert np.corrcoef(of_one_class)[0, 1] == pytest.approx(0.5, abs=0.05)
+
+
 @pytest.mark.parametrize("by", ["same", "sources"])
 def test_the_true_difference_is_that_of_many_readings_as_levels(by):
     found = simulate("auc", 0.6, 0.9, 6, 400, by=by, studies=40)

@@ -11,7 +11,8 @@ from analysis import load
 from analysis.designs.common import Settings
 from analysis.report import main, write
 from analysis.report.figures import conditions as lines
-from analysis.responses import ResponsesError
+from analysis.report.files import exchange
+from analysis.responses import ResponsesError, load_csv
 from analysis.verify import main as verify
 from tests.analysis.crossovers import files, rows, study
 
@@ -63,6 +64,23 @@ def test_a_readers_sheet_says_under_which_condition_each_answer_was_given(made):
     assert header[-3:] == ("condition", "period", "hint")
     assert [line[-3:-1] for line in lines] == [("hinted", 1)] * 24 + [("alone", 2)] * 24
     assert {line[-1] for line in lines} == {"0.1", "0.9", None}
+
+
+def test_other_programs_get_the_sources_as_modalities_with_all_real_cases(tmp_path):
+    made = [row | {"source": "ab"[int(row["case"][1:]) // 2 % 2]} for row in rows(readers=3, cases=24)]
+    both = files(tmp_path, made)
+    found = exchange(load_csv(both.responses, both.conditions))
+    frame = list(csv.DictReader(found["mrmcaov_sources.csv"].splitlines()))
+    told = {(row["treatment"], row["truth"]): set() for row in frame}
+    for row in frame:
+        told[row["treatment"], row["truth"]].add(row["case"])
+    assert {key: len(cases) for key, cases in told.items()} == {
+        ("a", "0"): 12, ("b", "0"): 12, ("a", "1"): 6, ("b", "1"): 6,
+    }  # fmt: skip
+    assert len(frame) == 3 * (12 + 6) * 2  # of the first condition alone
+    assert found["readings_sources.imrmc"].splitlines()[:4] == ["NR: 3", "N0: 12", "N1: 12", "NM: 2"]
+    one = exchange(study(tmp_path, readers=3, cases=24))
+    assert sorted(one) == ["imrmc.csv", "mrmcaov.csv", "readings.imrmc"]
 
 
 def test_the_archive_gives_the_same_numbers(made, capsys):
