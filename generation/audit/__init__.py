@@ -211,6 +211,7 @@ def judge(columns: dict[tuple[str, str], np.ndarray], truth: np.ndarray) -> list
         reached = min(1.0, max(reached, p * (number - rank)))
         about = cues.TOPICS[topic]
         limits = interval(values[truth], values[~truth], LEVEL / number)
+        real, synthetic = (float(np.median(values[part])) for part in (~truth, truth))
         verdicts.append(
             Cue(
                 name=f"{topic}: {name}",
@@ -219,10 +220,10 @@ def judge(columns: dict[tuple[str, str], np.ndarray], truth: np.ndarray) -> list
                 ci=limits,
                 p=reached,
                 flagged=reached < LEVEL,
-                visible=about.visible,
+                visible=about.visible and abs(synthetic - real) >= cues.UNSEEN.get((topic, name), 0.0),
                 remedy=about.remedy,
-                real=float(np.median(values[~truth])),
-                synthetic=float(np.median(values[truth])),
+                real=real,
+                synthetic=synthetic,
                 values=values,
             )
         )

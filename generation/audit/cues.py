@@ -51,6 +51,12 @@ TOPICS = {
 }
 
 
+UNSEEN = {  # grey levels that the classes may differ by before a viewer sees it, however surely a machine does
+    ("brightness", "mean"): 0.5,
+    ("brightness", "contrast"): 0.5,
+}
+
+
 @dataclass(frozen=True)
 class Measured:
     """All cues of one file: numbers and labels by (topic, name), and how its left differs from its right."""

@@ -207,6 +207,15 @@ def test_the_figures_of_a_cue_are_those_of_mann_whitney_and_delong():
     assert cue.ci == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize(("step", "visible"), [(0.1, False), (2.0, True)])
+def test_a_difference_of_a_tenth_of_a_grey_level_is_flagged_but_seen_by_no_viewer(step, visible):
+    truth = np.arange(80) >= 40
+    columns = {("brightness", "contrast"): 34 + np.linspace(0, 0.01, 80) + step * truth}
+    (cue,) = audit.judge(columns, truth)
+    assert cue.flagged
+    assert cue.visible is visible
+
+
 def test_a_perfect_cue_has_newcombes_interval():
     low, high = audit.interval(np.arange(30) + 100.0, np.arange(30.0), 0.05)
     variance = low * (1 - low) * (1 + 29 * ((1 - low) / (2 - low) + low / (1 + low))) / 900
