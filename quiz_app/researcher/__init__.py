@@ -179,4 +179,4 @@ def moment(at: datetime | None) -> str:
 blueprint.add_app_template_filter(history.sentence, "sentence")
 
 
-from quiz_app.researcher import account, exports, pacs, people, pools, preflight, readers, results, studies  # noqa: E402, F401  (they add their views)
+from quiz_app.researcher import account, exports, pacs, people, planning, pools, preflight, readers, results, studies  # noqa: E402, F401  (they add their views)

@@ -45,7 +45,7 @@ def new_study() -> ResponseReturnValue:
             db.session.rollback()
             faults = by_field(faulty)
     page = render_template(
-        "researcher/new_study.html", pools=_pools(), presets=lifecycle.PRESETS, said=request.form, faults=faults
+        "researcher/new_study.html", pools=_pools(), presets=lifecycle.PRESETS, said=request.values, faults=faults
     )
     return page, 422 if faults else 200
 
@@ -56,11 +56,13 @@ def _pools() -> Sequence[Pool]:
 
 def _create() -> ResponseReturnValue:
     said = request.form
+    cases = said.get("cases", "").strip()
     study = lifecycle.create(
         said.get("title", ""),
         db.session.scalar(sa.select(Pool).filter_by(slug=said.get("pool", ""))),
         slug=said.get("slug", "").strip(),
         preset=said.get("preset", ""),
+        settings={"cases": int(cases) if cases.isdecimal() else cases} if cases else None,
         owner=me(),
     )
     return saved("show_study", "Draft created. Readers can begin once you open the study.", study=study.slug)

@@ -30,6 +30,7 @@ RULES = {
         """,
     LOGGED_IN: """
         POST researcher.log_out, GET researcher.password, POST researcher.password,
+        GET researcher.plan_study, POST researcher.simulate_plan, GET researcher.plan_status,
         GET researcher.list_studies, GET researcher.new_study, POST researcher.new_study,
         POST researcher.make_from_plan, POST researcher.restore_archive,
         GET researcher.list_pools, POST researcher.bring_pool, GET researcher.show_pool, GET researcher.thumbnail,

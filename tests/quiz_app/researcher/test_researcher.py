@@ -27,6 +27,7 @@ def state_of(slug):
 WRITING = [
     "/researcher/studies/new",
     "/researcher/password",
+    "/researcher/plan/simulate",
     "/researcher/logout",
     "/researcher/studies/new/plan",
     "/researcher/studies/new/archive",
