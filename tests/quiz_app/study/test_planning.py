@@ -21,7 +21,7 @@ def test_the_page_gives_the_numbers_of_the_formula(owner):
     assert f"<dd>{smallest_readers('auc', 0.65, 100).value}</dd>" in page
     more = power("auc", 0.65, 6, 100)
     assert f"6 readers: power {more.value:.2f}" in page
-    assert f"has a power of {own.value:.0%} to show a difference from chance" in page.replace("&#39;", "'")
+    assert f"has a power of {100 * own.value:.0f} % to show a difference from chance" in page.replace("&#39;", "'")
 
 
 @pytest.mark.parametrize(
