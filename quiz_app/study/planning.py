@@ -127,9 +127,9 @@ def paragraph(wish: Wish, plan: Plan) -> str:
     )
     return (
         f"{wish.readers} readers will each judge {wish.cases} {cases}{halves}. If the {what} is truly {wish.value:g}, "
-        f"the study has a power of {100 * plan.power:.0f} % {aim}, and the 95 % confidence interval is expected to reach "
-        f"{plan.half_width:.3f} to either side of the estimate. Readers and {cases} are taken as random samples, "
-        f"so that the result holds for other readers and {cases} like these. Method: {plan.method}."
+        f"the study has a power of {100 * plan.power:.0f} % {aim}, and the 95 % confidence interval is expected to "
+        f"reach {plan.half_width:.3f} to either side of the estimate. Readers and {cases} are taken as random "
+        f"samples, so that the result holds for other readers and {cases} like these. Method: {plan.method}."
     )
 
 
