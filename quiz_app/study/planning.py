@@ -44,7 +44,8 @@ class Wish:
 
 def asked(said: Mapping[str, str]) -> Wish:
     """The wish of a form, its fields as text. Raises InvalidInputError with every fault by field."""
-    usual, faults, found = Wish(), [], {}
+    usual, faults = Wish(), []
+    found: dict[str, Any] = {}
     measure = said.get("measure", usual.measure)
     if measure not in MEASURES:
         faults.append(f"measure: {measure!r} is none of {', '.join(MEASURES)}")
