@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.statistics import mrmc, readings
+from analysis.statistics import few_readers, mrmc, readings
 from analysis.statistics.arrays import Floats, as_levels, as_truth, one_of
 from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.readings import TOO_FEW, Figures
@@ -158,6 +158,8 @@ def difference(found: Figures, first: int, second: int, figure: str) -> Estimate
 def contrast(found: Figures, weights: dict[int, float], name: str) -> Estimate:
     """Any weighted sum of cells, readers and cases random; p against 0. An interaction is A less B, here less there.
 
+    With three to five readers by Welch's critical values (`few_readers.difference`).
+
     >>> cells = by_source([0, 0, 0, 1, 1, 1, 1], ["", "", "", "A", "A", "B", "B"]).values()
     >>> found = figures([[1, 2, 4, 5, 1, 1, 2], [1, 3, 2, 4, 5, 1, 4]], list(cells), "fooled")
     >>> contrast(found, {0: 1, 1: -1}, "difference").value
@@ -170,6 +172,8 @@ def contrast(found: Figures, weights: dict[int, float], name: str) -> Estimate:
         sum(weight * part[cell, kept] for cell, weight in weights.items()) for part in (found.value, found.influence)
     )
     one = mrmc.of_figures(value, influence, name, null=0.0)
+    if extra["readers"] in few_readers.LEADS:
+        one = few_readers.difference(one, extra["readers"] - 1)
     return replace(one, extra=one.extra | extra)
 
 

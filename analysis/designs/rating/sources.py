@@ -141,6 +141,9 @@ def pairs(
     for figure in FIGURES:
         for a, b in ordered:
             difference = short(by.difference(found[figure], a, b, figure))
+            if figure in EQUIVALENT:  # no difference of two shares is larger than 1
+                limits = difference.ci and (max(-1.0, difference.ci[0]), min(1.0, difference.ci[1]))
+                difference = replace(difference, ci=limits)
             line: dict[str, Any] = {"figure": figure, "first": names[a], "second": names[b], "difference": difference}
             if figure in EQUIVALENT:
                 line["equivalence"] = mrmc.equivalence(difference, 0, margin)

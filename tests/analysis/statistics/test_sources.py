@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from analysis.statistics import detection, mrmc, resampling, roc, sources
+from analysis.statistics import detection, few_readers, mrmc, resampling, roc, sources
 from analysis.statistics.sources import FIGURES, by_source
 
 SYNTHETIC = 20
@@ -18,6 +18,14 @@ def read(seed=0, shifts=(0.2, 0.9, 0.9), readers=6):
     shift = np.r_[np.zeros(24), np.repeat(shifts, SYNTHETIC)]
     seen = shift + rng.normal(0, 0.5, TRUTH.size) + rng.normal(0, 0.3, (readers, 1)) * TRUTH
     return np.digitize(seen + rng.normal(0, 0.7, (readers, TRUTH.size)), (-0.8, 0.0, 0.5, 1.2)) + 1.0
+
+
+def apart(levels, cell):
+    """The same readers, every other one of whom takes the images of one source for more real, the others for less."""
+    turned = levels.copy()
+    for reader, row in enumerate(turned):
+        row[cell.synthetic] = np.clip(row[cell.synthetic] + (1 if reader % 2 else -1), 1, 5)
+    return turned
 
 
 @pytest.fixture
@@ -105,6 +113,15 @@ def test_equal_generators_are_seldom_found_to_differ(cells, figure):
     assert 0.035 < every / 500 < 0.085
 
 
+def test_with_few_readers_differences_have_welchs_critical_values(cells):
+    found = sources.figures(apart(read(1, readers=4), cells[0]), cells, "auc")
+    difference = sources.difference(found, 0, 2, "auc")
+    usual = mrmc.of_figures(found.value[[0, 2]], found.influence[[0, 2]], "AUC")
+    welch = few_readers.difference(usual, 3)
+    assert (difference.ci, difference.p) == (pytest.approx(welch.ci), pytest.approx(welch.p))
+    assert difference.ci[1] - difference.ci[0] > 1.02 * (usual.ci[1] - usual.ci[0])
+
+
 def test_a_reader_who_did_not_see_a_source_is_left_out_and_counted(levels, cells):
     levels[3, cells[2].synthetic] = np.nan
     found = sources.figures(levels, cells, "auc")
@@ -160,7 +177,7 @@ def test_the_ranking_gives_the_bootstraps_figure_and_its_shares(levels, cells):
 
 @pytest.mark.parametrize("statistic", ["auc", "sensitivity"])
 def test_the_ranking_is_that_of_studies_drawn_again_one_by_one(cells, statistic):
-    levels = read(3, (0.5, 0.6, 0.75))
+    levels = apart(read(3, (0.7, 0.6, 0.75)), cells[0])
     rng, firsts, replicates = np.random.default_rng(8), np.zeros(3), 3000
     real = np.flatnonzero(TRUTH == 0)
     beats = (levels[:, None, :] > levels[:, :, None]) + (levels[:, None, :] == levels[:, :, None]) / 2.0
