@@ -63,6 +63,7 @@ class Sitting:
     lease: str | None
     rested_after: int
     paused_at: datetime | None
+    period: int
     condition: str | None
     reader: Reader = field(kw_only=True)
 

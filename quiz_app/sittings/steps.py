@@ -78,7 +78,9 @@ def finish(way: Way, now: datetime) -> None:
     """The sitting ends when nothing is left to answer or to mark."""
     if way.due is None and way.marking is None:
         way.sitting.finished_at = now
-        log.record("sitting-finished", sitting=way.sitting)
+        parts = way.sitting.reader.study.rules.periods
+        told = {"part": way.sitting.period, "parts": parts} if parts > 1 else {}
+        log.record("sitting-finished", sitting=way.sitting, **told)
 
 
 def assert_open(sitting: Sitting) -> None:

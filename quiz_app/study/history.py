@@ -37,6 +37,7 @@ SENTENCES = {
     "consented": "{who} consented.",
     "sitting-begun": "{who} began sitting {number}.",
     "sitting-finished": "{who} finished the study.",
+    "part-finished": "{who} finished part {part} of {parts}.",
     "claimed": "{who} opened the reading room.",
     "paused": "{who} paused.",
     "went-on": "{who} continued after {answered} answers.",
@@ -66,7 +67,8 @@ class _Line(Protocol):
 def sentence(line: _Line) -> str:
     """What one line of the log says: who did what."""
     told = {name: _words(name, value) for name, value in (line.details or {}).items()}
-    said = SENTENCES.get(line.kind, "{who}: " + line.kind.replace("-", " ") + ".")  # a later version may have more
+    kind = "part-finished" if line.kind == "sitting-finished" and "part" in told else line.kind
+    said = SENTENCES.get(kind, "{who}: " + line.kind.replace("-", " ") + ".")  # a later version may have more
     return said.format_map(_Told(told, who=line.actor or "Discern"))
 
 

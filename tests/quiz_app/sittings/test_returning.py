@@ -27,6 +27,10 @@ def waiting(conditioned, owner, time):
     return study
 
 
+def told_at(moment):
+    return f'<time datetime="{moment.isoformat(timespec="seconds")}">{moment:%Y-%m-%d %H:%M} UTC</time>'
+
+
 def told(study):
     return [(one.reader, one.part, one.may_come, one.cut_short) for one in returning.returning(db.session(), study)]
 
@@ -35,8 +39,8 @@ def test_the_desk_says_who_may_come_back_and_since_when(waiting, owner, time):
     assert told(waiting) == [("R1", 2, True, False), ("R2", 2, False, False)]
     since = waiting.readers[0].sitting.finished_at + timedelta(days=2)
     page = owner.get("/researcher/studies/mine/readers").text
-    assert f"now</strong>, since {since:%Y-%m-%d %H:%M} UTC" in page
-    assert f"from {since + timedelta(days=1):%Y-%m-%d %H:%M} UTC" in page
+    assert f"now</strong>, since {told_at(since)}" in page
+    assert f"from {told_at(since + timedelta(days=1))}" in page
     assert page.count("mailto:") == 1
     assert "The next part of &#34;A trial run&#34; is ready for you." in page
     assert "Næste del af" in page

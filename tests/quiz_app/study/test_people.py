@@ -85,7 +85,7 @@ def test_the_log_is_read_and_exported_whole(owner, owned):
     study = owned()
     readers.invite(study, "R1", actor="ada")
     db.session.commit()
-    assert "reader-invited" in owner.get("/researcher/studies/mine/log").text
+    assert "ada invited R1." in owner.get("/researcher/studies/mine/log").text
     rows = list(csv.DictReader(io.StringIO(owner.get("/researcher/studies/mine/log.csv").text)))
     assert [row["kind"] for row in rows] == ["study-created", "study-opened", "reader-invited"]
     assert rows[-1]["actor"] == "ada"
