@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from quiz_app import clock, log
 from quiz_app.designs import DESIGNS
@@ -79,7 +80,7 @@ def finish(way: Way, now: datetime) -> None:
     if way.due is None and way.marking is None:
         way.sitting.finished_at = now
         parts = way.sitting.reader.study.rules.periods
-        told = {"part": way.sitting.period, "parts": parts} if parts > 1 else {}
+        told: dict[str, Any] = {"part": way.sitting.period, "parts": parts} if parts > 1 else {}
         log.record("sitting-finished", sitting=way.sitting, **told)
 
 
