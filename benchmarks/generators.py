@@ -4,7 +4,8 @@ Every study draws readers and images anew: 100 real images and three generators 
 in how well they tell synthetic images, in where they put their limits, and with each generator by itself. The first
 generator differs from the others by a shift of what readers see (0 = not at all). Printed for each figure: the true
 difference between the first two generators, the share of studies whose 95 % interval holds it, and the shares that call
-it, and any difference among the three, significant at .05 (without a true difference: the size of the tests).
+it, and any difference among the three, significant at .05 (without a true difference: the size of the tests), and the
+pair by Hillis' degrees of freedom alone, which lead from six readers on.
 Subgroups are halves of all images, none of them different. `--why` looks at the pair's AUC by other ways.
 """
 
@@ -101,17 +102,18 @@ def study(seed: int, number: int, readers: int, shift: float, true: dict[str, fl
         pair = sources.difference(found, 0, 1, figure)
         of_halves = sources.together(sources.figures(levels, halves, figure), figure)
         interaction = sources.interaction(sources.figures(levels, parts, figure), [(0, 1), (2, 3)], figure)
-        tests = pair, sources.together(found, figure), of_halves, interaction
+        usual = mrmc.of_figures(found.value[:2], found.influence[:2], figure)
+        tests = pair, usual, sources.together(found, figure), of_halves, interaction
         said[figure] = pair.ci[0] <= true[figure] <= pair.ci[1], *(one.p < 0.05 for one in tests)
     return said
 
 
 def show(found: list[dict[str, tuple]], true: dict[str, float]) -> None:
-    print(f"{'':10} {'true':>7} {'held':>6} {'pair':>6} {'three':>6} {'halves':>6} {'interaction':>11}")
+    heads = ("held", "pair", "Hillis", "three", "halves", "interaction")
+    print(f"{'':10} {'true':>7} {''.join(f'{head:>12}' for head in heads)}")
     for figure in FIGURES:
         shares = 100 * np.mean([one[figure] for one in found], axis=0)
-        held, pair, three, halves, interaction = shares
-        print(f"{figure:10} {true[figure]:7.3f} {held:6.1f} {pair:6.1f} {three:6.1f} {halves:6.1f} {interaction:11.1f}")
+        print(f"{figure:10} {true[figure]:7.3f} {''.join(f'{share:12.1f}' for share in shares)}")
 
 
 def otherwise(levels: np.ndarray, cells: list[Cell], true: float) -> dict[str, tuple]:
@@ -127,11 +129,15 @@ def otherwise(levels: np.ndarray, cells: list[Cell], true: float) -> dict[str, t
     readers = len(levels)
     return {
         "value": (one.value, 0.0, 1.0),
-        "offered": (one.value, one.se**2, t_p(t, one.df)),
+        "offered": (one.value, one.se**2, t_p(t, one.df or np.inf)),
         "t on J - 1": (one.value, one.se**2, t_p(t, readers - 1)),
         "normal": (one.value, one.se**2, 2 * norm.sf(abs(t))),
-        "unbiased": (one.value, unbiased.se**2, t_p((one.value - true) / unbiased.se, unbiased.df)),
-        "U-statistics": (one.value, ustatistics.se**2, t_p((one.value - true) / ustatistics.se, ustatistics.df or 1e9)),
+        "unbiased": (one.value, unbiased.se**2, t_p((one.value - true) / unbiased.se, unbiased.df or np.inf)),
+        "U-statistics": (
+            one.value,
+            ustatistics.se**2,
+            t_p((one.value - true) / ustatistics.se, ustatistics.df or np.inf),
+        ),
         "cut": (float(one.components["cov2"] <= 0), one.df, 1.0),
     }
 
