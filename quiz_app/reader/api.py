@@ -48,7 +48,7 @@ def _assert_stays() -> None:
 
 def _leased(way: Way, body: dict[str, Any]) -> Way:
     if not way.sitting.lease or body.get("lease") != way.sitting.lease:
-        raise RefusedError("elsewhere", "This study goes on in another window or on another device.")
+        raise RefusedError("elsewhere", "The study is open in another window or on another device.")
     return way
 
 
@@ -186,7 +186,7 @@ def image(image_token: str) -> ResponseReturnValue:
     shown, way = _image(image_token)
     due = way.marking or way.due
     if shown is None or due is None or shown not in due.cases or not steps.visible(due, clock.now()):
-        raise RefusedError("not-visible", "This image cannot be seen now.", 410)
+        raise RefusedError("not-visible", "This image cannot be shown now.", 410)
     return current_app.response_class(_bytes(shown), mimetype="image/png")
 
 
@@ -195,7 +195,7 @@ def sealed(image_token: str) -> ResponseReturnValue:
     """The image of the due trial or of one soon after it, sealed. Its key comes when it is due."""
     shown, _ = _image(image_token)
     if shown is None:
-        raise RefusedError("not-visible", "This image cannot be had now.", 410)
+        raise RefusedError("not-visible", "This image is not available now.", 410)
     key = images.seal_key(current_app.config["SECRET_KEY"], shown.token)
     return current_app.response_class(images.sealed(_bytes(shown), key), mimetype="application/octet-stream")
 

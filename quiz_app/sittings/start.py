@@ -51,9 +51,9 @@ def begin_next(reader: Reader) -> Sitting:
         return earlier
     opens = reader.next_part_opens
     if earlier is None or opens is None:
-        raise RefusedError("not-due", "There is no next part to begin.")
+        raise RefusedError("not-due", "There is no next part to start.")
     if clock.now() < opens:
-        raise RefusedError("too-early", "The next part cannot be begun yet.")
+        raise RefusedError("too-early", "The next part cannot be started yet.")
     names = (earlier.sequence or "").split(allotment.MARK)
     return _lay(
         reader,

@@ -87,7 +87,7 @@ def finish(way: Way, now: datetime) -> None:
 def assert_open(sitting: Sitting) -> None:
     """Raises RefusedError for a sitting of a closed study: neither answers nor images pass."""
     if sitting.reader.study_state != "open":
-        raise RefusedError("study-closed", "This study is closed; no more answers are taken.")
+        raise RefusedError("study-closed", "This study is closed. It no longer takes answers.")
 
 
 def reach(rules: StudySettings) -> int:

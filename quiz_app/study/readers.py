@@ -146,7 +146,7 @@ def assert_in_time(reader: Reader) -> None:
     """Raises RefusedError (403) when the closing date, the reader's own or the study's, is over."""
     closing = reader.closes_at or reader.study.rules.closing
     if closing is not None and not reader.is_preview and clock.now() >= closing:
-        raise RefusedError("study-over", "The time to begin this study is over. Thank you for your interest.", 403)
+        raise RefusedError("study-over", "This study can no longer be started. Thank you for your interest.", 403)
 
 
 def preview(study: Study, *, actor: str = "") -> str:
@@ -247,7 +247,7 @@ def by_open_link(token: str, *, hold: bool = False) -> Study:
             "unknown-link", "This link is not known here. Please check it with the person who sent it.", 404
         )
     if study.state != "open" or (study.rules.closing and study.rules.closing <= clock.now()):
-        raise RefusedError("not-open", "This study takes no readers now.", 403)
+        raise RefusedError("not-open", "This study is not taking readers now.", 403)
     if came_by_open_link(study) >= (study.open_cap or 0):
         raise RefusedError("full", "This study has all the readers it can take. Thank you for your interest.", 403)
     return study

@@ -38,7 +38,7 @@ def test_axe_finds_nothing_on_any_page_of_a_reader(sit, house, width):
     sound(page)
     page.goto(invitation.link)
     sound(page)
-    page.get_by_label("I have read this and take part.").check()
+    page.get_by_label("I have read this and agree to take part.").check()
     page.get_by_role("button", name="Begin").click()
     page.get_by_role("button", name="Continue").click()  # with every fault
     expect(page.get_by_text("please choose one")).to_have_count(2)
@@ -48,7 +48,7 @@ def test_axe_finds_nothing_on_any_page_of_a_reader(sit, house, width):
     page.get_by_label("Years of experience").fill("3")
     page.get_by_label("Where do you work?").fill("at home")
     page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_text("there and back")).to_be_visible()
+    expect(page.get_by_text("connection (")).to_be_visible()
     sound(page)
     page.get_by_role("link", name="Leave the study").click()
     sound(page)
@@ -113,7 +113,7 @@ def test_axe_finds_nothing_by_the_open_link_in_a_closed_study_and_after_leaving(
         db.session.remove()
     page.wait_for_timeout(160)
     sitter.press("Enter").phase("refused")
-    expect(page.get_by_text("This study is closed; no more answers are taken.")).to_be_visible()
+    expect(page.get_by_text("This study is closed. It no longer takes answers.")).to_be_visible()
     sound(page)
     page.goto(invitation.link + "leave")
     page.get_by_label("Delete all my answers").check()
@@ -127,7 +127,7 @@ def test_a_whole_study_at_390_px_by_touch(sit, house):
     sitter = sit(invitation, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = sitter.page
     page.goto(invitation.link)
-    page.get_by_label("I have read this and take part.").tap()
+    page.get_by_label("I have read this and agree to take part.").tap()
     page.get_by_role("button", name="Begin").tap()
     page.get_by_role("button", name="Start with practice").tap()
 
@@ -189,7 +189,7 @@ def test_what_happens_is_said_to_those_who_listen(sitter):
     sitter = sitter(limit_s=1).enter().begin().see(1)
     said = sitter.page.locator("#said")
     expect(said).to_have_text("1 of 12")
-    expect(said).to_have_text("The time is up. Please still give your answer.")
+    expect(said).to_have_text("The time is up. Please answer now.")
     assert said.get_attribute("role") == "status"
     expect(sitter.page.get_by_role("button", name="Real fully certain")).to_have_attribute("aria-keyshortcuts", "1")
 

@@ -29,7 +29,7 @@ def heard(chromium, house):
         sitter = Sitter(context.new_page(), invitation)
         page = sitter.page
         page.goto(invitation.link)
-        page.get_by_label("I have read this and take part.").check()
+        page.get_by_label("I have read this and agree to take part.").check()
         page.get_by_role("button", name="Begin").click()
         page.get_by_role("button", name="Start").click()
         for _ in range(3):

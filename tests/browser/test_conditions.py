@@ -88,7 +88,7 @@ def test_a_reader_crosses_over_when_the_clock_has_moved_over_the_washout(near, m
     page = sitter.page
     page.goto(invitation.link)
     expect(page.get_by_text("The study has 2 parts of about this length, at least 14 days apart.")).to_be_visible()
-    page.get_by_label("I have read this and take part.").check()
+    page.get_by_label("I have read this and agree to take part.").check()
     page.get_by_role("button", name="Begin").click()
     met = [read_part(sitter)]
     expect(page.get_by_role("heading", name="This part is done")).to_be_visible()

@@ -122,7 +122,7 @@ def test_of_two_windows_and_two_devices_the_newest_goes_on_and_the_others_say_so
     window = first.page.context.new_page()
     window.goto(first.invitation.link)
     first.phase("elsewhere")
-    expect(first.page.get_by_role("heading", name="This study goes on in another window")).to_be_visible()
+    expect(first.page.get_by_role("heading", name="The study is open in another window")).to_be_visible()
     device = sit(first.invitation)
     device.page.goto(first.invitation.link)
     device.see(1).press("3").see(2)
@@ -215,7 +215,7 @@ def test_a_study_closed_in_the_middle_says_so_and_takes_the_kept_answer_when_it_
 
     change(lifecycle.close)
     sitter.press("1").phase("refused")
-    expect(sitter.page.get_by_text("This study is closed; no more answers are taken.")).to_be_visible()
+    expect(sitter.page.get_by_text("This study is closed. It no longer takes answers.")).to_be_visible()
     assert sitter.invitation.rows() == []
     assert sitter.invitation.events("refused")[-1]["code"] == "study-closed"
     change(lifecycle.reopen, "closed too early")
