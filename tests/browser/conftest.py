@@ -30,6 +30,8 @@ from tests.server import Server
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 SWITCHES += ["--disable-background-networking", "--disable-component-update"]
 SWITCHES += ["--host-resolver-rules=MAP plain.test 127.0.0.1"]  # http there is no secure context, as on a LAN
+# What a reader's browser keeps because the server has not acknowledged it.
+KEPT = "Object.entries(localStorage).filter(([name]) => name.startsWith('discern /'))"
 OWN = {"127.0.0.1", "localhost", "plain.test"}  # where the servers of these tests are
 
 

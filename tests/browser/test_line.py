@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from quiz_app.database import db
 from quiz_app.study import lifecycle
+from tests.browser.conftest import KEPT
 
 pytestmark = pytest.mark.browser
 
@@ -36,14 +37,14 @@ def test_an_answer_outlives_a_reload_while_the_server_is_away(own_house, sit):
     own_house.server.kill()
     sitter.press("5")
     expect(sitter.page.get_by_text("Waiting for the network; your answer is kept here")).to_be_visible()
-    kept = sitter.page.evaluate("Object.entries(localStorage)")
+    kept = sitter.page.evaluate(KEPT)
     own_house.server.start()
     sitter.page.reload()
     rows = sitter.finish(3).invitation.scored()
     assert rows[1]["level"] == "5"
     assert [row["level"] for row in rows] == ["1", "5", "1", "1"]
     assert '"answer":"synthetic"' in kept[0][1]
-    assert sitter.page.evaluate("localStorage.length") == 0
+    assert sitter.page.evaluate(KEPT) == []
 
 
 def test_a_browser_without_room_for_answers_still_brings_them(sitter):

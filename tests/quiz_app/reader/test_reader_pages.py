@@ -72,11 +72,14 @@ def test_a_study_may_name_the_levels_in_its_own_words(make_study, invite, langua
     assert "certain" not in buttons.replace("data-certainty", "")
 
 
-@pytest.mark.parametrize(("at_timeout", "told"), [("blank", "it goes, and you"), ("keep", "it stays, and you")])
+@pytest.mark.parametrize(
+    ("at_timeout", "told"),
+    [("blank", "Then it disappears, but you"), ("keep", "After that it stays on the screen, and you")],
+)
 def test_the_instructions_say_what_becomes_of_the_image_at_time_out(make_study, invite, at_timeout, told):
     taker = invite(make_study(at_timeout=at_timeout))
     arrive(taker)
-    assert f"When the time is up {told} can still answer" in taker.client.get(taker.url("instructions")).text
+    assert f"{told} can still answer" in taker.client.get(taker.url("instructions")).text
 
 
 def test_the_device_is_kept_with_the_sitting(make_study, invite, reader_called):
@@ -135,7 +138,7 @@ def test_who_leaves_keeps_answers_or_has_them_deleted(make_study, invite, reader
         assert taker.client.get(taker.url("room")).headers["Location"].endswith("/left")
         assert taker.post("next").get_json()["error"] == "withdrawn"
         assert taker.client.post(taker.url("leave"), data={"answers": "keep"}).headers["Location"].endswith("/left")
-    assert "Nothing that you answered is kept" in deleting.client.get(deleting.url("left")).text
+    assert "None of your answers has been kept" in deleting.client.get(deleting.url("left")).text
 
 
 def test_who_has_finished_may_still_have_the_answers_deleted_and_loses_nothing_by_keeping_them(
@@ -152,7 +155,7 @@ def test_who_has_finished_may_still_have_the_answers_deleted_and_loses_nothing_b
     assert reader_called("R1").withdrawn_at is None
     taker.client.post(taker.url("leave"), data={"answers": "delete"})
     assert db.session.query(Answer).count() == 0
-    assert "Nothing that you answered is kept" in taker.client.get(taker.url("left")).text
+    assert "None of your answers has been kept" in taker.client.get(taker.url("left")).text
 
 
 def test_no_kept_report_outlives_the_answers_that_are_deleted(app, make_study, invite):

@@ -412,7 +412,7 @@ def test_after_the_closing_date_nobody_comes_in_and_who_is_in_the_middle_finishe
     time.forward(3601)
     page = outside.client.get(outside.url("welcome"))
     assert page.status_code == 403
-    assert "time to begin this study is over" in page.text
+    assert "study can no longer be started" in page.text
     inside.claim().finish()
     reader = db.session.query(Reader).filter_by(pseudonym="R2").one()
     reader.closes_at = time.moment + timedelta(hours=1)

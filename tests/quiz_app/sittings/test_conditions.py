@@ -113,7 +113,7 @@ def test_the_rule_itself_refuses_a_part_before_its_washout_is_over(conditioned, 
         start.begin_next(sitting.reader)
     sitting.finished_at = clock.now()
     time.forward(DAY - 1)
-    with pytest.raises(RefusedError, match="cannot be begun yet"):
+    with pytest.raises(RefusedError, match="cannot be started yet"):
         start.begin_next(sitting.reader)
     time.forward(1)
     second = start.begin_next(sitting.reader)
