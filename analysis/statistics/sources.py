@@ -178,7 +178,7 @@ def contrast(found: Figures, weights: dict[int, float], name: str) -> Estimate:
 
 
 def together(found: Figures, figure: str) -> Estimate:
-    """Do the cells differ at all? F over all of them, readers and cases random; of two cells their difference.
+    """Do the cells differ at all? F over all of them, readers and cases random; of two cells as in `difference`.
 
     >>> cells = by_source([0, 0, 0, 1, 1, 1, 1], ["", "", "", "A", "A", "B", "B"]).values()
     >>> levels = [[1, 2, 4, 5, 1, 1, 2], [1, 3, 2, 4, 5, 1, 4], [2, 2, 4, 5, 4, 1, 4]]
@@ -191,6 +191,8 @@ def together(found: Figures, figure: str) -> Estimate:
         reason = f"no reader has a figure: {TOO_FEW}" if len(found.value) > 1 else "there is nothing to compare with"
         return undefined(reason, name, **extra)
     one = mrmc.of_figures(found.value[:, kept], found.influence[:, kept], name)
+    if len(found.value) == 2 and extra["readers"] in few_readers.LEADS:
+        one = few_readers.difference(one, extra["readers"] - 1)
     return replace(one, extra={key: one.extra[key] for key in ("statistic", "df1") if key in one.extra} | extra)
 
 

@@ -120,6 +120,9 @@ def test_with_few_readers_differences_have_welchs_critical_values(cells):
     welch = few_readers.difference(usual, 3)
     assert (difference.ci, difference.p) == (pytest.approx(welch.ci), pytest.approx(welch.p))
     assert difference.ci[1] - difference.ci[0] > 1.02 * (usual.ci[1] - usual.ci[0])
+    both = sources.Figures(found.value[[0, 2]], found.influence[[0, 2]], {})
+    assert sources.together(both, "auc").p == pytest.approx(difference.p)
+    assert sources.together(found, "auc").p == pytest.approx(mrmc.of_figures(found.value, found.influence, "AUC").p)
 
 
 def test_a_reader_who_did_not_see_a_source_is_left_out_and_counted(levels, cells):

@@ -108,6 +108,7 @@ def test_further_columns_of_cases_stay_empty_before_the_close(owned, invite, han
     files = handed()
     assert [row["device"] for row in table(files["cases.csv"])[:3]] == ["Sirona", "Planmeca", "Sirona"]
     assert {row["excluded"] for row in table(files["cases.csv"])} == {""}
+    assert None not in table(files["cases.csv"])[0]  # no row has more entries than there are columns
     assert "cases.csv,device,A further column of the pool's cases.csv" in files["dictionary.csv"]
 
 
