@@ -63,6 +63,7 @@ class Design(ABC):
     has_reference = False  # whether a case may be shown as what it is, for comparison: see `reference`
     known_by = "truth"  # which column of a case a simulated reader goes by
     noun = "cases"  # what a reader judges
+    measures: Mapping[str, str] = MappingProxyType({})  # what a study of it can be planned for, by end point, in words
     balance = "half of each class"
     untimed_s = 10  # how long a trial takes about, where there is no limit
 

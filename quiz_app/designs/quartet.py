@@ -134,6 +134,7 @@ class Quartet(Grouped):
     )
     chooses = True
     noun = "quartets"
+    measures = MappingProxyType({"quartet": "Share of quartets in which the real image is found"})
     balance = "with the real image equally often at each place"
     untimed_s = 30
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,13 @@ class Rating(Design):
     name = "rating"
     presets: Mapping[str, tuple[str, StudySettings]] = PRESETS | CONDITIONED
     has_levels = True
+    measures = MappingProxyType(
+        {
+            "auc": "Area under the ROC curve (mean of the readers)",
+            "accuracy": "Accuracy (mean of the readers)",
+            "kappa": "Agreement (Fleiss' kappa)",
+        }
+    )
 
     def faults(self, cases: Sequence[Shown], practice: Sequence[Shown], rules: StudySettings) -> list[str]:
         """Equal classes, and enough cases for what the settings ask."""

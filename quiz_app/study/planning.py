@@ -11,18 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from quiz_app import background
+from quiz_app.designs import DESIGNS
+from quiz_app.designs.design import Design
 from quiz_app.errors import InvalidInputError
 from quiz_app.settings import Settings
 
 FOUND = "found.json"
 STUDIES, STEPS = 1000, 20  # simulated, and in how many steps
-MEASURES = {
-    "auc": "Area under the ROC curve (mean of the readers)",
-    "accuracy": "Accuracy (mean of the readers)",
-    "kappa": "Agreement (Fleiss' kappa)",
-    "quartet": "Share of quartets in which the real image is found",
-}
-CASES = {"quartet": "quartets"}
+MEASURES = {name: words for design in DESIGNS.values() for name, words in design.measures.items()}
 
 
 @dataclass(frozen=True)
@@ -35,6 +31,11 @@ class Wish:
     readers: int = 6
     cases: int = 200
     target: float = 0.8
+
+    @property
+    def design(self) -> Design:
+        """What is read in such a study."""
+        return next(design for design in DESIGNS.values() if self.measure in design.measures)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -119,8 +120,8 @@ def reckon(wish: Wish) -> Plan:
 def paragraph(wish: Wish, plan: Plan) -> str:
     """The sample size as an application to an ethics committee wants it."""
     what = MEASURES[wish.measure].split(" (")[0].lower().replace("roc", "ROC").replace("fleiss", "Fleiss")
-    cases = CASES.get(wish.measure, "cases")
-    halves = "" if wish.measure == "quartet" else ", half of them real and half synthetic"
+    cases = wish.design.noun
+    halves = "" if wish.design.grouped else ", half of them real and half synthetic"
     aim = (
         f"to show that readers differ from chance by less than {wish.margin:g} (two one-sided tests at 5 %)"
         if wish.margin

@@ -52,7 +52,14 @@ def at(results, pointer):
     return results
 
 
-def test_the_pages_show_what_results_json_says(owner, found):
+def test_the_pages_show_the_results_the_cases_and_the_readers(owner, answered, found):
+    """One report for all: it takes longer than the pages."""
+    the_pages_show_what_results_json_says(owner, found)
+    cases_are_sorted_and_filtered_as_readers_judged_them(owner, answered, found)
+    a_case_shows_its_image_marks_answers_and_times(owner, found)
+
+
+def the_pages_show_what_results_json_says(owner, found):
     page = owner.get(RESULTS, buffered=True).text
     assert len(found.findings) >= 3
     assert not [finding for finding in found.findings if finding not in html.unescape(page)]
@@ -68,11 +75,12 @@ def test_the_pages_show_what_results_json_says(owner, found):
         accuracy = found.results["overall"]["accuracy"][rule]["value"]
         assert f"all readers: {100 * accuracy:.1f} %" in page
     assert page.index("figures/roc.svg") < page.index("figures/confusion.svg")
+    assert json.loads(owner.get(f"{RESULTS}/{found.key}/results.json", buffered=True).text) == found.results
     svg = owner.get(f"{RESULTS}/{found.key}/figures/roc.svg", buffered=True)
     assert svg.mimetype == "image/svg+xml"
 
 
-def test_cases_are_sorted_and_filtered_as_readers_judged_them(owner, answered, found):
+def cases_are_sorted_and_filtered_as_readers_judged_them(owner, answered, found):
     numbers = outcome.numbers(db.session(), answered)
     rows = outcome.wall(found, numbers, {}, truth="synthetic", group="EC", sort="wrong")
     assert rows
@@ -88,7 +96,7 @@ def test_cases_are_sorted_and_filtered_as_readers_judged_them(owner, answered, f
     assert owner.get(f"{RESULTS}/cases?page=99&sort=x&truth=y", buffered=True).status_code == 200
 
 
-def test_a_case_shows_its_image_marks_answers_and_times(owner, found, time):
+def a_case_shows_its_image_marks_answers_and_times(owner, found):
     case = db.session.query(Case).filter_by(name=found.results["cases"][0]["case"]).one()
     page = owner.get(f"{RESULTS}/cases/{case.id}", buffered=True).text
     assert page.count("<circle") == 3
@@ -107,8 +115,3 @@ def test_nothing_is_shown_before_the_close_nor_without_a_report(app, owner, answ
     db.session.commit()
     assert {owner.get(f"{RESULTS}{page}").status_code for page in pages} == {404}
     assert outcome.present(app.config["SETTINGS"].instance, answered, "v1-1") is None
-
-
-def test_the_numbers_file_is_the_one_that_is_offered(owner, found):
-    told = json.loads(owner.get(f"{RESULTS}/{found.key}/results.json", buffered=True).text)
-    assert told == found.results
