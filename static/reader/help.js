@@ -29,8 +29,9 @@ export class Help {
     const told = new Map([["Enter", this.list.dataset.enter]]);
     for (const button of this.room.querySelectorAll("[aria-keyshortcuts]")) {
       const key = button.getAttribute("aria-keyshortcuts");
-      const words = button.title || [...button.querySelectorAll("span, b")].map((part) => part.textContent).join(" ") || button.textContent;
-      const said = words.replace(/\s+/g, " ").trim();
+      const shown = button.cloneNode(true);
+      shown.querySelector("kbd")?.remove();
+      const said = (button.title || shown.textContent).replace(/\s+/g, " ").trim();
       if (said === key || button.id === "keys") continue;
       told.set(key, told.has(key) && told.get(key) !== said ? `${told.get(key)} / ${said}` : said);
     }
