@@ -51,6 +51,7 @@ def test_axe_finds_nothing_on_any_page_of_a_reader(sit, house, width):
     expect(page.get_by_text("connection (")).to_be_visible()
     sound(page)
     page.get_by_role("link", name="Leave the study").click()
+    expect(page.get_by_role("link", name="Stay")).to_be_visible()
     sound(page)
     page.get_by_role("link", name="Stay").click()
     page.get_by_role("button", name="Start").click()
