@@ -119,7 +119,8 @@ def _lay(reader: Reader, period: int, condition: str | None, sequence: str | Non
 def _allotted(reader: Reader) -> dict[str, Any]:
     """Under which condition a new reader begins, and what follows it, by the place among the readers of the group.
 
-    Everybody counts who has begun and whose answers are kept; who is trying the study out does not.
+    Everybody counts who has begun and whose answers are kept; who is trying the study out does not, and is met with
+    any place, so that a preview does not foretell what the next reader gets.
     """
     study, rules = reader.study, reader.study.rules
     names = rules.condition_names
@@ -129,7 +130,7 @@ def _allotted(reader: Reader) -> dict[str, Any]:
     group = reader.group or ""
     before = sa.select(sa.func.count(sa.distinct(Reader.id))).join(Sitting).where(Reader.study_id == study.id)
     before = before.where(sa.func.coalesce(Reader.group, "") == group, sa.not_(Reader.is_preview))
-    number = db.session.scalar(before) or 0
+    number = secrets.randbelow(100) if reader.is_preview else db.session.scalar(before) or 0
     if rules.conditions_by == "between":
         name = names[allotment.allotted(len(names), number, study.seed, group)]
         return {"period": 1, "condition": name, "sequence": name, "share": None}

@@ -55,6 +55,12 @@ def test_a_preview_takes_no_place_in_the_allotment(conditioned):
     assert told[0] == told[1]
 
 
+def test_previews_do_not_foretell_the_condition_of_the_next_reader(conditioned):
+    study = conditioned(conditions_by="between")
+    met = {start.begin(readers.by_token(readers.preview(study))).condition for _ in range(30)}
+    assert met == {"alone", "aided"}
+
+
 def test_a_crossover_waits_out_its_washout_by_the_servers_clock(conditioned, invite, time):
     study = conditioned(washout_days=14, result="at once")
     taker = invite(study).enter()
