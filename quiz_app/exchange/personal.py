@@ -1,6 +1,7 @@
 """Everything that is stored about one reader, for the reader who asks for it (GDPR, articles 15 and 20).
 
-The truth of the cases is the study's and not the reader's: it is left out, so that nothing is unblinded.
+The truth of the cases is the study's and not the reader's: it is left out, so that nothing is unblinded. So are the
+hints, which tell much of it, while the study is blinded.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def written(session: Session, reader: Reader) -> str:
 
 def of(session: Session, reader: Reader) -> dict[str, Any]:
     """The reader's record, sittings, trials with their answers, and lines of the log, as plain values."""
+    hinted = not reader.study.blinded
     events = session.scalars(sa.select(Event).filter_by(study_id=reader.study_id).order_by(Event.id))
     return {
         "study": reader.study.slug,
@@ -38,7 +40,7 @@ def of(session: Session, reader: Reader) -> dict[str, Any]:
                             {
                                 "case": shown.case.name,
                                 "place": shown.place,
-                                **({"hint": shown.hint, "text": shown.hint_text} if shown.hint else {}),
+                                **({"hint": shown.hint, "text": shown.hint_text} if hinted and shown.hint else {}),
                                 "answers": [{"id": answer.id} | _plain(answer) for answer in shown.answers],
                                 "marks": [_plain(mark) for mark in shown.marks],
                             }

@@ -9,7 +9,7 @@ import pytest
 from quiz_app import clock
 from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError, RefusedError
-from quiz_app.exchange import conditions_csv
+from quiz_app.exchange import conditions_csv, personal
 from quiz_app.models import Event
 from quiz_app.sittings import result, start
 from quiz_app.study import conditions, hints, history, lifecycle, preflight, readers
@@ -167,6 +167,18 @@ def test_a_hint_is_sent_word_for_word_with_its_due_trial_and_no_other(conditione
         said = {"id": str(uuid.uuid4()), "answer": "real", "certainty": "full"}
         told = taker.post(f"trials/{taker.trial['trial']}/answer", **said)
     assert told.get_json()["step"]["kind"] == "done"
+
+
+def test_a_readers_own_file_has_the_hints_after_the_close_alone(conditioned, invite):
+    study = conditioned(conditions=[], hints=True)
+    taker = invite(study).enter()
+    taker.go_on()
+    taker.answer()
+    told = [case.hint for trial in study.readers[-1].sitting.trials for case in trial.cases]
+    early = personal.written(db.session(), study.readers[-1])  # the next trials, not seen yet, are in it
+    assert not [hint for hint in told if f'"{hint}"' in early]
+    lifecycle.close(study)
+    assert all(f'"{hint}"' in personal.written(db.session(), study.readers[-1]) for hint in told)
 
 
 def test_split_cases_are_each_read_once_and_under_each_condition_by_as_many(conditioned, time):
