@@ -40,6 +40,8 @@ def measure(responses: Responses, settings: Settings) -> dict[str, Any] | None:
     if responses.design != "rating":
         return found | {"reason": f"they are in studies of ratings, and this one is a {responses.design}"}
     cube = readings_of(responses, names)
+    if cube.read.any(axis=1).sum() < 2:
+        return found | {"reason": "a difference takes two conditions, and readers answered under fewer"}
     within = cube.within
     found |= {
         "by": "within" if within else "between",

@@ -142,6 +142,14 @@ def test_one_condition_and_none_have_nothing_to_compare(tmp_path):
     assert conditions.measure(load_csv(both.responses), QUICK) is None
 
 
+@pytest.mark.parametrize("unanswered", [("hinted",), ("alone", "hinted")])
+def test_a_condition_under_which_time_always_ran_out_is_not_compared(tmp_path, unanswered):
+    made = [row | ({"level": ""} if row["condition"] in unanswered else {}) for row in rows(readers=3, cases=12)]
+    both = files(tmp_path, made)
+    found = conditions.measure(load_csv(both.responses, both.conditions), QUICK)
+    assert found["reason"] == "a difference takes two conditions, and readers answered under fewer"
+
+
 def test_every_other_figure_is_of_the_first_condition_where_cases_were_read_again(tmp_path):
     whole = measure(study(tmp_path, readers=3, cases=20), QUICK)
     made = [row for row in rows(readers=3, cases=20) if row["condition"] == "alone"]
