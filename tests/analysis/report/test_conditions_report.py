@@ -9,7 +9,8 @@ import pytest
 
 from analysis import load
 from analysis.designs.common import Settings
-from analysis.report import main, write
+from analysis.designs.measure import measure
+from analysis.report import document, main, write
 from analysis.report.figures import conditions as lines
 from analysis.report.files import exchange
 from analysis.responses import ResponsesError, load_csv
@@ -100,6 +101,16 @@ def test_readers_of_one_condition_each_are_dots(tmp_path):
 def test_few_readers_are_warned_of(tmp_path, readers, said):
     page = write(study(tmp_path, readers=readers, cases=24), tmp_path / "out", QUICK).read_text("utf-8")
     assert said in page.replace("&#39;", "'")
+
+
+@pytest.mark.parametrize(("readers", "cases", "named"), [(4, 40, True), (4, 12, True), (6, 40, False)])
+def test_the_methods_name_the_critical_values_that_were_used_however_few_the_cases(tmp_path, readers, cases, named):
+    made = [row | {"source": "ab"[int(row["case"][1:]) // 2 % 2]} for row in rows(readers=readers, cases=cases)]
+    both = files(tmp_path, made)
+    methods = document.text(measure(load_csv(both.responses, both.conditions), QUICK), "methods")
+    for start in ("Conditions were compared", "The sources of synthetic images"):
+        told = next(part for part in methods.split("\n\n") if part.startswith(start))
+        assert ("Welch's critical values for few readers" in told) == named
 
 
 def test_one_condition_alone_has_no_comparison(tmp_path):
