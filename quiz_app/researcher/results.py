@@ -61,9 +61,8 @@ def show_cases() -> ResponseReturnValue:
     found = _outcome()
     chosen = {name: request.args.get(name, "") for name in ("truth", "source", "group")}
     sort = request.args.get("sort", "wrong")
-    rows = outcome.wall(
-        found, outcome.numbers(looking(), g.study), outcome.times(looking(), g.study), sort=sort, **chosen
-    )
+    times = outcome.times(looking(), g.study, found.condition)
+    rows = outcome.wall(found, outcome.numbers(looking(), g.study), times, sort=sort, **chosen)
     pages = max(1, math.ceil(len(rows) / WALL))
     page = min(max(1, request.args.get("page", 1, type=int)), pages)
     return render_template(
@@ -87,11 +86,12 @@ def show_case(case: int) -> ResponseReturnValue:
     return render_template(
         "researcher/results_case.html",
         case=told,
+        condition=found.condition,
         number=case,
         levels=outcome.LEVELS,
         groups={name: row.get("group") for name, row in found.results["readers"].items()},
-        times=outcome.answers(looking(), g.study, case),
-        marks=outcome.marks(looking(), g.study, case),
+        times=outcome.answers(looking(), g.study, found.condition, case),
+        marks=outcome.marks(looking(), g.study, found.condition, case),
     )
 
 
@@ -104,8 +104,9 @@ def show_result_of_reader(name: str) -> ResponseReturnValue:
         "researcher/results_reader.html",
         name=name,
         told=told,
+        condition=found.condition,
         roc=list(zip(told["roc"]["fpr"], told["roc"]["tpr"], strict=True)) if "fpr" in told["roc"] else [],
-        pace=outcome.pace(looking(), g.study, name),
+        pace=outcome.pace(looking(), g.study, found.condition, name),
         lead=found.results["settings"]["unsure"],
         **outcome.writing(found),
     )

@@ -144,13 +144,14 @@ def answers_by_day(session: Session, study: Study) -> dict[date, int]:
 
 
 def expected_end(study: Study, rows: Sequence[Progress], days: dict[date, int]) -> date | None:
-    """The day of the last answer if answers keep coming as on the last `RECENT` days; None if none came.
+    """The day of the last answer if answers keep coming as on the last `RECENT` days; None if none came, or if readers
+    read in several parts, which begin when their washout is over.
 
     Readers who have not begun are taken to read as many cases as the others.
     """
     today = clock.now().date()
     recent = {when: count for when, count in days.items() if (today - when).days < RECENT}
-    if not sum(recent.values()):
+    if not sum(recent.values()) or study.rules.periods > 1:
         return None
     design, rules = DESIGNS[study.design], study.rules
     each = max((row.total for row in rows), default=0) or rules.cases or design.available(scored_cases(study))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from quiz_app.models import Case, Mark, Reader, Sitting, Study, Trial, TrialCase
 from quiz_app.study import reports
@@ -32,7 +32,6 @@ class Outcome:
     """A report that is done: its numbers, its findings in words, and its figures by name."""
 
     key: str
-    folder: Path
     results: dict[str, Any]
     findings: list[str]
     figures: list[str]
@@ -41,6 +40,11 @@ class Outcome:
     def titles(self) -> dict[str, str]:
         """What each figure is called."""
         return {name: TITLES.get(name, name.replace("_", " ").capitalize()) for name in self.figures}
+
+    @property
+    def condition(self) -> str | None:
+        """Under which the answers were given that cases and readers are shown with; None = all of them."""
+        return self.results.get("conditions", {}).get("rest")
 
     @property
     def sources(self) -> list[str]:
@@ -62,7 +66,7 @@ def present(instance: Path, study: Study, key: str) -> Outcome | None:
     told = (folder / "findings.txt").read_text("utf-8") if "findings.txt" in report.files else ""
     results = json.loads((folder / "results.json").read_text("utf-8"))
     figures = [name for name in _order(results) if f"figures/{name}.svg" in report.files]
-    return Outcome(key, folder, results, [part for part in told.split("\n\n") if part.strip()], figures)
+    return Outcome(key, results, [part for part in told.split("\n\n") if part.strip()], figures)
 
 
 def writing(outcome: Outcome) -> dict[str, Any]:
@@ -139,10 +143,13 @@ def numbers(session: Session, study: Study) -> dict[str, int]:
     return {name: number for name, number in session.execute(query)}  # noqa: C416  (rows are no pairs to a checker)
 
 
-def _answered(study: Study, *columns: Any) -> sa.Select[*tuple[Any, ...]]:
-    """Answered, scored trials of the latest sittings, with their reader and case."""
-    latest = sa.select(sa.func.max(Sitting.number)).where(Sitting.reader_id == Reader.id).correlate(Reader)
-    return (
+def _answered(study: Study, condition: str | None, *columns: Any) -> sa.Select[*tuple[Any, ...]]:
+    """Answered, scored trials of the sittings that count, those under `condition` where there is one."""
+    other = aliased(Sitting)
+    latest = sa.select(sa.func.max(other.number)).where(
+        other.reader_id == Sitting.reader_id, other.period == Sitting.period
+    )
+    query = (
         sa.select(*columns)
         .select_from(Trial)
         .join(Sitting)
@@ -152,27 +159,30 @@ def _answered(study: Study, *columns: Any) -> sa.Select[*tuple[Any, ...]]:
         .where(Reader.study_id == study.id, sa.not_(Reader.is_preview), sa.not_(Trial.is_training))
         .where(Sitting.number == latest.scalar_subquery(), Trial.answered_at.isnot(None))
     )
+    return query.where(Sitting.condition == condition) if condition else query
 
 
-def times(session: Session, study: Study) -> dict[str, float]:
+def times(session: Session, study: Study, condition: str | None) -> dict[str, float]:
     """The mean time from seeing a case to its answer, in ms, by case."""
-    query = _answered(study, Case.name, sa.func.avg(Trial.response_ms)).group_by(Case.name)
+    query = _answered(study, condition, Case.name, sa.func.avg(Trial.response_ms)).group_by(Case.name)
     return {name: float(ms) for name, ms in session.execute(query) if ms is not None}
 
 
-def answers(session: Session, study: Study, case: int) -> dict[str, float | None]:
+def answers(session: Session, study: Study, condition: str | None, case: int) -> dict[str, float | None]:
     """The time of each reader's first answer to a case, in ms, by reader."""
-    query = _answered(study, Reader.pseudonym, Trial.response_ms).where(Case.id == case).order_by(Trial.position.desc())
+    query = _answered(study, condition, Reader.pseudonym, Trial.response_ms).where(Case.id == case)
+    query = query.order_by(Trial.position.desc())
     return {name: ms for name, ms in session.execute(query)}  # noqa: C416
 
 
-def marks(session: Session, study: Study, case: int) -> list[Mark]:
+def marks(session: Session, study: Study, condition: str | None, case: int) -> list[Mark]:
     """The places that readers marked in a case."""
-    query = _answered(study, Mark).join(Mark, Mark.trial_case_id == TrialCase.id).where(Case.id == case)
+    query = _answered(study, condition, Mark).join(Mark, Mark.trial_case_id == TrialCase.id).where(Case.id == case)
     return list(session.scalars(query.order_by(Reader.id, Mark.number)))
 
 
-def pace(session: Session, study: Study, reader: str) -> list[float]:
+def pace(session: Session, study: Study, condition: str | None, reader: str) -> list[float]:
     """The times of a reader's answers in ms, in order."""
-    query = _answered(study, Trial.response_ms).where(Reader.pseudonym == reader).order_by(Trial.position)
+    query = _answered(study, condition, Trial.response_ms).where(Reader.pseudonym == reader)
+    query = query.order_by(Sitting.period, Trial.position)
     return [ms for ms in session.scalars(query) if ms is not None]

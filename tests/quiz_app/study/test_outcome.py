@@ -9,7 +9,8 @@ import pytest
 
 from quiz_app.database import db
 from quiz_app.models import Case
-from quiz_app.study import lifecycle, outcome, reports
+from quiz_app.sittings import start
+from quiz_app.study import guide, lifecycle, outcome, reports
 
 RESULTS = "/researcher/studies/mine/results"
 ANSWERS = {"R1": ("real", "full"), "R2": ("synthetic", "partial"), "R3": ("unsure", None)}
@@ -115,3 +116,22 @@ def test_nothing_is_shown_before_the_close_nor_without_a_report(app, owner, answ
     db.session.commit()
     assert {owner.get(f"{RESULTS}{page}").status_code for page in pages} == {404}
     assert outcome.present(app.config["SETTINGS"].instance, answered, "v1-1") is None
+
+
+def test_times_are_those_of_the_sittings_that_count_under_the_condition_of_the_report(owned, invite, reader_called):
+    study = owned(cases=4, practice=0, conditions=["alone: limit_s = 5.0", "aided: limit_s = 0.0"])
+    taker = invite(study).enter()
+    taker.finish()
+    start.reset(reader_called("R1"), "a fire alarm")  # the part begins again
+    db.session.commit()
+    taker.client.post(taker.url("instructions"))
+    taker.claim().finish()
+    assert taker.client.post(taker.url("between")).status_code == 303
+    taker.client.post(taker.url("instructions"))
+    taker.claim().finish()
+    assert len(reader_called("R1").sittings) == 3
+    assert len(outcome.pace(db.session(), study, None, "R1")) == 8
+    for condition in ("alone", "aided"):
+        assert len(outcome.pace(db.session(), study, condition, "R1")) == 4
+        assert len(outcome.times(db.session(), study, condition)) == 4
+    assert guide.expected_end(study, [], guide.answers_by_day(db.session(), study)) is None
