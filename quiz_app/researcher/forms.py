@@ -38,6 +38,11 @@ def settings(form: MultiDict[str, str], rules: StudySettings) -> dict[str, Any]:
     return {entry.name: _parsed(entry, form.getlist(entry.name)) for entry in given}
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is a whole number that a row may have: longer ones are not even read."""
+    return text.isdecimal() and len(text) < 10
+
+
 def _control(entry: Field[Any], rules: StudySettings, said: MultiDict[str, str] | None) -> Control:
     kind = _kind(entry)
     value = getattr(rules, entry.name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -25,7 +27,7 @@ def plan_study() -> ResponseReturnValue:
         plan = planning.reckon(wish)
         page = {"plan": plan, "wish": wish, "paragraph": planning.paragraph(wish, plan)}
         page |= {"work": background.find(planning.home(_settings(), wish))}
-        page |= {"simulated": planning.simulated(_settings(), wish)}
+        page |= {"simulated": planning.simulated(_settings(), wish), "status": _address(wish)}
     except InvalidInputError as faulty:
         faults = by_field(faulty)
     usual = planning.Wish()
@@ -40,8 +42,12 @@ def simulate_plan() -> ResponseReturnValue:
     """Have the plan checked by simulated studies, in the background."""
     wish = planning.asked(request.form)
     planning.simulate(_settings(), wish)
-    said = {name: value for name, value in vars(wish).items() if value is not None}
-    return redirect(url_for("researcher.plan_study", **said), code=303)
+    return redirect(url_for("researcher.plan_study", **_address(wish)), code=303)
+
+
+def _address(wish: planning.Wish) -> dict[str, Any]:
+    """The fields of a wish as an address has them."""
+    return {name: value for name, value in vars(wish).items() if value is not None}
 
 
 @blueprint.get("/plan/status.json")

@@ -17,7 +17,7 @@ from quiz_app.database import commit_deletion, db
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import personal, responses_csv
 from quiz_app.models import Reader
-from quiz_app.researcher import MOST, blueprint, by_field, looking, saved
+from quiz_app.researcher import blueprint, by_field, forms, looking, saved
 from quiz_app.sittings import entry, returning, start
 from quiz_app.study import deletion, letters, monitor, readers
 
@@ -108,8 +108,8 @@ def _data(kind: str, content: bytes) -> str:
 @blueprint.post("/studies/<study>/readers/selected")
 def act_on_readers() -> ResponseReturnValue:
     """Remind, extend, or withdraw the links of, several readers at once: all or none."""
-    numbers = [int(number) for number in request.form.getlist("reader") if number.isdecimal()]
-    chosen = [_reader(number) for number in numbers if number <= MOST]
+    numbers = dict.fromkeys(int(number) for number in request.form.getlist("reader") if forms.is_number(number))
+    chosen = [_reader(number) for number in numbers]
     deed, reason = request.form.get("deed", ""), request.form.get("reason", "")
     if not chosen:
         raise InvalidInputError(["reader: select at least one reader"])

@@ -62,7 +62,7 @@ def _create() -> ResponseReturnValue:
         db.session.scalar(sa.select(Pool).filter_by(slug=said.get("pool", ""))),
         slug=said.get("slug", "").strip(),
         preset=said.get("preset", ""),
-        settings={"cases": int(cases) if cases.isdecimal() else cases} if cases else None,
+        settings={"cases": int(cases) if forms.is_number(cases) else cases[:80]} if cases else None,
         owner=me(),
     )
     return saved("show_study", "Draft created. Readers can begin once you open the study.", study=study.slug)

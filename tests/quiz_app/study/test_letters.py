@@ -77,7 +77,7 @@ def test_several_are_extended_or_lose_their_links_all_or_none(owner, owned, deed
     study = owned()
     numbers = [readers.invite(study, name)[0].id for name in ("R1", "R2", "R3")]
     db.session.commit()
-    said = {"deed": deed, "reader": numbers[:2], "until": CLOSES}
+    said = {"deed": deed, "reader": [*numbers[:2], numbers[0]], "until": CLOSES}
     assert owner.post(SELECTED, data=said).status_code == 422  # without a reason
     assert owner.post(SELECTED, data=said | {"reader": [*numbers[:2], 999], "reason": "x"}).status_code == 404
     assert db.session.query(Event).filter_by(kind=kind).count() == 0
@@ -89,7 +89,7 @@ def test_several_are_extended_or_lose_their_links_all_or_none(owner, owned, deed
 
 
 @pytest.mark.parametrize(
-    "said", [{}, {"deed": "dance", "reader": 1}, {"deed": "remind"}, {"deed": "remind", "reader": "x"}]
+    "said", [{}, {"deed": "dance", "reader": 1}, {"deed": "remind"}, {"deed": "remind", "reader": "9" * 5000}]
 )
 def test_nothing_chosen_and_unknown_deeds_are_refused(owner, owned, said):
     readers.invite(owned(), "R1")

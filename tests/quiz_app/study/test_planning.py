@@ -66,6 +66,7 @@ def test_a_simulation_runs_beside_the_page_and_agrees(app, owner, monkeypatch):
     said = {"measure": "accuracy", "value": "0.7", "readers": "4", "cases": "40"}
     assert owner.get(f"{PLAN}/status.json", query_string=said).get_json()["state"] == "none"
     assert owner.post(f"{PLAN}/simulate", data=said).headers["Location"].startswith(PLAN)
+    assert owner.get(PLAN, query_string=said | {"endpoint": "x", "_anchor": "y"}).status_code == 200
     shares = []
     while (told := owner.get(f"{PLAN}/status.json", query_string=said).get_json())["state"] == "making":
         shares.append(told["share"])
@@ -86,4 +87,5 @@ def test_a_draft_follows_from_the_plan(owner):
     said = {"title": "Planned", "pool": "noise", "preset": "panodiff", "cases": "8"}
     assert owner.post("/researcher/studies/new", data=said).status_code == 303
     assert db.session.query(Study).one().rules.cases == 8
-    assert owner.post("/researcher/studies/new", data=said | {"cases": "many", "slug": "x"}).status_code == 422
+    for wrong in ("many", "9" * 5000):
+        assert owner.post("/researcher/studies/new", data=said | {"cases": wrong, "slug": "x"}).status_code == 422
