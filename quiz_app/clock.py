@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 source: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731
 
@@ -17,3 +17,8 @@ def now() -> datetime:
 def milliseconds(start: datetime, end: datetime) -> int:
     """From `start` to `end`."""
     return round((end - start).total_seconds() * 1000)
+
+
+def dated(day: date) -> str:
+    """A day in English, as in 3 December 2026; `%-d` is unknown to some systems."""
+    return f"{day.day} {day:%B %Y}"

@@ -19,6 +19,7 @@ from flask_login import LoginManager, current_user
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
+from quiz_app import clock
 from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Researcher, Study
@@ -177,6 +178,7 @@ def moment(at: datetime | None) -> str:
 
 
 blueprint.add_app_template_filter(history.sentence, "sentence")
+blueprint.add_app_template_filter(clock.dated, "dated")
 
 
 from quiz_app.researcher import account, exports, pacs, people, planning, pools, preflight, readers, results, studies  # noqa: E402, F401  (they add their views)

@@ -92,7 +92,7 @@ def _readers(study: Study, rows: Sequence[Progress]) -> Step:
 def _open(study: Study) -> Step:
     says = "Readers with a link can then begin. Settings can be changed until the first answer."
     if study.opened_at:
-        says = f"Opened on {study.opened_at:%-d %B %Y}."
+        says = f"Opened on {clock.dated(study.opened_at)}."
     return Step("Open", study.state != "draft", says, "open_study", "Open the study")
 
 
@@ -102,14 +102,14 @@ def _reading(study: Study, rows: Sequence[Progress], days: dict[date, int]) -> S
     done = study.state == "closed" or (study.state == "open" and bool(coming) and finished == len(coming))
     says = f"{finished} of {len(coming)} readers have finished; {answers} answers."
     if study.state == "open" and not done and (end := expected_end(study, coming, days)):
-        says += f" At the pace of the last days, the last answer is expected about {end:%-d %B}."
+        says += f" At the pace of the last days, the last answer is expected about {clock.dated(end)}."
     return Step("Reading", done, says, "watch_study", "Watch the readers")
 
 
 def _close(study: Study) -> Step:
     says = "Readers can then no longer answer. You will see the truth and the results."
     if study.closed_at:
-        says = f"Closed on {study.closed_at:%-d %B %Y}."
+        says = f"Closed on {clock.dated(study.closed_at)}."
     return Step("Close", study.state == "closed", says, "close_study", "Close the study")
 
 

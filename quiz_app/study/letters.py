@@ -66,7 +66,7 @@ def _closing(study: Study) -> datetime | None:
 
 def _until(study: Study) -> str:
     closing = _closing(study)
-    return f"The study is open until {closing:%-d %B %Y, %H:%M} UTC. " if closing else ""
+    return f"The study is open until {clock.dated(closing)}, {closing:%H:%M} UTC. " if closing else ""
 
 
 def as_files(letters: Sequence[Letter]) -> bytes:
