@@ -114,7 +114,7 @@ def act_on_readers() -> ResponseReturnValue:
     if not chosen:
         raise InvalidInputError(["reader: select at least one reader"])
     if deed == "remind":
-        return _reminders({reader.id: reader.email for reader in chosen})
+        return _reminders({reader.id: reader for reader in chosen})
     if deed not in ("extend", "revoke"):
         raise InvalidInputError([f"deed: {deed!r} is none of remind, extend, revoke"])
     for reader in chosen:
@@ -127,10 +127,10 @@ def act_on_readers() -> ResponseReturnValue:
     return saved("list_readers", f"{many} {told}.")
 
 
-def _reminders(addresses: dict[int, str | None]) -> ResponseReturnValue:
+def _reminders(chosen: dict[int, Reader]) -> ResponseReturnValue:
     held = {one.id for one in returning.returning(db.session(), g.study) if not one.may_come}
-    rows = [row for row in monitor.progress(db.session(), g.study) if row.id in addresses.keys() - held]
-    written = [letters.reminder(g.study, row, addresses[row.id]) for row in rows if row.state not in letters.FINISHED]
+    rows = [row for row in monitor.progress(db.session(), g.study) if row.id in chosen.keys() - held]
+    written = [letters.reminder(g.study, row, chosen[row.id]) for row in rows if row.state not in letters.FINISHED]
     if not written:
         raise InvalidInputError(
             ["reader: everyone selected has finished, withdrawn, has no valid link, or must wait for the next part"]
@@ -138,7 +138,7 @@ def _reminders(addresses: dict[int, str | None]) -> ResponseReturnValue:
     lines = [("reader", "email", "subject", "message")]
     lines += [(letter.reader, letter.to, letter.subject, letter.text) for letter in written]
     return render_template(
-        "researcher/reminders.html", letters=written, left=len(addresses) - len(written), **_files(lines, written)
+        "researcher/reminders.html", letters=written, left=len(chosen) - len(written), **_files(lines, written)
     )
 
 

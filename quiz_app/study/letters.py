@@ -12,7 +12,7 @@ from email.policy import SMTP
 from urllib.parse import quote
 
 from quiz_app import clock
-from quiz_app.models import Study
+from quiz_app.models import Reader, Study
 from quiz_app.study.monitor import Progress
 
 FINISHED = ("finished", "revoked", "withdrawn")  # whom nobody reminds
@@ -43,8 +43,8 @@ def invitation(study: Study, reader: str, email: str | None, link: str) -> Lette
     return Letter(reader, email or "", f"Invitation: {study.title}", text)
 
 
-def reminder(study: Study, row: Progress, email: str | None) -> Letter:
-    """The message to a reader who has not begun, or has not finished."""
+def reminder(study: Study, row: Progress, reader: Reader) -> Letter:
+    """The message to a reader who has not begun, or has not finished: with the closing date of their own."""
     title = f"the study \u201c{study.title}\u201d"
     if row.state == "between":
         state = f"you have finished one part of {title}, and another part is waiting for you"
@@ -54,19 +54,23 @@ def reminder(study: Study, row: Progress, email: str | None) -> Letter:
         state = f"you were invited to take part in {title}, and have not begun yet"
     text = (
         f"Dear colleague,\n\n{state}. Please use the personal link in your invitation; it takes you to where you are. "
-        f"If you cannot find it, write to me and I will send you a new one.\n\n{_until(study)}Thank you for your help."
+        f"If you cannot find it, write to me and I will send you a new one.\n\n{_until(study, reader)}"
+        "Thank you for your help."
     )
-    return Letter(row.reader, email or "", f"Reminder: {study.title}", text)
+    return Letter(row.reader, reader.email or "", f"Reminder: {study.title}", text)
 
 
-def _closing(study: Study) -> datetime | None:
-    closing = study.rules.closing
+def _closing(study: Study, reader: Reader | None = None) -> datetime | None:
+    closing = (reader.closes_at if reader else None) or study.rules.closing
     return closing.astimezone(UTC) if closing else None
 
 
-def _until(study: Study) -> str:
-    closing = _closing(study)
-    return f"The study is open until {clock.dated(closing)}, {closing:%H:%M} UTC. " if closing else ""
+def _until(study: Study, reader: Reader | None = None) -> str:
+    closing = _closing(study, reader)
+    if closing is None:
+        return ""
+    whom = "for you " if reader and reader.closes_at else ""
+    return f"The study is open {whom}until {clock.dated(closing)}, {closing:%H:%M} UTC. "
 
 
 def as_files(letters: Sequence[Letter]) -> bytes:

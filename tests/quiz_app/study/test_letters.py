@@ -52,13 +52,15 @@ def test_the_closing_date_comes_as_a_calendar_entry(owned):
 
 
 def test_only_readers_with_something_left_are_reminded_each_of_their_own(owner, owned, invite, reader_called):
-    study = owned(cases=4, practice=0)
+    study = owned(cases=4, practice=0, closes=CLOSES)
     invite(study, "R1").enter().finish()
     begun = invite(study, "R2").enter()
     begun.go_on()
     begun.onset()
     begun.answer()
     invite(study, "R3")
+    readers.extend(reader_called("R3"), "2099-05-01T08:00+00:00", "ill")
+    db.session.commit()
     numbers = [reader_called(name).id for name in ("R1", "R2", "R3")]
     page = owner.post(SELECTED, data={"deed": "remind", "reader": numbers}).text
     rows = {
@@ -67,6 +69,8 @@ def test_only_readers_with_something_left_are_reminded_each_of_their_own(owner, 
     assert list(rows) == ["R2", "R3"]
     assert "answered 1 of 4 cases" in rows["R2"]
     assert "have not begun yet" in rows["R3"]
+    assert "open until 1 March 2099" in rows["R2"]
+    assert "open for you until 1 May 2099" in rows["R3"]
     assert "1 of the selected readers has nothing left to do" in page
     assert not embedded(page, "application/zip")
     assert owner.post(SELECTED, data={"deed": "remind", "reader": numbers[:1]}).status_code == 422
