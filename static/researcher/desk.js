@@ -29,6 +29,13 @@ for (const button of navigator.clipboard ? document.querySelectorAll("[data-copy
   });
 }
 
+// How many readers are selected, those on other pages of the table among them.
+for (const form of document.querySelectorAll("form:has([data-selected])")) {
+  const tell = () => (form.querySelector("[data-selected]").textContent = form.querySelectorAll("[name=reader]:checked").length);
+  form.addEventListener("change", tell);
+  tell(); // a reload may keep boxes
+}
+
 // One box selects every row that is shown.
 for (const box of document.querySelectorAll("[data-select-all]")) {
   box.hidden = false;

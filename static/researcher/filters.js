@@ -10,7 +10,7 @@ export function makeFilterable(table) {
   const heads = [...table.tHead.rows[0].cells];
   const names = heads.map((head) => head.textContent.trim());
   const key = `table-${table.dataset.filter}`;
-  const kept = { text: "", chosen: {}, hidden: [], ...JSON.parse(localStorage.getItem(key) ?? "{}") };
+  const kept = { text: "", chosen: {}, hidden: [], ...remembered(key) };
   let page = 0;
 
   const bar = document.createElement("div");
@@ -33,7 +33,7 @@ export function makeFilterable(table) {
   function change(deed) {
     deed();
     page = 0;
-    localStorage.setItem(key, JSON.stringify(kept));
+    remember(key, kept);
     show();
   }
 
@@ -94,5 +94,22 @@ export function makeFilterable(table) {
     back.hidden = forward.hidden = found.length <= PAGE;
     back.disabled = page === 0;
     forward.disabled = (page + 1) * PAGE >= found.length;
+  }
+}
+
+// A browser that keeps nothing forgets what was chosen, and no more.
+function remembered(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? "{}");
+  } catch {
+    return {};
+  }
+}
+
+function remember(key, kept) {
+  try {
+    localStorage.setItem(key, JSON.stringify(kept));
+  } catch {
+    // forbidden, or full
   }
 }

@@ -12,7 +12,9 @@ from playwright.sync_api import expect
 
 from quiz_app import create_app, simulation
 from quiz_app.database import db
+from quiz_app.models import Study
 from quiz_app.settings import Settings
+from quiz_app.study import readers as study_readers
 from quiz_app.study import researchers
 from tests.server import Server
 from tests.uploads import MIXED, zipped
@@ -257,7 +259,16 @@ def test_axe_finds_nothing_on_the_pages_beside_the_way_of_a_study(own_house, new
     expect(page.get_by_role("alert")).to_be_visible()
     assert_accessible(page)
     log_in(page, own_house.server.url, password)
-    for path in ("", "?away=1", "password", "people", "pools/noise/", "pools/nowhere/", f"studies/{slug}/results"):
+    for path in (
+        "",
+        "?away=1",
+        "plan",
+        "password",
+        "people",
+        "pools/noise/",
+        "pools/nowhere/",
+        f"studies/{slug}/results",
+    ):
         page.goto(f"{url}/{path}")
         assert_accessible(page)
     page.goto(f"{url}/people")
@@ -282,3 +293,34 @@ def test_axe_finds_nothing_on_the_pages_beside_the_way_of_a_study(own_house, new
     delete.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("CERTIFICATE OF DELETION")).to_be_visible()
     assert_accessible(page)
+
+
+def test_a_long_table_is_searched_filtered_and_paged_and_remembers(own_house, new_context):
+    password = first_password(own_house.app)
+    with own_house.app.app_context():
+        invitation = own_house.invite(groups=["EC", "EP"])
+        study = db.session.query(Study).one()
+        for number in range(60):
+            study_readers.invite(study, f"X{number:02d}", "EC" if number % 2 else "EP")
+        db.session.commit()
+        slug = study.slug
+    assert invitation
+    page = new_context().new_page()
+    log_in(page, own_house.server.url, password)
+    page.goto(f"{own_house.server.url}/researcher/studies/{slug}/readers")
+    rows = page.locator("table[data-filter=readers] tbody tr:visible")
+    expect(rows).to_have_count(50)
+    page.get_by_role("button", name="Next").click()
+    expect(rows).to_have_count(11)
+    page.get_by_label("Select every reader shown").check()
+    expect(page.locator("[data-selected]")).to_have_text("11")
+    page.get_by_label("Search the table").fill("x0")
+    expect(rows).to_have_count(10)
+    page.get_by_label("Group", exact=True).first.select_option("EC")
+    expect(rows).to_have_count(5)
+    page.get_by_text("Columns", exact=True).click()
+    page.get_by_label("Late").uncheck()
+    assert_accessible(page)
+    page.reload()
+    expect(rows).to_have_count(5)
+    expect(page.get_by_role("columnheader", name="Late")).to_be_hidden()
