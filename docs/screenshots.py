@@ -1,5 +1,5 @@
 """Photograph the product's pages at 1440 and 390 px into docs/screenshots:
-python docs/screenshots.py [reader] [desk] [conditions] [report] [designs] [NAME OF A DESIGN ...]
+python docs/screenshots.py [reader] [desk] [conditions] [designs] [NAME OF A DESIGN ...]
 
 A small pool of phantoms, a server on a temporary instance, Chromium. Takes about two minutes.
 """
@@ -11,28 +11,23 @@ import shutil
 import sys
 import tempfile
 import threading
-import zipfile
 from datetime import timedelta
 from pathlib import Path
 
 import waitress
 from flask import Flask
-from PIL import Image, ImageFilter
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import generation.__main__ as generation  # noqa: E402
-from analysis.designs.common import Settings  # noqa: E402
-from analysis.report import write  # noqa: E402
-from generation.pool import read_table  # noqa: E402
+from docs.screenshots_pools import make_designs, uploaded, versions  # noqa: E402
 from quiz_app import clock  # noqa: E402
 from quiz_app.database import db  # noqa: E402
 from quiz_app.pools import importing  # noqa: E402
 from quiz_app.study import lifecycle, readers, researchers  # noqa: E402
 from quiz_app.study.cases import scored_cases  # noqa: E402
-from tests.analysis.crossovers import study  # noqa: E402
 from tests.phantoms import furnish, invite  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
@@ -49,7 +44,6 @@ SETTINGS = {
 
 CLUE = "Roots that end without a tip, and bone whose fine pattern repeats, speak for a synthetic radiograph."
 CONDITIONS = ["full", "reduced: largest_side = 600"]
-METHODS = {"method-a": 1.0, "method-b": 2.5, "reference": 0.5}  # radius of the blur
 # Marks that photographs show: places as shares of the stage, and the key of their reason.
 MARKED = [((0.3, 0.42), "1"), ((0.66, 0.6), "")]
 # By name: pool, preset, settings, and each photograph with its phase of the room and the keys before it.
@@ -250,61 +244,6 @@ def walk_desk(browser: Browser, app: Flask, url: str, password: str, width: int)
         at(f"studies/{slug}/{tab}", tab)
 
 
-def uploaded(app: Flask, path: str) -> str:
-    """A zip of images in two folders whose names do not say their class, as a researcher may bring it."""
-    drawn = sorted((app.config["SETTINGS"].instance / "drawn" / "images").iterdir())
-    with zipfile.ZipFile(path, "w") as archive:
-        for number, image in enumerate(drawn[:8]):
-            archive.write(image, f"{'clinic' if number % 2 else 'model-7'}/{image.name}")
-    return path
-
-
-def versions(app: Flask, path: str) -> str:
-    """A zip with one folder a method and a reference, in which a method lacks a case."""
-    drawn = sorted((app.config["SETTINGS"].instance / "drawn" / "images").iterdir())[:5]
-    with zipfile.ZipFile(path, "w") as archive:
-        for folder, radius in METHODS.items():
-            for number, image in enumerate(drawn):
-                if (folder, number) != ("method-b", 2):
-                    archive.writestr(f"{folder}/case-{number + 1}.png", restored(image, radius))
-    return path
-
-
-def restored(image: Path, radius: float) -> bytes:
-    """An image as a method with so much blur might give it."""
-    file = io.BytesIO()
-    with Image.open(image) as drawn:
-        drawn.filter(ImageFilter.GaussianBlur(radius)).save(file, "PNG")
-    return file.getvalue()
-
-
-def pool_of(app: Flask, folder: Path, slug: str, options: list[str]) -> None:
-    """Make a pool of folders as the command does, and import it."""
-    assert generation.main(["pool", "--out", str(folder / slug), "--practice", "0", *options]) == 0
-    with app.app_context():
-        importing.import_folder(folder / slug, app.config["SETTINGS"].images, slug)
-        db.session.commit()
-        db.session.remove()
-
-
-def make_designs(app: Flask, folder: Path) -> None:
-    """Pools of quartets and of comparisons, from the phantoms of the one for ratings."""
-    drawn = read_table(app.config["SETTINGS"].instance / "drawn")
-    for truth, names in (("real", ["clinic"]), ("synthetic", ["epoch-100", "epoch-200", "epoch-300"])):
-        for number, case in enumerate(case for case in drawn.scored if case.truth == truth):
-            (folder / names[number % len(names)]).mkdir(exist_ok=True)
-            shutil.copy(drawn.path(case), folder / names[number % len(names)])
-    for method, radius in METHODS.items():
-        (folder / method).mkdir()
-        for case in drawn.scored[:4]:
-            (folder / method / f"{case.case}.png").write_bytes(restored(drawn.path(case), radius))
-    at = {name: str(folder / name) for name in ("clinic", "epoch-100", "epoch-200", "epoch-300", *METHODS)}
-    sources = [at["epoch-100"], at["epoch-200"], at["epoch-300"]]
-    pool_of(app, folder, "quartets", ["--real", at["clinic"], "--synthetic", *sources, "--quartets", "2"])
-    compared = ["--synthetic", at["method-a"], at["method-b"], "--reference", at["reference"], "--comparisons", "3"]
-    pool_of(app, folder, "comparisons", compared)
-
-
 def walk_designs(browser: Browser, app: Flask, url: str, parts: list[str], width: int) -> None:
     """The reading room of each further design, or of those in `parts`."""
     for name, (pool, preset, settings, shots) in DESIGNS.items():
@@ -378,27 +317,6 @@ def walk_conditions(browser: Browser, app: Flask, url: str, password: str, width
     clock.source = usual
 
 
-def walk_report(browser: Browser, folder: Path, width: int) -> None:
-    """The section of a report that compares two conditions: eight made-up readers, four hints of five right."""
-    page = new_page(browser, width)
-    made = study(folder, readers=8, cases=60, helps=0.5, seed=4)
-    page.goto(write(made, folder / f"report-{width}", Settings(bootstrap=1000)).as_uri())
-    page.evaluate(
-        """() => {  // its heading, its figure and its first tables, as one part
-            let node = document.getElementById("conditions");
-            const part = document.createElement("section");
-            part.id = "part";
-            node.before(part);
-            do {
-                const next = node.nextElementSibling;
-                part.append(node);
-                node = next;
-            } while (part.children.length < 6);
-        }"""
-    )
-    photograph(page, "report-conditions", page.locator("#part"))
-
-
 def set_marks(page: Page) -> None:
     """Mark two places, the second without its reason yet."""
     box = page.locator("#image, .cell:not([hidden]) canvas").first.bounding_box()
@@ -429,8 +347,6 @@ def main(parts: list[str]) -> None:
                     walk_desk(browser, app, url, password, width)
                 if "conditions" in parts:
                     walk_conditions(browser, app, url, password, width)
-                if "report" in parts:
-                    walk_report(browser, Path(folder), width)
             if {"designs", *DESIGNS} & set(parts):
                 make_designs(app, Path(folder))
                 for width in SIZES:
@@ -440,4 +356,4 @@ def main(parts: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["reader", "desk", "conditions", "report", "designs"])
+    main(sys.argv[1:] or ["reader", "desk", "conditions", "designs"])
