@@ -88,8 +88,8 @@ def _sequence_faults(rules: StudySettings) -> list[str]:
     if rules.closing and rules.periods > 1:
         wait = timedelta(days=rules.washout_days * (rules.periods - 1))
         if rules.washout_days and clock.now() + wait >= rules.closing:
-            days = f"{rules.periods - 1} washouts of {rules.washout_days} days"
-            reasons.append(f"closes: {rules.closes} comes before the end of {days}: nobody could finish")
+            days = f"{rules.periods - 1} x {rules.washout_days} days"
+            reasons.append(f"closes: {rules.closes} comes before the end of the washout, {days}: nobody could finish")
     return reasons
 
 

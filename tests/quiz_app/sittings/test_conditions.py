@@ -61,6 +61,13 @@ def test_previews_do_not_foretell_the_condition_of_the_next_reader(conditioned):
     assert met == {"alone", "aided"}
 
 
+def test_the_log_names_no_condition(conditioned):
+    begun(conditioned(), 2)
+    told = [event.details for event in db.session.query(Event).filter_by(kind="sitting-begun")]
+    assert [details["period"] for details in told] == [1, 1]
+    assert not [details for details in told if "alone" in str(details) or "aided" in str(details)]
+
+
 def test_a_crossover_waits_out_its_washout_by_the_servers_clock(conditioned, invite, time):
     study = conditioned(washout_days=14, result="at once")
     taker = invite(study).enter()
@@ -235,7 +242,7 @@ def test_what_does_not_go_together_keeps_a_study_from_opening(conditioned, setti
 
 def test_a_washout_that_the_closing_date_cuts_short_is_named(conditioned):
     closes = (clock.now() + timedelta(days=10)).isoformat(timespec="seconds")
-    with pytest.raises(InvalidInputError, match="comes before the end of 1 washouts of 14 days"):
+    with pytest.raises(InvalidInputError, match="comes before the end of the washout, 1 x 14 days"):
         conditioned(washout_days=14, closes=closes)
     conditioned("another", washout_days=9, closes=closes)
 
