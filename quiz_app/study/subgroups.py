@@ -38,7 +38,7 @@ def told(study: Study) -> tuple[list[str], list[str]]:
         counts = Counter(compared.values())
         lines.append(f"{column}: {', '.join(f'{value} {count}' for value, count in sorted(counts.items()))}")
         if lacking := len(truths) - len(compared):
-            weak.append(f"{column}: {lacking} cases have no entry and are left out of comparisons.")
+            weak.append(f"{column}: cases without an entry, which are left out of comparisons: {lacking}.")
         by_class = Counter((value, truths[case]) for case, value in compared.items())
         few = [value for value in sorted(counts) if min(by_class[value, t] for t in ("real", "synthetic")) < FEW]
         weak += [f"{column}: {value} has fewer than {FEW} cases of a class." for value in few]

@@ -248,7 +248,7 @@ def test_subgroups_are_counted_and_columns_that_are_none_keep_a_study_from_openi
     scored[0].labels = {}
     study.settings = study.settings | {"subgroups": ["device", "room", "age", "teeth"]}
     db.session.commit()
-    assert "device: 1 cases have no entry and are left out of comparisons." in checked()["Subgroups"].details
+    assert "device: cases without an entry, which are left out of comparisons: 1." in checked()["Subgroups"].details
     assert checked()["Settings and pool"].details == [
         "subgroups: 'room' has 1 value(s); expected 2 to 8, or numbers",
         "subgroups: 'age' has 11 value(s); expected 2 to 8, or numbers",
