@@ -117,10 +117,8 @@ def audit(folder: str | Path, permutations: int = 1000, seed: int = 0, progress:
     if faults:
         raise InputError(f"{folder}: {len(faults)} image(s) cannot be read:", faults)
     columns = cues.table(files)
-    together = (
-        _together(np.array(list(columns.values())).T, truth, permutations, seed) if columns else {"auc": 0.5, "p": 1.0}
-    )
     features = np.array(list(columns.values())).T if columns else np.empty((len(cases), 0))
+    together = _together(features, truth, permutations, seed) if columns else {"auc": 0.5, "p": 1.0}
     sources = between(
         features, [case.source if case.truth == "synthetic" else "" for case in cases], permutations, seed
     )
@@ -131,6 +129,7 @@ def between(features: np.ndarray, sources: Sequence[str], permutations: int, see
     """Whether two sources of synthetic images can be told from each other by all cues together; p is Holm's.
 
     features: (cases, cues); sources: one name a case, "" = none. Sources of fewer than FOLDS images are left out.
+    permutations: at least; many sources take more.
     This flags no pool: generators may differ, but where cues tell them apart, readers may go by these.
     """
     named = np.array(sources, dtype=str)
@@ -139,16 +138,24 @@ def between(features: np.ndarray, sources: Sequence[str], permutations: int, see
     ]
     if not features.shape[1] or len(names) > MOST_SOURCES:
         return []
+    chosen = list(combinations(names, 2))
+    enough = max(permutations, round(2 * len(chosen) / LEVEL))  # with fewer no p could be below LEVEL after Holm
     pairs: list[dict[str, Any]] = []
-    for first, second in combinations(names, 2):
+    for first, second in chosen:
         both = (named == first) | (named == second)
         pairs.append(
-            {"first": first, "second": second, **_together(features[both], named[both] == first, permutations, seed)}
+            {"first": first, "second": second, **_together(features[both], named[both] == first, enough, seed)}
         )
-    reached = 0.0
-    for rank, pair in enumerate(sorted(pairs, key=lambda pair: pair["p"])):
-        reached = pair["p"] = min(1.0, max(reached, pair["p"] * (len(pairs) - rank)))
+    ordered = sorted(pairs, key=lambda pair: pair["p"])
+    for pair, p in zip(ordered, _holm([pair["p"] for pair in ordered]), strict=True):
+        pair["p"] = p
     return pairs
+
+
+def _holm(ordered: Sequence[float]) -> list[float]:
+    """Holm's correction of p values, smallest first."""
+    times = np.arange(len(ordered), 0, -1)
+    return np.minimum(1.0, np.maximum.accumulate(np.array(ordered) * times)).tolist()
 
 
 def _told_apart(pairs: list[dict[str, Any]]) -> list[str]:
@@ -206,9 +213,8 @@ def judge(columns: dict[tuple[str, str], np.ndarray], truth: np.ndarray) -> list
         p = float(mannwhitneyu(synthetic, real, method="asymptotic").pvalue)
         found.append((p, topic, name, auc, values))
     found.sort(key=lambda entry: entry[:3])
-    verdicts, reached = [], 0.0
-    for rank, (p, topic, name, auc, values) in enumerate(found):
-        reached = min(1.0, max(reached, p * (number - rank)))
+    verdicts = []
+    for p, (_, topic, name, auc, values) in zip(_holm([entry[0] for entry in found]), found, strict=True):
         about = cues.TOPICS[topic]
         limits = interval(values[truth], values[~truth], LEVEL / number)
         real, synthetic = (float(np.median(values[part])) for part in (~truth, truth))
@@ -218,8 +224,8 @@ def judge(columns: dict[tuple[str, str], np.ndarray], truth: np.ndarray) -> list
                 topic=about.title,
                 auc=auc,
                 ci=limits,
-                p=reached,
-                flagged=reached < LEVEL,
+                p=p,
+                flagged=p < LEVEL,
                 visible=about.visible and abs(synthetic - real) >= cues.UNSEEN.get((topic, name), 0.0),
                 remedy=about.remedy,
                 real=real,

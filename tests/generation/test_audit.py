@@ -272,6 +272,14 @@ def test_sources_that_cues_tell_apart_are_named_and_flag_no_pool():
     assert pairs["Flow", "GAN"]["p"] > 0.05
 
 
+def test_one_of_many_sources_is_still_told_apart_by_few_permutations():
+    features = np.random.default_rng(4).normal(size=(12 * 12, 4))
+    features[:12, 0] += 8
+    pairs = audit.between(features, np.repeat(list("ABCDEFGHIJKL"), 12), 99, 0)
+    assert len(pairs) == 66
+    assert {pair["first"] for pair in pairs if pair["p"] < audit.LEVEL} == {"A"}
+
+
 def test_the_audit_remarks_on_sources_that_can_be_told_apart(images, tmp_path):
     write(tmp_path, images)
     table = (tmp_path / "cases.csv").read_text().splitlines()
