@@ -36,6 +36,19 @@ def test_sequences_are_balanced_over_readers_of_each_group(conditioned):
     assert all(sitting.condition == sitting.sequence.split(">")[0] for sitting in begun(study, 4, None))
 
 
+def test_a_group_is_allotted_as_if_it_were_alone(conditioned):
+    one, other = (conditioned(slug, groups=["EC", "EP"]) for slug in ("one", "other"))
+    begun(one, 5, "EC")
+    told = [[sitting.sequence for sitting in begun(study, 12, "EP")] for study in (one, other)]
+    assert told[0] == told[1]
+
+
+def test_the_same_cases_come_again_where_each_reader_has_a_subset_too(conditioned):
+    for sitting in begun(conditioned(cases=4, assignment="balanced"), 6):
+        sitting.finished_at = clock.now()
+        assert scored(start.begin_next(sitting.reader)) == scored(sitting)
+
+
 def test_between_readers_each_has_one_condition_and_one_part(conditioned):
     study = conditioned(conditions_by="between")
     sittings = begun(study, 40)
@@ -77,6 +90,7 @@ def test_a_crossover_waits_out_its_washout_by_the_servers_clock(conditioned, inv
     reader = study.readers[-1]
     assert not reader.has_finished
     assert not result.visible(reader)  # the cases will be read again
+    assert result.leaders(study) == []
     assert taker.client.get(taker.url("end")).location.endswith("/between")
     time.forward(14 * DAY - 1)
     early = taker.client.get(taker.url("between"))
@@ -97,6 +111,7 @@ def test_a_crossover_waits_out_its_washout_by_the_servers_clock(conditioned, inv
     db.session.expire_all()
     assert reader.has_finished
     assert result.visible(reader)
+    assert [name for name, _ in result.leaders(study)] == ["R1"]
     with reading() as session:
         rows = list(conditions_csv.rows(session, study.slug))
         assert len(rows) == 2 * len(scored(first)) == conditions_csv.count(session, study.slug)
@@ -218,8 +233,7 @@ def test_anchors_are_read_by_all_and_blocks_by_whom_the_fewest_have_finished(mak
     assert len(set.union(*told)) == 12
     for reader in study.readers[1:]:
         reader.sitting.finished_at = clock.now()
-    another = scored(begun(study, 1, "late")[0])
-    assert another == told[0]  # whose reader has dropped out
+    assert all(scored(late) == told[0] for late in begun(study, 4, "late"))  # whose reader has dropped out
 
 
 @pytest.mark.parametrize(
@@ -245,6 +259,25 @@ def test_a_washout_that_the_closing_date_cuts_short_is_named(conditioned):
     with pytest.raises(InvalidInputError, match="comes before the end of the washout, 1 x 14 days"):
         conditioned(washout_days=14, closes=closes)
     conditioned("another", washout_days=9, closes=closes)
+
+
+def test_after_the_closing_date_no_next_part_begins(conditioned, invite, time):
+    closes = (clock.now() + timedelta(hours=1)).isoformat(timespec="seconds")
+    study = conditioned(closes=closes)
+    taker = invite(study).enter()
+    taker.finish()
+    assert b"Start the next part" in taker.client.get(taker.url("between")).data
+    time.forward(3601)
+    assert taker.client.post(taker.url("between")).status_code == 403
+    assert len(study.readers[-1].sittings) == 1
+
+
+def test_who_has_begun_without_an_answer_begins_again_with_new_hints(conditioned):
+    study = conditioned(conditions=[], hints=True)
+    reader = begun(study, 1)[0].reader
+    hints.bring(study, "case,hint\n" + "".join(f"{case.name},new\n" for case in scored_cases(study)))
+    assert reader.sittings == []
+    assert {trial.cases[0].hint for trial in start.begin(reader).trials} == {"new"}
 
 
 def test_every_fault_of_a_hint_file_is_named_by_its_row(make_study):
