@@ -173,6 +173,18 @@ def test_what_a_condition_changes_reaches_the_reader_and_nothing_else_does(condi
     assert len(sizes) == 1  # reduced images too have one length
 
 
+def test_tools_and_a_clue_are_offered_under_their_condition_alone(conditioned, invite):
+    study = conditioned(conditions=["plain: tools = []", 'told: clue = "Look at the roots."'], conditions_by="between")
+    for number in range(4):
+        taker = invite(study, f"R{number}")
+        taker.client.post(taker.url("welcome"), data={"consent": "yes"})
+        taker.client.post(taker.url("about"))
+        told = taker.client.get(taker.url("instructions")).text
+        taker.client.post(taker.url("instructions"))
+        offered = "data-tool=" in taker.client.get(taker.url("room")).text
+        assert offered == ("Look at the roots." in told) == (study.readers[-1].sitting.condition == "told")
+
+
 def test_a_hint_is_sent_word_for_word_with_its_due_trial_and_no_other(conditioned, invite):
     study = conditioned(conditions=[], hints=True)
     taker = invite(study).enter()
