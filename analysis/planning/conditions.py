@@ -14,6 +14,7 @@ import numpy as np
 
 from analysis.planning.power import check_design
 from analysis.planning.roe_metz import RoeMetz, class_sizes, to_levels
+from analysis.statistics import few_readers
 from analysis.statistics.arrays import Floats, one_of
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.mrmc import compare_groups, obuchowski_rockette
@@ -109,7 +110,8 @@ def simulate(
     the classes); `first`, `second`: the readers' mean figures. `by`: every reader reads the "same" cases under both,
     each reader's cases are "split" between them, readers are divided "between" them, or both are "sources" whose
     synthetic cases are held against the same real ones. `cases` of one condition or source, half of them synthetic.
-    Analysed as the report does: Obuchowski-Rockette for paired readers, nested for different ones.
+    Analysed as the report does: Obuchowski-Rockette for paired readers, nested for different ones, with Welch's
+    critical values for few readers (`few_readers.leading_difference`).
 
     The value is the share of studies with p below `alpha`, with its Wilson interval; `coverage` the share of 95 %
     intervals that hold `true_value`, the difference second - first. Study number n is drawn by the seed (seed, n).
@@ -173,9 +175,10 @@ def _studies(
         if by == "between":
             rows_of = [scores[m][read[m].any(axis=1)] for m in (1, 0)]
             groups = ["second"] * len(rows_of[0]) + ["first"] * len(rows_of[1])
-            found = compare_groups(np.concatenate(rows_of), truth, groups, endpoint=endpoint)
+            usual = compare_groups(np.concatenate(rows_of), truth, groups, endpoint=endpoint)
         else:
-            found = obuchowski_rockette(scores[::-1], truth, endpoint=endpoint)
+            usual = obuchowski_rockette(scores[::-1], truth, endpoint=endpoint)
+        found = few_readers.leading_difference(usual, readers - 2 if by == "between" else readers - 1)
         low, high = found.ci or (math.nan, math.nan)
         nothing = math.nan
         rows.append([nothing if one is None else one for one in (found.value, found.se, low, high, found.p)])

@@ -147,3 +147,18 @@ def difference(found: Estimate, freedom: int) -> Estimate:
     p = _p(abs(found.value) / found.se, critical)
     method = f"{found.method}, Welch's critical values"
     return Estimate(found.value, found.se, ci, p, method, _matching(0.05, middle), extra=found.extra)
+
+
+def leading_difference(found: Estimate, freedom: int) -> Estimate:
+    """`difference` where it leads in the report (`freedom` + 1 is three to five), `found` itself elsewhere.
+
+    Arguments as for `difference`.
+
+    >>> from analysis.statistics.mrmc import obuchowski_rockette
+    >>> first = [[1, 2, 2, 1, 4, 4, 5, 5], [1, 3, 2, 2, 4, 3, 4, 5], [1, 1, 2, 2, 4, 3, 5, 5]]
+    >>> second = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4], [2, 3, 4, 1, 4, 1, 3, 2]]
+    >>> found = obuchowski_rockette([first, second], [0, 0, 0, 0, 1, 1, 1, 1])
+    >>> leading_difference(found, 1) == found, leading_difference(found, 2) == difference(found, 2)
+    (True, True)
+    """
+    return difference(found, freedom) if freedom + 1 in LEADS else found

@@ -158,7 +158,7 @@ def difference(found: Figures, first: int, second: int, figure: str) -> Estimate
 def contrast(found: Figures, weights: dict[int, float], name: str) -> Estimate:
     """Any weighted sum of cells, readers and cases random; p against 0. An interaction is A less B, here less there.
 
-    With three to five readers by Welch's critical values (`few_readers.difference`).
+    With three to five readers by Welch's critical values (`few_readers.leading_difference`).
 
     >>> cells = by_source([0, 0, 0, 1, 1, 1, 1], ["", "", "", "A", "A", "B", "B"]).values()
     >>> found = figures([[1, 2, 4, 5, 1, 1, 2], [1, 3, 2, 4, 5, 1, 4]], list(cells), "fooled")
@@ -171,9 +171,7 @@ def contrast(found: Figures, weights: dict[int, float], name: str) -> Estimate:
     value, influence = (
         sum(weight * part[cell, kept] for cell, weight in weights.items()) for part in (found.value, found.influence)
     )
-    one = mrmc.of_figures(value, influence, name, null=0.0)
-    if extra["readers"] in few_readers.LEADS:
-        one = few_readers.difference(one, extra["readers"] - 1)
+    one = few_readers.leading_difference(mrmc.of_figures(value, influence, name, null=0.0), extra["readers"] - 1)
     return replace(one, extra=one.extra | extra)
 
 
@@ -191,8 +189,8 @@ def together(found: Figures, figure: str) -> Estimate:
         reason = f"no reader has a figure: {TOO_FEW}" if len(found.value) > 1 else "there is nothing to compare with"
         return undefined(reason, name, **extra)
     one = mrmc.of_figures(found.value[:, kept], found.influence[:, kept], name)
-    if len(found.value) == 2 and extra["readers"] in few_readers.LEADS:
-        one = few_readers.difference(one, extra["readers"] - 1)
+    if len(found.value) == 2:
+        one = few_readers.leading_difference(one, extra["readers"] - 1)
     return replace(one, extra={key: one.extra[key] for key in ("statistic", "df1") if key in one.extra} | extra)
 
 

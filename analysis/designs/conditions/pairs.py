@@ -47,8 +47,7 @@ def led(usual: Estimate, freedom: int, reach: float = 1.0) -> Estimate:
 
     `usual` and `freedom` as for `few_readers.difference`; `reach`: no difference is larger.
     """
-    few = freedom + 1 in few_readers.LEADS
-    return _cut(few_readers.difference(usual, freedom) if few else usual, reach)
+    return _cut(few_readers.leading_difference(usual, freedom), reach)
 
 
 def _cut(one: Estimate, reach: float = 1.0) -> Estimate:

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from analysis.planning.conditions import Paired, simulate
-from analysis.planning.roe_metz import RoeMetz
+from analysis.planning.conditions import Paired, _studies, simulate
+from analysis.planning.roe_metz import RoeMetz, to_levels
+from analysis.statistics import few_readers
+from analysis.statistics.mrmc import compare_groups, obuchowski_rockette
 
 
 @pytest.mark.parametrize("by", ["same", "split", "between", "sources"])
@@ -37,6 +39,18 @@ def test_sources_share_their_real_cases_and_nothing_else():
     assert read[0, 0].tolist() == [True] * 5 + [False] * 5 + [True] * 5
     assert not (read[0] & read[1])[:, :10].any()
     assert drawn[0, :, 10:] == pytest.approx(drawn[1, :, 10:])
+
+
+@pytest.mark.parametrize(("by", "readers", "freedom"), [("same", 3, 2), ("between", 4, 2), ("same", 6, None)])
+def test_few_readers_are_tested_as_in_the_report(by, readers, freedom):
+    *_, p = _studies(Paired(), "auc", (0.6, 0.8), readers, 40, by, True, 0, range(1))[0]
+    scores, truth = Paired().draw(np.random.default_rng([0, 0]), (0.6, 0.8), readers, 40, "auc", "same")
+    levels = to_levels(scores)
+    if by == "between":
+        usual = compare_groups([*levels[1, 1::2], *levels[0, ::2]], truth, ["second"] * 2 + ["first"] * 2)
+    else:
+        usual = obuchowski_rockette(levels[::-1], truth)
+    assert p == pytest.approx((few_readers.difference(usual, freedom) if freedom else usual).p)
 
 
 def test_what_belongs_to_no_single_condition_is_shared():
