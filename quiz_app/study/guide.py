@@ -69,6 +69,7 @@ def _preview(session: Session, study: Study) -> Step:
     last = session.scalar(sa.select(sa.func.max(Event.at)).where(Event.study_id == study.id, Event.kind == "previewed"))
     says = "Take the study as your readers will. Preview answers are not saved with the study."
     skipped = last is None and study.state != "draft"
+    says = "Nobody has previewed the study." if skipped else says
     return Step("Preview", last is not None, says, "preview_study", "Preview as a reader", skipped)
 
 
@@ -79,6 +80,7 @@ def _preflight(session: Session, study: Study, settings: Settings) -> Step:
     if not DESIGNS[study.design].has_truth:
         done, says = True, "The images of this design need no check."
     skipped = not done and study.state != "draft"
+    says = "The images have not been checked." if skipped else says
     return Step("Pre-flight", done, says, "show_preflight", "Check the images", skipped)
 
 
@@ -119,7 +121,7 @@ def _report(session: Session, study: Study, settings: Settings) -> Step:
     key = reports.key(session, study)
     made = [report for report in reports.kept(settings.instance, study) if report.work.state == "done"]
     done = any(report.key == key for report in made)
-    says = "Made on all answers." if done else "Not made on all answers yet." if made else "Not made yet."
+    says = "Created from all answers." if done else "Older than the latest answers." if made else "Not created yet."
     return Step("Report", done, says, "show_results", "See the results")
 
 

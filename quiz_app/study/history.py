@@ -8,7 +8,7 @@ SENTENCES = {
     "study-created": "{who} created the study from the pool {pool}.",
     "study-changed": "{who} changed {settings} (version {version}).",
     "study-opened": "{who} opened the study (version {version}).",
-    "study-closed": "{who} closed the study with {answers} answers.",
+    "study-closed": "{who} closed the study with {answers} answers, practice included.",
     "study-reopened": "{who} reopened the study: {reason}.",
     "study-put-away": "{who} archived the study.",
     "study-brought-back": "{who} took the study out of the archive.",

@@ -46,6 +46,7 @@ def test_a_draft_is_led_to_its_opening(owned, owner, steps):
     lifecycle.open_study(study)
     db.session.commit()
     assert steps()["Pre-flight"].skipped
+    assert steps()["Pre-flight"].says == "The images have not been checked."
     assert coming(steps()) == ["Readers"]
 
 
@@ -57,7 +58,7 @@ def test_an_open_study_is_led_to_its_report(owned, owner, invite, steps):
     assert coming(steps()) == ["Close"]
     owner.post(f"{PAGE}close")
     assert coming(steps()) == ["Report"]
-    assert steps()["Report"].says == "Not made yet."
+    assert steps()["Report"].says == "Not created yet."
 
 
 def test_a_withdrawn_link_does_not_hold_up_the_close(owned, invite, steps, reader_called):
@@ -140,7 +141,7 @@ def test_every_kind_of_event_has_a_sentence_made_of_its_own_details():
         ("study-changed", {"settings": {"a": 1, "b": 2}, "version": 3}, "ada changed a, b (version 3)."),
         ("reader-revoked", {"reader": "R1", "reason": "Lost it."}, "ada withdrew the link of R1: Lost it."),
         ("refused", {"code": "not-due"}, "Discern refused a request from ada: not due."),
-        ("study-closed", {}, "ada closed the study with – answers."),
+        ("study-closed", {}, "ada closed the study with – answers, practice included."),
         ("from-a-later-version", {}, "ada: from a later version."),
     ],
 )  # fmt: skip
