@@ -1,5 +1,5 @@
 """Photograph the product's pages at 1440 and 390 px into docs/screenshots:
-python docs/screenshots.py [reader] [desk] [conditions] [designs] [NAME OF A DESIGN ...]
+python docs/screenshots.py [reader] [desk] [results] [conditions] [designs] [NAME OF A DESIGN ...]
 
 A small pool of phantoms, a server on a temporary instance, Chromium. Takes about two minutes.
 """
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from docs.screenshots_pools import make_designs, uploaded, versions  # noqa: E402
-from quiz_app import clock  # noqa: E402
+from quiz_app import clock, simulation  # noqa: E402
 from quiz_app.database import db  # noqa: E402
 from quiz_app.pools import importing  # noqa: E402
 from quiz_app.study import lifecycle, readers, researchers  # noqa: E402
@@ -244,6 +244,30 @@ def walk_desk(browser: Browser, app: Flask, url: str, password: str, width: int)
         at(f"studies/{slug}/{tab}", tab)
 
 
+def walk_results(browser: Browser, app: Flask, url: str, password: str, width: int) -> None:
+    """A study that eight simulated readers took: its overview, its results, and the plan for the next."""
+    slug = f"read-at-{width}"
+    invite(app, slug, TITLE, {"practice": 1, "groups": SETTINGS["groups"]})
+    simulation.run(app, slug, 8, seed=3, url=url)
+    page = new_page(browser, width)
+    page.on("dialog", lambda dialog: dialog.accept())
+    log_in(page, url, password)
+    page.goto(f"{url}/researcher/studies/{slug}/")
+    photograph(page, "desk-overview")
+    page.get_by_role("button", name="Close the study").click()
+    page.goto(f"{url}/researcher/studies/{slug}/results")
+    page.get_by_role("button", name="Create the report").click()
+    page.wait_for_selector(".gallery", timeout=120_000)
+    page.evaluate("for (const image of document.images) image.loading = 'eager'")
+    page.wait_for_load_state("networkidle")
+    photograph(page, "desk-results")
+    page.get_by_role("link", name="Look at the cases").click()
+    page.wait_for_load_state("networkidle")
+    photograph(page, "desk-cases")
+    page.goto(f"{url}/researcher/plan?measure=auc&value=0.62&readers=6&cases=200")
+    photograph(page, "desk-plan")
+
+
 def walk_designs(browser: Browser, app: Flask, url: str, parts: list[str], width: int) -> None:
     """The reading room of each further design, or of those in `parts`."""
     for name, (pool, preset, settings, shots) in DESIGNS.items():
@@ -345,6 +369,8 @@ def main(parts: list[str]) -> None:
                     walk_aside(browser, app, url, width)
                 if "desk" in parts:
                     walk_desk(browser, app, url, password, width)
+                if "results" in parts:
+                    walk_results(browser, app, url, password, width)
                 if "conditions" in parts:
                     walk_conditions(browser, app, url, password, width)
             if {"designs", *DESIGNS} & set(parts):
@@ -356,4 +382,4 @@ def main(parts: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["reader", "desk", "conditions", "designs"])
+    main(sys.argv[1:] or ["reader", "desk", "results", "conditions", "designs"])
