@@ -266,11 +266,7 @@ def _shared_out(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:
     print(cost.method if options.cap is not None else found.method)
     _print(rows)
     if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        with (options.out / "planning.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
+        _write_table(rows, options.out)
     write_drafted(draft, options.out)
 
 
@@ -326,12 +322,16 @@ def _model(options: argparse.Namespace) -> RoeMetz | Quartets | Staircases:
     return kind(**{name: value for name, value in given.items() if value is not None})
 
 
-def _write(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
-    options.out.mkdir(parents=True, exist_ok=True)
-    with (options.out / "planning.csv").open("w", newline="", encoding="utf-8") as file:
+def _write_table(rows: list[dict[str, Any]], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "planning.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _write(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    _write_table(rows, options.out)
     aim = f" within {options.margin:g}" if options.margin else ""
     title = f"Power, true {options.endpoint.replace('auc', 'AUC')} {options.value:g}{aim}"
     for ending in ("svg", "png"):
