@@ -37,6 +37,7 @@ READERS = {
     "finished_at": "When the last sitting was finished.",
     "seed": "Seed of the last sitting's order.",
     "device": "What the browser told of itself, as JSON.",
+    "external_id": "ID of the reader at the panel from which they came.",
 }
 TRIALS = {
     "reader": "Pseudonym.",
@@ -189,7 +190,7 @@ def _readers(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
             *(reader.pseudonym, reader.group, reader.years, _json(reader.profile), _moment(reader.created_at)),
             *map(_moment, (reader.consented_at, reader.revoked_at, reader.withdrawn_at)),
             *(len(reader.sittings), _moment(last and last.finished_at), last and last.seed),
-            _json(last.device) if last else None,
+            *(_json(last.device) if last else None, reader.external_id),
         )
 
 

@@ -92,7 +92,7 @@ class Reader(Base):
     """Someone who takes one study, known by a pseudonym and let in by a link whose token is stored hashed."""
 
     __tablename__ = "reader"
-    __table_args__ = (sa.UniqueConstraint("study_id", "pseudonym"),)
+    __table_args__ = (sa.UniqueConstraint("study_id", "pseudonym"), sa.UniqueConstraint("study_id", "external_id"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     study_id: Mapped[int] = mapped_column(sa.ForeignKey("study.id", ondelete="CASCADE"))
@@ -108,6 +108,7 @@ class Reader(Base):
     closes_at: Mapped[datetime | None] = mapped_column(Instant)  # instead of the study's closing date
     is_preview: Mapped[bool] = mapped_column(default=False, server_default=sa.false())  # a researcher trying it out
     withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)  # the reader left the study
+    external_id: Mapped[str | None] = mapped_column(sa.String(80))  # by which the panel knows them who sent them
 
     study: Mapped[Study] = relationship(back_populates="readers")
     sittings: Mapped[list[Sitting]] = relationship(

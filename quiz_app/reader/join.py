@@ -7,9 +7,11 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
+from quiz_app import panels
 from quiz_app.database import db, only_look
 from quiz_app.errors import RefusedError
 from quiz_app.security import csrf, limiter
+from quiz_app.sittings import entry
 from quiz_app.study import readers
 
 blueprint = Blueprint("join", __name__, url_prefix="/join/<token>")
@@ -28,9 +30,13 @@ def welcome(token: str) -> ResponseReturnValue:
 @limiter.limit(lambda: f"{current_app.config['SETTINGS'].joins_per_hour} per hour")
 def register(token: str) -> ResponseReturnValue:
     """A new reader, sent on to a personal link."""
-    personal = readers.register(readers.by_open_link(token, hold=True))
+    study = readers.by_open_link(token, hold=True)
+    carried = panels.told(study.rules, request.args)
+    for external_id in carried.values():
+        entry.assert_new(study, external_id)
+    personal = readers.register(study)
     db.session.commit()
-    return redirect(url_for("reader.start", token=personal), code=303)
+    return redirect(url_for("reader.start", token=personal, **carried), code=303)
 
 
 @blueprint.errorhandler(sa.exc.OperationalError)

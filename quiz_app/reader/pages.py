@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_datetime, gettext
 from jinja2 import Template
 
-from quiz_app import clock
+from quiz_app import clock, panels
 from quiz_app.database import commit_deletion, db
 from quiz_app.designs import DESIGNS
 from quiz_app.errors import InvalidInputError, RefusedError
@@ -70,7 +70,7 @@ def _onward() -> ResponseReturnValue:
 @blueprint.get("/")
 def start() -> ResponseReturnValue:
     """The personal link itself."""
-    return redirect(url_for(f"reader.{_where()}"), code=303)
+    return redirect(url_for(f"reader.{_where()}", **panels.told(g.study.rules, request.args)), code=303)
 
 
 @blueprint.route("/welcome", methods=["GET", "POST"])
@@ -82,7 +82,7 @@ def welcome() -> ResponseReturnValue:
         return _page(
             "welcome", minutes=entry.expected_minutes(g.study), fault=gettext("Please tick the box to take part.")
         )
-    entry.consent(g.reader)
+    entry.consent(g.reader, *panels.told(g.study.rules, request.args).values())
     if not entry.questions(g.reader):
         entry.enrol(g.reader, {})
     return _onward()
@@ -137,10 +137,13 @@ def between() -> ResponseReturnValue:
 @blueprint.get("/end")
 def end() -> ResponseReturnValue:
     """Thanks, and the reader's own result where the study lets it be seen. Here the server has every answer."""
-    if _where() != "end" or not result.visible(g.reader):
+    if _where() != "end":
         return _page("end")
-    board = result.leaders(g.study) if g.study.rules.leaderboard else []
-    return _page("end", result=result.own(g.reader), board=board)
+    told: dict[str, object] = {"back": panels.way_back(g.study.rules, g.reader.external_id)}
+    if result.visible(g.reader):
+        board = result.leaders(g.study) if g.study.rules.leaderboard else []
+        told |= {"result": result.own(g.reader), "board": board}
+    return _page("end", **told)
 
 
 @blueprint.get("/misses/<image_token>")

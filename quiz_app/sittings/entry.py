@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
+
 from quiz_app import clock, log
+from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.models import Reader, Sitting, Study
@@ -47,11 +50,29 @@ def expected_minutes(study: Study) -> int:
     return -int(-((cases + rules.practice) * case_s + rest_s) // 60)
 
 
-def consent(reader: Reader) -> None:
-    """The reader agrees to take part. Agreeing twice changes nothing."""
+def consent(reader: Reader, external_id: str = "") -> None:
+    """The reader agrees to take part; `external_id` is theirs at the panel they came from. Agreeing twice changes
+    nothing.
+
+    Raises RefusedError (409) where another reader of the study has that ID: nobody takes a study twice.
+    """
     if reader.consented_at is None:
+        if external_id and not reader.is_preview:
+            assert_new(reader.study, external_id)
+            reader.external_id = external_id
         reader.consented_at = clock.now()
         log.record("consented", study=reader.study, actor=reader.pseudonym)
+
+
+def assert_new(study: Study, external_id: str) -> None:
+    """Raises RefusedError (409) where a reader of the study has this ID: nobody takes a study twice."""
+    same = sa.select(Reader.id).filter_by(study_id=study.id, external_id=external_id)
+    if db.session.scalar(same) is not None:
+        raise RefusedError(
+            "panel-id-taken",
+            "You have already started this study. Please continue with the personal link that you were given then.",
+            409,
+        )
 
 
 @dataclass(frozen=True)

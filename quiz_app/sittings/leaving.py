@@ -17,11 +17,11 @@ def withdraw(reader: Reader, instance: Path, *, delete: bool) -> None:
     if reader.withdrawn_at is None:
         reader.withdrawn_at = clock.now()
         log.record("withdrew", study=reader.study, actor=reader.pseudonym)
-    if delete and (reader.sittings or reader.profile or reader.years is not None):
+    if delete and (reader.sittings or reader.profile or reader.years is not None or reader.external_id):
         log.record("deleted-at-wish", study=reader.study, actor=reader.pseudonym, answers=answered(reader))
         reports.forget(instance, reader.study)
         reader.sittings.clear()
-        reader.profile, reader.years, reader.email = {}, None, None
+        reader.profile, reader.years, reader.email, reader.external_id = {}, None, None, None
 
 
 def answered(reader: Reader) -> int:

@@ -20,7 +20,7 @@ from quiz_app.study.cases import practice_cases, scored_cases, scored_in
 from quiz_app.study.settings import StudySettings, settings_of
 
 # What no reader's answer depends on.
-CHANGEABLE_ANY_TIME = {"closes", "thanks"}
+CHANGEABLE_ANY_TIME = {"closes", "thanks", "completion_code", "return_address", "panel_parameter"}
 
 
 def create(

@@ -7,7 +7,7 @@ from dataclasses import Field, asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
-from quiz_app import conditions
+from quiz_app import conditions, panels
 from quiz_app.errors import InvalidInputError
 from quiz_app.rules import REASONS, check_columns, check_reasons, checked, marked, rule
 
@@ -24,6 +24,7 @@ SECTIONS = (
     "Questions",
     "Looks",
     "Afterwards",
+    "Panel",
     "Texts",
 )
 
@@ -34,7 +35,7 @@ OF_RATINGS = frozenset({"looks", "looks_figure", "looks_spending", "looks_futili
 
 
 @dataclass(frozen=True)
-class StudySettings(conditions.ConditionSettings):
+class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
     """How a study is read. The defaults are those of the published PanoDiff-SR study.
 
     A design with settings of its own derives a class from this one: a field of the same name takes the place of the
@@ -347,7 +348,7 @@ class StudySettings(conditions.ConditionSettings):
                     taken[name] = checked(entry, values[name])
             except ValueError as error:
                 faults.append(f"{name}: {error}")
-        faults += conditions.faults(known, taken.get("conditions", ()))
+        faults += conditions.faults(known, taken.get("conditions", ())) + panels.faults(taken)
         if faults:
             raise InvalidInputError(faults)
         return cls(**taken)

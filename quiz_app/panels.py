@@ -1,0 +1,137 @@
+"""Readers who come from a panel, such as Prolific: the ID by which the panel knows them, and their way back to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from quiz_app.errors import RefusedError
+from quiz_app.rules import rule
+
+CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+EXTERNAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+ADDRESS = re.compile(r"[!#-;=?-\[\]-~]{1,1000}")  # of what can be printed all but spaces, quotes, < > and backslashes
+PLACEHOLDERS = ("code", "reader")
+_BRACES = re.compile(r"\{([^{}]*)\}")
+
+
+def check_code(code: str) -> None:
+    """Raises ValueError for a code that could not be copied into any panel's form."""
+    if not CODE.fullmatch(code):
+        raise ValueError(f"{code!r} is not 1 to 64 letters A to Z, digits, dashes or underscores")
+
+
+def check_parameter(name: str) -> None:
+    """Raises ValueError for what is not the name of a parameter in a link."""
+    if not PARAMETER.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is not a parameter of a link, such as PROLIFIC_PID: "
+            "a letter, then up to 39 letters, digits, dashes or underscores"
+        )
+
+
+def check_return(address: str) -> None:
+    """Raises ValueError for an address to which no reader should be sent, or with a placeholder that is not known."""
+    if strange := [f"{{{name}}}" for name in _BRACES.findall(address) if name not in PLACEHOLDERS]:
+        known = " and ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        raise ValueError(f"{', '.join(strange)}: unknown placeholder; known are {known}")
+    if set("{}") & set(_BRACES.sub("", address)):
+        raise ValueError("there is a brace without its partner")
+    if not ADDRESS.fullmatch(address):
+        raise ValueError(
+            "an address of at most 1000 characters is expected, without spaces, quotes, backslashes or accents"
+        )
+    try:
+        parts = urlsplit(address)
+        is_fit = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_fit = False
+    if not is_fit or "@" in parts.netloc:
+        raise ValueError(f"{address!r} is not an address that begins with https:// and a host, without a user name")
+    if "{" in parts.netloc:
+        raise ValueError("a placeholder may stand in the path or the query, not in the host")
+
+
+@dataclass(frozen=True)
+class PanelSettings:
+    """The settings of a study whose readers come from a panel."""
+
+    completion_code: str = rule(
+        "Panel",
+        "Completion code",
+        "",
+        "Shown on the last page to readers who have finished, so that a panel such as Prolific pays them. It is the "
+        "same for every reader. Empty = none.",
+        check=check_code,
+    )
+    return_address: str = rule(
+        "Panel",
+        "Return address",
+        "",
+        "Where the last page sends readers back to: an https address, in which {code} stands for the completion code "
+        "and {reader} for the reader's ID at the panel. Empty = nowhere.",
+        check=check_return,
+    )
+    panel_parameter: str = rule(
+        "Panel",
+        "Reader's ID in the link",
+        "",
+        "The parameter with which the panel's link carries the reader's ID, such as PROLIFIC_PID. The ID is stored "
+        "with the reader once they consent. Empty = no ID is stored.",
+        check=check_parameter,
+    )
+
+
+def faults(taken: Mapping[str, Any]) -> list[str]:
+    """What does not fit together in settings that are each in order, by field."""
+    address = taken.get("return_address", "")
+    wanting = []
+    if "{code}" in address and not taken.get("completion_code"):
+        wanting.append("return_address: {code} stands for the completion code, and there is none")
+    if "{reader}" in address and not taken.get("panel_parameter"):
+        wanting.append("return_address: {reader} stands for the reader's ID in the link, whose parameter is not named")
+    return wanting
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """What a reader who has finished is told: a code to copy, and an address to go back to; either may be empty."""
+
+    code: str
+    address: str
+
+    @property
+    def host(self) -> str:
+        """To whom the address leads, so that it can be read before it is followed."""
+        return urlsplit(self.address).hostname or ""
+
+
+def way_back(rules: PanelSettings, external_id: str | None) -> WayBack:
+    """The way back of a reader; only what the study says and the reader's own ID is in it."""
+    values = {"{code}": rules.completion_code, "{reader}": external_id or ""}
+    address = rules.return_address
+    for placeholder, value in values.items():
+        address = address.replace(placeholder, quote(value, safe=""))
+    return WayBack(rules.completion_code, address)
+
+
+def told(rules: PanelSettings, query: Mapping[str, str]) -> dict[str, str]:
+    """The parameter of a link that carries the reader's ID, as it came, to be carried on; {} = the study asks for none.
+
+    Raises RefusedError (422) for a value that cannot be an ID.
+    """
+    name = rules.panel_parameter
+    value = query.get(name, "") if name else ""
+    if not value:
+        return {}
+    if not EXTERNAL_ID.fullmatch(value):
+        raise RefusedError(
+            "bad-panel-id",
+            "The ID in this link is not valid. Please go back to where you found the link and open it again.",
+            422,
+        )
+    return {name: value}

@@ -1,0 +1,11 @@
+// The last page: the completion code is copied.
+
+for (const button of navigator.clipboard ? document.querySelectorAll("[data-copy]") : []) {
+  const words = button.textContent;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = button.dataset.copied;
+    setTimeout(() => (button.textContent = words), 2000);
+  });
+}
