@@ -69,8 +69,8 @@ def rule(
 
     more: `choices` maps what a text may be to its meaning; `long` is a text of several lines; `moment` is a text that
     is empty or a moment with its time zone; `lines` are the numbers of lines that a list may have, the same in each of
-    its languages, if it has any; `check` raises ValueError for a list that cannot be, or for such a text that is not empty; `even` is
-    why a number must be even.
+    its languages, if it has any; `check` raises ValueError for a list that cannot be, or for a text that cannot be and
+    is not empty; `even` is why a number must be even.
     """
     metadata = {"section": section, "label": label, "help": meaning, "low": low, "high": high, **more}
     return field(default=default, metadata=metadata)
