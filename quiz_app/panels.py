@@ -119,7 +119,7 @@ def way_back(rules: PanelSettings, external_id: str | None) -> WayBack:
     return WayBack(rules.completion_code, address)
 
 
-def told(rules: PanelSettings, query: Mapping[str, str]) -> dict[str, str]:
+def told(rules: PanelSettings, query: Mapping[str, str]) -> dict[str, Any]:
     """The parameter of a link that carries the reader's ID, as it came, to be carried on; {} = the study asks for none.
 
     Raises RefusedError (422) for a value that cannot be an ID.
