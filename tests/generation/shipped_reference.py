@@ -7,6 +7,8 @@ writes it anew, after weights were packed.
 
 import json
 import platform
+import shutil
+import tempfile
 from pathlib import Path
 
 import torch
@@ -24,6 +26,15 @@ def sampled(out: Path) -> list[Path]:
     words = ["sample", "--out", out, "--count", COUNT, "--batch", COUNT, "--device", "cpu", "--precision", "fp32"]
     assert main([str(word) for word in words]) == 0
     return [out / f"{number:05d}.png" for number in range(COUNT)]
+
+
+def enlarged(small: Path, folder: Path) -> Path:
+    """That image at reading size, in single precision, by what ships; `folder` is empty, and for this alone."""
+    (folder / "small").mkdir(parents=True)
+    shutil.copy(small, folder / "small")
+    words = ["upscale", "--images", folder / "small", "--out", folder / "large", "--device", "cpu"]
+    assert main([*map(str, words), "--precision", "fp32"]) == 0
+    return folder / "large" / small.name
 
 
 def machine() -> dict[str, str | int]:
@@ -44,8 +55,10 @@ def _cpuinfo() -> str:
 
 
 if __name__ == "__main__":
-    made = sampled(FOLDER)
-    for extra in ("samples.json", "cost.csv"):
-        (FOLDER / extra).unlink()
-    told = {"machine": machine(), "sha256": [sha256(path) for path in made]}
+    with tempfile.TemporaryDirectory() as folder:
+        made = sampled(Path(folder, "made"))
+        kept = {path.name: path for path in made} | {"enlarged.png": enlarged(made[0], Path(folder))}
+        for name, path in kept.items():
+            shutil.copy(path, FOLDER / name)
+    told = {"machine": machine(), "sha256": [sha256(FOLDER / name) for name in kept]}
     (FOLDER / "made.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

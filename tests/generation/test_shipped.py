@@ -212,7 +212,9 @@ def test_what_ships_is_whole_small_and_described():
     folder = shipped.HERE / "panoramic"
     if not folder.exists():
         pytest.skip("no weights ship")
-    for name in packed.index(folder / packed.INDEX):
+    there = packed.index(folder / packed.INDEX)
+    assert set(there) == {"diffusion", "superresolution"}
+    for name in there:
         assert packed.check(folder / packed.INDEX, name)
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 20.5e6
     card = (folder / "README.md").read_text(encoding="utf-8").casefold()
@@ -227,9 +229,11 @@ def test_what_ships_makes_here_what_it_made_elsewhere(tmp_path):
     told = json.loads((shipped_reference.FOLDER / "made.json").read_text(encoding="utf-8"))
     here = shipped_reference.machine()
     assert here["weights"] == told["machine"]["weights"], "packed anew: python -m tests.generation.shipped_reference"
-    made = shipped_reference.sampled(tmp_path)
+    made = shipped_reference.sampled(tmp_path / "made")
+    large = shipped_reference.enlarged(made[0], tmp_path)
     if here == told["machine"]:
-        assert [sha256(path) for path in made] == told["sha256"]
-    for path in made:
-        pixels = [np.asarray(Image.open(at), dtype=float) for at in (path, shipped_reference.FOLDER / path.name)]
+        assert [sha256(path) for path in [*made, large]] == told["sha256"]
+    for path, name in zip([*made, large], [*(path.name for path in made), "enlarged.png"], strict=True):
+        pixels = [np.asarray(Image.open(at), dtype=float) for at in (path, shipped_reference.FOLDER / name)]
+        assert pixels[0].shape == pixels[1].shape
         assert abs(pixels[0] - pixels[1]).mean() < 1
