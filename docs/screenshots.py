@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import threading
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -69,48 +70,56 @@ DESIGNS = {
 }  # fmt: skip
 
 
-def photograph(page: Page, name: str, part: Locator | None = None) -> None:
-    """Keep what the page or a part of it shows, in few bytes."""
-    width = page.viewport_size["width"]
-    shot = Image.open(io.BytesIO(part.screenshot() if part else page.screenshot(full_page=True)))
-    OUT.mkdir(parents=True, exist_ok=True)
-    shot.convert("RGB").save(OUT / f"{name}-{width}.webp", quality=70, method=6)
+@dataclass(frozen=True)
+class Camera:
+    """A browser at one width, and where its photographs go."""
+
+    browser: Browser
+    width: int
+    out: Path = OUT
+
+    def page(self, *, newcomer: bool = False) -> Page:
+        """A page of a browser of its own; whoever is no newcomer has seen the tour of the room."""
+        size = {"width": self.width, "height": SIZES[self.width]}
+        context = self.browser.new_context(viewport=size, locale="en-GB")
+        if not newcomer:
+            context.add_init_script("localStorage.setItem('discern-tour', 'seen')")
+        return context.new_page()
+
+    def take(self, page: Page, name: str, part: Locator | None = None) -> None:
+        """Keep what the page or a part of it shows, in few bytes."""
+        shot = Image.open(io.BytesIO(part.screenshot() if part else page.screenshot(full_page=True)))
+        self.out.mkdir(parents=True, exist_ok=True)
+        shot.convert("RGB").save(self.out / f"{name}-{self.width}.webp", quality=70, method=6)
 
 
-def new_page(browser: Browser, width: int) -> Page:
-    """A browser of its own at this width, whose reader knows the room."""
-    context = browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB")
-    context.add_init_script("localStorage.setItem('discern-tour', 'seen')")
-    return context.new_page()
-
-
-def log_in(page: Page, url: str, password: str, shot: str = "") -> None:
+def log_in(page: Page, url: str, password: str) -> None:
     """To the researcher's desk."""
     page.goto(f"{url}/researcher/")
     page.get_by_label("Name").fill("admin")
     page.get_by_label("Password").fill(password)
-    if shot:
-        photograph(page, shot)
     page.get_by_role("button", name="Log in").click()
 
 
-def enter(page: Page, link: str, shot: str = "") -> None:
-    """Through the pages to the first scored case of a study without questions and practice."""
+def consent(page: Page, link: str) -> None:
+    """To the instructions of a study without questions."""
     page.goto(link)
     page.locator("input[name=consent]").check()
     page.locator("main button.primary:visible").click()
     page.wait_for_selector("#network:not(:empty)")
-    if shot:
-        photograph(page, shot)
+
+
+def begin(page: Page) -> None:
+    """From the instructions to the first scored case of a study without practice."""
     page.locator("main button.primary:visible").click()
     page.wait_for_selector("#room[data-phase=begin]")
     page.wait_for_timeout(300)  # an earlier press does not count
     page.keyboard.press("Enter")
 
 
-def walk(browser: Browser, link: str, width: int) -> None:
+def walk(camera: Camera, link: str) -> None:
     """From the link to the last page, a photograph of each."""
-    page = browser.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB").new_page()
+    page = camera.page(newcomer=True)
 
     def phase(name: str) -> None:
         page.wait_for_selector(f"#room[data-phase={name}]")
@@ -120,58 +129,58 @@ def walk(browser: Browser, link: str, width: int) -> None:
         page.locator("main button.primary:visible").click()
 
     page.goto(f"{link[:-4]}/")
-    photograph(page, "unknown-link")
+    camera.take(page, "unknown-link")
     page.goto(link)
-    photograph(page, "welcome")
+    camera.take(page, "welcome")
     page.locator("input[name=consent]").check()
     onward()
     page.locator("input[value=Dentist]").check()
-    photograph(page, "about")
+    camera.take(page, "about")
     page.locator("#years").fill("7")
     page.locator("#question-1").fill("University clinic")
     onward()
     page.wait_for_selector("#network:not(:empty)")
-    photograph(page, "instructions")
+    camera.take(page, "instructions")
     page.get_by_role("link", name="Leave").click()
-    photograph(page, "leave")
+    camera.take(page, "leave")
     page.get_by_role("link", name="Stay").click()
     onward()
     phase("tour")
-    photograph(page, "tour")
+    camera.take(page, "tour")
     page.keyboard.press("Escape")
     phase("image")
     page.keyboard.press("5")
     phase("feedback")
-    photograph(page, "practice")
+    camera.take(page, "practice")
     onward()
     phase("begin")
-    photograph(page, "begin")
+    camera.take(page, "begin")
     onward()
     phase("image")
-    photograph(page, "case")
+    camera.take(page, "case")
     page.keyboard.press("?")
-    photograph(page, "keys")
+    camera.take(page, "keys")
     page.keyboard.press("Escape")
     for key in "++wm":
         page.keyboard.press(key)
     page.get_by_label("Contrast").fill("30")
-    page.mouse.move(0.4 * width, 350)
-    photograph(page, "viewer")
+    page.mouse.move(0.4 * camera.width, 350)
+    camera.take(page, "viewer")
     phase("late")
-    photograph(page, "time-is-up")
+    camera.take(page, "time-is-up")
     page.keyboard.press("p")
     page.keyboard.press("1")
     phase("pause")
-    photograph(page, "pause")
+    camera.take(page, "pause")
     onward()
     phase("image")
     page.keyboard.press("1")
     phase("break")
-    photograph(page, "break")
+    camera.take(page, "break")
     other = page.context.new_page()
     other.goto(link)
     phase("elsewhere")
-    photograph(page, "elsewhere")
+    camera.take(page, "elsewhere")
     other.close()
     onward()
     while not page.url.endswith("/end"):
@@ -179,20 +188,20 @@ def walk(browser: Browser, link: str, width: int) -> None:
         page.keyboard.press("Enter")
         page.keyboard.press("2")
     page.wait_for_load_state()
-    photograph(page, "end")
+    camera.take(page, "end")
 
 
-def walk_aside(browser: Browser, app: Flask, url: str, width: int) -> None:
+def walk_aside(camera: Camera, app: Flask, url: str) -> None:
     """The open link, a study that is closed in the middle, and leaving."""
-    slug = f"open-at-{width}"
+    slug = f"open-at-{camera.width}"
     invite(app, slug, TITLE, {"practice": 0, "groups": [], "ask_years": False, "cases": 2})
     with app.app_context():
         study = lifecycle.find(slug)
         token = readers.offer_open_link(study, "1")
         db.session.commit()
-        page = new_page(browser, width)
+        page = camera.page()
         page.goto(f"{url}/join/{token}/")
-        photograph(page, "open-link")
+        camera.take(page, "open-link")
         page.locator("main button.primary").click()
         page.locator("input[name=consent]").check()
         for _ in range(2):
@@ -204,71 +213,72 @@ def walk_aside(browser: Browser, app: Flask, url: str, width: int) -> None:
     page.wait_for_timeout(200)
     page.keyboard.press("Enter")
     page.wait_for_selector("#room[data-phase=refused]")
-    photograph(page, "closed")
+    camera.take(page, "closed")
     page.goto(page.url.replace("/room", "/leave"))
     page.locator("input[value=keep]").check()
     page.get_by_role("button", name="Leave").click()
-    photograph(page, "left")
+    camera.take(page, "left")
 
 
-def walk_desk(browser: Browser, app: Flask, url: str, password: str, width: int) -> None:
+def walk_desk(camera: Camera, app: Flask, url: str, password: str) -> None:
     """A researcher's way: images, a new study, its pre-flight, readers, and what comes in."""
     desk = f"{url}/researcher"
-    page = new_page(browser, width)
+    page = camera.page()
 
     def at(path: str, name: str) -> None:
         page.goto(f"{desk}/{path}")
         page.wait_for_timeout(300)
-        photograph(page, f"desk-{name}")
+        camera.take(page, f"desk-{name}")
 
-    log_in(page, url, password, "desk-login")
+    at("", "login")
+    log_in(page, url, password)
     at("", "studies")
     with tempfile.NamedTemporaryFile(suffix=".zip") as file:
         page.goto(f"{desk}/pools/")
         page.locator("input[type=file]:not([webkitdirectory])").set_input_files(uploaded(app, file.name))
         page.get_by_role("button", name="Upload").click()
         page.wait_for_selector("input[name=class-0]", timeout=60_000)
-        photograph(page, "desk-folders")
+        camera.take(page, "desk-folders")
     with tempfile.TemporaryDirectory() as folder:
         page.goto(f"{desk}/pools/")
         page.get_by_label("Comparisons").check()
         zipped = versions(app, f"{folder}/versions.zip")
         page.locator("input[type=file]:not([webkitdirectory])").set_input_files(zipped)
-        photograph(page, "desk-upload")
+        camera.take(page, "desk-upload")
         page.get_by_role("button", name="Upload").click()
         page.wait_for_selector("input[name=class-0]", timeout=60_000)
-        photograph(page, "desk-methods")
+        camera.take(page, "desk-methods")
     at("studies/new", "new-study")
-    slug = f"at-{width}"
+    slug = f"at-{camera.width}"
     for tab in ("settings", "preflight", "readers", "live"):
         at(f"studies/{slug}/{tab}", tab)
 
 
-def walk_results(browser: Browser, app: Flask, url: str, password: str, width: int) -> None:
+def walk_results(camera: Camera, app: Flask, url: str, password: str) -> None:
     """A study that eight simulated readers took: its overview, its results, and the plan for the next."""
-    slug = f"read-at-{width}"
+    slug = f"read-at-{camera.width}"
     invite(app, slug, TITLE, {"practice": 1, "groups": SETTINGS["groups"]})
     simulation.run(app, slug, 8, seed=3, url=url)
-    page = new_page(browser, width)
+    page = camera.page()
     page.on("dialog", lambda dialog: dialog.accept())
     log_in(page, url, password)
     page.goto(f"{url}/researcher/studies/{slug}/")
-    photograph(page, "desk-overview")
+    camera.take(page, "desk-overview")
     page.get_by_role("button", name="Close the study").click()
     page.goto(f"{url}/researcher/studies/{slug}/results")
     page.get_by_role("button", name="Create the report").click()
     page.wait_for_selector(".gallery", timeout=120_000)
     page.evaluate("for (const image of document.images) image.loading = 'eager'")
     page.wait_for_load_state("networkidle")
-    photograph(page, "desk-results")
+    camera.take(page, "desk-results")
     page.get_by_role("link", name="Look at the cases").click()
     page.wait_for_load_state("networkidle")
-    photograph(page, "desk-cases")
+    camera.take(page, "desk-cases")
     page.goto(f"{url}/researcher/plan?measure=auc&value=0.62&readers=6&cases=200")
-    photograph(page, "desk-plan")
+    camera.take(page, "desk-plan")
 
 
-def walk_designs(browser: Browser, app: Flask, url: str, parts: list[str], width: int) -> None:
+def walk_designs(camera: Camera, app: Flask, url: str, parts: list[str]) -> None:
     """The reading room of each further design, or of those in `parts`."""
     for name, (pool, preset, settings, shots) in DESIGNS.items():
         if "designs" not in parts and name not in parts:
@@ -276,13 +286,14 @@ def walk_designs(browser: Browser, app: Flask, url: str, parts: list[str], width
         with app.app_context():
             found = db.session.query(importing.Pool).filter_by(slug=pool).one()
             plain = {"practice": 0, "groups": [], "ask_years": False} | settings
-            study = lifecycle.create(TITLE, found, slug=f"{name}-{width}", preset=preset, settings=plain, seed=2)
+            study = lifecycle.create(TITLE, found, slug=f"{name}-{camera.width}", preset=preset, settings=plain, seed=2)
             lifecycle.open_study(study)
             _, token = readers.invite(study, "R1")
             db.session.commit()
             db.session.remove()
-        page = new_page(browser, width)
-        enter(page, f"{url}/r/{token}/")
+        page = camera.page()
+        consent(page, f"{url}/r/{token}/")
+        begin(page)
         page.wait_for_timeout(300)
         for shot, phase, keys in shots:
             for key in keys:
@@ -293,19 +304,19 @@ def walk_designs(browser: Browser, app: Flask, url: str, parts: list[str], width
             if phase == "marks":
                 set_marks(page)
             if shot:
-                photograph(page, shot)
+                camera.take(page, shot)
 
 
-def walk_conditions(browser: Browser, app: Flask, url: str, password: str, width: int) -> None:
+def walk_conditions(camera: Camera, app: Flask, url: str, password: str) -> None:
     """A study under two conditions with hints and a clue: its desk, a part of a reader, and the way to the next one."""
-    slug = f"parts-{width}"
+    slug = f"parts-{camera.width}"
     with app.app_context():
         pool = db.session.query(importing.Pool).filter_by(slug="phantoms").one()
         rules = {"conditions": CONDITIONS, "hints": True, "clue": CLUE, "washout_days": 28}
         plain = {"practice": 0, "groups": [], "ask_years": False, "break_every": 0}
         study = lifecycle.create(TITLE, pool, slug=slug, settings=plain | rules, seed=2)
         db.session.commit()
-        desk = new_page(browser, width)
+        desk = camera.page()
         log_in(desk, url, password)
         desk.goto(f"{url}/researcher/studies/{slug}/settings")
         table = "case,hint,text\n" + "".join(
@@ -315,7 +326,7 @@ def walk_conditions(browser: Browser, app: Flask, url: str, password: str, width
         db.session.rollback()  # which would hold up the server
         file = {"name": "detector.csv", "mimeType": "text/csv", "buffer": table.encode()}
         desk.get_by_label("Hint file (CSV)").set_input_files(file)
-        photograph(desk, "desk-hints", desk.locator("form:has(#hints-file)"))
+        camera.take(desk, "desk-hints", desk.locator("form:has(#hints-file)"))
         desk.get_by_role("button", name="Upload hints").click()
         desk.get_by_text("hints are kept").first.wait_for()
         lifecycle.open_study(study)
@@ -325,19 +336,21 @@ def walk_conditions(browser: Browser, app: Flask, url: str, password: str, width
     usual = clock.source
     for number, link in enumerate(links):
         clock.source = lambda days=10 * number: usual() + timedelta(days=days)
-        page = new_page(browser, width)
-        enter(page, link, "clue")
+        page = camera.page()
+        consent(page, link)
+        camera.take(page, "clue")
+        begin(page)
         page.wait_for_selector("#room[data-phase=image]")
         page.wait_for_timeout(300)
-        photograph(page, "hint")
+        camera.take(page, "hint")
         while not page.url.endswith("/between"):
             page.keyboard.press("4")
             page.wait_for_timeout(700)
         page.wait_for_load_state()
-        photograph(page, "between")
+        camera.take(page, "between")
     clock.source = lambda: usual() + timedelta(days=28, minutes=30)
     desk.goto(f"{url}/researcher/studies/{slug}/readers")
-    photograph(desk, "desk-returning")
+    camera.take(desk, "desk-returning")
     clock.source = usual
 
 
@@ -362,21 +375,21 @@ def main(parts: list[str]) -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             url = f"http://127.0.0.1:{server.effective_port}"
-            for width in SIZES:
-                token = invite(app, f"at-{width}", TITLE, SETTINGS)
+            for camera in (Camera(browser, width) for width in SIZES):
+                token = invite(app, f"at-{camera.width}", TITLE, SETTINGS)
                 if "reader" in parts:
-                    walk(browser, f"{url}/r/{token}/", width)
-                    walk_aside(browser, app, url, width)
+                    walk(camera, f"{url}/r/{token}/")
+                    walk_aside(camera, app, url)
                 if "desk" in parts:
-                    walk_desk(browser, app, url, password, width)
+                    walk_desk(camera, app, url, password)
                 if "results" in parts:
-                    walk_results(browser, app, url, password, width)
+                    walk_results(camera, app, url, password)
                 if "conditions" in parts:
-                    walk_conditions(browser, app, url, password, width)
+                    walk_conditions(camera, app, url, password)
             if {"designs", *DESIGNS} & set(parts):
                 make_designs(app, Path(folder))
-                for width in SIZES:
-                    walk_designs(browser, app, url, parts, width)
+                for camera in (Camera(browser, width) for width in SIZES):
+                    walk_designs(camera, app, url, parts)
             browser.close()
         server.close()
 

@@ -1,0 +1,35 @@
+"""Every page of the desk by the table of routes, so that a new one is not forgotten."""
+
+from __future__ import annotations
+
+import urllib.parse
+
+from flask import Flask
+
+from quiz_app.database import db
+from quiz_app.models import Reader
+from quiz_app.study import lifecycle, outcome
+
+FILES = (".csv", ".json", ".png", ".toml", ".zip", "<path:name>")  # how the rules of no pages end
+
+
+def paths(app: Flask, slug: str) -> list[str]:
+    """The addresses, without the host, of all pages beside a study that was closed and has its report."""
+    with app.app_context():
+        study = lifecycle.find(slug)
+        reader = db.session.query(Reader).filter_by(study=study).order_by(Reader.id.desc()).first()
+        assert reader is not None
+        known = {"study": slug, "slug": study.pool.slug, "reader": reader.id, "name": reader.pseudonym}
+        known["case"] = next(iter(outcome.numbers(db.session(), study).values()))
+        db.session.remove()
+    adapter = app.url_map.bind("", url_scheme="")
+    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("researcher.")]
+    pages = [
+        adapter.build(rule.endpoint, {name: known[name] for name in rule.arguments})
+        for rule in rules
+        if "GET" in (rule.methods or ())
+        and not rule.rule.endswith(FILES)
+        and "/coming/" not in rule.rule
+        and rule.arguments <= known.keys()
+    ]
+    return [urllib.parse.urlsplit(page).path for page in pages]
