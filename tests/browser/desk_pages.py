@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import urllib.parse
+from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask
 
 from quiz_app.database import db
 from quiz_app.models import Reader
-from quiz_app.study import lifecycle, outcome
+from quiz_app.study import lifecycle, outcome, reports
 
 FILES = (".csv", ".json", ".png", ".toml", ".zip", "<path:name>")  # how the rules of no pages end
+
+ASKED = {"researcher.compare_study": ("with",)}  # what a page wants after the question mark
 
 
 def paths(app: Flask, slug: str) -> list[str]:
@@ -21,15 +23,16 @@ def paths(app: Flask, slug: str) -> list[str]:
         assert reader is not None
         known = {"study": slug, "slug": study.pool.slug, "reader": reader.id, "name": reader.pseudonym}
         known["case"] = next(iter(outcome.numbers(db.session(), study).values()))
+        known["with"] = reports.kept(app.config["SETTINGS"].instance, study)[0].key  # what a comparison is made with
         db.session.remove()
     adapter = app.url_map.bind("", url_scheme="")
     rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("researcher.")]
     pages = [
-        adapter.build(rule.endpoint, {name: known[name] for name in rule.arguments})
+        adapter.build(rule.endpoint, {name: known[name] for name in {*rule.arguments, *ASKED.get(rule.endpoint, ())}})
         for rule in rules
         if "GET" in (rule.methods or ())
         and not rule.rule.endswith(FILES)
         and "/coming/" not in rule.rule
         and rule.arguments <= known.keys()
     ]
-    return [urllib.parse.urlsplit(page).path for page in pages]
+    return [urlunsplit(("", "", *urlsplit(page)[2:])) for page in pages]
