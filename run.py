@@ -127,11 +127,12 @@ def greet(app: Flask, address: str, no_demo: bool) -> str | None:
     """
     from quiz_app.study import readers, researchers
 
-    password = researchers.ensure_first()
     token = None if no_demo else demonstration(app)
+    password = researchers.ensure_first()  # last: whoever stops the long drawing above has not missed it
     print(f"\nResearcher:  {address}/researcher/")
     if password:
         print(f"             log in as {researchers.FIRST}, password {password} (shown only now)")
+        print(f"             for another password: discern researcher password {researchers.FIRST}")
     if token:
         print(f"Reader:      {readers.link(address, token)}  (demonstration)")
     print("Stop with Ctrl+C.\n", flush=True)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -65,6 +66,20 @@ def test_a_first_start_serves_from_any_folder_and_shows_the_password_once(tmp_pa
         assert httpx.get(f"{address}/r/nothing/").status_code == 404
     with running(tmp_path, "--no-demo", "--workers", workers) as (_, printed):
         assert "password" not in printed.read_text()
+
+
+def test_whoever_stops_the_first_start_before_the_password_was_shown_is_shown_it_at_the_next(tmp_path):
+    first = subprocess.Popen(
+        command(tmp_path / "instance", free_port()), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert "Drawing" in first.stdout.readline()  # of the demonstration, which takes a while
+    first.send_signal(signal.SIGINT)
+    assert "password" not in first.communicate(timeout=60)[0]
+    with running(tmp_path, "--no-demo") as (_, printed):
+        told = printed.read_text()
+    assert re.search(r"log in as admin, password \S{12,}", told)
+    assert "discern researcher password admin" in told
 
 
 def test_a_port_in_use_is_said(tmp_path):

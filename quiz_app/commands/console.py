@@ -10,7 +10,7 @@ from typing import Any
 import click
 import sqlalchemy as sa
 
-from quiz_app.database import another_version, versions
+from quiz_app.database import BUSY_SECONDS, another_version, db, versions
 from quiz_app.errors import InvalidInputError
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for scripts.")
@@ -32,9 +32,11 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.ClickException("\n  ".join(faulty.faults)) from faulty
         except sa.exc.DBAPIError as error:
             found, wanted = _versions()
-            if found == wanted:
+            if found != wanted:
+                raise click.ClickException(another_version(found, wanted)) from error
+            if not _is_locked(error):
                 raise
-            raise click.ClickException(another_version(found, wanted)) from error
+            raise click.ClickException(_locked()) from error
         except sa.exc.SQLAlchemyError as error:
             raise click.ClickException(f"The database cannot be used: {error}") from error
 
@@ -45,4 +47,17 @@ def _versions() -> tuple[str | None, str]:
     try:
         return versions()
     except sa.exc.SQLAlchemyError as error:
-        raise click.ClickException(f"The database cannot be opened: {error.args[0]}") from error
+        told = _locked() if _is_locked(error) else f"The database cannot be opened: {error.args[0]}"
+        raise click.ClickException(told) from error
+
+
+def _is_locked(error: sa.exc.SQLAlchemyError) -> bool:
+    return "database is locked" in str(error)
+
+
+def _locked() -> str:
+    """What to say of an SQLite file that another program holds."""
+    return (
+        f"The database {db.engine.url.database} is locked: another program has held it for over {BUSY_SECONDS} s. "
+        "Close that program or wait until it has finished, then run the command again."
+    )

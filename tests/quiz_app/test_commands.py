@@ -9,9 +9,11 @@ from contextlib import closing
 import click
 import pytest
 
+from quiz_app import create_app, database
 from quiz_app.database import db
 from quiz_app.exchange.responses_csv import DICTIONARY
 from quiz_app.models import Event
+from quiz_app.settings import Settings
 from quiz_app.study import researchers
 
 
@@ -106,6 +108,22 @@ def test_a_researcher_is_added_and_gets_a_new_password(app):
 )
 def test_what_cannot_be_done_is_said_with_exit_1(app, words, said):
     assert said in ran(app, *words, code=1)
+
+
+@pytest.mark.parametrize("mode", ["NORMAL", "EXCLUSIVE"])  # against those who write, or also against those who look
+def test_of_a_database_that_is_locked_a_command_says_so(tmp_path, monkeypatch, mode):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    app = create_app(Settings.load({}, instance=tmp_path))
+    ran(app, "db", "upgrade")
+    with app.app_context():
+        database.let_go(app)
+    with closing(sqlite3.connect(tmp_path / "discern.sqlite", isolation_level=None)) as other:
+        other.execute(f"PRAGMA locking_mode={mode}")
+        other.execute("BEGIN IMMEDIATE")
+        told = ran(app, "researcher", "add", "ada", code=1)
+        assert f"Error: The database {tmp_path / 'discern.sqlite'} is locked" in told
+        assert "run the command again" in told
+    ran(app, "researcher", "add", "ada")
 
 
 def test_the_export_holds_every_answer_as_given(app, make_study, invite, tmp_path):
