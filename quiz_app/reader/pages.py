@@ -139,7 +139,8 @@ def end() -> ResponseReturnValue:
     """Thanks, and the reader's own result where the study lets it be seen. Here the server has every answer."""
     if _where() != "end":
         return _page("end")
-    told: dict[str, object] = {"back": panels.way_back(g.study.rules, g.reader.external_id)}
+    back = panels.way_back(g.study.rules, g.reader.external_id)
+    told: dict[str, object] = {"back": back, "judged": result.judged(g.reader)}
     if result.visible(g.reader):
         board = result.leaders(g.study) if g.study.rules.leaderboard else []
         told |= {"result": result.own(g.reader), "board": board}

@@ -30,6 +30,7 @@ VIEWER: dict[str, tuple[tuple[type, ...], float, float]] = {
     "inverted": ((int,), 0, 10_000),
     "lens_ms": ((int,), 0, LONGEST_MS),
     "full_screen": ((bool,), 0, 1),
+    "light": ((bool,), 0, 1),  # the reader had chosen the light theme
     # Where there are two parts to answer: from painting to the last answer of the first one.
     "first_ms": ((int,), 0, LONGEST_MS),
     # Where an image is shown for an exposure: for how long it was, in how many pictures of the screen, each so long;

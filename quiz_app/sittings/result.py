@@ -76,6 +76,12 @@ def _found(reader: Reader) -> Result:
     return Result(Share(len(chosen) - len(misses), len(chosen)), {}, {}, misses, by_chance)
 
 
+def judged(reader: Reader) -> int:
+    """How many trials the reader has answered in sittings that were finished: scored ones, repeats counted once."""
+    query = sa.select(sa.func.count(Trial.answered_at)).join(Sitting).where(Sitting.reader_id == reader.id, *_FIRST)
+    return db.session.scalar(query.where(Sitting.finished_at.isnot(None))) or 0
+
+
 def leaders(study: Study) -> list[tuple[str, Share]]:
     """Every reader who has finished, by the latest sitting, the most accurate first."""
     chooses = DESIGNS[study.design].chooses

@@ -185,7 +185,8 @@ export class Viewer {
   get record() {
     this.#count();
     const { zoom_ms, lens_ms } = this.used;
-    return { ...this.used, zoom_ms: Math.round(zoom_ms), lens_ms: Math.round(lens_ms), full_screen: !!document.fullscreenElement };
+    const light = document.documentElement.dataset.theme === "light";
+    return { ...this.used, zoom_ms: Math.round(zoom_ms), lens_ms: Math.round(lens_ms), full_screen: !!document.fullscreenElement, light };
   }
 
   #reset() {

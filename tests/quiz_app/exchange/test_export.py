@@ -150,15 +150,15 @@ def test_how_every_case_was_shown_and_looked_at_is_in_it(owned, invite, handed, 
     time.forward(60)
     taker.claim().onset()
     used = {"zoom_max": 2.5, "windowed": True, "zoom_ms": 900, "inverted": 1, "lens_ms": 40, "full_screen": True}
-    used["first_ms"] = 700
+    used |= {"light": True, "first_ms": 700}
     taker.answer(viewer=used)
     rows = table(handed()["trials.csv"])
     assert [(row["position"], row["releases"], bool(row["answered_at"])) for row in rows] == [
         ("1", "2", True),
         ("2", "1", False),
     ]
-    counted = [rows[0][name] for name in ("zoom_ms", "lens_ms", "inverted", "full_screen", "first_ms")]
-    assert counted == ["900", "40", "1", "1", "700"]
+    counted = [rows[0][name] for name in ("zoom_ms", "lens_ms", "inverted", "full_screen", "light", "first_ms")]
+    assert counted == ["900", "40", "1", "1", "1", "700"]
     assert (bool(rows[0]["onset_at"]), bool(rows[1]["onset_at"])) == (True, False)
     assert rows[0]["trial"] == table(handed()["responses.csv"])[0]["trial"]
 
