@@ -1,4 +1,4 @@
-"""Light or dark by choice: reached by keyboard, remembered, without a flash; what surrounds an image stays as it was."""
+"""Light or dark by choice: by keyboard, remembered, without a flash; what surrounds an image stays as it was."""
 
 import csv
 import io
@@ -52,8 +52,8 @@ def test_nothing_of_the_other_theme_is_painted_first(sit, house):
     page.keyboard.press("t")
     # What is painted first comes after the head: the ground as it is when the body begins.
     page.add_init_script(
-        f"new MutationObserver((_, watch) => {{ if (!document.body) return; watch.disconnect(); window.first = {GROUND}; }})"
-        ".observe(document, { childList: true, subtree: true })"
+        "new MutationObserver((_, watch) => { if (!document.body) return; watch.disconnect(); "
+        f"window.first = {GROUND}; }}).observe(document, {{ childList: true, subtree: true }})"
     )
     page.reload()
     assert page.evaluate("window.first") == LIGHT

@@ -231,6 +231,28 @@ def test_a_result_speaks_in_the_words_of_the_studys_own_labels(make_study, invit
     assert "certain" not in page.partition("Your result")[2]
 
 
+@pytest.mark.parametrize(("when", "told"), [("never", False), ("closed", False), ("at once", True)])
+def test_the_card_has_a_result_only_where_the_study_shows_it_and_never_a_truth(make_study, invite, when, told):
+    study = make_study(practice=1, repeats=2, result=when)
+    taker = invite(study).enter()
+    taker.finish()
+    card = taker.client.get(taker.url("end")).text.partition('id="card"')[2].partition("</section>")[0]
+    assert "I judged 12 radiographs." in card  # neither practice nor repeats
+    assert ("6 of 12 answers were right (50 %)." in card) is told
+    assert "data-title" in card
+    assert not {"real", "synthetic", "misses"} & set(card.replace('"', " ").split())
+
+
+def test_the_card_of_a_study_in_several_parts_counts_all_of_them(conditioned, invite, time):
+    taker = invite(conditioned(conditions_cases="split")).enter()
+    taker.finish()
+    time.forward(60)
+    taker.client.post(taker.url("between"))
+    taker.client.post(taker.url("instructions"))
+    taker.claim().finish()
+    assert "I judged 12 radiographs." in taker.client.get(taker.url("end")).text
+
+
 def test_no_missed_image_is_shown_before_the_end_or_to_others(make_study, invite, reader_called):
     study = make_study(practice=0, result="at once")
     taker, other = invite(study).enter(), invite(study, "R2")
