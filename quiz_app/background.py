@@ -75,8 +75,10 @@ def claim(folder: Path) -> bool:
     return True
 
 
-def start(module: str, folder: Path, *arguments: str, instance: Path, database_url: str) -> None:
-    """Run `python -m module FOLDER ARGUMENTS` beside this process."""
+def start(
+    module: str, folder: Path, *arguments: str, instance: Path, database_url: str, told: str | None = None
+) -> None:
+    """Run `python -m module FOLDER ARGUMENTS` beside this process; `told` reaches its standard input, and no disk."""
     root = str(Path(__file__).resolve().parents[1])
     # The address may hold a password: a command line could be seen by others, the environment cannot.
     environment = os.environ | {
@@ -84,8 +86,17 @@ def start(module: str, folder: Path, *arguments: str, instance: Path, database_u
         "DISCERN_DATABASE_URL": database_url,
         "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
     }
-    process = subprocess.Popen([sys.executable, "-m", module, str(folder), *arguments], env=environment)
-    threading.Thread(target=process.wait, daemon=True).start()
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, str(folder), *arguments],
+        env=environment,
+        stdin=None if told is None else subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    if told is None:
+        threading.Thread(target=process.wait, daemon=True).start()
+    else:
+        threading.Thread(target=process.communicate, args=(told,), daemon=True).start()
 
 
 def faults_of(refusal: Exception) -> list[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from quiz_app import storage
+from quiz_app import mail, storage
 from quiz_app.errors import SettingsError
 
 
@@ -53,6 +53,15 @@ class Settings:
     pacs_user: str = setting("", "User at the archive; empty = none is asked for, or there is a token.")
     pacs_password: str = setting("", "Password of that user.")
     pacs_token: str = setting("", "Bearer token for the archive, in place of user and password.")
+    smtp_host: str = setting(
+        "", "Mail server through which the desk sends invitations and reminders; empty = it sends none."
+    )
+    smtp_port: int = setting(587, "Its port: 587 with starttls, 465 with tls.")
+    smtp_user: str = setting("", "User at the mail server; empty = none is asked for.")
+    smtp_password: str = setting("", "Password of that user.")
+    smtp_tls: str = setting("starttls", "How the line is made safe: starttls, tls from the first byte, or none.")
+    smtp_from: str = setting("", "Whom the letters come from, such as 'Study office <study@example.org>'.")
+    smtp_per_minute: int = setting(30, "Letters a minute, at most.")
     tunnel_researcher: bool = setting(False, "Whether the researcher's pages can be reached through the tunnel.")
     log_json: bool = setting(
         False, "Whether the log is one JSON object a line, with one for each request; no link or address is in it."
@@ -68,7 +77,8 @@ class Settings:
         """Gather the settings and prepare the instance folder.
 
         Raises SettingsError for an unknown name in settings.toml, a value of the wrong kind,
-        an `images_url` of an unknown kind, or an instance folder that cannot be made or written.
+        an `images_url` of an unknown kind, a mail server that cannot be used, or an instance folder that cannot be
+        made or written.
         """
         environment = os.environ if environment is None else environment
         instance = Path(given.pop("instance", None) or environment.get("DISCERN_INSTANCE") or "instance").resolve()
@@ -82,7 +92,7 @@ class Settings:
         values["secret_key"] = values.get("secret_key") or _secret(instance / "secret_key")
         values["database_url"] = values.get("database_url") or f"sqlite:///{instance / 'discern.sqlite'}"
         settings = cls(**values)
-        _ = settings.images  # an address that cannot be used is said now
+        _ = settings.images, mail.server_of(settings)  # what cannot be used is said now
         return settings
 
     @property

@@ -181,4 +181,16 @@ blueprint.add_app_template_filter(history.sentence, "sentence")
 blueprint.add_app_template_filter(clock.dated, "dated")
 
 
-from quiz_app.researcher import account, exports, pacs, people, planning, pools, preflight, readers, results, studies  # noqa: E402, F401  (they add their views)
+from quiz_app.researcher import (  # noqa: E402, F401  (they add their views)
+    account,
+    exports,
+    letters,
+    pacs,
+    people,
+    planning,
+    pools,
+    preflight,
+    readers,
+    results,
+    studies,
+)

@@ -18,6 +18,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import personal, responses_csv
 from quiz_app.models import Reader
 from quiz_app.researcher import blueprint, by_field, forms, looking, saved
+from quiz_app.researcher.letters import outgoing, reminded
 from quiz_app.sittings import entry, returning, start
 from quiz_app.study import deletion, letters, monitor, readers
 
@@ -85,8 +86,13 @@ def _links(rows: list[tuple[str, str, str | None, str]]) -> ResponseReturnValue:
     heading = ("reader", "group", "email", "link", "subject", "message")
     lines = [heading, *((*row, letter.subject, letter.text) for row, letter in zip(rows, written, strict=True))]
     codes = {row[3]: segno.make_qr(row[3], error="m").svg_data_uri(scale=4, border=2) for row in rows}
+    named = [(letter, f"{row[0]} {row[3]}") for row, letter in zip(rows, written, strict=True)]
     return render_template(
-        "researcher/links.html", rows=list(zip(rows, written, strict=True)), codes=codes, **_files(lines, written)
+        "researcher/links.html",
+        rows=list(zip(rows, written, strict=True)),
+        codes=codes,
+        out=outgoing("invitation", named),
+        **_files(lines, written),
     )
 
 
@@ -128,9 +134,8 @@ def act_on_readers() -> ResponseReturnValue:
 
 
 def _reminders(chosen: dict[int, Reader]) -> ResponseReturnValue:
-    held = {one.id for one in returning.returning(db.session(), g.study) if not one.may_come}
-    rows = [row for row in monitor.progress(db.session(), g.study) if row.id in chosen.keys() - held]
-    written = [letters.reminder(g.study, row, chosen[row.id]) for row in rows if row.state not in letters.FINISHED]
+    named = reminded(chosen)
+    written = [letter for letter, _ in named]
     if not written:
         raise InvalidInputError(
             ["reader: everyone selected has finished, withdrawn, has no valid link, or must wait for the next part"]
@@ -138,7 +143,11 @@ def _reminders(chosen: dict[int, Reader]) -> ResponseReturnValue:
     lines = [("reader", "email", "subject", "message")]
     lines += [(letter.reader, letter.to, letter.subject, letter.text) for letter in written]
     return render_template(
-        "researcher/reminders.html", letters=written, left=len(chosen) - len(written), **_files(lines, written)
+        "researcher/reminders.html",
+        letters=written,
+        left=len(chosen) - len(written),
+        out=outgoing("reminder", named),
+        **_files(lines, written),
     )
 
 

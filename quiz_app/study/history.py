@@ -33,6 +33,9 @@ SENTENCES = {
     "reader-corrected": "{who} corrected {fields} of {reader}: {reason}.",
     "reader-exported": "{who} exported everything stored about {reader}.",
     "reader-deleted": "{who} deleted {reader}, with {answers} answers: {reason}.",
+    "letters-begun": "{who} began to send {letters} letters by e-mail ({what}).",
+    "letter-sent": "{who} sent a letter to {reader} by e-mail ({what}).",
+    "letter-not-sent": "{who} could not send a letter to {reader} ({what}): {reason}.",
     "consented": "{who} consented.",
     "sitting-begun": "{who} began sitting {number}.",
     "sitting-finished": "{who} finished the study.",
@@ -51,7 +54,18 @@ SENTENCES = {
 }
 
 # What a sitting is full of, and nobody reads on a page of a few lines.
-MINOR = ("claimed", "paused", "went-on", "released-again", "shown-again", "image-failed", "exposure-cut", "refused")
+MINOR = (
+    "letter-sent",
+    "letter-not-sent",
+    "claimed",
+    "paused",
+    "went-on",
+    "released-again",
+    "shown-again",
+    "image-failed",
+    "exposure-cut",
+    "refused",
+)
 
 
 class _Line(Protocol):

@@ -46,6 +46,7 @@ RULES = {
         GET researcher.show_study, GET researcher.study_settings, GET researcher.download_plan,
         GET researcher.download_registration,
         GET researcher.watch_study, GET researcher.list_readers, GET researcher.show_reader,
+        GET researcher.show_letters, GET researcher.letters_status,
         GET researcher.show_preflight, GET researcher.preflight_status, GET researcher.show_results,
         GET researcher.show_cases, GET researcher.show_case, GET researcher.show_result_of_reader,
         GET researcher.compare_study, GET researcher.report_status, GET researcher.report_file,
@@ -60,7 +61,8 @@ RULES = {
         POST researcher.invite_readers, POST researcher.revoke_reader, POST researcher.renew_reader,
         POST researcher.extend_reader, POST researcher.reset_reader, POST researcher.delete_reader,
         POST researcher.correct_reader, POST researcher.export_reader,
-        POST researcher.offer_open_link, POST researcher.withdraw_open_link, POST researcher.act_on_readers
+        POST researcher.offer_open_link, POST researcher.withdraw_open_link, POST researcher.act_on_readers,
+        POST researcher.send_letters
         """,
     OWNER: """
         POST researcher.reopen_study, POST researcher.unblind_study, GET researcher.download_archive,

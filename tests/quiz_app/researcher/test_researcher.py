@@ -55,6 +55,7 @@ WRITING = [
     "/researcher/studies/mine/close",
     "/researcher/studies/mine/readers",
     "/researcher/studies/mine/readers/selected",
+    "/researcher/studies/mine/letters",
     "/researcher/studies/mine/readers/1/revoke",
     "/researcher/studies/mine/readers/1/renew",
     "/researcher/studies/mine/readers/1/extend",
