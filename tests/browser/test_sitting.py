@@ -10,13 +10,13 @@ def test_a_study_by_keyboard_alone_with_a_reload_and_a_time_out_is_in_the_export
     sitter = sitter(limit_s=3, practice=3, groups=["dentist", "radiologist"], ask_years=True, break_every=5, break_s=1)
     page, keys = sitter.page, sitter.page.keyboard
     page.goto(sitter.invitation.link)
-    for key in ("Tab", "Space", "Tab", "Enter"):  # consent
+    for key in ("Tab", "Tab", "Space", "Tab", "Enter"):  # past the theme, consent
         keys.press(key)
     expect(page.get_by_role("heading", name="About you")).to_be_visible()
-    for key in ("Tab", "ArrowDown", "Tab", "7", "Enter"):  # the second group, seven years
+    for key in ("Tab", "Tab", "ArrowDown", "Tab", "7", "Enter"):  # the second group, seven years
         keys.press(key)
     expect(page.get_by_role("heading", name="How it works")).to_be_visible()
-    for key in ("Tab", "Enter"):
+    for key in ("Tab", "Tab", "Enter"):
         keys.press(key)
     for _ in range(3):
         sitter.phase("image")
