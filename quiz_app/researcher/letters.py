@@ -52,7 +52,7 @@ def send_letters() -> ResponseReturnValue:
     written = [_invitation(one) for one in named] if kind == "invitation" else _reminders(named)
     if not mailing.send(settings, server, g.study, name, kind, written, actor=current_user.name):
         db.session.rollback()  # it is under way, and writes
-    return redirect(url_for("researcher.show_letters", name=name), code=303)
+    return redirect(url_for("researcher.show_letters", batch=name), code=303)
 
 
 def _invitation(named: str) -> letters.Letter:
@@ -78,13 +78,13 @@ def _batch(name: str) -> mailing.Batch:
     return found if found is not None else abort(404)
 
 
-@blueprint.get("/studies/<study>/letters/<name>")
-def show_letters(name: str) -> ResponseReturnValue:
+@blueprint.get("/studies/<study>/letters/<batch>")
+def show_letters(batch: str) -> ResponseReturnValue:
     """What became of each letter of a batch."""
-    return render_template("researcher/letters.html", batch=_batch(name), name=name)
+    return render_template("researcher/letters.html", batch=_batch(batch), name=batch)
 
 
-@blueprint.get("/studies/<study>/letters/<name>.json")
-def letters_status(name: str) -> ResponseReturnValue:
+@blueprint.get("/studies/<study>/letters/<batch>.json")
+def letters_status(batch: str) -> ResponseReturnValue:
     """How far the batch is."""
-    return _batch(name).work.told()
+    return _batch(batch).work.told()

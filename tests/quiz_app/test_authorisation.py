@@ -85,7 +85,7 @@ PEOPLE = {
 VALUES = {
     "study": "mine", "reader": 1, "case": 1, "slug": "noise", "person": 1, "member": 1, "name": "0" * 16,
     "folder": 0, "number": 0, "side": "before", "key": "0" * 16, "filename": "reader/reader.css",
-    "trial_token": "unknown", "image_token": "unknown",
+    "batch": "0" * 32, "trial_token": "unknown", "image_token": "unknown",
 }  # fmt: skip
 
 
