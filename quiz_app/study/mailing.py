@@ -16,6 +16,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid, parseaddr
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -152,7 +153,9 @@ def post(
             over = why if undelivered.for_all else ""
         except ValueError as unfit:
             why = f"the letter cannot be written: {unfit}"
-        about = {"reader": letter.reader, "what": kind, "batch": name} | ({"reason": why} if why else {})
+        about: dict[str, Any] = {"reader": letter.reader, "what": kind, "batch": name} | (
+            {"reason": why} if why else {}
+        )
         log.record(NOT_SENT if why else SENT, study=study, actor=actor, **about)
         db.session.commit()
         progress((number + 1) / len(letters), f"{number + 1} of {len(letters)}")
