@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -72,16 +73,20 @@ DESIGNS = {
 
 @dataclass(frozen=True)
 class Camera:
-    """A browser at one width, and where its photographs go."""
+    """A browser at one width, in the theme that a reader chose or a researcher's system has, and its photographs."""
 
     browser: Browser
     width: int
+    theme: str = ""  # light or dark; as most people see each page, if empty
     out: Path = OUT
 
     def page(self, *, newcomer: bool = False) -> Page:
         """A page of a browser of its own; whoever is no newcomer has seen the tour of the room."""
         size = {"width": self.width, "height": SIZES[self.width]}
-        context = self.browser.new_context(viewport=size, locale="en-GB")
+        scheme = self.theme or "light"  # which a reader's pages do not ask for
+        context = self.browser.new_context(viewport=size, locale="en-GB", color_scheme=scheme)
+        if self.theme:
+            context.add_init_script(f"localStorage.setItem('discern-theme', '{self.theme}')")
         if not newcomer:
             context.add_init_script("localStorage.setItem('discern-tour', 'seen')")
         return context.new_page()
@@ -363,8 +368,8 @@ def set_marks(page: Page) -> None:
         page.keyboard.press(key or "Shift")
 
 
-def main(parts: list[str]) -> None:
-    """Take the photographs of the reader's pages, the desk's, or both."""
+def main(parts: list[str], theme: str = "", out: Path = OUT, *others: Way) -> None:
+    """Take the photographs of these parts, and by `others`, which find a study that was closed and has its report."""
     with tempfile.TemporaryDirectory() as folder:
         app = furnish(Path(folder) / "instance", 12)
         with app.app_context():
@@ -375,24 +380,28 @@ def main(parts: list[str]) -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             url = f"http://127.0.0.1:{server.effective_port}"
-            for camera in (Camera(browser, width) for width in SIZES):
+            cameras = [Camera(browser, width, theme, out) for width in SIZES]
+            for camera in cameras:
                 token = invite(app, f"at-{camera.width}", TITLE, SETTINGS)
                 if "reader" in parts:
                     walk(camera, f"{url}/r/{token}/")
                     walk_aside(camera, app, url)
-                if "desk" in parts:
-                    walk_desk(camera, app, url, password)
-                if "results" in parts:
-                    walk_results(camera, app, url, password)
-                if "conditions" in parts:
-                    walk_conditions(camera, app, url, password)
+                for name, way in WAYS.items():
+                    if name in parts:
+                        way(camera, app, url, password)
+                for way in others:
+                    way(camera, app, url, password)
             if {"designs", *DESIGNS} & set(parts):
                 make_designs(app, Path(folder))
-                for camera in (Camera(browser, width) for width in SIZES):
+                for camera in cameras:
                     walk_designs(camera, app, url, parts)
             browser.close()
         server.close()
 
 
+Way = Callable[[Camera, Flask, str, str], None]
+WAYS: dict[str, Way] = {"desk": walk_desk, "results": walk_results, "conditions": walk_conditions}
+EVERYTHING = ["reader", *WAYS, "designs"]
+
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["reader", "desk", "results", "conditions", "designs"])
+    main(sys.argv[1:] or EVERYTHING)

@@ -15,8 +15,8 @@ FILES = (".csv", ".json", ".png", ".toml", ".zip", "<path:name>")  # how the rul
 ASKED = {"researcher.compare_study": ("with",)}  # what a page wants after the question mark
 
 
-def paths(app: Flask, slug: str) -> list[str]:
-    """The addresses, without the host, of all pages beside a study that was closed and has its report."""
+def paths(app: Flask, slug: str) -> dict[str, str]:
+    """The addresses, without the host, of all pages for a closed study with a report, by the name of their view."""
     with app.app_context():
         study = lifecycle.find(slug)
         reader = db.session.query(Reader).filter_by(study=study).order_by(Reader.id.desc()).first()
@@ -27,12 +27,19 @@ def paths(app: Flask, slug: str) -> list[str]:
         db.session.remove()
     adapter = app.url_map.bind("", url_scheme="")
     rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("researcher.")]
-    pages = [
-        adapter.build(rule.endpoint, {name: known[name] for name in {*rule.arguments, *ASKED.get(rule.endpoint, ())}})
+    return {
+        rule.endpoint.removeprefix("researcher."): _without_host(
+            adapter.build(
+                rule.endpoint, {name: known[name] for name in {*rule.arguments, *ASKED.get(rule.endpoint, ())}}
+            )
+        )
         for rule in rules
         if "GET" in (rule.methods or ())
         and not rule.rule.endswith(FILES)
         and "/coming/" not in rule.rule
         and rule.arguments <= known.keys()
-    ]
-    return [urlunsplit(("", "", *urlsplit(page)[2:])) for page in pages]
+    }
+
+
+def _without_host(url: str) -> str:
+    return urlunsplit(("", "", *urlsplit(url)[2:]))

@@ -24,7 +24,7 @@ def test_axe_finds_nothing_on_any_page_of_the_desk(own_house, new_context):
     page.locator(".gallery").wait_for(timeout=120_000)
     paths = desk_pages.paths(own_house.app, slug)
     assert len(paths) > 20
-    for path in paths:
+    for path in paths.values():
         answer = page.goto(f"{own_house.server.url}{path}")
         assert answer.ok, path
         expect(page.get_by_role("heading", level=1)).to_be_visible()
