@@ -1,4 +1,4 @@
-"""Axe finds nothing on any page of the desk beside a study that was read and closed, wide and narrow."""
+"""Axe finds nothing on any page of the desk beside a study that was read and closed, wide and narrow, light and dark."""
 
 import pytest
 from playwright.sync_api import expect
@@ -28,4 +28,6 @@ def test_axe_finds_nothing_on_any_page_of_the_desk(own_house, new_context):
         answer = page.goto(f"{own_house.server.url}{path}")
         assert answer.ok, path
         expect(page.get_by_role("heading", level=1)).to_be_visible()
-        assert_accessible(page)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert_accessible(page)
