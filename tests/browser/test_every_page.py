@@ -1,4 +1,4 @@
-"""Axe finds nothing on any page of the desk beside a study that was read and closed, wide and narrow, light and dark."""
+"""Axe finds nothing on any page of the desk of a study that was read and closed, wide and narrow, light and dark."""
 
 import pytest
 from playwright.sync_api import expect
