@@ -1,0 +1,28 @@
+"""On paper: links to be cut apart, two beside each other and none cut in two, and nothing to press."""
+
+import pytest
+from playwright.sync_api import expect
+from pypdf import PdfReader
+
+from tests.browser.test_desk import first_password, log_in
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_sheet_of_links_prints_ten_to_a_page_with_nothing_to_press(house, new_context, tmp_path):
+    slug = house.invite().slug
+    page = new_context().new_page()
+    log_in(page, house.server.url, first_password(house.app))
+    page.goto(f"{house.server.url}/researcher/studies/{slug}/readers")
+    names = [f"PRINTED-{number:02d}" for number in range(11)]
+    page.get_by_label("Pseudonyms").fill(" ".join(names))
+    page.get_by_role("button", name="Create links").click()
+    expect(page.get_by_role("heading", name="Links")).to_be_visible()
+    links = page.locator("code.link").all_text_contents()
+    page.emulate_media(media="print")
+    assert page.locator("button:visible, .button:visible, nav:visible, .notice:visible, summary:visible").count() == 0
+    page.pdf(path=tmp_path / "links.pdf", prefer_css_page_size=True)
+    sheets = [sheet.extract_text() for sheet in PdfReader(tmp_path / "links.pdf").pages]
+    assert [[name for name in names if name in sheet] for sheet in sheets] == [names[:10], names[10:]]
+    bare = ["".join(sheet.split()) for sheet in sheets]
+    assert [sum(link in sheet for link in links) for sheet in bare] == [10, 1]
