@@ -32,27 +32,27 @@ DEMO_COUNT, DEMO_PRACTICE, DEMO_SEED = 100, 6, 20250709
 
 # What each command is for, as `discern --help` shows it; where it lives, if not with the quiz
 ROOMS = {
-    "Serve": {"run": "Start the server (also: discern alone, or python run.py)"},
+    "Serve": {"run": "Start the server (also: discern without a command)"},
     "Studies": {
-        "study": "Make, open, close, copy and archive studies",
+        "study": "Create, open, close, copy and archive studies",
         "pool": "Import and list pools of images",
         "reader": "Invite and list readers, withdraw their links",
-        "researcher": "Let researchers in",
+        "researcher": "Add researchers and reset passwords",
         "responses": "Export the answers",
         "simulate": "Rehearse a study with simulated readers",
         "backup": "Copy the database while the server runs",
-        "mirror": "Copy every answer to Firestore, and back",
+        "mirror": "Copy every answer to Firestore, or restore from there",
         "db": "Upgrade the database, or move it to PostgreSQL",
     },
-    "Images": {"generate": "Make images and pools: train, sample, pool, audit ..."},
+    "Images": {"generate": "Create images and pools: train, sample, pool, audit ..."},
     "Results": {
-        "report": "Write the report of a study",
-        "compare": "Compare two studies, or two moments of one",
-        "meta": "Pool several studies, and published ones",
+        "report": "Create the report of a study",
+        "compare": "Compare two studies, or one study at two times",
+        "meta": "Pool several studies (meta-analysis)",
         "plan": "Plan the numbers of readers and cases",
-        "verify": "Compute a report's numbers again from its archive",
+        "verify": "Recompute a report's numbers from its archive",
     },
-    "Shell": {"completion": "Print the script that completes commands in your shell"},
+    "Shell": {"completion": "Print the script for command completion in your shell"},
 }
 INSTANCE = "discern.instance"
 ELSEWHERE = {
@@ -131,8 +131,8 @@ def greet(app: Flask, address: str, no_demo: bool) -> str | None:
     password = researchers.ensure_first()  # last: whoever stops the long drawing above has not missed it
     print(f"\nResearcher:  {address}/researcher/")
     if password:
-        print(f"             log in as {researchers.FIRST}, password {password} (shown only now)")
-        print(f"             for another password: discern researcher password {researchers.FIRST}")
+        print(f"             log in as {researchers.FIRST}, password {password} (shown only once)")
+        print(f"             to set another: discern researcher password {researchers.FIRST}")
     if token:
         print(f"Reader:      {readers.link(address, token)}  (demonstration)")
     print("Stop with Ctrl+C.\n", flush=True)
@@ -147,7 +147,9 @@ def assert_port_is_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise CannotStartError(f"Port {port} on {host} cannot be used: {error.strerror}. Try --port.") from error
+            raise CannotStartError(
+                f"Port {port} on {host} cannot be used: {error.strerror}. Choose another with --port."
+            ) from error
 
 
 @contextmanager
@@ -172,9 +174,9 @@ def tunnelled(app: Flask, port: int, token: str | None) -> Iterator[None]:
 @click.option("--port", default=5000, show_default=True, help="Port to listen on.")
 @click.option("--instance", type=Path, help="Folder for database, images and settings (default: ./instance).")
 @click.option("--tunnel", is_flag=True, help="Let readers in from the internet through ngrok.")
-@click.option("--no-demo", is_flag=True, help="Do not make the demonstration study.")
-@click.option("--workers", default=1, show_default=True, help="Processes that serve; more than one needs POSIX.")
-@click.option("--check", is_flag=True, help="Look whether the server could start, say what was found, start nothing.")
+@click.option("--no-demo", is_flag=True, help="Do not create the demonstration study.")
+@click.option("--workers", default=1, show_default=True, help="Number of server processes; on Windows only 1.")
+@click.option("--check", is_flag=True, help="Check whether the server could start, print the result, and exit.")
 @click.pass_context
 def run(
     context: click.Context,
@@ -186,11 +188,13 @@ def run(
     workers: int,
     check: bool,
 ) -> None:
-    """Start the server, with a demonstration study the first time, until it is stopped."""
+    """Start the server. The first start also creates a demonstration study. Stop with Ctrl+C."""
     if tunnel and workers > 1:
-        raise CannotStartError("A tunnel leads to one process: leave out --workers, or see docs/howto/deployment.md.")
+        raise CannotStartError(
+            "A tunnel serves a single process: leave out --workers, or see docs/howto/deployment.md."
+        )
     if workers > 1 and sys.platform == "win32":
-        raise CannotStartError("Several workers need POSIX; on Windows leave --workers at 1.")
+        raise CannotStartError("Several workers are not supported on Windows: leave out --workers.")
     if check:
         look(host, port, instance or context.meta.get(INSTANCE))
         return
@@ -233,7 +237,7 @@ def look(host: str, port: int, instance: Path | None) -> None:
         print(f"{'ok   ' if well else 'FAULT'}  {name:10}{told}")
         faults += [] if well else [name]
     if faults:
-        raise CannotStartError(f"The server cannot start as it should: see {', '.join(faults)} above.")
+        raise CannotStartError(f"The server cannot start. Fix these checks first (see above): {', '.join(faults)}.")
 
 
 def count_together() -> None:
@@ -313,7 +317,7 @@ door.add_command(run)
 @door.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the script that completes commands in SHELL. For bash: eval "$(discern completion bash)"."""
+    """Print the script for command completion in SHELL. For bash: eval "$(discern completion bash)"."""
     from click.shell_completion import get_completion_class
 
     found = get_completion_class(shell)

@@ -114,12 +114,12 @@ def _difference(scores: Levels, truth: np.ndarray, endpoint: str) -> dict[str, A
 
 def main(argv: list[str] | None = None, prog: str = "python -m analysis.compare") -> int:
     """Print the comparison as JSON; 0, or 2 with every fault on standard error."""
-    parser = Parser(prog, description="Two studies side by side, as JSON.")
-    parser.add_argument("first", type=Path, help="our CSV of the first study, or of the earlier moment")
-    parser.add_argument("second", type=Path, help="our CSV of the second")
-    parser.add_argument("--same-cases", action="store_true", help="cases of one name are one image")
+    parser = Parser(prog, description="Compare two studies, or two exports of one study. Prints JSON.")
+    parser.add_argument("first", type=Path, help="responses CSV of the first study, or the earlier export")
+    parser.add_argument("second", type=Path, help="responses CSV of the second study, or the later export")
+    parser.add_argument("--same-cases", action="store_true", help="cases with the same name are the same image")
     parser.add_argument(
-        "--unsure", choices=list(RULES), default="fractional", help="the rule of the accuracy (%(default)s)"
+        "--unsure", choices=list(RULES), default="fractional", help="how unsure answers count (%(default)s)"
     )
     wanted = parser.parse_args(argv)
     try:

@@ -15,38 +15,53 @@ from generation.errors import InputError
 from generation.files import REFUSALS
 
 COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
-    "phantom": ("generation.phantom.command", "draw a pool of procedural phantoms, for demonstrations and tests"),
-    "pacs": ("generation.pacs.command", "fetch radiographs from an archive over DICOMweb"),
-    "corpus": ("generation.corpus", "prepare radiographs for training: cut, resized, near-duplicates grouped, split"),
-    "train": ("generation.train_command", "train the diffusion, the super-resolution or the restoration network"),
-    "sample": ("generation.diffusion.command", "make synthetic radiographs with a diffusion network"),
-    "upscale": ("generation.superresolution.command", "bring small radiographs to reading size"),
-    "ship": ("generation.shipped.command", "pack trained networks small and checked, as the package carries them"),
+    "phantom": (
+        "generation.phantom.command",
+        "draw a pool of artificial radiographs (phantoms), for demonstrations and tests",
+    ),
+    "pacs": ("generation.pacs.command", "fetch radiographs from a hospital archive (PACS) over DICOMweb"),
+    "corpus": ("generation.corpus", "prepare radiographs for training: crop, resize, group near-duplicates and split"),
+    "train": ("generation.train_command", "train a network: diffusion, super-resolution or restoration"),
+    "sample": ("generation.diffusion.command", "create synthetic radiographs with a diffusion network"),
+    "upscale": ("generation.superresolution.command", "enlarge small radiographs to reading size (super-resolution)"),
+    "ship": (
+        "generation.shipped.command",
+        "pack trained networks into small, checked files, like those that come with Discern",
+    ),
     "release": (
         "generation.release.command",
-        "make synthetic images into a data set: screened, described, with checksums, in shards",
+        "publish synthetic images as a data set: screened for copies, described, with checksums",
     ),
-    "degrade": ("generation.restoration.degrade_command", "make good radiographs poor: the input of restoration"),
+    "degrade": ("generation.restoration.degrade_command", "degrade good radiographs, as input for restoration"),
     "restore": (
         "generation.restoration.restore_command",
-        "restore poor radiographs by several methods, and make the pool that compares them",
+        "restore poor radiographs with several methods, and create a pool to compare them",
     ),
     "fidelity": (
         "generation.restoration.fidelity_command",
-        "measure how near restored radiographs come to the originals",
+        "measure how close restored radiographs are to the originals",
     ),
     "nodules": (
         "generation.restoration.nodules_command",
-        "measure what became of planted nodules, and map what a restoration invented",
+        "measure how well planted nodules survive a restoration, and map what it invented",
     ),
-    "pool": ("generation.mixing", "choose real and synthetic images at random and write them as a pool"),
-    "audit": ("generation.audit", "find what gives the classes of a pool away besides the picture"),
-    "evaluate": ("generation.evaluation.command", "judge synthetic images by numbers: FID, KID, precision and more"),
-    "neighbours": ("generation.evaluation.memorisation", "find synthetic images too near to training images"),
-    "detect": ("generation.evaluation.detector", "train a machine reader, and let it judge a pool"),
+    "pool": ("generation.mixing", "choose real and synthetic images at random and write a pool"),
+    "audit": (
+        "generation.audit",
+        "find out whether anything other than the anatomy gives real or synthetic images away",
+    ),
+    "evaluate": (
+        "generation.evaluation.command",
+        "measure the quality of synthetic images: FID, KID, precision and more",
+    ),
+    "neighbours": ("generation.evaluation.memorisation", "find synthetic images that are too close to training images"),
+    "detect": (
+        "generation.evaluation.detector",
+        "train a classifier to tell real from synthetic, and let it judge a pool",
+    ),
     "looks": (
         "generation.evaluation.contact_sheets",
-        "draw sets of images to look at: maps, sheets, means, spreads, spectra; or the course of a training",
+        "draw overviews of image sets (maps, sample sheets, mean images, spectra) or of a training",
     ),
 }
 
@@ -54,7 +69,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
 def main(argv: Sequence[str] | None = None, prog: str = "python -m generation") -> int:
     """Run one command; exit code 2 for bad input, as argparse has it."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    parser = Parser(prog=prog, description="Make, gather and judge the image pool.")
+    parser = Parser(prog=prog, description="Create images, build pools from them, and check both.")
     choices = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, purpose) in COMMANDS.items():
         room = choices.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
@@ -64,7 +79,9 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m generation") 
             except ModuleNotFoundError as missing:
                 if (missing.name or "").partition(".")[0] == "generation":
                     raise
-                what = f"{name}: needs the package {missing.name}, which comes with the extra `generation`"
+                what = (
+                    f"{name} needs the package {missing.name}, which comes with the extra `generation`. Install it with"
+                )
                 return refuse(f'{what}: python -m pip install "discern[generation]"')
             command.add_arguments(room)
     args = parser.parse_args(argv)

@@ -319,35 +319,36 @@ def add_frames(parser: argparse.ArgumentParser) -> None:
         "--frames",
         choices=radiographs.FRAMES,
         default="none",
-        help="what to take of a file that holds several images (default none: it is left out, by name)",
+        help="which image to use from a file with several (default none: leave the file out and name it)",
     )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = ", ".join(radiographs.SETS)
     parser.add_argument(
-        "--source", type=Path, required=True, metavar="DIR", help=f"radiographs, or the folders {names}"
+        "--source", type=Path, required=True, metavar="DIR", help=f"folder of radiographs, or of the folders {names}"
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="the prepared corpus; goes on where it was"
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the corpus; run again to resume"
     )
     parser.add_argument(
         "--margins",
         type=radiographs.parse_margins,
         default="none",
         metavar="WHICH",
-        help="first (each public set its own), journal (all alike), none (default), or TOP,LEFT,BOTTOM,RIGHT in px",
+        help="margins to cut: none (default), TOP,LEFT,BOTTOM,RIGHT in px, or as PanoDiff-SR cut the public data sets: "
+        "first (each set differently), journal (all alike)",
     )
     parser.add_argument("--size", type=whole(4), nargs=2, default=radiographs.HIGH, metavar=("WIDTH", "HEIGHT"))
     parser.add_argument(
         "--split", type=whole(0), nargs=3, default=(80, 10, 10), metavar=("TRAIN", "VALIDATION", "TEST")
     )
     parser.add_argument(
-        "--distinct", action="store_true", help="look for no near-duplicates: every image is a radiograph of its own"
+        "--distinct", action="store_true", help="do not look for near-duplicates: all radiographs differ"
     )
     add_frames(parser)
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the split (default 0)")
-    parser.add_argument("--workers", type=whole(1), default=-1, metavar="N", help="processes (default one a core)")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of the split (default 0)")
+    parser.add_argument("--workers", type=whole(1), default=-1, metavar="N", help="processes (default: one per core)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -167,16 +167,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quartets",
         type=whole(1),
         metavar="N",
-        help="groups of one real image and one of each --synthetic folder (1 to 5 of them)",
+        help="N sets, each of one real image and one from every --synthetic folder (1 to 5 folders)",
     )
     what.add_argument(
         "--comparisons",
         type=whole(1),
         metavar="N",
-        help="groups of one case as every --synthetic folder (2 to 4) has it, under the same file name",
+        help="N sets, each of one case as every --synthetic folder (2 to 4 folders) has it under the same file name",
     )
     parser.add_argument(
-        "--reference", type=Path, metavar="DIR", help="with --comparisons: the images shown beside, as the reference"
+        "--reference",
+        type=Path,
+        metavar="DIR",
+        help="with --comparisons: images to show beside the others as the reference",
     )
     parser.add_argument(
         "--practice",
@@ -187,11 +190,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--size", type=whole(8), nargs=2, default=radiographs.HIGH, metavar=("WIDTH", "HEIGHT"))
     corpus.add_frames(parser)
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the lot (default 0)")
-    parser.add_argument("--name", default="", help="what the pool is called (default the folder's name)")
-    parser.add_argument("--with-training", action="store_true", help="take training images of a prepared corpus, too")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of the random draw (default 0)")
+    parser.add_argument("--name", default="", help="name of the pool (default: the folder's name)")
     parser.add_argument(
-        "--harmonise", action="store_true", help="remove what tells the classes apart besides the picture"
+        "--with-training", action="store_true", help="also use the training images of a prepared corpus"
+    )
+    parser.add_argument(
+        "--harmonise", action="store_true", help="remove technical differences between real and synthetic images"
     )
 
 

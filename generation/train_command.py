@@ -39,21 +39,29 @@ PHANTOM_SIZE = (512, 256)  # of the sharp pictures; the generator sees a quarter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--stage", choices=STAGES, default="diffusion", help="which network (default: diffusion)")
+    parser.add_argument("--stage", choices=STAGES, default="diffusion", help="network to train (default: diffusion)")
     parser.add_argument("--preset", choices=PRESETS, default="recommended", help="settings to start from")
     parser.add_argument(
-        "--recipe", metavar="NAME", help=f"several stages in turn: {', '.join(recipe.names())}, or a TOML file of them"
+        "--recipe", metavar="NAME", help=f"train several stages in turn: {', '.join(recipe.names())}, or a TOML file"
     )
-    parser.add_argument("--settings", type=Path, help="TOML file over the preset; --print-settings writes one")
+    parser.add_argument("--settings", type=Path, help="TOML file that overrides the preset; see --print-settings")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="SECTION.NAME=VALUE", help="one setting over both"
+        "--set", action="append", default=[], metavar="SECTION.NAME=VALUE", help="a single setting, overrides both"
     )
-    parser.add_argument("--print-settings", action="store_true", help="print every setting, explained, and stop")
-    parser.add_argument("--data", type=Path, help="folder made by `generation corpus`; without it phantoms are drawn")
-    parser.add_argument("--phantoms", type=whole(10), default=1000, help="how many to draw without --data")
-    parser.add_argument("--out", type=Path, help="folder for the network, its log, samples and state")
-    parser.add_argument("--seed", type=whole(0), default=0, help="of weights, order and noise (default: 0)")
-    parser.add_argument("--resume", action="store_true", help="go on where a stopped training in --out was last saved")
+    parser.add_argument(
+        "--print-settings",
+        action="store_true",
+        help="print every setting with its explanation, as a TOML file, and stop",
+    )
+    parser.add_argument("--data", type=Path, help="folder made by `corpus`; without it, phantoms are drawn")
+    parser.add_argument(
+        "--phantoms", type=whole(10), default=1000, help="number to draw without --data (default: 1000)"
+    )
+    parser.add_argument("--out", type=Path, help="folder for the network, log, samples and saved states")
+    parser.add_argument("--seed", type=whole(0), default=0, help="seed of weights, order and noise (default: 0)")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue the training in --out from its last saved state"
+    )
     parser.add_argument(
         "--tensorboard", action="store_true", help="also write event files for TensorBoard to OUT/tensorboard"
     )

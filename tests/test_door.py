@@ -140,7 +140,7 @@ def test_scripts_read_json_where_people_read_lines(furnished):
     ("words", "said", "code"),
     [
         (("nonsense",), "No such command 'nonsense'", 2),
-        (("study", "open", "none"), "study: there is none called 'none'", 1),
+        (("study", "open", "none"), "study: there is no study 'none'", 1),
         (("report", "--responses", "none.csv", "--out", "out"), "none.csv: cannot be read", 2),
         (("compare", "a.csv", "b.csv"), "a.csv: cannot be read", 2),
         (("verify", "none.zip"), "none.zip: cannot be read", 2),

@@ -79,10 +79,8 @@ def write(results: dict[str, Any], out: Path) -> Path:
 
 def main(argv: list[str] | None = None, prog: str = "python -m analysis.meta") -> int:
     """Run the command line; 0, or 2 with every fault on standard error."""
-    parser = Parser(prog, description="Several studies together: a meta-analysis, as a folder.")
-    parser.add_argument(
-        "reports", nargs="*", type=Path, metavar="REPORT", help="a report's folder, or its results.json"
-    )
+    parser = Parser(prog, description="Pool several studies in a meta-analysis, as a folder.")
+    parser.add_argument("reports", nargs="*", type=Path, metavar="REPORT", help="a report folder or its results.json")
     parser.add_argument(
         "--table",
         action="append",
@@ -91,10 +89,10 @@ def main(argv: list[str] | None = None, prog: str = "python -m analysis.meta") -
         metavar="FILE",
         help="a table of studies: study,year,scale,...",
     )
-    parser.add_argument("--no-published", action="store_true", help="without the table of published studies")
-    parser.add_argument("--scale", choices=studies.POOLABLE, default="accuracy", help="what is pooled (%(default)s)")
+    parser.add_argument("--no-published", action="store_true", help="leave out the published studies")
+    parser.add_argument("--scale", choices=studies.POOLABLE, default="accuracy", help="measure to pool (%(default)s)")
     parser.add_argument(
-        "--unsure", choices=list(RULES), default="half", help="the rule of one's own accuracies (%(default)s)"
+        "--unsure", choices=list(RULES), default="half", help="how unsure answers count in your reports (%(default)s)"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write")
     wanted = parser.parse_args(argv)

@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = Parser(
         prog=prog,
-        description="Power and precision of a reader study, readers and cases random.",
+        description="Power and precision of a reader study, with readers and cases treated as random.",
         epilog=f"Example: {prog} auc 0.6 --readers 4 6 10 --cases 100 200 400 --out plan",
     )
     add = parser.add_argument
@@ -110,7 +110,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="what is measured: the readers' mean AUC or accuracy, Fleiss' kappa, real images found in quartets, "
         "or the threshold of a staircase in ms",
     )
-    add("value", type=float, help="what it truly is, as far as one can guess")
+    add("value", type=float, help="its true value, as well as you can guess")
     add("--readers", type=int, nargs="+", default=[3, 6, 10], metavar="N", help="numbers of readers (3 6 10)")
     add(
         "--cases",
@@ -118,40 +118,50 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         nargs="+",
         default=[50, 100, 200, 400, 800],
         metavar="N",
-        help="numbers of cases, or of quartets",
+        help="numbers of cases (or quartets)",
     )
-    add("--null", type=float, help="value it is tested against (.5; 0 for kappa; chance for quartets)")
+    add("--null", type=float, help="value to test against (.5; 0 for kappa; chance for quartets)")
     add("--margin", type=float, help="plan to show equivalence to the null value within this margin")
-    add("--alpha", type=float, default=0.05, help="level of the test (.05)")
-    add("--target", type=float, default=0.8, help="wanted power (.8)")
+    add("--alpha", type=float, default=0.05, help="significance level (.05)")
+    add("--target", type=float, default=0.8, help="desired power (.8)")
     add(
         "--reader-sd",
         type=float,
         help="how much skill varies between readers (see analysis.planning.roe_metz, .quartets)",
     )
-    add("--leaning-sd", type=float, help="how much readers lean to one answer")
-    add("--case-share", type=float, help="part of the variance of a case that readers share")
+    add("--leaning-sd", type=float, help="how much readers differ in their tendency to one answer")
+    add("--case-share", type=float, help="share of the case variance that all readers have in common")
     add("--alternatives", type=int, help="quartets: how many images a trial shows (4)")
-    add("--quartet-sd", type=float, help="quartets: how much their ease varies, in log odds (.5)")
-    add("--ratio", type=float, help="threshold: how many times as long another one is, to be told from it (1.25)")
-    add("--simulate", type=int, default=0, metavar="STUDIES", help="check every row by so many simulated studies")
-    add("--seed", type=int, default=0, help="of the simulation (0)")
+    add("--quartet-sd", type=float, help="quartets: how much their difficulty varies, in log odds (.5)")
+    add("--ratio", type=float, help="threshold: ratio to another threshold that you want to detect (1.25)")
+    add("--simulate", type=int, default=0, metavar="STUDIES", help="check every row with this many simulated studies")
+    add("--seed", type=int, default=0, help="seed of the simulation (0)")
     add("--jobs", type=int, default=1, help="cores for the simulation; -1 = all (1)")
-    add("--cluster", metavar="ADDRESS", help="Dask scheduler that spreads the simulation over machines")
-    add("--looks", action="store_true", help="the numbers of readers (cases) are those at each look before the end")
-    add("--spending", choices=sequential.SPENDING, default="obrien-fleming", help="how looks spend alpha")
-    add("--futility", type=float, help="stop in vain where the conditional power falls below this (not binding)")
-    add("--against", type=float, metavar="VALUE", help="tell two conditions apart: what it is under the other one")
-    add("--by", choices=conditions.WAYS, default="same", help="with --against: who reads what under which (same)")
-    add("--cap", type=int, metavar="N", help="share cases out in anchored blocks, at most so many a reader")
-    add("--anchor", type=int, default=20, metavar="N", help="with --cap: cases that all read (20)")
-    add("--read-by", type=int, default=2, metavar="N", help="with --cap: readers of every other case (2)")
-    add("--out", type=Path, metavar="DIR", help="write planning.csv, planning.svg and planning.png there")
+    add("--cluster", metavar="ADDRESS", help="Dask scheduler to distribute the simulation over machines")
+    add("--looks", action="store_true", help="the numbers of readers (or cases) are those at each interim look")
+    add("--spending", choices=sequential.SPENDING, default="obrien-fleming", help="how the interim looks spend alpha")
+    add("--futility", type=float, help="stop for futility if the conditional power falls below this (not binding)")
+    add(
+        "--against",
+        type=float,
+        metavar="VALUE",
+        help="plan to detect a difference: the value under the other condition",
+    )
+    add(
+        "--by",
+        choices=conditions.WAYS,
+        default="same",
+        help="with --against: which readers read which cases under which condition (same)",
+    )
+    add("--cap", type=int, metavar="N", help="divide the cases into anchored blocks of at most N per reader")
+    add("--anchor", type=int, default=20, metavar="N", help="with --cap: cases that all readers read (20)")
+    add("--read-by", type=int, default=2, metavar="N", help="with --cap: readers for each of the other cases (2)")
+    add("--out", type=Path, metavar="DIR", help="folder for planning.csv, planning.svg and planning.png")
     add(
         "--register",
         type=Path,
         metavar="FILE",
-        help="a TOML file with title, question ...: write registration.md, .pdf and .json into --out too",
+        help="a TOML file with title, question ...: also write registration.md, .pdf and .json to --out",
     )
     return parser
 

@@ -146,20 +146,20 @@ def load(arguments: argparse.Namespace) -> Responses:
 
 def parser(prog: str) -> argparse.ArgumentParser:
     """The command line."""
-    made = Parser(prog, description="The report of an observer study, as a folder.")
+    made = Parser(prog, description="Create the report of an observer study, as a folder.")
     source = made.add_mutually_exclusive_group(required=True)
     source.add_argument("--database", metavar="URL", help="a study's database, e.g. sqlite:///instance/discern.sqlite")
     source.add_argument(
         "--responses",
         metavar="FILE",
         type=Path,
-        help="our CSV, .xlsx or .sav, the desk's zip, or (with --labels) the PanoDiff export",
+        help="Discern's CSV, .xlsx or .sav, the desk's zip, or (with --labels) the PanoDiff export",
     )
-    source.add_argument("--example", action="store_true", help="the published ratings of the PanoDiff-SR study")
-    made.add_argument("--study", metavar="SLUG", help="which study of the database")
-    made.add_argument("--labels", metavar="FILE", type=Path, help="image labels: a table Filename,Label")
+    source.add_argument("--example", action="store_true", help="use the published ratings of the PanoDiff-SR study")
+    made.add_argument("--study", metavar="SLUG", help="the study in the database")
+    made.add_argument("--labels", metavar="FILE", type=Path, help="the truth: a table Filename,Label")
     made.add_argument(
-        "--mapping", metavar="FILE", type=Path, help="a TOML file that says what the columns of any other table are"
+        "--mapping", metavar="FILE", type=Path, help="a TOML file that explains the columns of any other table"
     )
     made.add_argument(
         "--conditions",
@@ -168,34 +168,49 @@ def parser(prog: str) -> argparse.ArgumentParser:
         help="with --responses: a table reader,case,condition,period,...",
     )
     made.add_argument(
-        "--groups", metavar="FILE", type=Path, help="a CSV reader,group[,years] in place of the responses' groups"
+        "--groups", metavar="FILE", type=Path, help="a CSV reader,group[,years] to replace the groups in the responses"
     )
-    made.add_argument("--detector", metavar="FILE", type=Path, help="a CSV case,value: a detector's scores")
+    made.add_argument("--detector", metavar="FILE", type=Path, help="scores of an automatic detector: a CSV case,value")
     made.add_argument(
         "--marks", metavar="FILE", type=Path, help="a table of readers' marks: reader,case,x,y,reason,..."
     )
     made.add_argument(
-        "--faults", metavar="FILE", type=Path, help="with --marks: known faults, a pool's faults.json or a table"
+        "--faults", metavar="FILE", type=Path, help="with --marks: known faults, as a pool's faults.json or a table"
     )
-    made.add_argument("--looks", metavar="FILE", type=Path, help="looks.json of `discern plan --looks`: planned looks")
     made.add_argument(
-        "--subgroups", metavar="COLUMN", action="append", help="a column of cases.csv to compare cases by; repeatable"
+        "--looks", metavar="FILE", type=Path, help="planned interim looks: looks.json from `discern plan --looks`"
     )
-    made.add_argument("--cases", metavar="FILE", type=Path, help="with --subgroups: cases.csv, if there is no --pool")
-    made.add_argument("--pool", metavar="DIR", type=Path, help="the pool folder, for plates of its pictures")
     made.add_argument(
-        "--registration", metavar="FILE", type=Path, help="registration.json of `plan --register`: say what was kept"
+        "--subgroups",
+        metavar="COLUMN",
+        action="append",
+        help="a column of cases.csv to compare images by; may be repeated",
+    )
+    made.add_argument("--cases", metavar="FILE", type=Path, help="with --subgroups: cases.csv, if you give no --pool")
+    made.add_argument("--pool", metavar="DIR", type=Path, help="the pool folder, to show its images")
+    made.add_argument(
+        "--registration",
+        metavar="FILE",
+        type=Path,
+        help="registration.json from `discern plan --register`: compare with it",
     )
     made.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder to write")
-    made.add_argument("--unsure", choices=list(RULES), default="fractional", help="the rule that leads (%(default)s)")
     made.add_argument(
-        "--margin", metavar="M", type=_margin, default=0.1, help="from chance that still counts as chance (%(default)s)"
+        "--unsure",
+        choices=list(RULES),
+        default="fractional",
+        help="how unsure answers count in the main results; all rules are reported (%(default)s)",
     )
     made.add_argument(
-        "--bayes", action="store_true", help="with a Bayesian answer for few readers (needs the extra 'bayes')"
+        "--margin", metavar="M", type=_margin, default=0.1, help="equivalence margin around chance (%(default)s)"
     )
-    made.add_argument("--bootstrap", metavar="N", type=_from(2), default=10_000, help="replicates (%(default)s)")
-    made.add_argument("--seed", metavar="S", type=_from(0), default=0, help="of everything random (%(default)s)")
+    made.add_argument(
+        "--bayes", action="store_true", help="add a Bayesian analysis, for few readers (needs the extra 'bayes')"
+    )
+    made.add_argument(
+        "--bootstrap", metavar="N", type=_from(2), default=10_000, help="bootstrap replicates (%(default)s)"
+    )
+    made.add_argument("--seed", metavar="S", type=_from(0), default=0, help="random seed (%(default)s)")
     return made
 
 

@@ -68,12 +68,17 @@ def verify(path: str | Path, other_version: bool = False, progress: Progress = s
 
 def main(argv: list[str] | None = None, prog: str = "python -m analysis.verify") -> int:
     """Run the command line; 0, 3 where a number differs, or 2 with every fault of the archive on standard error."""
-    parser = Parser(prog, description="Compute every number of a report again from its archive, and certify it.")
-    parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="archive.zip of a report, or a study's archive")
+    parser = Parser(prog, description="Recompute every number of a report from its archive, and certify it.")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where certificate.json and .html go (beside ARCHIVE, NAME-certificate)"
+        "archive", type=Path, metavar="ARCHIVE", help="archive.zip of a report, or the archive of a study"
     )
-    parser.add_argument("--other-version", action="store_true", help="also where another version of Discern made it")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for certificate.json and .html (NAME-certificate beside ARCHIVE)",
+    )
+    parser.add_argument("--other-version", action="store_true", help="verify even if another version made it")
     arguments = parser.parse_args(argv)
     out = arguments.out or arguments.archive.with_name(f"{arguments.archive.stem}-certificate")
     try:

@@ -287,9 +287,13 @@ def _together(features: np.ndarray, truth: np.ndarray, permutations: int, seed: 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pool", type=Path, metavar="POOL", help="the pool folder")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where audit.json and audit.html go")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for audit.json and audit.html")
     parser.add_argument(
-        "--permutations", type=whole(99), default=1000, metavar="N", help="for all cues together (default 1000)"
+        "--permutations",
+        type=whole(99),
+        default=1000,
+        metavar="N",
+        help="for the test of all cues together (default 1000)",
     )
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N")
 

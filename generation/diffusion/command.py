@@ -28,7 +28,7 @@ CPU_BATCH, GPU_BATCH = 4, 128
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, help="folder for the images; a run stopped here is resumed")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the images; run again to resume")
     parser.add_argument("--count", type=whole(1), default=100, help="how many images (default: 100)")
     add_sampling_arguments(parser)
 
@@ -36,24 +36,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that say how images are made, whatever becomes of them."""
     parser.add_argument(
-        "--checkpoint", type=Path, help="ddpm-model-epNN.pth, or the folder of our run (default: what Discern ships)"
+        "--checkpoint", type=Path, help="ddpm-model-epNN.pth or a training folder (default: comes with Discern)"
     )
-    parser.add_argument("--seed", type=whole(0), default=0, help="image i depends on the seed and i alone (default: 0)")
     parser.add_argument(
-        "--sampler", choices=SOLVERS, help="default: ddim for the authors' files and for students, dpm++ for ours"
+        "--seed", type=whole(0), default=0, help="seed; image i depends on it and on i only (default: 0)"
+    )
+    parser.add_argument(
+        "--sampler", choices=SOLVERS, help="default: ddim for the authors' files and for students, otherwise dpm++"
     )
     parser.add_argument(
         "--steps",
         type=whole(1),
-        help="denoising steps (default: 250 for ddim, those it was taught for a student, else 25)",
+        help="denoising steps (default: 250 for ddim, as trained for a student, otherwise 25)",
     )
     parser.add_argument(
-        "--eta", type=float, help="noise added again by ddim, 0 to 1 (default: 1 for the authors' files)"
+        "--eta", type=float, help="ddim: noise added at each step, 0 to 1 (default: 1 for the authors' files)"
     )
-    parser.add_argument("--noise", choices=NOISES, default="image", help="authors: the noise of their batches of 32")
+    parser.add_argument(
+        "--noise", choices=NOISES, default="image", help="authors: noise as in their script, in batches of 32"
+    )
     parser.add_argument("--source", help="data set to imitate, for a network trained with network.conditional")
     parser.add_argument("--device", choices=devices.DEVICES, default="auto")
-    parser.add_argument("--precision", choices=devices.PRECISIONS, default="auto", help="default: what the device does")
+    parser.add_argument(
+        "--precision", choices=devices.PRECISIONS, default="auto", help="default: the fastest that the device supports"
+    )
     parser.add_argument("--batch", type=whole(1), help="images at a time (default: 4 on a CPU, what fits on a GPU)")
     parser.add_argument("--compile", action="store_true", help="compile the network first, which takes minutes")
 

@@ -133,27 +133,34 @@ def _sets(folders: Sequence[Path], truth: str, faults: list[str]) -> list[tuple[
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--real", type=Path, nargs="+", required=True, metavar="DIR", help="real sets, as many as wanted"
+        "--real", type=Path, nargs="+", required=True, metavar="DIR", help="one or more sets of real images"
     )
     parser.add_argument(
-        "--synthetic", type=Path, nargs="+", required=True, metavar="DIR", help="synthetic sets, in order"
+        "--synthetic",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="one or more sets of synthetic images, in the order of the curves",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="evaluation.json, evaluation.csv, curves"
+        "--out", type=Path, required=True, metavar="DIR", help="folder for evaluation.json, .csv and curves.svg"
     )
-    parser.add_argument("--inception", type=Path, metavar="FILE", help=f"{features.INCEPTION_FILE}, for the FID proper")
-    parser.add_argument("--dinov2", type=Path, metavar="DIR", help="folder of a DINOv2 model, for Frechet-DINOv2")
+    parser.add_argument(
+        "--inception", type=Path, metavar="FILE", help=f"{features.INCEPTION_FILE}, for the standard FID"
+    )
+    parser.add_argument("--dinov2", type=Path, metavar="DIR", help="folder of a DINOv2 model, for the Frechet distance")
     parser.add_argument("--clip", type=Path, metavar="DIR", help="folder of a CLIP model, for CMMD")
     parser.add_argument(
-        "--steps", type=whole(0), default=300, metavar="N", help="to train the embedding (default 300, 0: none)"
+        "--steps", type=whole(0), default=300, metavar="N", help="steps to train the embedding (default 300; 0: none)"
     )
     parser.add_argument(
         "--baseline",
         metavar="NAME",
-        help="name of the synthetic folder that the others, with images of the same names, are set against",
+        help="synthetic folder to compare the others with; images are paired by file name",
     )
     parser.add_argument(
-        "--repeats", type=whole(2), default=20, metavar="N", help="for intervals and floors (default 20)"
+        "--repeats", type=whole(2), default=20, metavar="N", help="resamples for intervals and floors (default 20)"
     )
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N")
 

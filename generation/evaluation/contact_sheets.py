@@ -87,21 +87,26 @@ def sheet(sets: dict[str, list[Path]], columns: int) -> Image.Image:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sets", type=Path, nargs="*", metavar="DIR", help="folders of images, or prepared corpora")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="maps.svg, means.png, spectra.svg, sheet.png"
+        "--out", type=Path, required=True, metavar="DIR", help="folder for maps.svg, means.png, spectra.svg, sheet.png"
     )
     parser.add_argument(
-        "--training", type=Path, metavar="RUN", help="folder of a training: its curves and samples, as training.html"
+        "--training",
+        type=Path,
+        metavar="RUN",
+        help="folder of a training; writes its curves and samples as training.html",
     )
     parser.add_argument(
         "--real",
         type=Path,
         metavar="CORPUS",
-        help="with --training: the corpus whose validation pictures the samples are measured against (default: the"
+        help="with --training: the corpus with whose validation images the samples are compared (default: the"
         " phantoms that the training drew)",
     )
-    parser.add_argument("--most", type=whole(LEAST), default=500, metavar="N", help="images a source (default 500)")
     parser.add_argument(
-        "--columns", type=whole(1), default=6, metavar="N", help="images a row of the sheet (default 6)"
+        "--most", type=whole(LEAST), default=500, metavar="N", help="maximum images per source (default 500)"
+    )
+    parser.add_argument(
+        "--columns", type=whole(1), default=6, metavar="N", help="images per row of the sheet (default 6)"
     )
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N")
     features.add_arguments(parser)

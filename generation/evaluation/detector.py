@@ -146,12 +146,14 @@ def _device() -> torch.device:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--real", type=Path, nargs="+", required=True, metavar="DIR", help="real images, or corpora")
     parser.add_argument("--synthetic", type=Path, nargs="+", required=True, metavar="DIR", help="synthetic images")
-    parser.add_argument("--pool", type=Path, metavar="POOL", help="judge the cases of this pool as one more reader")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="detector.json, responses.csv, rollout/")
-    parser.add_argument("--epochs", type=whole(1), default=Recipe.epochs, metavar="N", help="(default 8)")
+    parser.add_argument("--pool", type=Path, metavar="POOL", help="let the classifier judge this pool like a reader")
     parser.add_argument(
-        "--small", action="store_true", help="a quarter of the size and of the network, for a quick look"
+        "--out", type=Path, required=True, metavar="DIR", help="folder for detector.json, responses.csv, rollout/"
     )
+    parser.add_argument(
+        "--epochs", type=whole(1), default=Recipe.epochs, metavar="N", help="training epochs (default 8)"
+    )
+    parser.add_argument("--small", action="store_true", help="quarter-size images and network, for a quick look")
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N")
 
 

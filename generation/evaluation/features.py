@@ -143,11 +143,13 @@ def in_turn(paths: Sequence[Path]) -> Iterator[Image.Image]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that choose spaces, for the commands that compare images."""
-    parser.add_argument("--inception", type=Path, metavar="FILE", help=f"{INCEPTION_FILE}, the network of the FID")
+    parser.add_argument(
+        "--inception", type=Path, metavar="FILE", help=f"{INCEPTION_FILE}, the network used for the FID"
+    )
     parser.add_argument("--dinov2", type=Path, metavar="DIR", help="folder of a DINOv2 model")
     parser.add_argument("--clip", type=Path, metavar="DIR", help="folder of a CLIP model")
     parser.add_argument(
-        "--steps", type=whole(0), default=300, metavar="N", help="to train the embedding (default 300, 0: none)"
+        "--steps", type=whole(0), default=300, metavar="N", help="steps to train the embedding (default 300; 0: none)"
     )
 
 

@@ -97,14 +97,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--held-out",
         type=Path,
         metavar="DIR",
-        help="real images it never saw (default the corpus's other splits, or none)",
+        help="real images it never saw (default: the corpus's other splits, or none)",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="neighbours.json, neighbours.csv, plate.png"
+        "--out", type=Path, required=True, metavar="DIR", help="folder for neighbours.json, .csv and plate.png"
     )
-    parser.add_argument(
-        "--plate", type=whole(1), default=12, metavar="N", help="nearest pairs on the plate (default 12)"
-    )
+    parser.add_argument("--plate", type=whole(1), default=12, metavar="N", help="closest pairs to show (default 12)")
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N")
     features.add_arguments(parser)
 

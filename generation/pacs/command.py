@@ -11,7 +11,7 @@ from generation.pacs import MODALITIES, Archive, Query, fetch, find
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", required=True, help="where the images go; goes on where it was"
+        "--out", type=Path, metavar="DIR", required=True, help="folder for the images; run again to resume"
     )
     parser.add_argument(
         "--url", default="", help="the archive's DICOMweb address (default DISCERN_PACS_URL); user, password or token "
@@ -20,9 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--modality", default="PX", metavar="XX", help=f"{', '.join(MODALITIES)} ... (default PX)")
     parser.add_argument("--since", default="", metavar="YYYYMMDD", help="studies from this date on")
     parser.add_argument("--until", default="", metavar="YYYYMMDD", help="studies up to this date")
-    parser.add_argument("--description", default="", metavar="WORDS", help="in the study's description")
-    parser.add_argument("--limit", type=whole(1), default=200, metavar="N", help="images at most (default 200)")
-    parser.add_argument("--count", action="store_true", help="say how many images fit, and fetch none")
+    parser.add_argument("--description", default="", metavar="WORDS", help="words in the study's description")
+    parser.add_argument(
+        "--limit", type=whole(1), default=200, metavar="N", help="maximum number of images (default 200)"
+    )
+    parser.add_argument("--count", action="store_true", help="only count the matching images")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="prepare the images as a corpus, as `corpus` does")
 
 

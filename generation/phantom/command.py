@@ -11,28 +11,28 @@ from generation.phantom import chest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the new folder, a pool or with --chest")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to create")
     parser.add_argument(
         "--count",
         type=whole(1),
         nargs=2,
         default=(100, 100),
         metavar=("REAL", "SYNTHETIC"),
-        help="scored cases (default 100 100)",
+        help="numbers of scored cases (default 100 100)",
     )
     parser.add_argument(
-        "--practice", type=whole(0), default=6, metavar="N", help="practice cases of both truths (default 6)"
+        "--practice", type=whole(0), default=6, metavar="N", help="practice cases, real and synthetic (default 6)"
     )
     parser.add_argument(
-        "--seed", type=whole(0), default=0, metavar="N", help="the same seed, the same pool (default 0)"
+        "--seed", type=whole(0), default=0, metavar="N", help="the same seed gives the same pool (default 0)"
     )
     parser.add_argument(
-        "--chest", type=whole(1), metavar="N", help="instead of a pool, N chest phantoms: images/ and nodules.csv"
+        "--chest", type=whole(1), metavar="N", help="draw N chest phantoms instead of a pool: images/ and nodules.csv"
     )
     parser.add_argument(
-        "--side", type=int, choices=chest.SIDES, default=chest.SIDE, help="of a chest phantom, px (default 1024)"
+        "--side", type=int, choices=chest.SIDES, default=chest.SIDE, help="size of a chest phantom, px (default 1024)"
     )
-    parser.add_argument("--name", default="Demonstration phantoms", help="what the pool is called")
+    parser.add_argument("--name", default="Demonstration phantoms", help="name of the pool")
 
 
 def run(args: argparse.Namespace) -> None:

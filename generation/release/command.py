@@ -33,28 +33,30 @@ SPARE = 100  # images that may be left out before their share counts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("out", type=Path, metavar="DIR", help="folder for the release; one stopped here is resumed")
-    parser.add_argument("--count", type=whole(1), default=1000, help="images released (default: 1000)")
+    parser.add_argument("out", type=Path, metavar="DIR", help="folder for the release; run again to resume")
+    parser.add_argument("--count", type=whole(1), default=1000, help="images to release (default: 1000)")
     parser.add_argument(
-        "--training", type=Path, required=True, metavar="DIR", help="the generator's training images, or its corpus"
+        "--training", type=Path, required=True, metavar="DIR", help="the generator's training images or corpus"
     )
     parser.add_argument(
         "--held-out", type=Path, metavar="DIR", help="real images it never saw (default: the corpus's other splits)"
     )
     parser.add_argument(
-        "--threshold", type=float, help="least distance to a training image (default: the least of a held-out one)"
+        "--threshold",
+        type=float,
+        help="smallest distance allowed to a training image (default: that of held-out images)",
     )
     parser.add_argument(
-        "--embedding", type=Path, metavar="FILE", help="measure by these weights of `generation neighbours`"
+        "--embedding", type=Path, metavar="FILE", help="measure distances with these weights from `neighbours`"
     )
     parser.add_argument(
-        "--enlarge", metavar="CHECKPOINT", help="bring the images to reading size; `shipped` for what Discern ships"
+        "--enlarge", metavar="CHECKPOINT", help="enlarge with this checkpoint; `shipped`: the one in Discern"
     )
-    parser.add_argument("--shard", type=whole(1), default=SHARD, help=f"images a shard (default: {SHARD})")
+    parser.add_argument("--shard", type=whole(1), default=SHARD, help=f"images per file (default: {SHARD})")
     parser.add_argument("--title", default="Synthetic radiographs", help="name of the data set")
-    parser.add_argument("--licence", default="not stated", help="its licence, best as an address or SPDX name")
+    parser.add_argument("--licence", default="not stated", help="its licence, preferably as a URL or SPDX name")
     parser.add_argument("--creator", default="not stated", help="who releases it")
-    parser.add_argument("--url", help="where it will be found")
+    parser.add_argument("--url", help="where it will be published")
     add_sampling_arguments(parser)
 
 

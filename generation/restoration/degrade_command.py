@@ -22,22 +22,26 @@ from generation.weights import file_of
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="good radiographs")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the poor ones; a stopped run goes on")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the degraded ones; run again to resume"
+    )
     parser.add_argument(
         "--method",
         default="parametric",
         metavar="WHAT",
-        help="parametric (default), bicubic, or the folder of a training of ddpm-lq or munit-lq",
+        help="parametric (default), bicubic, or the folder of a trained ddpm-lq or munit-lq network",
     )
-    parser.add_argument("--scale", type=whole(1), default=2, help="how many times smaller they come out (default: 2)")
-    parser.add_argument("--seed", type=whole(0), default=0, help="with an image's name it decides what happens to it")
-    parser.add_argument("--steps", type=whole(1), default=25, help="denoising steps of ddpm-lq (default: 25)")
+    parser.add_argument("--scale", type=whole(1), default=2, help="factor by which images become smaller (default: 2)")
+    parser.add_argument(
+        "--seed", type=whole(0), default=0, help="seed; with an image's name it sets how it is degraded"
+    )
+    parser.add_argument("--steps", type=whole(1), default=25, help="ddpm-lq: denoising steps (default: 25)")
     parser.add_argument(
         "--strength",
         type=float,
         default=0.0,
         metavar="SHARE",
-        help="of ddpm-lq: cover the good image with this share of the noise, up to 1, and show no content (SDEdit)",
+        help="ddpm-lq: share of noise added to the good image, up to 1, without conditioning on its content (SDEdit)",
     )
     parser.add_argument("--device", choices=devices.DEVICES, default="auto")
 

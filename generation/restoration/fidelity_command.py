@@ -18,15 +18,17 @@ from generation.restoration.folders import pictures
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     tables.add_arguments(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="fidelity.json, .csv, .md, spectra.csv")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for fidelity.json, .csv, .md, spectra.csv"
+    )
     parser.add_argument(
         "--lpips",
         type=Path,
         metavar="FILE",
-        help="also LPIPS: torchvision's weights of AlexNet or VGG16 (nothing is downloaded)",
+        help="also compute LPIPS, with torchvision's weights of AlexNet or VGG16 (nothing is downloaded)",
     )
     parser.add_argument(
-        "--lpips-linear", type=Path, metavar="FILE", help="weights of its channels (default: those of torchmetrics)"
+        "--lpips-linear", type=Path, metavar="FILE", help="LPIPS channel weights (default: torchmetrics')"
     )
 
 

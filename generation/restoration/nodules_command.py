@@ -20,9 +20,11 @@ from generation.restoration.folders import pictures
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     tables.add_arguments(parser)
     parser.add_argument(
-        "--nodules", type=Path, required=True, metavar="FILE", help="table image,x,y,radius in px of the good ones"
+        "--nodules", type=Path, required=True, metavar="FILE", help="table image,x,y,radius, in px of the originals"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="nodules.json, .csv, .md and maps/")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for nodules.json, .csv, .md and maps/"
+    )
 
 
 def run(args: argparse.Namespace) -> None:

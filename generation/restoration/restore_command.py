@@ -25,29 +25,37 @@ from generation.weights import file_of
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="poor radiographs")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="one folder a method; a run goes on")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="one folder per method; run again to resume"
+    )
     parser.add_argument(
         "--by",
         type=_method,
         nargs="+",
         required=True,
         metavar="NAME=WHAT",
-        help="methods: bicubic, lanczos, the folder of a training of restoration, or a HAT checkpoint",
+        help="methods: bicubic, lanczos, the folder of a trained restoration network, or a HAT checkpoint",
     )
-    parser.add_argument("--scale", type=whole(1), default=2, help="how many times larger they come out (default: 2)")
-    parser.add_argument("--sampler", choices=SOLVERS, default="dpm++", help="of diffusion (default: dpm++)")
+    parser.add_argument("--scale", type=whole(1), default=2, help="factor by which images become larger (default: 2)")
+    parser.add_argument("--sampler", choices=SOLVERS, default="dpm++", help="diffusion sampler (default: dpm++)")
     parser.add_argument("--steps", type=whole(1), default=25, help="denoising steps (default: 25)")
-    parser.add_argument("--seed", type=whole(0), default=0, help="of the noise, and of the pool's order (default: 0)")
-    parser.add_argument("--tile", type=whole(64), default=0, help="longest side seen at once (default: the whole)")
-    parser.add_argument("--reference", type=Path, metavar="DIR", help="the good radiographs, for --pool")
-    parser.add_argument("--pool", type=Path, metavar="DIR", help="also write a pool of reference and methods")
-    parser.add_argument("--pool-name", default="Restored radiographs", help="what the pool is called")
     parser.add_argument(
-        "--practice", type=int, choices=(0, 1), default=1, help="originals of the pool kept for practice (default: 1)"
+        "--seed", type=whole(0), default=0, help="seed of the noise and of the pool's order (default: 0)"
     )
-    parser.add_argument("--phantom", action="store_true", help="the radiographs of the pool are drawn, not taken")
+    parser.add_argument(
+        "--tile", type=whole(64), default=0, help="process in tiles of at most this size, px (default: no tiles)"
+    )
+    parser.add_argument("--reference", type=Path, metavar="DIR", help="the good radiographs, for --pool")
+    parser.add_argument("--pool", type=Path, metavar="DIR", help="also write a pool with the reference and all methods")
+    parser.add_argument("--pool-name", default="Restored radiographs", help="name of the pool")
+    parser.add_argument(
+        "--practice", type=int, choices=(0, 1), default=1, help="number of practice cases in the pool (default: 1)"
+    )
+    parser.add_argument("--phantom", action="store_true", help="mark the pool as phantoms, not radiographs of patients")
     parser.add_argument("--device", choices=devices.DEVICES, default="auto")
-    parser.add_argument("--precision", choices=devices.PRECISIONS, default="auto", help="default: what the device does")
+    parser.add_argument(
+        "--precision", choices=devices.PRECISIONS, default="auto", help="default: the fastest that the device supports"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

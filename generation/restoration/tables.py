@@ -29,10 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="DIR",
-        help="one folder a degradation, in each one folder a method, as `generation restore` makes them",
+        help="one folder per degradation, each with one folder per method, as `restore` writes them",
     )
-    parser.add_argument("--baseline", metavar="METHOD", help="the method that others are compared with, image by image")
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the intervals (default 0)")
+    parser.add_argument("--baseline", metavar="METHOD", help="method to compare the others with, image by image")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed for the intervals (default 0)")
 
 
 def images(args: argparse.Namespace) -> dict[tuple[str, str], dict[str, dict[str, Path]]]:

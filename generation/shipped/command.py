@@ -19,13 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="[NAME=]RUN",
-        help="folder of a training; once for every network (its name: the stage, unless given)",
+        help="training folder; repeat for every network (its name is the stage unless you give one)",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for the packed weights; replaced where it is")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the packed weights; replaced if it exists")
     parser.add_argument(
         "--notes", type=Path, help="Markdown for the model card: data, licence, measures, memorisation, limits"
     )
-    parser.add_argument("--most-mb", type=whole(1), default=MOST, help=f"MB that they may take (default: {MOST})")
+    parser.add_argument("--most-mb", type=whole(1), default=MOST, help=f"maximum total size in MB (default: {MOST})")
 
 
 def run(args: argparse.Namespace) -> None:

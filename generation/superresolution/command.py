@@ -25,22 +25,22 @@ CPU_BATCH, GPU_BATCH = 1, 16
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, required=True, help="folder of grey images (PNG, JPEG, TIFF, DICOM)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the PNGs; a run stopped here is resumed")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the PNG files; run again to resume")
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--checkpoint",
         type=Path,
-        help="Real_HAT_GAN_SRx4_finetuned.pth, or the folder of our run (default: what Discern ships)",
+        help="Real_HAT_GAN_SRx4_finetuned.pth or a training folder (default: comes with Discern)",
     )
-    how.add_argument("--method", choices=INTERPOLATIONS, help="plain interpolation, as a baseline")
+    how.add_argument("--method", choices=INTERPOLATIONS, help="interpolate instead, as a baseline")
     parser.add_argument(
-        "--tile", type=whole(16), default=0, help="longest side seen at once (default: the whole image)"
+        "--tile", type=whole(16), default=0, help="process in tiles of at most this size, px (default: no tiles)"
     )
-    parser.add_argument(
-        "--overlap", type=whole(0), default=32, help="pixels that tiles see of each other (default: 32)"
-    )
+    parser.add_argument("--overlap", type=whole(0), default=32, help="overlap of the tiles, px (default: 32)")
     parser.add_argument("--device", choices=devices.DEVICES, default="auto")
-    parser.add_argument("--precision", choices=devices.PRECISIONS, default="auto", help="default: what the device does")
+    parser.add_argument(
+        "--precision", choices=devices.PRECISIONS, default="auto", help="default: the fastest that the device supports"
+    )
     parser.add_argument("--batch", type=whole(1), help="images at a time (default: 1 on a CPU, what fits on a GPU)")
 
 

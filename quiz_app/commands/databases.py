@@ -41,9 +41,11 @@ upgrade = click.Command(
     callback=_upgrade_safely,
     params=[
         *_upgrade.params,
-        click.Option(["--no-backup"], is_flag=True, help="Make no backup first: there is one by other means."),
+        click.Option(
+            ["--no-backup"], is_flag=True, help="Skip the backup; use this only if you have made one by other means."
+        ),
     ],
-    help="Back up the database to the folder backups of the instance, then bring it to this version of Discern.",
+    help="Back up the database to the folder 'backups' of the instance, then upgrade it to this version of Discern.",
 )
 
 
@@ -53,16 +55,16 @@ upgrade = click.Command(
 @with_appcontext
 @plainly
 def check(slug: str | None, as_json: bool) -> None:
-    """Prove that nothing is missing in STUDY, or in any study; ends with 1 where something is.
+    """Check that nothing is missing from STUDY, or from any study. The exit code is 1 if something is.
 
-    Every trial of every sitting is there once and in order, every answered one has its answer, every image its file.
-    The checksum is that of the exported responses: a restored backup has the same.
+    Every trial of every sitting must be there once and in order, every answered trial must have its answer, and every
+    image its file. The checksum is that of the exported responses; a restored backup has the same one.
     """
     with reading() as session:
         query = sa.select(Study).order_by(Study.slug)
         studies = session.scalars(query.filter_by(slug=slug) if slug else query).all()
         if slug and not studies:
-            raise InvalidInputError([f"study: there is none called {slug!r}"])
+            raise InvalidInputError([f"study: there is no study {slug!r}; list them with: discern study list"])
         faults = proof.of_database(session)
         proofs = [proof.of_study(session, study, current_app.config["SETTINGS"].images) for study in studies]
     lines = [

@@ -17,7 +17,7 @@ from quiz_app.database import another_version, db, reading, versions
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import mirror
 
-group = AppGroup("mirror", help="The copy of every answer in Firestore.")
+group = AppGroup("mirror", help="Keep a copy of every answer in Firestore.")
 
 
 def mirrored(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,7 +53,7 @@ def _settings() -> Any:
 @group.command()
 @mirrored
 def run() -> None:
-    """Send answers as they come, until stopped. `run.py` does this by itself; other servers need it beside them."""
+    """Send answers as they come in, until stopped. `discern run` does this itself; run it beside any other server."""
     mirror.certificate(_settings())
     mirror.Worker(current_app._get_current_object()).run()  # type: ignore[attr-defined]
 
@@ -62,7 +62,7 @@ def run() -> None:
 @as_json
 @mirrored
 def status(as_json: bool) -> None:
-    """Show what waits to be sent, since when, and the last trouble."""
+    """Show how many answers are waiting to be sent, since when, and the last error."""
     with reading() as session:
         states = {"project": mirror.project_of(_settings())} | mirror.status(session)
     tell("\n".join(f"{name}\t{value}" for name, value in states.items()), states, as_json)
@@ -72,7 +72,7 @@ def status(as_json: bool) -> None:
 @mirrored
 @current
 def verify() -> None:
-    """Compare the mirror with the database, by count and by the checksum of every answer."""
+    """Compare the mirror with the database, by the number of answers and the checksum of each."""
     from quiz_app.exchange import recovery as archive
 
     with reading() as session:
@@ -110,12 +110,14 @@ def restore() -> None:
 
 @group.command("import")
 @click.option("--study", "slug", required=True, help="Slug of the new, closed study.")
-@click.option("--labels", type=click.Path(path_type=Path), required=True, help="CSV with Filename and Label.")
-@click.option("--submissions", type=click.Path(path_type=Path), help="CSV export; if not given, from Firestore.")
+@click.option(
+    "--labels", type=click.Path(path_type=Path), required=True, help="CSV file with the columns Filename and Label."
+)
+@click.option("--submissions", type=click.Path(path_type=Path), help="CSV export; if not given, read from Firestore.")
 @mirrored
 @current
 def import_(slug: str, labels: Path, submissions: Path | None) -> None:
-    """Bring in the answers of the original quiz: its Firestore collection `submissions`, or its CSV export.
+    """Import the answers of the original PanoDiff quiz from its Firestore collection `submissions` or its CSV export.
 
     Readers become P01, P02, ...; their names are not kept.
     """

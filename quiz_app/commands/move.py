@@ -18,8 +18,9 @@ from quiz_app.exchange import moving
 def move(url: str, as_json: bool) -> None:
     """Move everything from the SQLite database to a PostgreSQL database.
 
-    Studies may be open and readers in the middle of them: restart the server with DISCERN_DATABASE_URL set to the new
-    address, and they go on. The instance folder, with images and secret, stays in use; the SQLite file is left sealed.
+    Studies may be open and in progress. Afterwards set DISCERN_DATABASE_URL to the new address and restart the server:
+    readers continue where they were. Keep the instance folder, which holds the images and the secret key. The SQLite
+    file stays, but is sealed against further writing.
     """
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     tables = moving.move(app, url)
@@ -27,5 +28,5 @@ def move(url: str, as_json: bool) -> None:
     what = {name: {"rows": rows, "sha256": digest} for name, (rows, digest) in tables.items()}
     tell("\n".join(lines), what, as_json)
     click.echo(
-        "Moved and checked. Now set DISCERN_DATABASE_URL to the new address and start the server again.", err=as_json
+        "Moved and checked. Now set DISCERN_DATABASE_URL to the new address and restart the server.", err=as_json
     )

@@ -25,7 +25,7 @@ group = AppGroup("pool", help="Import and list pools.")
 @as_json
 @plainly
 def import_(folder: Path, slug: str, as_json: bool) -> None:
-    """Check the pool in FOLDER and take it over, images re-encoded; all of it or nothing."""
+    """Check the pool in FOLDER and import it; its images are re-encoded. If anything is wrong, nothing is imported."""
     with tqdm(unit="image", disable=None, leave=False) as bar:
 
         def progress(done: int, total: int) -> None:

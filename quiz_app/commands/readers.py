@@ -19,20 +19,20 @@ from quiz_app.study import lifecycle, readers
 
 group = AppGroup("reader", help="Invite and list readers, and withdraw their links.")
 UNKNOWN = (
-    "No server runs on this instance, so the links above begin at the address that you will serve at.\n"
-    "Start one with `discern run`, set `public_url`, or give the address: reader invite --url https://..."
+    "No server is running on this instance, so the links above lack the address of your server.\n"
+    "Start one with `discern run`, set `public_url`, or give the address: discern reader invite --url https://..."
 )
 
 
 @group.command()
 @click.option("--study", "slug", required=True, help="Slug of the study.")
-@click.option("--group", "reader_group", help="The reader's group; asked of the reader if not given.")
-@click.option("--url", help="Address at which readers reach the server; found if it runs on this instance.")
+@click.option("--group", "reader_group", help="The readers' group; if not given, each reader is asked.")
+@click.option("--url", help="Address at which readers reach the server; detected if it is running on this instance.")
 @click.argument("pseudonyms", nargs=-1, required=True)
 @as_json
 @plainly
 def invite(slug: str, reader_group: str | None, url: str | None, pseudonyms: tuple[str, ...], as_json: bool) -> None:
-    """Invite one reader for each of PSEUDONYMS and print their personal links, which are shown only now."""
+    """Invite one reader for each of PSEUDONYMS and print their personal links. They are shown only once."""
     address = url or found(current_app.config["SETTINGS"])
     study = lifecycle.find(slug)
     wanted = [readers.Invitation(name, reader_group or "") for name in pseudonyms]
@@ -50,7 +50,7 @@ def invite(slug: str, reader_group: str | None, url: str | None, pseudonyms: tup
 @as_json
 @plainly
 def list_(slug: str, as_json: bool) -> None:
-    """List the readers of a study: pseudonym, group, whether begun, finished or withdrawn."""
+    """List the readers of a study: pseudonym, group and state."""
     states = [
         {"reader": reader.pseudonym, "group": reader.group or "", "state": _state(reader)}
         for reader in lifecycle.find(slug).readers
@@ -65,18 +65,22 @@ def list_(slug: str, as_json: bool) -> None:
 @click.argument("pseudonym")
 @plainly
 def export(slug: str, out: Path | None, pseudonym: str) -> None:
-    """Export all that is stored about the reader PSEUDONYM, for the reader who asks for it. No truth is in it."""
+    """Export everything stored about reader PSEUDONYM, on the reader's request. It does not include the truth."""
     with reading() as session:
         reader = session.scalar(
             sa.select(Reader).join(Reader.study).where(Study.slug == slug, Reader.pseudonym == pseudonym)
         )
         if reader is None:
-            raise InvalidInputError([f"reader: there is none called {pseudonym!r} in {slug!r}"])
+            raise InvalidInputError([_unknown(slug, pseudonym)])
         text = personal.written(session, reader)
     if out is None:
         click.echo(text, nl=False)
     else:
         out.write_text(text, "utf-8")
+
+
+def _unknown(slug: str, pseudonym: str) -> str:
+    return f"reader: study {slug!r} has no reader {pseudonym!r}; list them with: discern reader list --study {slug}"
 
 
 def _state(reader: Reader) -> str:
@@ -89,16 +93,16 @@ def _state(reader: Reader) -> str:
 
 @group.command()
 @click.option("--study", "slug", required=True, help="Slug of the study.")
-@click.option("--reason", default="at the command line", show_default=True, help="Why; it stays on record.")
+@click.option("--reason", default="at the command line", show_default=True, help="The reason, which is recorded.")
 @click.argument("pseudonym")
 @as_json
 @plainly
 def revoke(slug: str, reason: str, pseudonym: str, as_json: bool) -> None:
-    """Withdraw the link of reader PSEUDONYM; the answers stay."""
+    """Withdraw the link of reader PSEUDONYM. The answers given so far are kept."""
     study = lifecycle.find(slug)
     reader = db.session.scalar(sa.select(Reader).filter_by(study_id=study.id, pseudonym=pseudonym))
     if reader is None:
-        raise InvalidInputError([f"reader: {slug} has none called {pseudonym!r}"])
+        raise InvalidInputError([_unknown(slug, pseudonym)])
     readers.revoke(reader, reason, actor="command line")
     db.session.commit()
     tell(f"{pseudonym}: link withdrawn", {"reader": pseudonym, "state": _state(reader)}, as_json)

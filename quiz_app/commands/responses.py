@@ -12,7 +12,7 @@ from quiz_app.database import reading
 from quiz_app.exchange import conditions_csv, responses_csv
 from quiz_app.study import lifecycle
 
-group = AppGroup("responses", help="Hand over the answers.")
+group = AppGroup("responses", help="Export the answers.")
 
 
 @group.command("export")
@@ -21,8 +21,10 @@ group = AppGroup("responses", help="Hand over the answers.")
 @as_json
 @plainly
 def export_(slug: str, out: Path, as_json: bool) -> None:
-    """Write the answers of a study to a CSV, and beside it NAME.dictionary.csv with the meaning of its columns; of a
-    study with conditions or hints also NAME.conditions.csv, which says under which condition each trial was read."""
+    """Export the answers of a study as CSV, with NAME.dictionary.csv, which explains the columns, beside it.
+
+    A study with conditions or hints also gets NAME.conditions.csv: the condition under which each trial was read.
+    """
     lifecycle.find(slug)
     part = out.with_name(out.name + ".part")
     beside = {"dictionary": out.with_name(f"{out.stem}.dictionary.csv")}

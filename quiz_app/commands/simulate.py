@@ -17,21 +17,23 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--study", "slug", required=True, help="Slug of the study; it must be open.")
-@click.option("--readers", "count", type=click.IntRange(1, 500), default=6, show_default=True, help="How many.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same answers.")
-@click.option("--url", help="Server to talk to, on the same database; one is started if not given.")
+@click.option("--readers", "count", type=click.IntRange(1, 500), default=6, show_default=True, help="How many readers.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same answers."
+)
+@click.option("--url", help="Address of a running server on the same database; if not given, one is started.")
 @click.option(
     "--success",
     type=click.FloatRange(0, 1),
-    help="Chance with which a reader finds the real image of a quartet (as able as they are if not given), or of two "
-    "methods of a comparison prefers the first by name (0.7).",
+    help="Quartets: how often readers find the real image (if not given, this follows from their sensitivity). "
+    "Comparisons: how often they prefer the method that comes first by name (0.7 if not given).",
 )
 @click.option(
     "--threshold-ms",
     type=click.FloatRange(1, 60_000),
     default=350,
     show_default=True,
-    help="Exposure at which readers of a staircase are half way between guessing and knowing.",
+    help="Staircases: the exposure at which readers are halfway between guessing and always being right.",
 )
 @click.option(
     "--sensitivity",
@@ -39,14 +41,13 @@ if TYPE_CHECKING:
     type=(str, click.FloatRange(0, 10)),
     multiple=True,
     metavar="NAME D",
-    help="Mean sensitivity (d') for images of a source, or under a condition, of this name; 1.2 if not given. "
-    "May be given several times.",
+    help="Mean sensitivity (d') for the source or condition NAME; 1.2 if not given. May be given several times.",
 )
 @click.option(
     "--skip-washouts",
     is_flag=True,
-    help="When a washout holds all readers up, move the clock of the server that is started for them to its end. "
-    "Without it they stop there.",
+    help="When all readers must wait for a washout, move the clock of the simulation's own server to its end. "
+    "Otherwise the simulation stops there.",
 )
 @as_json
 @with_appcontext
@@ -64,7 +65,7 @@ def simulate(
 ) -> None:
     """Let simulated readers take a study through real HTTP requests.
 
-    They are invited as sim-001, sim-002, ... and stay in the study with their answers: rehearse on a copy.
+    They are invited as sim-001, sim-002, ... and their answers stay in the study, so use a copy of your study.
     """
     from quiz_app import simulation  # with its client of HTTP
 
@@ -92,7 +93,9 @@ def simulate(
     if as_json:
         tell("", [asdict(outcome) for outcome in outcomes], as_json)
     if waiting := sum(outcome.waits_until is not None for outcome in outcomes):
-        hint = "their links go on then, or rehearse with --skip-washouts"
-        click.echo(f"{waiting} of {count} readers have read a part and wait for the end of a washout; {hint}", err=True)
+        hint = "their links continue after it. To have them read every part now, use --skip-washouts"
+        click.echo(
+            f"{waiting} of {count} readers have finished a part and wait for the end of a washout; {hint}", err=True
+        )
     if refused := sum(bool(outcome.refusal) for outcome in outcomes):
         raise click.ClickException(f"{refused} of {count} readers could not finish")

@@ -17,12 +17,12 @@ from quiz_app.exchange import archive
 from quiz_app.models import Pool, Study
 from quiz_app.study import hints, lifecycle, plan, registering, reports
 
-group = AppGroup("study", help="Make, open, close and copy studies.")
+group = AppGroup("study", help="Create, open, close and copy studies.")
 
 
 @group.command()
-@click.option("--file", "file", type=click.Path(path_type=Path), help="A plan, as `study plan` writes it.")
-@click.option("--title", default="", help="What readers and researchers call it.")
+@click.option("--file", "file", type=click.Path(path_type=Path), help="A plan file written by `discern study plan`.")
+@click.option("--title", default="", help="Title shown to readers and researchers.")
 @click.option("--pool", "pool_slug", default="", help="Slug of an imported pool.")
 @click.option("--slug", default="", help="Short name for addresses and exports; made from the title if not given.")
 @click.option(
@@ -30,22 +30,26 @@ group = AppGroup("study", help="Make, open, close and copy studies.")
     type=click.Choice(list(lifecycle.PRESETS)),
     default="panodiff",
     show_default=True,
-    help="Settings to begin from; cervical and quartets are for quartets, hype-time and staircase for staircases.",
+    help="Settings to start from. For quartets: cervical, quartets. For staircases: hype-time, staircase. For "
+    "comparisons: comparisons, diffusionxray. The others are for ratings.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Seed of all orders; drawn if not given.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Seed of the random order; drawn if not given.")
 @as_json
 @plainly
 def create(
     file: Path | None, title: str, pool_slug: str, slug: str, preset: str, seed: int | None, as_json: bool
 ) -> None:
-    """Make a draft of a study on an imported pool, from a preset or from a plan; options go before the plan."""
+    """Create a draft of a study on an imported pool, from a preset or a plan.
+
+    The options --title, --pool, --slug and --seed override the plan.
+    """
     if file is not None:
         study = plan.make(_text(file), pool=pool_slug, slug=slug, title=title, seed=seed)
     else:
         pool = db.session.scalar(sa.select(Pool).filter_by(slug=pool_slug))
         if pool is None:
             raise InvalidInputError(
-                [f"pool: there is none called {pool_slug!r}; import one with: discern pool import FOLDER"]
+                [f"pool: there is no pool {pool_slug!r}; import one with: discern pool import FOLDER"]
             )
         study = lifecycle.create(title, pool, slug=slug, preset=preset, seed=seed)
     db.session.commit()
@@ -77,13 +81,13 @@ def _text(file: Path) -> str:
 @click.argument("slug")
 @plainly
 def plan_(slug: str) -> None:
-    """Print the plan of study SLUG: a file from which `study create --file` makes the same study."""
+    """Print the plan of study SLUG: a file from which `discern study create --file` creates the same study."""
     click.echo(plan.dump(lifecycle.find(slug)), nl=False)
 
 
 @group.command()
 def settings() -> None:
-    """Print every setting, its default and its meaning: the page docs/reference/settings.md."""
+    """Print every setting with its default and meaning, as in docs/reference/settings.md."""
     for line in plan.handbook():
         click.echo(line)
 
@@ -103,7 +107,7 @@ def list_(as_json: bool) -> None:
 @as_json
 @plainly
 def open_(slug: str, as_json: bool) -> None:
-    """Let the readers of study SLUG in."""
+    """Open study SLUG to its readers."""
     study = lifecycle.find(slug)
     lifecycle.open_study(study, actor="command line")
     db.session.commit()
@@ -115,7 +119,7 @@ def open_(slug: str, as_json: bool) -> None:
 @as_json
 @plainly
 def close(slug: str, as_json: bool) -> None:
-    """Take no more answers in study SLUG."""
+    """Close study SLUG: readers can no longer answer, and its results can be seen."""
     study = lifecycle.find(slug)
     lifecycle.close(study, actor="command line")
     db.session.commit()
@@ -129,7 +133,7 @@ def close(slug: str, as_json: bool) -> None:
 @as_json
 @plainly
 def copy(slug: str, to: str, title: str, as_json: bool) -> None:
-    """Make a draft with the pool and settings of study SLUG, without its readers."""
+    """Create a draft with the pool and settings of study SLUG, without its readers."""
     study = lifecycle.copy(lifecycle.find(slug), slug=to, title=title)
     db.session.commit()
     tell(f"{study.slug}: a draft, seed {study.seed}", _about(study), as_json)
@@ -141,7 +145,7 @@ def copy(slug: str, to: str, title: str, as_json: bool) -> None:
 @as_json
 @plainly
 def register(slug: str, file: Path, as_json: bool) -> None:
-    """Keep the registration in FILE (of `discern plan --register`) with study SLUG, before its first answer."""
+    """Attach the registration in FILE (from `discern plan --register`) to study SLUG, before its first answer."""
     study = lifecycle.find(slug)
     sha256 = registering.register(study, _text(file), actor="command line")["sha256"]
     db.session.commit()
@@ -154,7 +158,7 @@ def register(slug: str, file: Path, as_json: bool) -> None:
 @as_json
 @plainly
 def hints_(slug: str, file: Path, as_json: bool) -> None:
-    """Take the hints in FILE (CSV: case, hint and perhaps text) into study SLUG, before its first answer."""
+    """Add the hints in FILE (CSV with case, hint and, if wanted, text) to study SLUG, before its first answer."""
     study = lifecycle.find(slug)
     count = hints.bring(study, _text(file), name=file.name, actor="command line")
     db.session.commit()
@@ -165,17 +169,17 @@ def hints_(slug: str, file: Path, as_json: bool) -> None:
 @click.argument("slug")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Zip file to write.")
 @click.option(
-    "--report", type=click.Path(path_type=Path), help="archive.zip of a report; by default that made at the desk."
+    "--report", type=click.Path(path_type=Path), help="archive.zip of a report to include; by default the desk's."
 )
 @as_json
 @plainly
 def archive_(slug: str, out: Path, report: Path | None, as_json: bool) -> None:
-    """Write the archive of study SLUG: every row and image, for `study restore` in another installation.
+    """Write the archive of study SLUG: every row and image, for `discern study restore` in another installation.
 
-    With a report of all its answers in it, `discern verify` computes the report's numbers again.
+    If it includes a report on all answers, `discern verify` can recompute the report's numbers from it.
     """
     if report is not None and not report.is_file():
-        raise InvalidInputError([f"report: {report} is not there"])
+        raise InvalidInputError([f"report: {report} does not exist"])
     lifecycle.find(slug)
     part = out.with_name(out.name + ".part")
     with reading() as session, part.open("wb") as file:
@@ -184,7 +188,7 @@ def archive_(slug: str, out: Path, report: Path | None, as_json: bool) -> None:
         report = report or reports.archive(session, settings.instance, study)
         archive.write(session, study, settings.images, file, report)
     part.replace(out)
-    size, told = out.stat().st_size, "" if report else "; there is no report of its answers yet, so it holds none"
+    size, told = out.stat().st_size, "" if report else "; without a report, because none covers all answers yet"
     about = {"study": slug, "file": out, "bytes": size, "report": report is not None}
     tell(f"{out}: {size} bytes{told}", about, as_json)
 
@@ -194,7 +198,7 @@ def archive_(slug: str, out: Path, report: Path | None, as_json: bool) -> None:
 @as_json
 @plainly
 def restore(file: Path, as_json: bool) -> None:
-    """Put back the study in archive FILE, all of it or nothing."""
+    """Restore the study in archive FILE. If anything is wrong, nothing is restored."""
     study = archive.restore(file, current_app.config["SETTINGS"].images, actor="command line")
     db.session.commit()
     tell(f"{study.slug}: restored, {study.state}, {lifecycle.answers(study)} answers", _about(study), as_json)

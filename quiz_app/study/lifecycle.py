@@ -86,7 +86,7 @@ def find(slug: str) -> Study:
     """The study with this slug. Raises InvalidInputError."""
     study = db.session.scalar(sa.select(Study).filter_by(slug=slug))
     if study is None:
-        raise InvalidInputError([f"study: there is none called {slug!r}"])
+        raise InvalidInputError([f"study: there is no study {slug!r}; list them with: discern study list"])
     return study
 
 

@@ -132,7 +132,7 @@ def _pool(given: dict[str, Any], slug: str, faults: list[str]) -> Pool | None:
             faults.append(f"pool_sha256: pool {slug!r} is not the one of the plan, its cases differ")
         pool = same or pool
     if pool is None:
-        faults.append(f"pool: there is none called {slug!r}; import one with: flask pool import FOLDER")
+        faults.append(f"pool: there is no pool {slug!r}; import one with: discern pool import FOLDER")
     return pool
 
 

@@ -92,18 +92,18 @@ def test_a_researcher_is_added_and_gets_a_new_password(app):
     assert researchers.check(name, new)
     assert not researchers.check(name, password)
     assert "is taken" in ran(app, "researcher", "add", "ada", code=1)
-    assert "there is none" in ran(app, "researcher", "password", "eve", code=1)
+    assert "there is no researcher 'eve'" in ran(app, "researcher", "password", "eve", code=1)
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("study", "open", "none"), "there is none called 'none'"),
-        (("study", "create", "--title", "x", "--pool", "none"), "there is none called 'none'"),
+        (("study", "open", "none"), "there is no study 'none'"),
+        (("study", "create", "--title", "x", "--pool", "none"), "there is no pool 'none'"),
         (("study", "create", "--title", " ", "--pool", "noise", "--slug", "A B"), "title: is empty"),
         (("pool", "import", "/nowhere"), "no such folder"),
-        (("reader", "invite", "--study", "none", "R1"), "there is none called 'none'"),
-        (("responses", "export", "--study", "none", "--out", "x.csv"), "there is none called 'none'"),
+        (("reader", "invite", "--study", "none", "R1"), "there is no study 'none'"),
+        (("responses", "export", "--study", "none", "--out", "x.csv"), "there is no study 'none'"),
     ],
 )
 def test_what_cannot_be_done_is_said_with_exit_1(app, words, said):
