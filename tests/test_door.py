@@ -160,7 +160,7 @@ def test_a_command_whose_packages_are_missing_names_the_extra_to_install(tmp_pat
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     said = done([*DOOR, "generate", "train", "--help"], tmp_path, 2, PYTHONPATH=path).stderr
-    assert said.startswith("Error: train: needs the package torch")
+    assert said.startswith("Error: train needs the package torch")
     assert 'pip install "discern[generation]"' in said
 
 
@@ -189,7 +189,7 @@ def invited(tmp_path, name, *more):
 def test_links_lead_to_the_server_that_runs_here_and_to_none_that_was_killed(furnished):
     link, said = invited(furnished, "R1")
     assert link.startswith("/r/")
-    assert "No server runs on this instance" in said
+    assert "No server is running on this instance" in said
     assert "--url" in said
     with running(furnished, "--no-demo") as (address, _):
         link, said = invited(furnished, "R2")

@@ -162,7 +162,7 @@ def test_two_studies_have_a_mean_and_no_prediction(table, tmp_path):
     results = combine([], [two], published=False)
     assert results["pooled"]["prediction"] is None
     page = write(results, tmp_path / "out").read_text("utf-8")
-    assert "cannot be said of two" in page
+    assert "Two studies are too few" in page
     assert "two studies make no funnel" in page
 
 

@@ -249,7 +249,7 @@ def test_the_command_says_who_waits_for_the_end_of_a_washout(app, make_study):
     assert result.exit_code == 0, result.output
     for reader in lifecycle.find(slug).readers:
         assert f"waits for the end of a washout, {reader.next_part_opens:%Y-%m-%d %H:%M} UTC" in result.output
-    assert "2 of 2 readers have read a part and wait" in result.output
+    assert "2 of 2 readers have finished a part and wait" in result.output
     db.session.remove()
     result = app.test_cli_runner().invoke(args=[*args, "--skip-washouts"])
     assert result.exit_code == 0, result.output

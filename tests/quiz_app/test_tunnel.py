@@ -268,7 +268,7 @@ def test_run_py_opens_a_tunnel_and_closes_it_with_the_server(ngrok, tmp_path):
         os.kill(ngrok.pid, 0)
     done = subprocess.run([*command, "--tunnel", "--workers", "2"], env=environment, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "A tunnel leads to one process" in done.stderr
+    assert "A tunnel serves a single process" in done.stderr
 
 
 def test_a_switch_that_is_neither_true_nor_false_is_named(tmp_path):

@@ -37,7 +37,7 @@ def overall(results: dict[str, Any]) -> Table:
         rows.append([words, *reaches, *shares])
     return Table(
         "bayes_overall",
-        "What the model says of the readers",
+        "Bayesian model: all readers",
         "Posterior means with 95 % credible intervals. These readers: their mean over all cases like these. New "
         "readers: the mean of all readers like these. One further reader: a prediction. The last columns are the "
         "posterior probabilities that the mean of new readers lies above chance, and within the margin "
@@ -52,9 +52,9 @@ def readers(results: dict[str, Any]) -> Table:
     wanted = [("text", "group"), ("number_ci", "dprime"), ("number_ci", "auc"), ("number_ci", "smooth_auc")]
     return Table(
         "bayes_readers",
-        "What the model says of each reader",
+        "Bayesian model: each reader",
         f"Posterior means with 95 % credible intervals, over all cases like these; accuracy with {RULES[rule]}. Each "
-        "reader's figures borrow strength from the others', so that extremes lie closer to the middle.",
+        "reader's estimate borrows strength from the others', so extremes are closer to the mean.",
         ("reader", "group", "d′", "AUC over the levels", "AUC of the smooth curve", "accuracy"),
         [
             [name, *cells(("bayes", "readers", name), [*wanted, ("share_ci", "accuracy", rule)])]
@@ -67,10 +67,10 @@ def sensitivity(results: dict[str, Any]) -> Table:
     wanted = [("number", "mean_sd"), ("number", "spread_median"), ("number", "log10"), ("number_ci", "auc")]
     return Table(
         "bayes_sensitivity",
-        "What other priors would say",
+        "Bayesian model: other priors",
         "The standard deviation of the prior of the mean reader's d′ and the median of the prior of its spread between "
-        "readers, each halved and doubled. Bayes factor for a mean reader off chance, against one at chance, as a "
-        "power of ten: 1 is ten to one, −1 one to ten.",
+        "readers, each halved and doubled. Bayes factor for a mean reader who differs from chance, against one at "
+        "chance, as a power of ten: 1 is ten to one, −1 one to ten.",
         ("prior of the mean", "prior of the spread", "Bayes factor, power of ten", "mean AUC of new readers"),
         [
             cells(("bayes", "bayes_factor", "sensitivity", line), wanted)
@@ -90,7 +90,7 @@ def parameters(results: dict[str, Any]) -> Table:
         rows.append([f"d′ of group {second} less that of {first}", Cell("number_ci", ("bayes", "group_difference"))])
     return Table(
         "bayes_parameters",
-        "How readers and cases vary",
+        "Bayesian model: variation between readers and cases",
         "Posterior means with 95 % credible intervals, in units of an impression's standard deviation.",
         ("quantity", "posterior"),
         rows,
@@ -100,9 +100,9 @@ def parameters(results: dict[str, Any]) -> Table:
 def fit(results: dict[str, Any]) -> Table:
     return Table(
         "bayes_fit",
-        "Whether the model fits",
+        "Bayesian model: fit",
         f"What was observed, and mean and 95 % interval of {results['bayes']['predictive']['studies']} studies drawn "
-        "from the model. p: share of these with as much or more; near 0 or 1 the model does not fit.",
+        "from the model. p: share of these studies with the same value or more; near 0 or 1, the model does not fit.",
         ("figure", "observed", "predicted", "p"),
         [
             [

@@ -28,8 +28,8 @@ def beside(results: dict[str, Any]) -> Table:
     return Table(
         "beside",
         "Published visual Turing tests",
-        "Each figure was found in two places, or is left blank; published_turing_tests.csv says which. Tests of one "
-        "publication had the same readers.",
+        "Every figure was found in two places, otherwise it is left blank; published_turing_tests.csv says where. "
+        "Tests from the same publication had the same readers.",
         ("study", "images", "generator", "readers", "real", "synthetic", "result", "compared or not", "DOI"),
         rows,
     )

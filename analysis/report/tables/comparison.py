@@ -44,9 +44,9 @@ def preferences(results: dict[str, Any]) -> Table:
     return Table(
         "preferences",
         "Preferences",
-        "How often the first method was ahead of the second, level with it, and behind it. The share of preferences "
-        "counts a tie as one half and has readers and cases random; the exact one sets ties aside and takes every "
-        "answer as independent. In brackets 95 % intervals; p tests against one half, Holm's is corrected for the "
+        "How often the first method was ahead of the second, tied with it, and behind it. The share of preferences "
+        "counts ties as one half and treats readers and cases as random; the exact share ignores ties and treats all "
+        "answers as independent. In brackets: 95 % intervals. p: test against one half; Holm: corrected for the "
         "number of pairs under a criterion.",
         (
             *("criterion", "first", "second", "ahead", "level", "behind", "share preferred"),
@@ -61,9 +61,9 @@ def ways(results: dict[str, Any]) -> Table:
     return Table(
         "ways",
         "Preferences, by method",
-        "The same answers by several methods, and what each 95 % interval speaks of. The first of each pair leads: "
-        "answers of one reader, and to one case, go together, and the last takes no account of it. A tie counts one "
-        "half unless ties are set aside.",
+        "The same answers by several methods, and what each 95 % interval generalises to. The first row of each pair "
+        "is the main result: answers by the same reader, or to the same case, are correlated, and the last row "
+        "ignores this. Ties count as one half unless they are left out.",
         ("criterion", "first", "second", "method", "speaks of", "share preferred", "df", "p"),
         [
             [name, first, second, *cells((*at, "methods", i), wanted)]
@@ -83,8 +83,8 @@ def strengths(results: dict[str, Any]) -> Table:
         "strengths",
         "Strength of each method",
         "Bradley-Terry strengths on the log scale, their mean 0, with ties by Davidson's model: the difference of two "
-        "strengths is the log odds that one is preferred to the other. In brackets 95 % intervals with readers and "
-        "cases as clusters; the standard error takes every answer as independent.",
+        "strengths is the log odds that one is preferred to the other. In brackets: 95 % intervals with readers and "
+        "cases as clusters; the standard error treats all answers as independent.",
         ("criterion", "method", "strength", "SE, answers independent"),
         rows,
     )
@@ -102,8 +102,8 @@ def answers(results: dict[str, Any]) -> Table:
     return Table(
         "answers",
         "Answers by method",
-        "What was said of the images of each method. The figure is the share of better, yes or chosen with readers and "
-        "cases random, or the mean on the scale over readers, with 95 % intervals.",
+        "Answers about the images of each method: the share of better, yes or chosen, with readers and cases random, "
+        "or the mean on the scale over readers, with 95 % intervals.",
         ("criterion", "method", "of", "share or mean"),
         rows,
     )
@@ -144,9 +144,9 @@ def agreement(results: dict[str, Any]) -> Table:
         "agreement",
         "Agreement of all readers",
         "Agreement of readers on single images, or on single cases where one answer follows from the other, with 95 % "
-        "intervals; but for the share of pairs, 0 is chance and 1 is perfect. Alpha is ordinal on scales and for "
-        "better, same and worse; on scales AC2 counts near answers in part. p tests against no agreement beyond "
-        "chance.",
+        "intervals; except for the share of pairs, 0 is chance and 1 is perfect. Alpha is ordinal on scales and for "
+        "better, same and worse; on scales, AC2 gives partial credit for near answers. p: test against no agreement "
+        "beyond chance.",
         ("criterion", "coefficient", "estimate", "SE", "p"),
         [
             [name, words, *cells(("agreement", name, coefficient), wanted)]
@@ -191,8 +191,8 @@ def groups(results: dict[str, Any]) -> Table:
     return Table(
         "groups",
         "Groups of readers",
-        f"{_first(results)} With exact 95 % intervals that take every answer as independent. No test compares the "
-        "groups.",
+        f"{_first(results)} With exact 95 % intervals that treat all answers as independent. There is no test between "
+        "the groups.",
         ("group", "readers", *names),
         [
             [
@@ -215,9 +215,9 @@ def places(results: dict[str, Any]) -> Table:
     return Table(
         "places",
         "Places",
-        "How often the image at each place was ahead of all others, and the chi-square test that this happened as "
-        "often as an image stood there, which takes every answer as independent. Where methods stand at each place "
-        "equally often, a difference is a habit of readers.",
+        "How often the image at each position was ahead of all others, and the chi-square test that this happened in "
+        "proportion to how often an image was shown there, which treats all answers as independent. If every method "
+        "is at each position equally often, a difference reflects the readers' preference for a position.",
         ("criterion", *(f"place {place}" for place in stood), "p"),
         rows if stood else [],
     )
@@ -231,7 +231,8 @@ def times(results: dict[str, Any]) -> Table:
     return Table(
         "times",
         "Median time of a comparison, with all its criteria",
-        "Median of the trials of all readers, with 95 % intervals from order statistics, which speak of these readers.",
+        "Median of the trials of all readers, with 95 % intervals based on order statistics, which refer to these "
+        "readers only.",
         ("trials", "figure"),
         rows,
     )
@@ -257,8 +258,8 @@ def cases(results: dict[str, Any]) -> Table:
     return Table(
         "cases",
         "Cases",
-        "Of each case and criterion: how many readers answered, for how many each method was ahead of all others, and "
-        "for how many none was.",
+        "For each case and criterion: how many readers answered, for how many of them each method was ahead of all "
+        "others, and for how many none was.",
         ("case", "criterion", "readers", *results["study"]["methods"], "none ahead"),
         rows,
     )
@@ -270,9 +271,10 @@ def tests(results: dict[str, Any]) -> Table:
     return Table(
         "tests",
         "Tests of preference",
-        "Every test with the question that it answers. p is also given corrected for the number of pairs and criteria "
-        "within the same method, by Holm (the chance of any false finding) and by Benjamini and Hochberg (the share of "
-        "false findings). The smallest p is the least that so few readers or cases can give.",
+        "Every test with the question that it answers. p is also corrected for the number of pairs and criteria "
+        "within the same method, by the methods of Holm (controls the chance of any false finding) and of Benjamini "
+        "and Hochberg (controls the share of false findings). The smallest p is the lowest value that this number of "
+        "readers or cases can give.",
         ("pair", "question", "method", "share", "statistic", "df", "p", "smallest p", "Holm", "Benjamini-Hochberg"),
         [[Cell("text", ("tests", i, "name")), *cells(("tests", i), wanted)] for i in range(len(results["tests"]))],
     )

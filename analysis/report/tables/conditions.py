@@ -34,7 +34,7 @@ def alone(results: dict[str, Any]) -> Table:
         "Each condition by itself",
         "Means over readers with 95 % intervals over readers and cases (Obuchowski-Rockette); accuracy with "
         f"{RULES[rule]}. Brier score: the mean squared distance of the stated certainty from the truth; lower is "
-        "better calibrated and better informed, and 0.25 is what a constant one half earns.",
+        "better, and 0.25 results from always stating one half.",
         ("condition", "readers", *FIGURES.values()),
         rows,
     )
@@ -71,7 +71,8 @@ def methods(results: dict[str, Any]) -> Table:
     return Table(
         "condition_methods",
         "The same differences by other methods",
-        "The first of each figure leads. What each speaks of says whether it generalises over readers, cases or both.",
+        "The first row of each measure is the main result. Each row says whether it generalises over readers, cases "
+        "or both.",
         ("conditions", "figure", "difference", "method", "speaks of", "standard error", "df", "p"),
         rows,
     )
@@ -99,8 +100,9 @@ def effects(results: dict[str, Any]) -> Table:
     return Table(
         "condition_effects",
         "Condition, period and carry-over",
-        "Readers are nested in the two sequences, readers and cases random. The test of carry-over compares different "
-        "readers and sees little: that it finds nothing does not show that there was none.",
+        "Readers are nested in the two sequences; readers and cases are random. The test of carry-over compares "
+        "different readers and has little power: a result that is not significant does not show that there was no "
+        "carry-over.",
         ("effect", "figure", "estimate", "p", "remark"),
         rows,
     )
@@ -135,9 +137,8 @@ def readers(results: dict[str, Any]) -> Table:
     return Table(
         "condition_readers",
         "Each reader under two conditions",
-        "Differences of single readers generalise over cases alone (DeLong's paired test for the AUC, paired "
-        "deviations for accuracy). The last column marks who did worse than under the "
-        "reference.",
+        "Differences of single readers generalise over cases only (DeLong's paired test for the AUC, paired "
+        "deviations for accuracy). The last column marks readers who did worse than under the reference.",
         (
             "reader",
             "group",
@@ -168,7 +169,7 @@ def groups(results: dict[str, Any]) -> Table:
     return Table(
         "condition_groups",
         "Differences by group of readers",
-        "The last rows ask whether the groups gained unequally, readers nested in groups.",
+        "The last rows test whether the groups gained differently, with readers nested in groups.",
         ("group", "conditions", "figure", "difference", "p"),
         rows,
     )
@@ -190,7 +191,7 @@ def hints(results: dict[str, Any]) -> Table:
     return Table(
         "condition_hints",
         "Accuracy by whether the hint was right",
-        "A hint is right where it points to the class of the case; hints that point to neither are left out.",
+        "A hint is right if it points to the class of the case; hints that point to neither class are left out.",
         ("conditions", "hint", "without", "with", "difference", "p", "remark"),
         rows,
     )

@@ -19,10 +19,10 @@ def order(results: dict[str, Any]) -> Table:
     effects = results["order"]["effects"]
     return Table(
         "order",
-        "What changed accuracy on the way",
+        "Changes in accuracy during the study",
         f"Change of the accuracy ({RULES[results['settings']['unsure']]}), in percentage points, with order, breaks, "
-        "viewer and time: the mean of the readers' own slopes with real and synthetic cases weighing alike, and 95 % "
-        "intervals over readers.",
+        "use of the viewer and time: means of the readers' own slopes, with equal weight for real and synthetic "
+        "cases, and 95 % intervals over readers.",
         ("circumstance", "change of accuracy", "p"),
         [
             [words, *cells(("order", "effects", name), [("share_ci",), ("p", "p")])]
@@ -54,8 +54,8 @@ def medians(results: dict[str, Any]) -> Table:
     return Table(
         "medians",
         "Median response times",
-        "Median of the answers of all readers, with 95 % intervals from order statistics, which speak of these "
-        "readers.",
+        "Median of the answers of all readers, with 95 % intervals based on order statistics, which refer to these "
+        "readers only.",
         ("answers that were", "number", "median"),
         [
             [words, *cells(("timing", "medians", factor, name), [("count", "n"), ("seconds_ci",)])]
@@ -92,9 +92,9 @@ def times(results: dict[str, Any]) -> Table:
     ratios = results["timing"].get("ratios", {})
     return Table(
         "times",
-        "How many times longer",
-        "Ratios of geometric mean response times, the mean over readers of their own ratios, with 95 % intervals over "
-        "readers; above one is slower.",
+        "Ratios of response times",
+        "Ratios of geometric mean response times: means of the readers' own ratios, with 95 % intervals over readers; "
+        "above one is slower.",
         ("comparison", "ratio of times", "p"),
         [
             [words, *cells(("timing", "ratios", name), [("number_ci",), ("p", "p")])]
@@ -117,10 +117,10 @@ def times_model(results: dict[str, Any]) -> Table:
     ratios = find(results, ("timing", "model", "ratios")) or {}
     return Table(
         "times_model",
-        "How many times longer, all at once",
-        "Ratios of geometric mean response times, with 95 % intervals, from one linear mixed model of log time, "
-        "readers and cases being random: each with the others held fixed, against right, fully certain answers "
-        "on real cases.",
+        "Ratios of response times, in one model",
+        "Ratios of geometric mean response times, with 95 % intervals, from one linear mixed model of log time with "
+        "readers and cases random: each with the others held constant, compared with right, fully certain answers to "
+        "real cases.",
         ("effect", "ratio of times", "p"),
         [
             [words, *cells(("timing", "model", "ratios", name), [("number_ci",), ("p", "p")])]
@@ -134,9 +134,9 @@ def model(results: dict[str, Any]) -> Table:
     ratios = results["model"]["odds_ratios"]
     return Table(
         "model",
-        "What the odds of a right answer depended on",
-        "Odds ratios with 95 % intervals from one logistic mixed model of all answers that decide (unsure left out), "
-        "readers and cases being random: above one, a right answer is likelier.",
+        "Odds of a right answer",
+        "Odds ratios with 95 % intervals from one logistic mixed model of all answers except unsure ones, with "
+        "readers and cases random: above one, a right answer is more likely.",
         ("effect", "odds ratio", "p"),
         [[name, *cells(("model", "odds_ratios", name), [("number_ci",), ("p", "p")])] for name in ratios],
     )
@@ -150,7 +150,7 @@ def spread(results: dict[str, Any]) -> Table:
     left: Row = ["between answers", "", Cell("share", ("model", "residual_share"))]
     return Table(
         "spread",
-        "What right answers varied with",
+        "Variation in right answers between readers and cases",
         "Standard deviations of the log odds of a right answer between readers and between cases, from the same model, "
         "and their shares of the variance on the latent scale.",
         ("source", "standard deviation", "share of the variance"),
@@ -163,8 +163,8 @@ CASE += [("text", "category"), ("text", "certainty"), ("number", "difficulty")]
 CASE_COLUMNS = ("case", "truth", "source", "readers", "fooled", "unsure", "majority", "certainty", "difficulty")
 CASE_WORDS = (
     "how many readers judged it, how many it fooled (a synthetic case called real, a real one called synthetic) and "
-    "how many were unsure; what the majority made of it (TP, TN, FP, FN) and with which certainty; and its "
-    "difficulty on the Rasch scale in logits, zero being the mean."
+    "how many were unsure; the answer of the majority (TP, TN, FP, FN) and its certainty; and its difficulty on the "
+    "Rasch scale in logits, with a mean of zero."
 )
 
 
@@ -194,7 +194,7 @@ def detector(results: dict[str, Any]) -> Table:
         "detector",
         "Readers and the detector",
         "Spearman's correlation of the readers' mean level of a case with the detector's score, within each class, "
-        "with 95 % intervals: do they stumble over the same images?",
+        "with 95 % intervals: do both find the same images difficult?",
         ("class", "cases", "correlation", "p"),
         [
             [f"{name} cases", *cells(("detector", name), [("count", "n"), ("number_ci",), ("p", "p")])]
@@ -236,7 +236,7 @@ FLOW: dict[str, Pointer] = {
     "readers who finished": ("study", "flow", "finished"),
     "readers in the analysis": ("study", "readers"),
     "cases labelled or in the pool": ("flow", "known"),
-    "cases never put to a reader, or for practice only": ("flow", "not_asked"),
+    "cases never shown to a reader, or for practice only": ("flow", "not_asked"),
     "cases in the analysis": ("study", "cases"),
     "quartets in the analysis": ("study", "quartets"),
     "cases compared": ("study", "compared"),
@@ -245,7 +245,7 @@ FLOW: dict[str, Pointer] = {
     "answers in the analysis": ("study", "answers"),
     "answers left out: practice": ("study", "excluded", "training"),
     "answers left out: repeated readings": ("study", "excluded", "repeats"),
-    "answers left out: earlier sittings of a reader who began anew": ("study", "excluded", "superseded"),
+    "answers left out: earlier attempts of a reader who started again": ("study", "excluded", "superseded"),
 }
 
 
@@ -253,7 +253,8 @@ def flow(results: dict[str, Any]) -> Table:
     return Table(
         "flow",
         "Flow of images, readers, cases and answers" if find(results, IMAGES) else "Flow of readers, cases and answers",
-        "Who and what entered the study and who and what is in the analysis, after the flow diagram of STARD.",
+        "Readers, cases and answers that entered the study and that are in the analysis, following the STARD flow "
+        "diagram.",
         ("stage", "number"),
         [[words, Cell("count", pointer)] for words, pointer in FLOW.items() if find(results, pointer) is not None],
     )

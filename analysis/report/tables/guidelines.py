@@ -24,12 +24,12 @@ TITLES = {
     "synthetic": "Synthetic images: what reviews and guidance ask",
 }
 CHECKED = {
-    "claim": "Numbers from one summary of the 2024 update, which was not held against the published table: check them.",
-    "stard_ai": "Numbers from one copy of Table 2 of Nature Medicine 31:3283.",
-    "tripod_ai": "Numbers from two copies of the checklist of BMJ 385:e078378.",
-    "decide_ai": "Numbers from two copies of Table 2 of BMJ 377:e070904; items I to X are the general ones.",
-    "grras": "Numbers from two copies of Table 1 of J Clin Epidemiol 64:96.",
-    "synthetic": "No guideline with numbers was found; the numbers are ours.",
+    "claim": "From a summary of the 2024 update; not checked against the published table, so please check them.",
+    "stard_ai": "The numbers come from one copy of Table 2 of Nature Medicine 31:3283.",
+    "tripod_ai": "The numbers come from two copies of the checklist of BMJ 385:e078378.",
+    "decide_ai": "The numbers come from two copies of Table 2 of BMJ 377:e070904; items I to X are the general ones.",
+    "grras": "The numbers come from two copies of Table 1 of J Clin Epidemiol 64:96.",
+    "synthetic": "No guideline with numbered items was found; the numbers are ours.",
 }
 
 # Parts of a report: of which section, with which tables.
@@ -105,7 +105,7 @@ def all_tables(results: dict[str, Any], tables: list[Table]) -> list[Table]:
         Table(
             f"guideline_{name}",
             title,
-            f"What each item asks for, in our words. {CHECKED[name]}",
+            f"What each item asks for, in our own words. {CHECKED[name]}",
             ("item", "what it asks for", "where in this report", "from the data"),
             [_row(one, results, filled) for one in items() if one["guideline"] == name],
         )

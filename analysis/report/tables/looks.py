@@ -8,7 +8,7 @@ from analysis.report.tables.table import Cell, Row, Table
 
 SAID = {
     "efficacy": "stop: the figure differs from chance",
-    "futility": "stop: more readers or cases were unlikely to show a difference",
+    "futility": "stop: further readers or cases were unlikely to show a difference",
     "continue": "continue",
     "end": "the last look: no difference from chance was shown",
 }
@@ -33,7 +33,7 @@ def looks(results: dict[str, Any]) -> Table:
     return Table(
         "looks",
         "Planned looks",
-        "A look stops the study where its two-sided p is at most its level; the levels together spend alpha.",
+        "A look advises stopping if its two-sided p is at most its level; together the levels spend alpha.",
         ("look", "readers", "cases", "information", "level", "what it said"),
         rows,
     )

@@ -23,7 +23,7 @@ def reasons(results: dict[str, Any]) -> Table:
         "marks_reasons",
         "Reasons",
         "How often each reason was given, as a share of all marks and of those on synthetic and on real images; how "
-        "often the answer was right where it was given, and by how much more often than with the other reasons. 95 % "
+        "often the answer was right when it was given, and how much more often than with the other reasons. 95 % "
         "intervals are clustered by reader and case. Holm: p of the difference, corrected for the number of reasons.",
         ("reason", "marks", "of all", "on synthetic", "on real", "answer right", "more often right", "p (Holm)"),
         [
@@ -57,8 +57,8 @@ def readers(results: dict[str, Any]) -> Table:
     return Table(
         "marks_readers",
         "Marks of each reader",
-        "How many times the reader was asked and marked, found nothing in particular or skipped; the number of marks, "
-        "and the commonest reason.",
+        "How many times the reader was asked, marked a place, said nothing in particular, or skipped the question; "
+        "the number of marks, and the most frequent reason.",
         ("reader", "group", "marked", "nothing in particular", "skipped", "marks", "commonest reason"),
         [
             [name, *cells(("marks", "readers", name), [*wanted, ("text", "reason")])]
@@ -76,8 +76,8 @@ def places(results: dict[str, Any]) -> Table:
     return Table(
         "marks_places",
         "Agreement on places",
-        "Means over the marks of all images that several readers marked, beside the same with the places of each "
-        "reader's marks shuffled among the images that the reader marked. p: one-sided, by permutation.",
+        "Means over the marks on all images that several readers marked, and the same with each reader's places "
+        "shuffled among the images that the reader marked. p: one-sided, by permutation.",
         ("measure", "observed", "by chance", "p"),
         [
             [words, *cells(("marks", "agreement", name), [("number",), ("number", "chance"), ("p", "p")])]
@@ -111,9 +111,9 @@ def found(results: dict[str, Any]) -> Table:
     return Table(
         "marks_faults",
         "Known faults, found and missed",
-        "Means over the readers with 95 % intervals, readers and cases random. A mark within the ellipse of a fault "
-        "finds it. By chance: the same with the places of each reader's marks shuffled among the images that the "
-        "reader marked; p one-sided.",
+        "Means over readers with 95 % intervals, readers and cases random. A mark within the ellipse of a fault "
+        "counts as finding it. By chance: the same with each reader's places shuffled among the images that the "
+        "reader marked. p: one-sided.",
         ("measure", "observed", "by chance", "p"),
         rows,
     )
@@ -144,8 +144,9 @@ def kinds(results: dict[str, Any]) -> Table:
     return Table(
         "marks_kinds",
         "Which faults were found",
-        "Share of the known faults of each kind that a reader marked, the mean over readers with its 95 % interval, "
-        " readers and cases random. Chances: faults of the kind, times the readers who judged their image.",
+        "Share of the known faults of each kind that a reader marked: mean over readers with its 95 % interval, "
+        "readers and cases random. Opportunities: number of faults of the kind, counted once for every reader who "
+        "judged the image.",
         ("kind of fault", "chances", "found", "share found"),
         [
             [kind, *cells((*LOCALISED, "kinds", kind), [("count", "chances"), ("count", "found"), ("share_ci",)])]
@@ -163,7 +164,8 @@ def cases(results: dict[str, Any]) -> Table:
     return Table(
         "marks_cases",
         "Marked cases",
-        "That which most readers marked first. Spread: root mean square distance of the marks from their middle, as a "
+        "The cases that most readers marked come first. Spread: root mean square distance of the marks from their "
+        "middle, as a "
         "share of the image's width. Dice: mean overlap of two readers' densities.",
         ("case", "truth", "source", "readers", "marks", "nothing in particular", "spread", "Dice", "commonest reasons"),
         rows,

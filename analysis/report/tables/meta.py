@@ -27,8 +27,8 @@ def studies(results: dict[str, Any]) -> Table:
     return Table(
         "studies",
         "The studies that are pooled",
-        "Intervals are made from the error that was known best, on the logit, so that they may differ from those "
-        "printed. Weight: the study's share of the mean.",
+        "Intervals are calculated on the logit scale from the best standard error available, so they may differ from "
+        "the published ones. Weight: the study's share of the mean.",
         ("study", "year", "images", "kind", "readers", "real", "synthetic", "result", "weight", "error from"),
         rows,
     )
@@ -44,7 +44,7 @@ def apart(results: dict[str, Any]) -> Table:
     return Table(
         "apart",
         "The studies that are not pooled",
-        "What they lack. Nothing was estimated in its place.",
+        "With what they lack. Missing figures were not estimated.",
         ("study", "images", "result", "why not"),
         rows,
     )
@@ -55,7 +55,13 @@ def without(results: dict[str, Any]) -> Table:
     rows: list[Row] = [
         [one["study"], Cell(_style(results), ("without", i))] for i, one in enumerate(results["without"])
     ]
-    return Table("without", "The mean without each study", "No study should carry it alone.", ("without", "mean"), rows)
+    return Table(
+        "without",
+        "The mean without each study",
+        "The mean should not depend on a single study.",
+        ("without", "mean"),
+        rows,
+    )
 
 
 def regression(results: dict[str, Any]) -> Table:
@@ -71,9 +77,9 @@ def regression(results: dict[str, Any]) -> Table:
                 rows.append([name, covariate, Cell("number_ci", at), Cell("p", (*at, "p"))])
     return Table(
         "regression",
-        "What goes with the results",
-        "Differences of logits by meta-regression (REML, Knapp-Hartung), one property at a time, over the studies that "
-        "have it. Studies are few and were not made to answer this.",
+        "Associations with the results",
+        "Differences of logits by meta-regression (REML, Knapp-Hartung), one property at a time, over the studies for "
+        "which it is known. The studies are few and were not designed to answer this.",
         ("property", "what is compared", "difference of logits", "p"),
         rows,
     )

@@ -27,7 +27,7 @@ def overall(results: dict[str, Any]) -> Table:
         "overall",
         "Mean over the readers, by method",
         f"Mean AUC and mean accuracy ({RULES[results['settings']['unsure']]}) of the readers by several methods, and "
-        "what each 95 % interval speaks of. p tests the mean against one half.",
+        "what each 95 % interval generalises to. p: test of the mean against one half.",
         ("figure", "method", "speaks of", "mean", "SE", "df", "p"),
         _by_method(
             results,
@@ -63,10 +63,10 @@ def comparisons(results: dict[str, Any]) -> Table:
     which = f"{difference['first']} less {difference['second']}" if rows else ""
     return Table(
         "comparisons",
-        "The difference of the groups, by method",
-        f"Difference of the groups' means ({which}; of accuracy in percentage points) with 95 % intervals. The methods "
-        "answer different questions and may well disagree; the smallest p is the least that so few readers, or so few "
-        "replicates, can give.",
+        "Difference between the groups, by method",
+        f"Difference of the groups' means ({which}; for accuracy in percentage points) with 95 % intervals. The "
+        "methods answer different questions and may disagree. The smallest p is the lowest value that this number of "
+        "readers or replicates can give.",
         ("figure", "question", "method", "difference", "df", "p", "smallest p"),
         rows,
     )
@@ -76,7 +76,7 @@ def experience(results: dict[str, Any]) -> Table:
     return Table(
         "experience",
         "Years of experience",
-        "Correlation of each reader's accuracy and AUC with the years of experience that the reader stated.",
+        "Correlation of the readers' accuracy and AUC with the years of experience that they stated.",
         ("figure", "method", "correlation", "p"),
         _by_method(results, ("experience",), [("text", "method")], "number_ci", [("p", "p")]),
     )
@@ -107,8 +107,8 @@ def agreement(results: dict[str, Any]) -> Table:
     return Table(
         "agreement",
         "Agreement of all readers",
-        "Chance-corrected agreement on single cases with 95 % intervals over cases; 0 is chance, 1 is perfect. p tests "
-        "against no agreement beyond chance.",
+        "Chance-corrected agreement on single cases with 95 % intervals over cases; 0 is chance, 1 is perfect. p: "
+        "test against no agreement beyond chance.",
         ("coefficient", "over", "estimate", "SE", "p"),
         [[coefficient, over, *cells(("agreement", *steps), wanted)] for coefficient, over, *steps in listed],
     )
@@ -131,9 +131,9 @@ def tests(results: dict[str, Any]) -> Table:
     return Table(
         "tests",
         "Tests against chance",
-        "Every test with the question that it answers. The smallest p is the least that so few readers can give. Where "
-        "readers are tested one by one p is also given corrected for their number, by Holm (the chance of any false "
-        "finding) and by Benjamini and Hochberg (the share of false findings).",
+        "Every test with the question that it answers. The smallest p is the lowest value that this number of readers "
+        "can give. For tests of single readers, p is also corrected for their number by the methods of Holm (controls "
+        "the chance of any false finding) and of Benjamini and Hochberg (controls the share of false findings).",
         ("figure", "question", "method", "statistic", "df", "p", "smallest p", "Holm", "Benjamini-Hochberg"),
         [[Cell("text", ("tests", i, "name")), *cells(("tests", i), wanted)] for i in range(len(results["tests"]))],
     )

@@ -52,7 +52,7 @@ def readers(results: dict[str, Any]) -> Table:
     return Table(
         "readers",
         "Readers",
-        "How often each reader found the real image, with the exact binomial test against chance and d'. In brackets "
+        "How often each reader found the real image, with the exact binomial test against chance and d'. In brackets: "
         "95 % intervals over quartets (Wilson). p is not corrected for the number of readers; see the tests.",
         ("reader", "group", "answers", "found", "share found", "p", "d'", "median time"),
         rows,
@@ -64,8 +64,9 @@ def overall(results: dict[str, Any]) -> Table:
     return Table(
         "overall",
         "Share of real images found, by method",
-        "The same answers by several methods, and what each 95 % interval speaks of. p tests against chance. The first "
-        "row leads: answers of one reader, and to one quartet, go together, and the last rows take no account of it.",
+        "The same answers by several methods, and what each 95 % interval generalises to. p: test against chance. The "
+        "first row is the main result: answers by the same reader, or to the same quartet, are correlated, and the "
+        "last rows ignore this.",
         ("method", "speaks of", "share found", "df", "p"),
         [
             [Cell("text", ("overall", "methods", i, "method")), *cells(("overall", "methods", i), wanted)]
@@ -79,8 +80,8 @@ def groups(results: dict[str, Any]) -> Table:
     return Table(
         "groups",
         "Groups of readers",
-        "Share of real images found with 95 % intervals, over readers and quartets, and as if each answer were "
-        "independent (Wilson). With two or three readers the former is unsteady: take the wider one.",
+        "Share of real images found with 95 % intervals, over readers and quartets, and as if all answers were "
+        "independent (Wilson). With two or three readers the first is unreliable: use the wider one.",
         ("group", "readers", "answers", "share found", "share found, answers independent"),
         [[name, *cells(("groups", "members", name), wanted)] for name in results["groups"]["members"]],
     )
@@ -93,10 +94,10 @@ def comparisons(results: dict[str, Any]) -> Table:
     which = f"{difference['first']} less {difference['second']}" if listed else ""
     return Table(
         "comparisons",
-        "The difference of the groups, by method",
+        "Difference between the groups, by method",
         f"Difference of the shares found ({which}), in percentage points, with 95 % intervals. The methods answer "
-        "different questions and may well disagree; the smallest p is the least that so few readers, or so few "
-        "replicates, can give.",
+        "different questions and may disagree. The smallest p is the lowest value that this number of readers or "
+        "replicates can give.",
         ("question", "method", "difference", "df", "p", "smallest p"),
         [
             [Cell("text", ("groups", "comparisons", i, "question")), *cells(("groups", "comparisons", i), wanted)]
@@ -119,9 +120,9 @@ def agreement(results: dict[str, Any]) -> Table:
         "agreement",
         "Agreement of all readers",
         "Chance-corrected agreement on single quartets with 95 % intervals over quartets; 0 is chance, 1 is perfect. "
-        "The first row leads: where most readers find the real image, kappa counts most of their agreement as chance. "
-        "p tests against no agreement beyond chance. Agreement on the place, where places differ between readers, "
-        "would be a habit and not a judgement.",
+        "The first row is the main result: when most readers find the real image, kappa counts most of their "
+        "agreement as chance. p: test against no agreement beyond chance. If positions differ between readers, "
+        "agreement on the position would reflect a habit, not a judgement.",
         ("coefficient", "over", "estimate", "SE", "p"),
         [[coefficient, over, *cells(("agreement", *steps), wanted)] for coefficient, over, *steps in AGREEMENT],
     )
@@ -131,8 +132,8 @@ def sources(results: dict[str, Any]) -> Table:
     return Table(
         "sources",
         "Who was taken for real",
-        "How often an image of each source was chosen as the real one, of how many trials that showed one, with 95 % "
-        "intervals as if each answer were independent (Wilson).",
+        "How often an image of each source was chosen as the real one, out of the trials that showed one, with 95 % "
+        "intervals as if all answers were independent (Wilson).",
         ("source", "shown", "chosen", "share chosen"),
         [
             [name, *cells(("sources", name), [("count", "shown"), ("count", "chosen"), ("share_ci",)])]
@@ -146,11 +147,11 @@ def fooling(results: dict[str, Any]) -> Table:
     return Table(
         "fooling",
         "Differences between sources and between readers in what fooled",
-        "Whether wrong choices fall on the synthetic sources alike, and whether readers were fooled by different "
-        "sources. The first row leads: the sources are permuted within each quartet, and each image keeps the choices "
-        "of all readers. The chi-square tests take every answer as independent, and find differences too often where "
-        "single images fool many readers. Cramer's V is 0 without any association and 1 where it is complete; for "
-        "sources it is that of chosen by source.",
+        "Whether wrong choices are spread evenly over the synthetic sources, and whether readers were fooled by "
+        "different sources. The first row is the main result: the sources are permuted within each quartet, and each "
+        "image keeps the choices of all readers. The chi-square tests treat all answers as independent and find "
+        "differences too often if single images fool many readers. Cramer's V is 0 if there is no association and 1 "
+        "if it is complete; for sources it refers to the table of chosen by source.",
         ("question", "method", "chi-square", "df", "p", "Cramer's V"),
         [
             [
@@ -202,9 +203,9 @@ def places(results: dict[str, Any]) -> Table:
     return Table(
         "places",
         "Places on the screen",
-        "How often each place was chosen, how often the real image lay there, and how often it was found there (95 % "
-        "Wilson intervals). p: chi-square tests of equal shares, and of the found ones by place, "
-        "which take every answer as independent.",
+        "How often each position was chosen, how often the real image was there, and how often it was found there (95 "
+        "% Wilson intervals). p: chi-square tests of equal shares, and of equal success at all positions, which treat "
+        "all answers as independent.",
         ("place", "chosen", "real image there", "share found there"),
         [*rows, p] if rows else [],
     )
@@ -236,7 +237,8 @@ def times(results: dict[str, Any]) -> Table:
     return Table(
         "times",
         "Median response times",
-        "Median of the trials of all readers, with 95 % intervals from order statistics, which speak of these readers.",
+        "Median of the trials of all readers, with 95 % intervals based on order statistics, which refer to these "
+        "readers only.",
         ("trials", "number", "median"),
         rows,
     )
@@ -270,7 +272,7 @@ def spread(results: dict[str, Any]) -> Table:
     left: Row = ["between answers", "", Cell("share", (*at, "residual_share"))]
     return Table(
         "spread",
-        "What right choices varied with",
+        "Variation in correct choices between readers and quartets",
         "Standard deviations of the log odds of a right choice between readers and between quartets, from the mixed "
         "model, and their shares of the variance on the latent scale.",
         ("source", "standard deviation", "share of the variance"),
@@ -282,8 +284,8 @@ def repeats(results: dict[str, Any]) -> Table:
     return Table(
         "repeats",
         "Readers' agreement with themselves",
-        "Quartets shown twice to one reader: how many, and the share in which the same image was chosen again, with "
-        "95 % Wilson intervals.",
+        "Quartets shown twice to the same reader: how many, and the share in which the same image was chosen again, "
+        "with 95 % Wilson intervals.",
         ("reader", "quartets", "same image"),
         [[name, *cells(("repeats", name), [("count", "n"), ("share_ci",)])] for name in results["repeats"]],
     )
@@ -316,9 +318,9 @@ def tests(results: dict[str, Any]) -> Table:
     return Table(
         "tests",
         "Tests against chance",
-        "Every test with the question that it answers. Where readers are tested one by one p is also given corrected "
-        "for their number, by Holm (the chance of any false finding) and by Benjamini and Hochberg (the share of false "
-        "findings). Intervals of equivalence are 90 % intervals.",
+        "Every test with the question that it answers. For tests of single readers, p is also corrected for their "
+        "number by the methods of Holm (controls the chance of any false finding) and of Benjamini and Hochberg "
+        "(controls the share of false findings). Intervals for equivalence are 90 % intervals.",
         ("figure", "question", "method", "share", "statistic", "df", "p", "Holm", "Benjamini-Hochberg"),
         [[Cell("text", ("tests", i, "name")), *cells(("tests", i), wanted)] for i in range(len(results["tests"]))],
     )

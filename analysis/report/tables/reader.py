@@ -23,9 +23,9 @@ def readers(results: dict[str, Any]) -> Table:
     return Table(
         "readers",
         "Readers",
-        "Accuracy, sensitivity (to synthetic cases), specificity and precision by the rule in the lead "
+        "Accuracy, sensitivity (to synthetic cases), specificity and precision by the main rule for unsure answers "
         f"({RULES[rule]}), area under the empirical ROC curve, d' and criterion (unsure left out; a positive criterion "
-        "leans to “real”). In brackets 95 % intervals over cases.",
+        "means a tendency to answer “real”). In brackets: 95 % intervals over cases.",
         ("reader", "group", "answers", "accuracy", "sensitivity", "specificity", "precision", "AUC", "d'", "criterion"),
         [[name, *cells(("readers", name), wanted)] for name in results["readers"]],
     )
@@ -39,9 +39,9 @@ def rules(results: dict[str, Any]) -> Table:
     rows += [row(f"group {name}", "groups", "members", name) for name in results["groups"]["members"]]
     return Table(
         "rules",
-        "Accuracy under the four unsure rules",
-        "The same answers scored four ways. Intervals of readers (95 %) generalise over cases, those of groups and of "
-        "all readers over readers and cases.",
+        "Accuracy under the four rules for unsure answers",
+        "The same answers scored in four ways. The 95 % intervals of readers generalise over cases, those of groups "
+        "and of all readers over readers and cases.",
         ("reader", *RULES.values()),
         [*rows, row("all readers", "overall")],
     )
@@ -73,10 +73,11 @@ def certainty(results: dict[str, Any]) -> Table:
     ]
     return Table(
         "certainty",
-        "What certainty was worth",
-        "Share right among fully and among partially certain answers, with Fisher's exact test of their difference; "
-        "Brier score (0 is perfect, .25 is what one half throughout earns) with its 95 % interval, and the mean gap "
-        "between stated and observed probability (ECE), a level being taken for the probability 0, .25, .5, .75 or 1.",
+        "Accuracy by certainty",
+        "Proportion of right answers among fully and among partially certain ones, with Fisher's exact test of the "
+        "difference; Brier score (0 is perfect, .25 results from always stating one half) with its 95 % interval; and "
+        "the mean gap between stated and observed probability (ECE), with the levels taken as probabilities of 0, "
+        ".25, .5, .75 and 1.",
         ("reader", "right if fully certain", "right if partially certain", "p", "Brier score", "ECE"),
         [
             *([name, *cells(("readers", name), wanted)] for name in results["readers"]),
@@ -90,8 +91,8 @@ def predictive(results: dict[str, Any]) -> Table:
     return Table(
         "predictive",
         "Predictive values",
-        "Of the images that a reader calls synthetic, the share that is (positive), and of those called real, the "
-        "share that is (negative), where the share of synthetic images is as stated "
+        "Share of correct answers among images that a reader calls synthetic (positive) and among those called real "
+        "(negative), for the stated share of synthetic images "
         f"({RULES[results['settings']['unsure']]}), with 95 % intervals over cases.",
         ("reader", "share of synthetic images", "positive", "negative"),
         [
@@ -112,8 +113,8 @@ def repeats(results: dict[str, Any]) -> Table:
     return Table(
         "repeats",
         "Readers' agreement with themselves",
-        "Cases shown twice to one reader: how many, the share given the same level again, the share called the same "
-        "again, and Cohen's kappa of the two readings (real, unsure, synthetic), with 95 % intervals.",
+        "Cases shown twice to the same reader: how many, the share given the same level again, the share given the "
+        "same answer again, and Cohen's kappa of the two readings (real, unsure, synthetic), with 95 % intervals.",
         ("reader", "cases", "same level", "same side", "kappa"),
         [[name, *cells(("repeats", name), wanted)] for name in results["repeats"]],
     )
@@ -134,7 +135,7 @@ def one_reader(results: dict[str, Any], name: str) -> Table:
     return Table(
         f"reader-{name}",
         f"Reader {name}",
-        "Every measure under the four unsure rules, with 95 % intervals over cases.",
+        "Every measure under the four rules for unsure answers, with 95 % intervals over cases.",
         ("measure", *RULES.values()),
         rows,
     )

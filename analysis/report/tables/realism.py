@@ -12,8 +12,8 @@ def by_source(results: dict[str, Any]) -> Table:
     return Table(
         "realism",
         "Realism by source",
-        "How many images were rated, how many got each point of the scale (the highest is the most realistic), and the "
-        "mean with its 95 % interval, readers and images random.",
+        "How many images were rated, how many received each point of the scale (the highest is the most realistic), "
+        "and the mean with its 95 % interval, readers and images random.",
         ("source", "ratings", *(f"point {point}" for point in range(1, points + 1)), "mean realism"),
         [
             [
@@ -32,7 +32,7 @@ def tests(results: dict[str, Any]) -> Table:
     return Table(
         "realism_tests",
         "Realism: real images against each source",
-        "Mean realism of the real images less that of the source, paired by reader (the mean over quartets) or by "
+        "Mean realism of the real images minus that of the source, paired by reader (the mean over quartets) or by "
         "quartet (the mean over readers), with 95 % intervals. Holm: p corrected for the sources, within one unit and "
         "method.",
         ("source", "method", "difference", "statistic", "df", "p", "Holm"),
@@ -48,8 +48,8 @@ def equivalence(results: dict[str, Any]) -> Table:
     return Table(
         "realism_equivalence",
         "Realism: equivalence of real images and each source",
-        "Two one-sided t tests that the mean difference, real less source, is smaller than the margin either way, "
-        "paired by reader or by quartet; 90 % intervals, which lie within the margin where p is below 5 %.",
+        "Two one-sided t tests of whether the mean difference (real minus source) is within the margin, paired by "
+        "reader or by quartet; 90 % intervals, which lie within the margin if p is below 5 %.",
         ("source", "paired by", "difference, 90 % interval", "margin", "p"),
         [
             [Cell("text", ("realism", "equivalence", i, "b")), *cells(("realism", "equivalence", i), wanted)]
@@ -63,8 +63,8 @@ def model(results: dict[str, Any]) -> Table:
         "realism_model",
         "Realism: one model of all ratings",
         "Odds ratios with 95 % intervals of the sequential logit, readers and images random: the odds that a rating "
-        "goes beyond a point of the scale once it has reached it, against the real images. Below one, the source looks "
-        "less real.",
+        "goes beyond a point of the scale once it has reached it, compared with the real images. Below one, the "
+        "source looks less real.",
         ("source", "odds ratio", "p"),
         [
             [name, *cells(("realism", "model", "odds_ratios", name), [("number_ci",), ("p", "p")])]
@@ -86,7 +86,8 @@ def agreement(results: dict[str, Any]) -> Table:
     return Table(
         "realism_agreement",
         "Realism: differences between sources, agreement of readers",
-        "Friedman's test that all sources, the real one among them, are rated alike, with Kendall's W; intra-class "
+        "Friedman's test of whether all sources, including the real images, are rated equally, with Kendall's W; "
+        "intra-class "
         "correlations of single readers' (1) and of mean ratings (k) of one image: readers differ between images (1), "
         "agreement (A), consistency (C), with 95 % intervals and tests of 0.",
         ("figure", "value", "p"),

@@ -15,8 +15,8 @@ def all_tables(results: dict[str, Any]) -> list[Table]:
     table = Table(
         "registration",
         "Registered and done",
-        "Every entry of the registration, what was done, and whether that is the same. Not known: the data cannot "
-        "tell, so the authors must.",
+        "Every entry of the registration, what was done, and whether the two agree. Not known: the data do not show "
+        "it, so the authors must say so.",
         COLUMNS,
         [[Cell("text", ("registration", "lines", at, column)) for column in COLUMNS] for at in range(len(lines))],
     )

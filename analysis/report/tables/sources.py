@@ -21,10 +21,10 @@ def each(results: dict[str, Any]) -> Table:
     wanted = [("count", "cases"), *((STYLES[figure], figure) for figure in FIGURES)]
     return Table(
         "sources_each",
-        "Every source against the real images",
+        "Every source compared with the real images",
         "How often readers called the images of each source real (an unsure answer is not counted as fooled), and how "
-        f"well they told them from the same real images: accuracy ({RULES[results['settings']['unsure']]}, both "
-        "classes weighing alike), area under the ROC curve and d' (unsure left out). Means of the readers with 95 % "
+        f"well they told them from the same real images: accuracy ({RULES[results['settings']['unsure']]}, equal "
+        "weight for both classes), area under the ROC curve and d' (unsure left out). Means of the readers with 95 % "
         "intervals over readers and cases.",
         ("source", "images", "called real", "accuracy", "AUC", "d'"),
         [[name, *cells(("sources", "each", name), wanted)] for name in results["sources"]["names"]],
@@ -48,10 +48,10 @@ def pairs(results: dict[str, Any]) -> Table:
     return Table(
         "sources_pairs",
         "Differences between sources",
-        "First source less second (first is the one called real more often), with 95 % intervals over readers and "
+        "First source minus second (the first is the one called real more often), with 95 % intervals over readers and "
         "cases (Obuchowski-Rockette, paired by readers and by the real images that both share; shares in percentage "
-        "points). Holm corrects p for the number of pairs within a figure. The equivalence p tests that the "
-        "difference lies within "
+        "points). Holm: p corrected for the number of pairs within a measure. Equivalence p: test that the difference "
+        "is within "
         f"{results['sources']['margin']:g} of none. The last column is the difference of the AUCs by U-statistics.",
         ("figure", "first", "second", "difference", "df", "p", "Holm", "equivalence p", "U-statistics"),
         rows,
@@ -63,7 +63,7 @@ def together(results: dict[str, Any]) -> Table:
     return Table(
         "sources_together",
         "All sources together",
-        "One test of all sources for each figure, readers and cases random.",
+        "One test of all sources for each measure, readers and cases random.",
         ("figure", "F", "df", "df of the denominator", "p"),
         [[words, *cells(("sources", "together", figure), wanted)] for figure, words in FIGURES.items()],
     )
@@ -74,10 +74,9 @@ def ranking(results: dict[str, Any]) -> Table:
     return Table(
         "sources_ranking",
         "Which source was the most convincing",
-        "How often each source came first when readers and cases were drawn again with replacement "
-        f"({ranked['replicates']:,} replicates): with the highest share called real, and with the lowest AUC. Sources "
-        "that are equal come first equally often: a large share does not show that a source is better, the table of "
-        "differences does.",
+        "How often each source came first when readers and cases were resampled with replacement "
+        f"({ranked['replicates']:,} replicates): with the highest share called real, and with the lowest AUC. A high "
+        "share does not by itself show that a source is better: see the table of differences.",
         ("source", "first by share called real", "first by AUC"),
         [
             [name, *cells(("sources", "ranking"), [("share", figure, name, "best") for figure in ("fooled", "auc")])]
@@ -91,7 +90,7 @@ def readers(results: dict[str, Any]) -> Table:
     return Table(
         "sources_readers",
         "Every reader with every source",
-        "The figures of each reader; 95 % intervals speak of other cases and this reader.",
+        "The results of each reader; 95 % intervals generalise to other cases, not to other readers.",
         ("reader", "source", "images judged", "called real", "accuracy", "AUC", "d'"),
         [
             [reader, source, *cells(("sources", "readers", reader, source), wanted)]

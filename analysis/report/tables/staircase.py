@@ -45,10 +45,10 @@ def readers(results: dict[str, Any]) -> Table:
     return Table(
         "readers",
         "Thresholds of the readers",
-        "The exposure at which each reader is half way between guessing and knowing, with the slope of the curve per "
-        "natural log unit of exposure and the lapse rate, and 95 % profile-likelihood intervals over answers; a limit "
-        "that the answers leave open is 0 or a dash. Beside them, without a model: the geometric mean of the exposures "
-        "at which the staircases turned. The last columns hold the middle nine tenths of the exposures.",
+        "The exposure at which each reader is halfway between guessing and always being right, with the slope of the "
+        "curve per natural log unit of exposure and the lapse rate, and 95 % profile-likelihood intervals over "
+        "answers; an open limit is shown as 0 or a dash. Also, without a model: the geometric mean of the exposures "
+        "at which the staircases turned. The last columns give the range of the middle 90 % of the exposures.",
         ("reader", "group", "answers", "threshold", "slope", "lapse rate", "reversals", "from", "to"),
         [[name, *cells(("readers", name), wanted)] for name in results["readers"]],
     )
@@ -63,10 +63,10 @@ def errors(results: dict[str, Any]) -> Table:
     return Table(
         "errors",
         "Wrong answers on real and on synthetic images",
-        "Shares of wrong answers with 95 % intervals: of single readers over answers (Wilson), of all readers over "
-        "readers and cases. A staircase drives the share of all answers towards one value, so that it says little by "
-        "itself; that of real images against that of synthetic ones says to which answer readers lean. d' and "
-        "criterion: below zero, a lean to call images synthetic.",
+        "Shares of wrong answers with 95 % intervals: for single readers over answers (Wilson), for all readers over "
+        "readers and cases. A staircase drives the overall share towards a fixed value, so it says little by itself; "
+        "comparing real with synthetic images shows which answer readers prefer. d' and criterion: below zero, a "
+        "tendency to call images synthetic.",
         ("reader", "real", "synthetic", "all", "d'", "criterion"),
         [*rows, ["all readers", *cells(("overall",), wanted), "", ""]],
     )
@@ -77,9 +77,9 @@ def overall(results: dict[str, Any]) -> Table:
     return Table(
         "overall",
         "The threshold of all readers, by method",
-        "The exposure at which readers are half way between guessing and knowing, by several methods, and what each "
-        "95 % interval speaks of; a limit that the answers leave open is 0 or a dash. The first row leads: thresholds "
-        "differ between readers, and the last row takes no account of it.",
+        "The exposure at which readers are halfway between guessing and always being right, by several methods, and "
+        "what each 95 % interval generalises to; an open limit is shown as 0 or a dash. The first row is the main "
+        "result: thresholds differ between readers, and the last row ignores this.",
         ("method", "speaks of", "threshold"),
         [
             [Cell("text", ("overall", "methods", i, "method")), *cells(("overall", "methods", i), WANTED)]
@@ -98,7 +98,7 @@ def curve(results: dict[str, Any]) -> Table:
     return Table(
         "curve",
         "Right answers by exposure",
-        "Share of right answers in stretches of exposures with about as many answers each, all readers pooled, with "
+        "Share of right answers in ranges of exposures with about equal numbers of answers, all readers pooled, with "
         "95 % intervals over answers (Wilson).",
         ("cases", "from", "to", "answers", "right", "share right"),
         [
@@ -113,9 +113,9 @@ def groups(results: dict[str, Any]) -> Table:
     return Table(
         "groups",
         "Groups of readers",
-        "Threshold of each group with 95 % intervals, readers random; with two or three readers it is unsteady, and "
-        "with one whose exposures were measured it speaks of that reader alone. A limit that the answers leave open is "
-        "0 or a dash.",
+        "Threshold of each group with 95 % intervals, readers random. With two or three readers it is unreliable; "
+        "with only one reader whose exposures were measured, it refers to that reader alone. An open limit is shown "
+        "as 0 or a dash.",
         ("group", "readers", "threshold", "slope"),
         [[name, *cells(("groups", "members", name), OF_GROUP)] for name in results["groups"]["members"]],
     )
@@ -126,9 +126,9 @@ def comparisons(results: dict[str, Any]) -> Table:
     which = f"{ratio['first']} to {ratio['second']}" if listed else ""
     return Table(
         "comparisons",
-        "The groups' thresholds against each other, by method",
-        f"Ratio of the geometric mean thresholds ({which}) over the readers that have one, with 95 % intervals. The "
-        "smallest p is the least that so few readers can give.",
+        "Difference between the groups' thresholds, by method",
+        f"Ratio of the geometric mean thresholds ({which}) over the readers who have one, with 95 % intervals. The "
+        "smallest p is the lowest value that this number of readers can give.",
         ("method", "ratio", "p", "smallest p"),
         [
             [
@@ -145,10 +145,10 @@ def tests(results: dict[str, Any]) -> Table:
     wanted += [("p", "holm"), ("p", "benjamini_hochberg")]
     return Table(
         "tests",
-        "Do readers lean to one answer?",
-        "Errors on synthetic less errors on real images, in percentage points. Where readers are tested one by one p "
-        "is also given corrected for their number, by Holm (the chance of any false finding) and by Benjamini and "
-        "Hochberg (the share of false findings).",
+        "Do readers prefer one answer?",
+        "Errors on synthetic images minus errors on real images, in percentage points. For tests of single readers, p "
+        "is also corrected for their number by the methods of Holm (controls the chance of any false finding) and of "
+        "Benjamini and Hochberg (controls the share of false findings).",
         ("figure", "question", "method", "difference", "statistic", "p", "Holm", "Benjamini-Hochberg"),
         [[Cell("text", ("tests", i, "name")), *cells(("tests", i), wanted)] for i in range(len(results["tests"]))],
     )

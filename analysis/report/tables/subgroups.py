@@ -36,8 +36,8 @@ def together(results: dict[str, Any]) -> Table:
     return Table(
         "subgroups_together",
         "All subgroups together",
-        "One test of all subgroups of a column for each figure, readers and cases random. Holm corrects for the number "
-        "of columns.",
+        "One test of all subgroups of a column for each measure, readers and cases random. Holm: corrected for the "
+        "number of columns.",
         ("column", "figure", "F", "df", "df of the denominator", "p", "Holm"),
         [
             [column, words, *cells(("subgroups", column, "together", figure), wanted)]
@@ -53,8 +53,8 @@ def interactions(results: dict[str, Any]) -> Table:
     return Table(
         "subgroups_interactions",
         "Differences between sources, by subgroup",
-        "Whether two sources differ alike in all subgroups of a column (test of the interaction), readers and cases "
-        "random. Holm corrects for the number of these tests.",
+        "Whether two sources differ by the same amount in all subgroups of a column (test of the interaction), "
+        "readers and cases random. Holm: corrected for the number of these tests.",
         ("column", "figure", "first", "second", "F", "df", "df of the denominator", "p", "Holm"),
         [
             [

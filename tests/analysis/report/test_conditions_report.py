@@ -33,7 +33,7 @@ def test_the_report_compares_the_conditions(made):
     page = (made / "report.html").read_text("utf-8")
     for words in ("Differences between conditions", "Condition, period and carry-over", "whether the hint was right"):
         assert words in page
-    assert "takes the answers under “" in page
+    assert "use the answers under “" in page
     assert "“hinted”" in (made / "findings.txt").read_text("utf-8")
     methods = (made / "methods.txt").read_text("utf-8")
     assert "Hills and Armitage 1979" in methods
@@ -96,7 +96,7 @@ def test_readers_of_one_condition_each_are_dots(tmp_path):
 
 @pytest.mark.parametrize(
     ("readers", "said"),
-    [(3, "Those shown use Welch"), (2, "no interval of a difference over readers is known to hold")],
+    [(3, "Those shown use Welch"), (2, "no interval of a difference over readers is known to reach")],
 )
 def test_few_readers_are_warned_of(tmp_path, readers, said):
     page = write(study(tmp_path, readers=readers, cases=24), tmp_path / "out", QUICK).read_text("utf-8")

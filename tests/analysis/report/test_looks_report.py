@@ -39,7 +39,7 @@ def test_the_report_stops_where_the_plan_did_and_quotes_the_adjusted_figure(tmp_
     assert "Looks before the end" in page
     assert "Quote the adjusted one" in page
     assert "stop: the figure differs from chance" in page
-    assert "What the study's log has on record differs" in page
+    assert "The study's log differs from this" in page
     assert "Lan and DeMets" in (tmp_path / "out" / "methods.txt").read_text("utf-8")
 
 

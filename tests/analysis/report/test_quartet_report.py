@@ -47,7 +47,7 @@ def test_no_number_on_the_page_comes_from_nowhere(page, results):
     loose = " ".join(page.loose)
     for name in (*results["readers"], *results["realism"]["icc"]):
         loose = loose.replace(name, "")
-    said = r"(95|90|5) %|0 is (chance|without)|1 is perfect|V is 0 without|1 where it|\(1\)|tests of 0|point [1-5]"
+    said = r"(95|90|5) %|0 is (chance|without)|1 is perfect|V is 0 if|1 if it|\(1\)|tests of 0|point [1-5]"
     assert numbers(re.sub(said, "", loose.replace("\u202f", " "))) == []
 
 
@@ -115,9 +115,9 @@ def test_readers_who_find_nearly_every_real_image_agree_for_the_most_part():
 def test_findings_speak_of_a_preferred_place_only_where_places_differ_between_readers():
     table = study(6, 20, share=0.4, seed=1)
     left = table.assign(chosen=(table["place"] == 1).astype(int))
-    assert "They did prefer some places" in told(left)
+    assert "They preferred some positions" in told(left)
     fixed = left.assign(place=left["case"].str[3].map({"r": 1, "a": 2, "b": 3, "c": 4}))
-    assert "They did prefer some places" not in told(fixed.assign(chosen=(fixed["place"] == 1).astype(int)))
+    assert "They preferred some positions" not in told(fixed.assign(chosen=(fixed["place"] == 1).astype(int)))
 
 
 def test_limitations_name_one_order_and_one_place():
@@ -127,8 +127,8 @@ def test_limitations_name_one_order_and_one_place():
         position=table["case"].map(order), place=table["case"].str[3].map({"r": 1, "a": 2, "b": 3, "c": 4})
     )
     said = passage(measure(load_frame(same), Settings(bootstrap=50)), "limitations")
-    assert "All readers saw the quartets in one order" in said
-    assert "lay in the same place for all readers" in said
+    assert "All readers saw the quartets in the same order" in said
+    assert "was at the same position for all readers" in said
     assert "There were only 3 readers" in said
     assert "There were only 12 quartets" in said
 

@@ -140,7 +140,7 @@ def test_no_number_on_the_page_comes_from_nowhere(page: Page, results: dict[str,
     for name in reversed(names):
         loose = loose.replace(name, "")
     # What a method or a caption says of itself: 95 % intervals, AC1 and AC2, credits of the levels, five percent.
-    said = r"95 %|AC[12]|credit 1, \.75, \.5, \.25, 0|probability 0, \.25, \.5, \.75 or 1|\.25 is what|under 5 %"
+    said = r"95 %|AC[12]|credit 1, \.75, \.5, \.25, 0|probabilities of 0, \.25, \.5, \.75 and 1|\.25 results|under 5 %"
     said += r"|0 is (chance|perfect)|1 is perfect|0 is what chance would give"
     assert numbers(re.sub(said, "", loose.replace("\u202f", " "))) == []
 
@@ -323,7 +323,7 @@ def test_findings_of_one_reader_speak_of_that_reader_and_of_no_other(tmp_path: P
     told = passage(measure(load_ratings(tmp_path / "r.csv"), Settings(bootstrap=50)), "findings")
     assert "The only reader" in told
     assert "95 % CI" in told
-    assert "nothing can be said of other readers" in told
+    assert "This says nothing about other readers" in told
     assert "readers=" not in told
 
 

@@ -91,7 +91,7 @@ def test_what_a_study_declared_is_told_from_what_a_report_was_asked_for(study, t
     responses = declared(study, labels)
     found, _, limitations, methods = told(with_subgroups(responses, cases_csv(tmp_path / "cases.csv"), ["teeth"]))
     assert [found["subgroups"][column]["declared"] for column in ("device", "teeth")] == [True, False]
-    assert "Images were compared by teeth because this report was asked to" in limitations
+    assert "Images were compared by teeth because this was requested" in limitations
     assert "by device (declared before the study opened), teeth (chosen for this report)" in methods
     with pytest.raises(ResponsesError, match="'device' was declared in the study and is reported anyway"):
         with_subgroups(responses, tmp_path / "cases.csv", ["device"])
@@ -102,11 +102,11 @@ def test_a_difference_between_subgroups_is_found_in_plain_words_and_none_is_not_
     labels = {case: {"device": "Sirona" if kind == "Diffusion" else "Planmeca"} for case, kind in kinds.items()}
     labels |= {f"c{number}": {"device": ("Sirona", "Planmeca")[number % 2]} for number in range(1, 41)}  # real ones
     _, findings, limitations, _ = told(declared(study, labels))
-    assert "The share of synthetic images that readers called real differed by device (p " in findings
+    assert "The proportion of synthetic images that readers called real differed by device (p " in findings
     assert "Planmeca 7.0 %, Sirona 47.3 %." in findings
     assert "Planmeca 0.854, Sirona 0.490." in findings
     assert "not declared" not in findings
-    assert "no proof of its cause" in limitations
+    assert "does not prove its cause" in limitations
     _, findings, *_ = told(with_subgroups(study, cases_csv(tmp_path / "cases.csv"), ["device"]))
     assert "We found no difference between images by device" in findings
     assert "This does not show that there is none" in findings
@@ -119,7 +119,7 @@ def test_small_subgroups_are_named(study):
     }
     found, _, limitations, _ = told(declared(study, labels))
     assert found["subgroups"]["device"]["small"] == ["Sirona"]
-    assert "Fewer than ten images of a class are in Sirona (device)" in limitations
+    assert "Sirona (device) had fewer than ten images of a class" in limitations
 
 
 @pytest.mark.parametrize("entries", [{}, {"device": "Sirona"}])

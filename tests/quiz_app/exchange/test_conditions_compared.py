@@ -164,4 +164,4 @@ def test_a_study_of_quartets_under_two_conditions_is_reported_for_the_first(app,
     assert results["overall"]["proportion_correct"]["n"] == 4 * 4
     assert measure(conditions.within(found, "timed"), Settings(bootstrap=50))["overall"] == results["overall"]
     page = write(found, tmp_path / "report", Settings(bootstrap=50)).read_text("utf-8")
-    assert "does not compare them; it takes the answers under" in page
+    assert "does not compare them; it uses the answers under" in page
