@@ -32,29 +32,29 @@ from generation.weights import write_safetensors
 class Optimiser:
     """How weights move."""
 
-    learning_rate: float = explained(1e-4, "highest step size of AdamW", least=0)
-    beta1: float = explained(0.9, "AdamW's memory of the gradient", least=0, most=1)
-    beta2: float = explained(0.99, "AdamW's memory of its square", least=0, most=1)
-    weight_decay: float = explained(0.0, "AdamW's pull towards zero", least=0)
-    warmup: int = explained(300, "steps over which the step size rises to its highest", least=0)
-    decay: Literal["cosine", "constant"] = explained("cosine", "how the step size falls afterwards")
-    clip: float = explained(1.0, "longest gradient (norm) that is followed, 0 for any", least=0)
-    ema: float = explained(0.9999, "memory of the averaged weights, which are those kept", least=0, most=1)
+    learning_rate: float = explained(1e-4, "peak learning rate of AdamW", least=0)
+    beta1: float = explained(0.9, "AdamW's decay rate for the mean gradient", least=0, most=1)
+    beta2: float = explained(0.99, "AdamW's decay rate for the mean squared gradient", least=0, most=1)
+    weight_decay: float = explained(0.0, "AdamW's weight decay", least=0)
+    warmup: int = explained(300, "steps over which the learning rate rises to its peak", least=0)
+    decay: Literal["cosine", "constant"] = explained("cosine", "how the learning rate falls afterwards")
+    clip: float = explained(1.0, "maximum gradient norm; 0 for no limit", least=0)
+    ema: float = explained(0.9999, "decay rate of the averaged weights, which are the ones kept", least=0, most=1)
 
 
 @dataclass(frozen=True)
 class Training:
     """How long, how much at once, and what is kept."""
 
-    epochs: int = explained(300, "times every training image is seen", least=1)
-    batch: int = explained(32, "images behind one step of the optimiser, over all processes together", least=1)
-    accumulation: int = explained(1, "parts in which a batch is taken, to save memory", least=1)
-    precision: devices.Precision = explained("auto", "fp32, bf16, fp16, or auto: half where the device has it")  # noqa: RUF009
-    compile: bool = explained(False, "compile the network first; pays for long runs on a GPU")
-    workers: int = explained(0, "processes that prepare examples ahead, 0 for none", least=0)
-    save_every: int = explained(1000, "steps after which the state is saved for --resume", least=1)
-    look_every: int = explained(1, "epochs after which the validation loss and a sheet of samples are made", least=1)
-    samples: int = explained(16, "pictures on that sheet, always from the same seeds", least=1)
+    epochs: int = explained(300, "passes over the training images", least=1)
+    batch: int = explained(32, "images per optimiser step, over all processes", least=1)
+    accumulation: int = explained(1, "parts into which a batch is divided, to save memory", least=1)
+    precision: devices.Precision = explained("auto", "fp32, bf16, fp16, or auto: half if the device supports it")  # noqa: RUF009
+    compile: bool = explained(False, "compile the network first; worthwhile for long runs on a GPU")
+    workers: int = explained(0, "processes that prepare examples in advance; 0 for none", least=0)
+    save_every: int = explained(1000, "steps between saved states, for --resume", least=1)
+    look_every: int = explained(1, "epochs between validation losses and sample sheets", least=1)
+    samples: int = explained(16, "images on a sample sheet, always from the same seeds", least=1)
     licence: str = explained("not stated", "licence of the weights, for the model card")
 
 

@@ -19,7 +19,7 @@ class RecommendedUNet(nn.Module):
     and the numbers of the source data sets (B,), 0 for any; it returns (B, 1, H, W).
 
     height, width: of the pictures. widths: channels a level, each half the size of the one before.
-    attention: heights of the levels that attend. blocks: residual blocks a level.
+    attention: heights of the levels that attend. blocks: residual blocks per level.
     patch: the network sees squares of patch x patch pixels as channels (arXiv 2301.11093), which costs patch ** 2 times
     less. sources: names of the data sets it may be asked for.
     """

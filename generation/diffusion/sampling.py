@@ -28,9 +28,7 @@ class Sampling:
 
     sampler: Sampler = explained("dpm++", "solver: ddim (published), dpm++ or unipc (good from 20 steps on)")  # noqa: RUF009
     steps: int = explained(25, "denoising steps", least=1, most=STEPS)
-    eta: float = explained(
-        0.0, "noise added again at each step; only ddim has it: 0 none, 1 as published", least=0, most=1
-    )
+    eta: float = explained(0.0, "noise added at each step (ddim only): 0 for none, 1 as published", least=0, most=1)
 
 
 DEFAULTS = {

@@ -30,10 +30,12 @@ class DiffusionNetwork:
         "recommended", "published: PanoDiff's U-Net, which estimates the noise; recommended: ours, the velocity"
     )
     widths: tuple[int, ...] = explained((64, 128, 256, 256), "channels of each level, each half the size of the last")
-    attention: tuple[int, ...] = explained((16, 32), "heights of the levels that attend (recommended design only)")
-    blocks: int = explained(2, "residual blocks a level (recommended design only)", least=1)
-    patch: int = explained(1, "side of the squares of pixels taken as channels (recommended design only)", least=1)
-    conditional: bool = explained(False, "whether a source data set can be asked for (recommended design only)")
+    attention: tuple[int, ...] = explained((16, 32), "levels with attention, by image height (recommended design only)")
+    blocks: int = explained(2, "residual blocks per level (recommended design only)", least=1)
+    patch: int = explained(
+        1, "side of the pixel squares that are folded into channels (recommended design only)", least=1
+    )
+    conditional: bool = explained(False, "train with the source data set as a condition (recommended design only)")
     loss: Literal["l1", "l2"] = explained("l2", "distance between the estimate and the truth")
 
 

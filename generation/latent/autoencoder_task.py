@@ -27,11 +27,13 @@ PICTURES = "lr"
 class AutoencoderNetwork:
     """What is trained."""
 
-    channels: int = explained(8, "numbers that stand for each square of 8 x 8 px", least=1)
-    widths: tuple[int, ...] = explained((32, 64, 128), "channels at a half, a quarter and an eighth of the side")
-    blocks: int = explained(2, "residual blocks a level", least=1)
-    noise: float = explained(0.15, "deviation of the noise on the latents, whose own is 1, while training", least=0)
-    start_from: str = explained("", "folder of such a run to go on from: its encoder is kept, its decoder sharpened")
+    channels: int = explained(8, "numbers that represent each square of 8 x 8 px", least=1)
+    widths: tuple[int, ...] = explained((32, 64, 128), "channels at a half, a quarter and an eighth of the size")
+    blocks: int = explained(2, "residual blocks per level", least=1)
+    noise: float = explained(0.15, "standard deviation of the training noise on the latents, whose own is 1", least=0)
+    start_from: str = explained(
+        "", "folder of an autoencoder run to continue: its encoder is kept, its decoder sharpened"
+    )
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,12 @@ class AutoencoderLosses:
 
     pixel: float = explained(1.0, "weight of the L1 distance of pixels", least=0)
     gradient: float = explained(2.0, "weight of the L1 distance of neighbouring pixels' differences", least=0)
-    adversarial: float = explained(0.5, "weight of the discriminator, in parts of the other terms' gradient", least=0)
-    features: float = explained(1.0, "weight of the distance by what the discriminator sees, once it serves", least=0)
-    from_step: int = explained(500, "steps after which the discriminator serves; it learns from the first", least=0)
-    jitter: float = explained(1.0, "how much pictures are moved, turned, enlarged and brightened; 0 not", least=0)
+    adversarial: float = explained(
+        0.5, "weight of the discriminator, relative to the gradient of the other terms", least=0
+    )
+    features: float = explained(1.0, "weight of the distance in the discriminator's features, once it is used", least=0)
+    from_step: int = explained(500, "steps after which the discriminator is used; it learns from the first", least=0)
+    jitter: float = explained(1.0, "how much images are shifted, rotated, enlarged and brightened; 0 for none", least=0)
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,11 @@ PICTURES = "lr"
 class StudentNetwork:
     """Who teaches, and how many steps are saved."""
 
-    teacher: str = explained("", "folder of the run of `--stage latent` that is learnt from")
-    steps: int = explained(4, "DDIM steps of the student from noise to picture", least=1, most=64)
-    substeps: int = explained(4, "steps of the teacher in one of the student", least=2, most=16)
-    views: int = explained(12, "times each picture is encoded, each time a little moved", least=1)
-    jitter: float = explained(1.0, "how much pictures are moved, turned, enlarged and brightened; 0 not", least=0)
+    teacher: str = explained("", "folder of the `--stage latent` run that is the teacher")
+    steps: int = explained(4, "DDIM steps of the student from noise to image", least=1, most=64)
+    substeps: int = explained(4, "teacher steps per student step", least=2, most=16)
+    views: int = explained(12, "times each image is encoded, each time shifted a little", least=1)
+    jitter: float = explained(1.0, "how much images are shifted, rotated, enlarged and brightened; 0 for none", least=0)
 
 
 @dataclass(frozen=True)

@@ -32,14 +32,16 @@ AT_ONCE = 8  # pictures that are encoded together
 class LatentNetwork:
     """What is trained, and in whose latents."""
 
-    autoencoder: str = explained("", "folder of the run of `--stage autoencoder` whose latents are learnt")
+    autoencoder: str = explained("", "folder of the `--stage autoencoder` run whose latents are learnt")
     widths: tuple[int, ...] = explained((64, 128, 160), "channels of each level, each half the size of the last")
-    attention: tuple[int, ...] = explained((4,), "heights of the levels that attend, in latents")
-    blocks: int = explained(1, "residual blocks a level", least=1)
+    attention: tuple[int, ...] = explained((4,), "levels with attention, by their height in latents")
+    blocks: int = explained(1, "residual blocks per level", least=1)
     components: int = explained(96, "principal directions of the linear estimate that the network starts from", least=1)
-    guidance: float = explained(1.5, "how far samples are moved away from the linear estimate's; 1 not", least=0)
-    views: int = explained(12, "times each picture is encoded, each time a little moved", least=1)
-    jitter: float = explained(1.0, "how much pictures are moved, turned, enlarged and brightened; 0 not", least=0)
+    guidance: float = explained(
+        1.5, "how far samples are moved away from those of the linear estimate; 1 for none", least=0
+    )
+    views: int = explained(12, "times each image is encoded, each time shifted a little", least=1)
+    jitter: float = explained(1.0, "how much images are shifted, rotated, enlarged and brightened; 0 for none", least=0)
 
 
 @dataclass(frozen=True)

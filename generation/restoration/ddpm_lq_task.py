@@ -28,12 +28,12 @@ class PoorNetwork:
     """What is trained, and on how much of a picture."""
 
     widths: tuple[int, ...] = explained((64, 128, 256, 256), "channels of each level, each half the size before")
-    attention: int = explained(1, "how many of the deepest levels attend", least=0)
-    head: int = explained(64, "channels of an attention head; few make attention slow", least=8)
-    blocks: int = explained(2, "residual blocks a level", least=1)
-    patch: int = explained(1, "side of the squares of pixels taken as channels", least=1)
-    smooth: float = explained(1.5, "sigma of what the content of a picture leaves out, px", least=0)
-    crop: int = explained(128, "side of the training crops of the poor picture, px", least=16)
+    attention: int = explained(1, "number of deepest levels with attention", least=0)
+    head: int = explained(64, "channels per attention head; small numbers are slow", least=8)
+    blocks: int = explained(2, "residual blocks per level", least=1)
+    patch: int = explained(1, "side of the pixel squares that are folded into channels", least=1)
+    smooth: float = explained(1.5, "sigma of the smoothing that removes detail from the content, px", least=0)
+    crop: int = explained(128, "side of the training crops of the poor image, px", least=16)
     loss: Literal["l1", "l2"] = explained("l2", "distance between the estimate and the truth")
 
 

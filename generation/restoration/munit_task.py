@@ -28,30 +28,32 @@ class MunitNetwork:
     """What is trained."""
 
     width: int = explained(64, "channels of the first layers", least=8)
-    halvings: int = explained(2, "how many times a content is halved", least=1, most=4)
+    halvings: int = explained(2, "number of times the content is halved in size", least=1, most=4)
     blocks: int = explained(4, "residual blocks of each encoder and decoder", least=1)
-    styles: int = explained(8, "numbers that say a style", least=1)
-    scales: int = explained(3, "judges a domain, each of a picture half as large", least=1)
+    styles: int = explained(8, "numbers that describe a style", least=1)
+    scales: int = explained(3, "discriminators per domain, each on an image half the size", least=1)
 
 
 @dataclass(frozen=True)
 class MunitLosses:
     """What is minimised."""
 
-    picture: float = explained(10.0, "weight of the L1 distance to a picture from its own content and style", least=0)
-    cycle: float = explained(10.0, "weight of the L1 distance to a picture that was translated and back", least=0)
+    picture: float = explained(
+        10.0, "weight of the L1 distance to an image rebuilt from its own content and style", least=0
+    )
+    cycle: float = explained(10.0, "weight of the L1 distance to an image translated there and back", least=0)
     content: float = explained(1.0, "weight of the L1 distance of contents after translation", least=0)
     style: float = explained(1.0, "weight of the L1 distance of styles after translation", least=0)
-    adversarial: float = explained(1.0, "weight of the judges' scores (least squares)", least=0)
+    adversarial: float = explained(1.0, "weight of the discriminators' least-squares loss", least=0)
 
 
 @dataclass(frozen=True)
 class Unpaired:
     """What it is trained on, beside the good pictures of --data."""
 
-    poor: str = explained("", "corpus of the poor pictures, made by `generation corpus`; no pair is needed")
-    scale: int = explained(2, "how many times larger the good pictures are", least=1)
-    crop: int = explained(128, "side of the training crops of the poor pictures, px", least=16)
+    poor: str = explained("", "corpus of the poor images, made by `generation corpus`; no pairs are needed")
+    scale: int = explained(2, "how many times larger the good images are", least=1)
+    crop: int = explained(128, "side of the training crops of the poor images, px", least=16)
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,10 @@ class RestorationUNet(nn.Module):
 
     The U-Net adds to the best linear estimate there is when good pictures lie APART from poor ones, in units of what
     that leaves open, as arXiv 2206.00364 has it about zero: so what is learnt is the way from poor to good alone.
-    widths: channels of each level, each half the size of the last. attention: how many of the deepest levels attend.
-    patch: side of the squares of pixels taken as channels. scale: how many times larger good pictures are than poor
-    ones. head: channels of an attention head; few make attention slow. Raises ValueError for widths that are not
-    multiples of 8, or of `head` where they attend, or more attending levels than there are.
+    widths: channels of each level, each half the size of the last. attention: number of deepest levels with attention.
+    patch: side of the pixel squares that are folded into channels. scale: how many times larger good images are than
+    poor ones. head: channels per attention head; small numbers are slow. Raises ValueError for widths that are not
+    multiples of 8 (or of `head` in levels with attention), or for more levels with attention than there are levels.
     """
 
     alpha_bars: Tensor

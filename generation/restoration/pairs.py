@@ -22,14 +22,12 @@ class Pairs:
 
     degradation: str = explained(
         "parametric",
-        "how good pictures are made poor: parametric, bicubic (the paper's baseline), or a training's folder",
+        "how good images are degraded: parametric, bicubic (the paper's baseline), or a training folder",
     )
-    steps: int = explained(10, "denoising steps where that is a training of DDPM-LQ", least=1, most=STEPS)
-    draws: int = explained(
-        0, "poor versions that are drawn of each picture and kept; 0 for a new one each time", least=0
-    )
-    scale: int = explained(2, "how many times larger the good picture is", least=1)
-    crop: int = explained(256, "side of the training crops of the good picture, px", least=16)
+    steps: int = explained(10, "denoising steps, if that is a DDPM-LQ network", least=1, most=STEPS)
+    draws: int = explained(0, "poor versions drawn of each image and kept; 0 for a new one each time", least=0)
+    scale: int = explained(2, "how many times larger the good image is", least=1)
+    crop: int = explained(256, "side of the training crops of the good image, px", least=16)
 
 
 class MadePairs:

@@ -30,10 +30,10 @@ class RestorationNetwork:
     widths: tuple[int, ...] = explained(
         (64, 128, 256, 512, 512, 512), "channels of each level, each half the size before"
     )
-    attention: int = explained(2, "how many of the deepest levels attend", least=0)
-    head: int = explained(64, "channels of an attention head; few make attention slow", least=8)
-    blocks: int = explained(2, "residual blocks a level", least=1)
-    patch: int = explained(1, "side of the squares of pixels taken as channels", least=1)
+    attention: int = explained(2, "number of deepest levels with attention", least=0)
+    head: int = explained(64, "channels per attention head; small numbers are slow", least=8)
+    blocks: int = explained(2, "residual blocks per level", least=1)
+    patch: int = explained(1, "side of the pixel squares that are folded into channels", least=1)
     loss: Literal["l1", "l2"] = explained("l1", "distance between the estimate and the truth")
 
 

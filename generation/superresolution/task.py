@@ -32,9 +32,9 @@ SCALE = 4
 class SuperResolutionNetwork:
     """What is trained."""
 
-    channels: int = explained(3, "3 as published (grey is given three times), 1 for grey alone", least=1, most=3)
+    channels: int = explained(3, "3 as published (grey repeated three times), or 1", least=1, most=3)
     depths: tuple[int, ...] = explained((6, 6, 6, 6, 6, 6), "blocks of each group")
-    heads: int = explained(6, "attention heads of every block", least=1)
+    heads: int = explained(6, "attention heads per block", least=1)
     width: int = explained(180, "channels", least=1)
     window: int = explained(16, "side of the attention windows, px", least=2)
     squeeze: int = explained(30, "factor by which channel attention narrows", least=1)
@@ -47,11 +47,11 @@ class Losses:
 
     pixel: float = explained(1.0, "weight of the L1 distance", least=0)
     perceptual: float = explained(1.0, "weight of the distance by VGG19 features", least=0)
-    adversarial: float = explained(0.1, "weight of the discriminator's judgement; 0 leaves it out", least=0)
+    adversarial: float = explained(0.1, "weight of the discriminator loss; 0 for none", least=0)
     vgg: str = explained("", "file of VGG19 weights (vgg19-dcbb9e9d.pth); without it the perceptual term is off")
-    crop: int = explained(256, "side of the training crops of the sharp picture, px", least=32)
+    crop: int = explained(256, "side of the training crops of the sharp image, px", least=32)
     degradation: Literal["real-esrgan", "area"] = explained(
-        "real-esrgan", "how small pictures are made: real-esrgan as published, or area, what our first stage imitates"
+        "real-esrgan", "how small images are made: real-esrgan as published, or area, like those of our first stage"
     )
 
 
