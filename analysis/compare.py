@@ -61,7 +61,7 @@ def compare(first: Responses, second: Responses, lead: str = "fractional", same_
     ]
     shared = truths[0].keys() & truths[1].keys()
     contrary = sorted((name for name in shared if truths[0][name] != truths[1][name]), key=natural)
-    faults += [f"case {name!r} has another truth in the second study" for name in contrary]
+    faults += [f"case {name!r} has a different truth in the second study" for name in contrary]
     if faults:
         raise ResponsesError(faults)
     common = [name for name in first.readers if name in second.readers]

@@ -104,7 +104,7 @@ def load(path: Path = TABLE) -> list[Published]:
         faults += line.faults
     names = [one.study for one in studies]
     faults += [
-        f"{path}: the study {name!r} is there twice" for name in sorted({n for n in names if names.count(n) > 1})
+        f"{path}: the study {name!r} is listed twice" for name in sorted({n for n in names if names.count(n) > 1})
     ]
     if not studies:
         faults.append(f"{path}: there is no study in it")

@@ -59,7 +59,7 @@ def load(
     if isinstance(subgroups, str):
         raise TypeError(f"subgroups: expected a list of columns, [{subgroups!r}], got a text")
     if bool(subgroups) != (cases is not None):
-        raise ResponsesError(["subgroups, cases: go together: the columns, and the table that has them"])
+        raise ResponsesError(["subgroups, cases: must be given together: the columns, and the table that has them"])
     found = _responses(source, study, labels, mapping, conditions)
     found = found.with_groups(groups) if groups else found
     return Study(with_subgroups(found, cases, list(subgroups)) if cases is not None else found)

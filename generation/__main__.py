@@ -92,9 +92,9 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m generation") 
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
-        return refuse(f"{error.filename or args.command}: {error.strerror}; what is finished is kept")
+        return refuse(f"{error.filename or args.command}: {error.strerror}; finished work is kept")
     except KeyboardInterrupt:
-        print("interrupted; what is finished is kept", file=sys.stderr)
+        print("interrupted; finished work is kept", file=sys.stderr)
         return 130
 
 

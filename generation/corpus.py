@@ -86,7 +86,7 @@ def plan(
             for number, (path, frame) in enumerate(radiographs.expanded(paths, frames), start=1)
         ]
     if not tasks:
-        raise InputError(f"{source}: holds no radiograph ({', '.join(radiographs.SUFFIXES)})")
+        raise InputError(f"{source}: contains no radiographs ({', '.join(radiographs.SUFFIXES)})")
     return tasks, remarks
 
 
@@ -186,7 +186,7 @@ def read_manifest(folder: str | Path) -> list[dict[str, str]]:
         raise InputError(f"{path}: not readable; expected a folder that `generation corpus` made") from error
     faults = [f"row {number}: {fault}" for number, row in rows for fault in _row_faults(row)]
     if faults:
-        raise InputError(f"{path}: not a manifest that can be used, {len(faults)} fault(s):", faults)
+        raise InputError(f"{path}: not a manifest that can be used, {len(faults)} problem(s):", faults)
     return [row for _, row in rows]
 
 
@@ -267,10 +267,10 @@ def _resume(out: Path, settings: dict) -> dict[str, dict]:
                 save_text(begun, text + "\n")
             first, *lines = text.splitlines()
             if json.loads(first) != settings:
-                raise InputError(f"{out}: was begun with other settings: {first}; choose a new folder")
+                raise InputError(f"{out}: was started with other settings: {first}; choose a new folder")
             return {record["image"]: record for record in map(_whole_line, lines) if record}
         if out.exists() and any(out.iterdir()):
-            raise InputError(f"{out}: already there and not empty; a corpus is prepared into a new folder")
+            raise InputError(f"{out}: already exists and is not empty; give a new folder for the corpus")
         for name in ("hr", "lr"):
             (out / name).mkdir(parents=True)
         save_text(begun, json.dumps(settings) + "\n")

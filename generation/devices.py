@@ -28,7 +28,7 @@ def start(device: str = "auto") -> PartialState:
     """
     there = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there[device]:
-        raise InputError(f"device {device} was asked for, and this machine has none that PyTorch can use")
+        raise InputError(f"device {device} is not available on this machine; leave out --device, or choose another")
     return PartialState(cpu=device == "cpu")
 
 

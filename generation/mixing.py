@@ -204,7 +204,7 @@ def _given(args: argparse.Namespace) -> dict[str, list[Candidate]]:
     """Every image of the folders, also for training: of --real by "", else by source. Raises InputError for names."""
     real = candidates(args.real, "real", True, args.frames)
     if args.reference and not args.comparisons:
-        raise InputError("--reference goes with --comparisons alone")
+        raise InputError("--reference can only be used with --comparisons")
     if args.quartets:
         return {"": real} | _by_folder(args.synthetic, args.frames)
     if not args.comparisons:

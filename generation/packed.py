@@ -133,7 +133,7 @@ def read(path: Path, stage: str, name: str | None = None) -> tuple[dict[str, Ten
             with safe_open(file, framework="pt") as part:
                 tensors |= {own: part.get_tensor(own) for own in part.keys()}  # noqa: SIM118 (no mapping)
         except (SafetensorError, OSError) as error:
-            raise InputError(f"{file} is no safetensors file: {error}") from None
+            raise InputError(f"{file} is not a safetensors file: {error}") from None
     return tensors, networks[chosen]["about"]
 
 
@@ -144,7 +144,7 @@ def _halved(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if half.is_floating_point():
             half = half.to(torch.float16)
             if not half.isfinite().all():
-                faults.append(f"{name}: {own}: has values that are no numbers, or beyond 65504")
+                faults.append(f"{name}: {own}: has values that are not numbers, or larger than 65504")
         if _bytes(half) > PART:
             faults.append(f"{name}: {own}: {_bytes(half)} bytes, and a part holds {PART}")
         halves[own] = half

@@ -188,7 +188,7 @@ def _read_tables(
 
 def _refuse(folder: Path, faults: list[str]) -> None:
     if faults:
-        raise InputError(f"{folder}: not a pool that can be used, {len(faults)} fault(s):", faults)
+        raise InputError(f"{folder}: not a pool that can be used, {len(faults)} problem(s):", faults)
 
 
 def write(
@@ -216,7 +216,7 @@ def write(
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: already there and not empty; a pool is written to a new folder")
+        raise InputError(f"{folder}: already exists and is not empty; give a new folder for the pool")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))

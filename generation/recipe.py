@@ -70,7 +70,9 @@ def run(steps: list[Step], out: Path, resume: bool, train: Callable[[Step, Path,
     stopped goes on where it was saved. Raises InputError where steps are there and are not to be resumed."""
     there = [step.name for step in steps if saved_states(out / step.name)]
     if there and not resume:
-        raise InputError(f"{out} holds steps of a recipe ({', '.join(there)}); go on with --resume, or give another")
+        raise InputError(
+            f"{out} holds steps of a recipe ({', '.join(there)}); continue it with --resume, or give another"
+        )
     for number, step in enumerate(steps, start=1):
         folder = out / step.name
         if (folder / "README.md").is_file():

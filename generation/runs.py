@@ -33,7 +33,10 @@ def begin(sheet_path: Path, sheet: Mapping[str, Any]) -> None:
             f"{n}: {earlier.get(n)!r} then, {sheet.get(n)!r} now" for n in names if earlier.get(n) != sheet.get(n)
         ]
         if faults:
-            raise InputError(f"{sheet_path.parent} holds another run; give another --out, or the same settings", faults)
+            raise InputError(
+                f"{sheet_path.parent} contains a run with other settings; give another --out, or the same settings",
+                faults,
+            )
         return
     save_text(sheet_path, json.dumps(sheet, indent=2, ensure_ascii=False) + "\n")
 

@@ -141,9 +141,9 @@ def _check_out(args: argparse.Namespace) -> None:
     if args.out is None:
         raise InputError("--out is needed: the folder for the network")
     if args.resume and not saved_states(args.out):
-        raise InputError(f"{args.out} has no saved state to resume; leave --resume away to start")
+        raise InputError(f"{args.out} has no saved state to resume; leave out --resume to start")
     if not args.resume and saved_states(args.out):
-        raise InputError(f"{args.out} holds a training; go on with --resume, or give another --out")
+        raise InputError(f"{args.out} already contains a training; continue it with --resume, or give another --out")
     if not args.resume:  # one that was stopped before its first save is begun again, with other settings if wanted
         (args.out / "training.json").unlink(missing_ok=True)
 

@@ -53,9 +53,9 @@ def read_pickle(path: Path) -> dict[str, Any]:
         culprit = re.search(r"GLOBAL (\S+)", str(error))
         if culprit:
             raise InputError(f"{path} is refused: it would run code when opened ({culprit[1]})") from None
-        raise InputError(f"{path} is no PyTorch checkpoint, or damaged") from None
+        raise InputError(f"{path} is not a PyTorch checkpoint, or is damaged") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, AttributeError, TypeError):
-        raise InputError(f"{path} is no PyTorch checkpoint, or cut short ({path.stat().st_size} bytes)") from None
+        raise InputError(f"{path} is not a PyTorch checkpoint, or is truncated ({path.stat().st_size} bytes)") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__}, expected a mapping of names to weights")
     return content
@@ -76,7 +76,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
             about = json.loads((file.metadata() or {}).get("discern", "null"))
     except (SafetensorError, OSError, ValueError):
-        raise InputError(f"{path} is no safetensors file, or cut short ({path.stat().st_size} bytes)") from None
+        raise InputError(f"{path} is not a safetensors file, or is truncated ({path.stat().st_size} bytes)") from None
     if not isinstance(about, dict):
         raise InputError(f"{path} was not written by `generation train`: it has no `discern` entry in its metadata")
     return tensors, about

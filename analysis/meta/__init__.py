@@ -100,7 +100,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m analysis.meta") -
         results = combine(wanted.reports, wanted.table, not wanted.no_published, wanted.scale, wanted.unsure)
         print(write(results, wanted.out))
     except ResponsesError as bad:
-        return refuse([f"{len(bad.faults)} fault(s); nothing was written.", *bad.faults])
+        return refuse([f"{len(bad.faults)} problem(s); nothing was written.", *bad.faults])
     except OSError as error:
         return refuse([f"{error.filename or wanted.out}: {error.strerror or error}; nothing was written"])
     return 0

@@ -34,7 +34,7 @@ def measure(studies: Sequence[Study], scale: str, rule: str) -> dict[str, Any]:
     used = [one for one in studies if one.effect is not None]
     if len(used) < 2:
         why = [f"{one.name}: {one.reason}" for one in studies if one.effect is None]
-        first = "one study can be pooled, two are needed" if used else "no study can be pooled"
+        first = "only one study can be pooled; at least two are needed" if used else "no study can be pooled"
         raise ResponsesError([first, *why])
     y, v = np.array([one.effect for one in used]), np.array([one.variance for one in used])
     logit = meta.pool(y, v)
@@ -123,10 +123,10 @@ def _regression(used: Sequence[Study], name: str) -> Estimate:
         words = [getattr(one, name) for one in known]
         known = [one for one in known if words.count(getattr(one, name)) > 1]
         if len({getattr(one, name) for one in known}) < 2:
-            return undefined("of no two kinds there are two studies each", k=len(known))
+            return undefined("fewer than two kinds have at least two studies each", k=len(known))
     names, table = COVARIATES[name](known)
     if len(known) < 4:
-        return undefined("fewer than four studies have it", k=len(known))
+        return undefined("fewer than four studies report it", k=len(known))
     effects, variances = np.array([[one.effect, one.variance] for one in known], dtype=float).T
     return meta.regress(effects, variances, table, names)
 

@@ -139,7 +139,7 @@ def from_results(path: Path, scale: str, rule: str) -> Study:
     except (OSError, ValueError) as fault:
         raise ResponsesError([f"{file}: cannot be read as results.json ({fault})"]) from None
     if not isinstance(results, dict) or results.get("format") != 1 or "study" not in results:
-        raise ResponsesError([f"{file}: is no results.json of a report of Discern (format 1)"])
+        raise ResponsesError([f"{file}: is not the results.json of a Discern report (format 1)"])
     if results.get("design") != "rating":
         raise ResponsesError([f"{file}: its design is {results.get('design')}, expected rating; {APART}"])
     try:

@@ -249,9 +249,9 @@ def _shared_out(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:
     if options.against is not None and options.cap is not None:
         raise ValueError("--against, --cap: expected one of them")
     if options.margin is not None or options.null is not None:
-        raise ValueError("--margin, --null: are no options of a plan with --against or --cap")
+        raise ValueError("--margin, --null: cannot be used with --against or --cap")
     if options.register and options.cap is not None:
-        raise ValueError("--register: is no option of a plan with --cap, which has no test")
+        raise ValueError("--register: cannot be used with --cap, because such a plan has no test")
     spread, paired = {"studies": options.simulate or STUDIES, "seed": options.seed}, conditions.Paired(model)
     rows: list[dict[str, Any]] = []
     for readers in options.readers:
@@ -285,7 +285,7 @@ def _looks(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:
     if options.endpoint not in looks.ENDPOINTS or not isinstance(model, RoeMetz):
         raise ValueError("--looks: expected the end point auc or accuracy")
     if options.margin is not None:
-        raise ValueError("--margin: is no option of a plan with looks, which test against chance")
+        raise ValueError("--margin: cannot be used with --looks, which test against chance")
     null = 0.5 if options.null is None else options.null
     planned = looks.plan(
         options.endpoint, options.readers, options.cases, null=null, model=model, alpha=options.alpha,
@@ -327,7 +327,7 @@ def _model(options: argparse.Namespace) -> RoeMetz | Quartets | Staircases:
     others = ("null", "margin", "cluster") if kind is Staircases else ("ratio",)
     for name in (*others, *OWN):
         if name not in taken and getattr(options, name) is not None:
-            raise ValueError(f"--{name.replace('_', '-')}: is no option of the end point {options.endpoint}")
+            raise ValueError(f"--{name.replace('_', '-')}: cannot be used with the end point {options.endpoint}")
     given = {name: getattr(options, name) for name in taken}
     return kind(**{name: value for name, value in given.items() if value is not None})
 

@@ -77,7 +77,7 @@ def read_form(path: Path) -> Form:
     faults: list[str] = []
     known = [*TEXTS, *LISTS, *FOLDERS]
     faults += [
-        f"{name}: unknown entry; known are {', '.join(known)}, [analysis]"
+        f"{name}: unknown entry; expected one of {', '.join(known)}, [analysis]"
         for name in given
         if name not in (*known, "analysis")
     ]
@@ -108,7 +108,9 @@ def _settings(given: Any, faults: list[str]) -> Settings | None:
         faults.append("analysis: a table [analysis] is expected")
         return None
     usual = {entry.name: entry.default for entry in fields(Settings)}
-    wrong = [f"analysis: {name} is no setting; known are {', '.join(usual)}" for name in given if name not in usual]
+    wrong = [
+        f"analysis: {name} is not a setting; expected one of {', '.join(usual)}" for name in given if name not in usual
+    ]
     for name in given.keys() & usual.keys():
         if isinstance(given[name], bool) != isinstance(usual[name], bool) or not isinstance(
             given[name], (int, float) if isinstance(usual[name], float) else type(usual[name])
@@ -132,7 +134,7 @@ def _pool(folder: Path, subgroups: list[str], faults: list[str]) -> dict[str, An
         rows = csv.DictReader(text.decode("utf-8-sig").splitlines())
         groups = [row["group"] for row in rows]
     except (OSError, ValueError, KeyError) as error:
-        faults.append(f"pool: {folder} is no pool folder ({type(error).__name__}: {error})")
+        faults.append(f"pool: {folder} is not a pool folder ({type(error).__name__}: {error})")
         return None
     faults += [
         f"subgroups: cases.csv of {folder.name} has no column {column!r}"

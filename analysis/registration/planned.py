@@ -19,10 +19,12 @@ def assert_one_size(options: argparse.Namespace) -> None:
     if options.register is None:
         return
     if options.out is None:
-        raise ValueError("--register: goes with --out, the folder to write")
+        raise ValueError("--register: also give --out, the folder to write to")
     for name in () if options.looks else ("readers", "cases"):  # looks have a number each, and the last one is whole
         if len(getattr(options, name)) != 1:
-            raise ValueError(f"--register: goes with one number of {name}, e.g. --{name} {getattr(options, name)[0]}")
+            raise ValueError(
+                f"--register: give exactly one number of {name}, e.g. --{name} {getattr(options, name)[0]}"
+            )
 
 
 def drafted(

@@ -240,15 +240,17 @@ def main(argv: list[str] | None = None, prog: str = "python -m analysis.report")
     command = parser(prog)
     arguments = command.parse_args(argv)
     if bool(arguments.database) != bool(arguments.study):
-        command.error("--database and --study go together")
+        command.error("--database and --study must be given together")
     if arguments.labels and not arguments.responses:
-        command.error("--labels goes with --responses")
+        command.error("--labels can only be used with --responses")
     if arguments.conditions and (not arguments.responses or is_export(arguments.responses)):
-        command.error("--conditions goes with a table of --responses; exports and databases bring their own")
+        command.error(
+            "--conditions can only be used with a table given by --responses; exports and databases have their own"
+        )
     if arguments.mapping and not arguments.responses:
-        command.error("--mapping goes with --responses")
+        command.error("--mapping can only be used with --responses")
     if arguments.subgroups and not (arguments.cases or arguments.pool):
-        command.error("--subgroups asks for --cases or --pool")
+        command.error("--subgroups needs --cases or --pool")
     settings = Settings(arguments.unsure, arguments.bootstrap, arguments.seed, arguments.margin, arguments.bayes)
     try:
         responses = load(arguments)
@@ -258,7 +260,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m analysis.report")
             responses = with_pool(responses, arguments.pool)
             registration.assert_same(registered, responses.design, responses.study.get("pool"))
     except ResponsesError as bad:
-        return refuse([f"{len(bad.faults)} fault(s); nothing was written.", *bad.faults])
+        return refuse([f"{len(bad.faults)} problem(s); nothing was written.", *bad.faults])
     for remark in responses.remarks:
         print(f"note: {remark}", file=sys.stderr)
     try:
@@ -270,7 +272,7 @@ def main(argv: list[str] | None = None, prog: str = "python -m analysis.report")
 
             print(write(responses, arguments.out, settings, progress, pictures=pictures, registered=registered))
     except BayesError as bad:
-        return refuse([f"{len(bad.faults)} fault(s); nothing was written.", *bad.faults])
+        return refuse([f"{len(bad.faults)} problem(s); nothing was written.", *bad.faults])
     except OSError as error:
         return refuse([f"{error.filename or arguments.out}: {error.strerror or error}; the report was not written"])
     return 0

@@ -86,7 +86,7 @@ def _ours(given: Table, origin: dict[str, Any], title: str, told: Table | None =
     design = next((row["design"].strip().lower() for _, row in rows if row.get("design")), "rating")
     needed = ROWS[design].needed if design in ROWS else ("reader", "case", "truth")
     refuse([f"{name}: column {column!r} is missing" for column in needed if column not in header])
-    refuse([f"{name}: there is not one row of responses in it"] if not rows else [])
+    refuse([f"{name}: it contains no responses"] if not rows else [])
     table = pd.DataFrame([row for _, row in rows]).reindex(columns=COLUMNS, fill_value="")
     places = [f"{name}, row {number}" for number, _ in rows]
     table = checked(table.fillna(""), places, name, told)
@@ -114,7 +114,7 @@ def load_ratings(path: str | Path, title: str = "") -> Responses:
         for position, (_, row) in enumerate(rows, start=1)
     ]
     places = [f"{name}, row {number}, column {reader}" for reader in readers for number, _ in rows]
-    refuse([f"{name}: there is not one rating in it"] if not records else [])
+    refuse([f"{name}: it contains no ratings"] if not records else [])
     table = checked(pd.DataFrame(records).reindex(columns=COLUMNS, fill_value=""), places, name)
     origin = {"kind": "ratings", "files": {name: checksum(path)}, "remarks": given.remarks}
     return as_responses(table, origin, title or Path(path).stem)

@@ -130,6 +130,6 @@ def _contradictions(typed: pd.DataFrame, places: list[str], unique: tuple[str, .
     for entity, column in (("case", "truth"), ("reader", "reader_group")):
         firsts = typed.drop_duplicates(entity).set_index(entity)[column]
         for i in typed.index[typed[column] != typed[entity].map(firsts)]:
-            what = f"{entity} {typed.at[i, entity]!r} has another {column.replace('_', ' ')} than in an earlier row"
+            what = f"{entity} {typed.at[i, entity]!r} has a different {column.replace('_', ' ')} in an earlier row"
             faults.append((i, what))
     return faults

@@ -49,7 +49,7 @@ def decoded(data: bytes, encoding: str = "") -> tuple[str, str]:
         return data.decode(marked or "utf-8"), NAMES.get(marked, "")
     except UnicodeDecodeError as error:
         if marked:
-            raise ValueError(f"begins as {NAMES.get(marked, 'UTF-8')}, but byte {error.start} is none") from None
+            raise ValueError(f"starts like {NAMES.get(marked, 'UTF-8')}, but byte {error.start} is none") from None
         found = _guess(data)
         if len(found) == 1:
             return data.decode(found[0]), NAMES[found[0]]

@@ -100,9 +100,9 @@ def read_mapping(path: str | Path) -> Mapping:
     try:
         cases = re.compile(wide["cases"]) if wide else None
         if cases and cases.groups != 1:
-            faults.append("[wide] cases needs one group in brackets, which is the case")
+            faults.append("[wide] cases: expected one group in parentheses, which matches the name of the case")
     except (KeyError, TypeError, re.error) as error:
-        faults.append(f"[wide] cases is no regular expression ({error})")
+        faults.append(f"[wide] cases is not a valid regular expression ({error})")
     refuse([f"{path.name}: {fault}" for fault in faults])
     return Mapping(table, columns, cases, _folded(answers), _folded(truths))
 
@@ -146,7 +146,7 @@ def load_mapped(responses: str | Path, mapping: str | Path, labels: str | Path |
         row["level"] = _level(row.pop("answer"), said, place, faults)
         records.append(row)
         places.append(place)
-    refuse(faults or ([] if records else [f"{given.name}: there is not one answer in it"]))
+    refuse(faults or ([] if records else [f"{given.name}: it contains no answers"]))
     table = pd.DataFrame(records).reindex(columns=COLUMNS, fill_value="").fillna("").astype(str)
     origin = {"kind": "mapped", "files": files, "remarks": remarks}
     if labels is not None:

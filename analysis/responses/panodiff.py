@@ -74,7 +74,7 @@ def load_panodiff(responses: str | Path, labels: str | Path) -> Responses:
             | {"position": _progress(row.get("Progress Value", ""), len(truth))}
         )
         places.append(place)
-    refuse([f"{answers}: there is not one row of responses in it"] if not rows else [])
+    refuse([f"{answers}: it contains no responses"] if not rows else [])
     table = pd.DataFrame(records).reindex(columns=COLUMNS, fill_value="").astype(str)
     if table.duplicated(["reader", "position"]).any():
         table["position"] = ""

@@ -76,9 +76,9 @@ def with_subgroups(responses: Responses, path: str | Path, columns: Sequence[str
     faults = [f"{name}: column {c!r} is missing" for c in ("case", *columns) if c not in table.header]
     if responses.design != "rating":
         faults.append(f"subgroups: are for rating studies, and this is a study of the design {responses.design}")
-    faults += [f"subgroups: {c!r} is named twice" for c in dict.fromkeys(columns) if columns.count(c) > 1]
-    faults += [f"subgroups: {c!r} is no subgroup of the cases" for c in columns if c in NOT_SUBGROUPS]
-    faults += [f"subgroups: {c!r} was declared in the study and is reported anyway" for c in columns if c in there]
+    faults += [f"subgroups: {c!r} is given twice" for c in dict.fromkeys(columns) if columns.count(c) > 1]
+    faults += [f"subgroups: {c!r} is not a subgroup of the cases" for c in columns if c in NOT_SUBGROUPS]
+    faults += [f"subgroups: {c!r} was declared in the study and is reported in any case" for c in columns if c in there]
     refuse(faults)
     rows: dict[str, dict[str, str]] = {}
     for number, row in table.rows:

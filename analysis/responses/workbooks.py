@@ -73,7 +73,7 @@ def spss(path: Path, sheet: str = "") -> Lines:
         raise ResponsesError([f"{refused} (it took more than {SECONDS} s)"]) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise ResponsesError([f"{refused} ({said[-1] if said else 'it brings its reader down'})"])
+        raise ResponsesError([f"{refused} ({said[-1] if said else 'it crashes the program that reads it'})"])
     frame = pd.read_pickle(io.BytesIO(done.stdout))
     rows = [[_text(entry) for entry in row] for row in frame.itertuples(index=False, name=None)]
     return [[_text(name) for name in frame.columns], *rows], []  # a spoilt name is NaN

@@ -36,7 +36,7 @@ def build(design: str, config: dict) -> Network:
         return RecommendedUNet(**config)
     if design in LATENT:
         return LatentDiffusion(**config)
-    raise ValueError(f"design {design!r} is none of published, recommended, latent, student")
+    raise ValueError(f"design {design!r} is not one of published, recommended, latent, student")
 
 
 def _authors(path: Path) -> PanoDiffUNet:

@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.sets and not args.training:
         raise InputError("nothing to look at; expected folders of images, or --training RUN")
     if args.real and not args.training:
-        raise InputError("--real: goes with --training")
+        raise InputError("--real: can only be used with --training")
     if args.training:
         training_page.write(args.training, args.real, output_folder(args.out) / "training.html")
     return _look(args) if args.sets else 0

@@ -112,7 +112,7 @@ def transformer(name: str, folder: Path) -> Space:
     try:
         kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
         if kind not in kinds:
-            raise InputError(f"{folder}: holds a model of kind {kind}, expected {' or '.join(kinds)}")
+            raise InputError(f"{folder}: contains a model of kind {kind}, expected {' or '.join(kinds)}")
         model = model_class.from_pretrained(folder, local_files_only=True).eval()
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: its model cannot be read ({error})") from error

@@ -258,9 +258,9 @@ def fetch(archive: Archive, query: Query, out: str | Path, progress: Progress | 
     if told.exists():
         earlier = json.loads(told.read_text(encoding="utf-8"))
         if any(earlier.get(key) != value for key, value in asked.items()):
-            raise InputError(f"{out}: was begun with another query; choose a new folder")
+            raise InputError(f"{out}: was started with another query; choose a new folder")
     elif out.exists() and any(out.iterdir()):
-        raise InputError(f"{out}: already there and not empty; images are fetched into a new folder")
+        raise InputError(f"{out}: already exists and is not empty; give a new folder for the images")
     images = find(archive, query)
     out.mkdir(parents=True, exist_ok=True)
     save_text(told, json.dumps(asked, indent=2) + "\n")

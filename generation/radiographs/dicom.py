@@ -48,7 +48,7 @@ def look(path: Path, frame: int | None = None) -> Reading:
     if not any(name in data for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         what = data.get("SOPClassUID")
         kind = f" ({what.name})" if what and what.name != what else ""
-        raise InputError(f"{path}: not readable as a DICOM radiograph: it holds no picture{kind}")
+        raise InputError(f"{path}: not readable as a DICOM radiograph: it contains no image{kind}")
     number = assert_frame(path, int(data.get("NumberOfFrames") or 1), frame)
     assert_size(path, int(data.get("Columns") or 0), int(data.get("Rows") or 0))
     try:

@@ -117,7 +117,7 @@ def assert_frame(path: Path, count: int, frame: int | None) -> int:
     if frame is None and count > 1:
         raise SeveralImagesError(f"{path}: holds {count} images, expected one; choose the first, the middle one or all")
     if frame is not None and not 0 <= frame < max(count, 1):
-        raise InputError(f"{path}: holds {count} image(s), there is no number {frame + 1}")
+        raise InputError(f"{path}: holds {count} image(s), there is no image {frame + 1}")
     return frame or 0
 
 

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Make, screen and pack what is missing of the release."""
     if (args.out / SUMS).is_file():
-        raise InputError(f"{args.out} holds a whole release; give another folder")
+        raise InputError(f"{args.out} already contains a complete release; give another folder")
     if args.noise != "image":
         raise InputError(f"--noise {args.noise}: in a release each image has a seed of its own; leave it away")
     state = devices.start(args.device)

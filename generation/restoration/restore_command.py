@@ -112,7 +112,7 @@ def _checked(args: argparse.Namespace) -> dict[str, str]:
     faults = ["--by: the methods need names that differ"] if len(methods) < len(args.by) else []
     faults += ["--by: the name reference is the good radiograph's"] if comparison.REFERENCE in methods else []
     faults += ["--pool needs --reference, the good radiographs"] if args.pool and not args.reference else []
-    faults += [f"--pool {args.pool}: already there"] if args.pool and args.pool.exists() else []
+    faults += [f"--pool {args.pool}: already exists"] if args.pool and args.pool.exists() else []
     faults += [
         f"--by {name}: {what} is neither {' nor '.join(INTERPOLATIONS)} nor a file or folder"
         for name, what in methods.items()

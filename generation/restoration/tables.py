@@ -102,10 +102,12 @@ def _estimate(values: np.ndarray, seed: int) -> dict[str, Any]:
 
 def _methods(folder: Path) -> list[tuple[str, Path]]:
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected one with a folder a method")
+        raise InputError(f"{folder}: no such folder; expected one with a subfolder for each method")
     found = sorted(path for path in folder.iterdir() if path.is_dir())
     if not found:
-        raise InputError(f"{folder}: holds no folders; expected one a method, as `generation restore` makes them")
+        raise InputError(
+            f"{folder}: has no subfolders; expected one for each method, as written by `generation restore`"
+        )
     return [(path.name, path) for path in found]
 
 

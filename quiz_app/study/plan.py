@@ -103,7 +103,7 @@ def load(text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise InvalidInputError([f"file: not a TOML file: {error}"]) from None
     faults = [
-        f"{name}: unknown entry; known are {', '.join(HEAD)}, [settings]"
+        f"{name}: unknown entry; expected one of {', '.join(HEAD)}, [settings]"
         for name in given
         if name not in {*HEAD, "settings"}
     ]

@@ -71,7 +71,7 @@ def test_without_a_common_reader_the_reason_is_said(study: Responses, tmp_path: 
 def test_a_common_case_of_another_truth_is_refused(study: Responses, tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("case,truth,EC1\n1,synthetic,1\n2,synthetic,5\n")
     second = load_ratings(tmp_path / "r.csv")
-    with pytest.raises(ResponsesError, match="case '1' has another truth"):
+    with pytest.raises(ResponsesError, match="case '1' has a different truth"):
         compare(study, second, same_cases=True)
     compare(study, second)
 

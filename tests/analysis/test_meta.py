@@ -190,8 +190,8 @@ def test_all_that_is_wrong_is_said_at_once(report, table, tmp_path, capsys):
     other.write_text("[1]")
     table.write_text(OWN.replace("scale", "measure"))
     said = refused(capsys, other, tmp_path / "none", "--table", table, tmp_path / "out")
-    assert "3 fault(s); nothing was written" in said
-    assert "other.json: is no results.json" in said
+    assert "3 problem(s); nothing was written" in said
+    assert "other.json: is not the results.json" in said
     assert "none: cannot be read" in said
     assert "own.csv: no column scale" in said
 

@@ -70,7 +70,7 @@ def test_a_table_with_a_readers_figures_is_read(tmp_path):
     [
         ("study,year\nA,2020\n", "no column scale"),
         ("study,year,scale\n", "no study in it"),
-        ("study,year,scale\nA,2020,accuracy\nA,2021,accuracy\n", "'A' is there twice"),
+        ("study,year,scale\nA,2020,accuracy\nA,2021,accuracy\n", "'A' is listed twice"),
         ("study,year,scale\nA,20,accuracy\n", "row 2, year: expected a year"),
         ("study,year,scale\nA,2020,percent\n", "row 2, scale: expected one of accuracy, auc"),
         ("study,year,scale,value\nA,2020,accuracy,68.5\n", "row 2, value: expected a number from 0 to 1, got '68.5'"),

@@ -95,7 +95,7 @@ def test_the_same_registration_has_the_same_bytes(form):
         ('authors = "A. Müller"', ["authors: 'A. Müller' is not a list of texts"]),
         (FORM + '[analysis]\nunsure = "maybe"', ["analysis: unsure: expected one of fractional"]),
         (FORM + "[analysis]\nspeed = 3\nseed = 1.5", ["speed is no setting", "seed 1.5; expected int"]),
-        (FORM + 'pool = "none"\nplan = "none.toml"', ["pool: ", "is no pool folder", "none.toml cannot be read"]),
+        (FORM + 'pool = "none"\nplan = "none.toml"', ["pool: ", "is not a pool folder", "none.toml cannot be read"]),
         ("title =", ["form.toml: not a TOML file"]),
     ],
 )  # fmt: skip
@@ -109,9 +109,9 @@ def test_every_fault_of_a_form_is_named_and_nothing_is_written(form, tmp_path, c
 def test_a_registration_is_of_one_size_and_needs_a_folder(form, tmp_path, capsys):
     given = ["auc", "0.6", "--register", str(form())]
     assert planning.main([*given, "--readers", "6", "--cases", "200"]) == 2
-    assert "--register: goes with --out" in capsys.readouterr().err
+    assert "--register: also give --out" in capsys.readouterr().err
     assert planning.main([*given, "--readers", "3", "6", "--cases", "200", "--out", str(tmp_path / "out")]) == 2
-    assert "--register: goes with one number of readers" in capsys.readouterr().err
+    assert "--register: give exactly one number of readers" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -311,7 +311,7 @@ def test_a_plan_of_two_conditions_or_sources_is_registered(form, tmp_path, by, s
 def test_a_pool_in_anchored_blocks_has_no_test_to_register(form, tmp_path, capsys):
     given = ["auc", "0.6", "--cap", "40", "--readers", "6", "--cases", "40", "--register", str(form())]
     assert planning.main([*given, "--out", str(tmp_path / "out")]) == 2
-    assert "--register: is no option of a plan with --cap" in capsys.readouterr().err
+    assert "--register: cannot be used with --cap" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

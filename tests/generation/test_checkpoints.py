@@ -73,8 +73,8 @@ class Harmful:
     ("content", "complaint"),
     [
         (None, "is not there"),
-        (b"", "cut short"),
-        (b"not a checkpoint", "no PyTorch checkpoint"),
+        (b"", "truncated"),
+        (b"not a checkpoint", "not a PyTorch checkpoint"),
         (pickle.dumps(Harmful(), protocol=2), "would run code"),
         ({"ema_model_state": Harmful(), "params_ema": Harmful()}, r"would run code when opened \(posix.system\)"),
         ([1, 2], "holds a list, expected a mapping"),
@@ -99,7 +99,7 @@ def test_a_file_cut_short_anywhere_is_refused(authors_file, tmp_path):
     path = tmp_path / "cut.pth"
     for share in (0.001, 0.5, 0.999):
         path.write_bytes(whole[: int(len(whole) * share)])
-        with pytest.raises(InputError, match="cut short"):
+        with pytest.raises(InputError, match="truncated"):
             diffusion.load(path)
 
 
@@ -130,7 +130,7 @@ def test_a_safetensors_file_cut_short_is_refused(tmp_path):
     path = tmp_path / "model.safetensors"
     write_safetensors(path, HAT(**LIGHT_HAT), {"stage": "superresolution", "config": LIGHT_HAT})
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(InputError, match="cut short"):
+    with pytest.raises(InputError, match="truncated"):
         superresolution.load(path)
 
 

@@ -77,7 +77,7 @@ def test_work_that_was_interrupted_goes_on_where_it_was(source, tmp_path):
 
 def test_other_settings_do_not_mix_into_a_begun_corpus(source, tmp_path):
     corpus.prepare(source, tmp_path / "out")
-    with pytest.raises(InputError, match="begun with other settings"):
+    with pytest.raises(InputError, match="started with other settings"):
         corpus.prepare(source, tmp_path / "out", size=(512, 256))
 
 
@@ -116,7 +116,7 @@ def test_a_spoilt_manifest_is_refused_by_row_and_column(source, tmp_path, column
         table.writerows(rows)
     with pytest.raises(InputError) as caught:
         drawing.candidates([tmp_path / "out"], "real")
-    assert caught.value.what == f"{path}: not a manifest that can be used, 1 fault(s):"
+    assert caught.value.what == f"{path}: not a manifest that can be used, 1 problem(s):"
     assert caught.value.faults == [fault]
     path.write_bytes(b"\xff" + path.read_bytes())
     with pytest.raises(InputError, match=r"manifest\.csv: not readable; expected a folder"):
@@ -127,7 +127,7 @@ def test_a_folder_without_radiographs_and_a_missing_one_are_refused(tmp_path):
     with pytest.raises(InputError, match="no such folder"):
         corpus.prepare(tmp_path / "nowhere", tmp_path / "out")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="holds no radiograph"):
+    with pytest.raises(InputError, match="contains no radiographs"):
         corpus.prepare(tmp_path / "empty", tmp_path / "out")
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad/x.png").write_bytes(b"x")

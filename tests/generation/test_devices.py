@@ -55,5 +55,5 @@ def test_on_a_cpu_the_batch_is_the_default_or_what_was_asked_for():
 def test_a_device_that_is_not_there_is_refused(device):
     if torch.cuda.is_available() or torch.backends.mps.is_available():
         pytest.skip("it is there")
-    with pytest.raises(InputError, match=f"device {device} was asked for"):
+    with pytest.raises(InputError, match=f"device {device} is not available"):
         devices.start(device)

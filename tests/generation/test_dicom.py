@@ -274,7 +274,7 @@ def test_a_frame_is_chosen_or_the_file_refused(tmp_path):
     single = seen(saved(tmp_path / "s.dcm", dataset()))
     assert np.array_equal(seen(path, 1), single[::-1])
     assert np.array_equal(seen(path, 2), single[:, ::-1])
-    with pytest.raises(InputError, match="there is no number 4"):
+    with pytest.raises(InputError, match="there is no image 4"):
         radiographs.read(path, 3)
     Image.fromarray(np.uint8(frames[0] // 16)).save(
         tmp_path / "m.tif", save_all=True, append_images=[Image.fromarray(np.uint8(frames[1] // 16))]
@@ -286,7 +286,7 @@ def test_a_frame_is_chosen_or_the_file_refused(tmp_path):
 def test_a_dicom_without_a_picture_says_what_it_is(tmp_path):
     data = dataset(SOPClassUID=uid.BasicTextSRStorage)
     del data.PixelData
-    with pytest.raises(InputError, match=r"it holds no picture \(Basic Text SR Storage\)"):
+    with pytest.raises(InputError, match=r"it contains no image \(Basic Text SR Storage\)"):
         radiographs.read(saved(tmp_path / "sr.dcm", data))
 
 

@@ -215,7 +215,7 @@ def test_transformers_come_from_a_folder_of_the_right_kind(tmp_path, sound_phant
     assert found["dinov2"].shape == (3, 16)
     assert found["clip"].shape == (3, 8)
     assert np.abs(np.diff(found["clip"], axis=0)).max() > 0
-    with pytest.raises(InputError, match="holds a model of kind clip_vision_model, expected dinov2"):
+    with pytest.raises(InputError, match="contains a model of kind clip_vision_model, expected dinov2"):
         features.transformer("dinov2", tmp_path / "clip")
     with pytest.raises(InputError, match=r"no config\.json"):
         features.transformer("clip", tmp_path)

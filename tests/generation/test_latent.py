@@ -172,7 +172,7 @@ def test_a_stopped_recipe_goes_on_to_the_same_weights(arches, cooked, tmp_path, 
         assert cook(arches, out) == 130
     assert [path.name for path in (out / step).glob("state-*")] == [f"state-{6 if step == 'blurred' else 15:09d}"]
     assert cook(arches, out) == 2
-    assert "go on with --resume" in capsys.readouterr().err
+    assert "continue it with --resume" in capsys.readouterr().err
     assert cook(arches, out, resume=True) == 0
     same(out / step, cooked / step)
     same(out / "student", cooked / "student")

@@ -211,7 +211,7 @@ def test_comparisons_of_one_method_or_of_two_folders_of_one_name_are_refused(ver
     assert compared(versions, "3", real=("ours",)) == 2
     assert "each folder needs a name of its own" in capsys.readouterr().err
     assert build(versions, "--reference", str(versions / "originals")) == 2
-    assert "--reference goes with --comparisons alone" in capsys.readouterr().err
+    assert "--reference can only be used with --comparisons" in capsys.readouterr().err
 
 
 def test_a_corrupt_image_and_a_missing_folder_are_named_and_nothing_is_written(folders, capsys):

@@ -79,7 +79,7 @@ def test_images_are_fetched_as_they_are_stored_and_a_second_run_fetches_only_wha
     paths[0].unlink()
     assert fetch(archive, Query(), tmp_path / "out")["new"] == 1
     assert "secret" not in (tmp_path / "out" / "pacs.json").read_text()
-    with pytest.raises(InputError, match="begun with another query"):
+    with pytest.raises(InputError, match="started with another query"):
         fetch(archive, Query("DX"), tmp_path / "out")
 
 

@@ -145,7 +145,7 @@ def test_only_the_same_release_is_resumed_and_a_whole_one_is_left_alone(
     network, small_corpus, released, capsys, tmp_path
 ):
     assert main(arguments(network, small_corpus, released)) == 2
-    assert "holds a whole release" in capsys.readouterr().err
+    assert "already contains a complete release" in capsys.readouterr().err
     shutil.copytree(released, tmp_path / "out")
     (tmp_path / "out" / "SHA256SUMS").unlink()
     assert main(arguments(network, small_corpus, tmp_path / "out", "--seed", "4")) == 2

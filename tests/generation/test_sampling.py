@@ -158,7 +158,7 @@ def test_a_source_asks_for_other_images(checkpoint, tmp_path):
         (("--steps", 1001), "expected 1 to 1000, got 1001"),
         (("--eta", 2), "expected 0 to 1, got 2.0"),
         (("--eta", 1, "--sampler", "unipc"), "only ddim adds noise"),
-        (("--device", "cuda"), "device cuda was asked for"),
+        (("--device", "cuda"), "device cuda is not available"),
     ],
 )
 def test_a_request_that_cannot_be_met_is_refused(checkpoint, tmp_path, capsys, arguments, complaint):

@@ -266,7 +266,7 @@ def test_a_training_stopped_before_its_first_save_is_begun_again(small_corpus, t
         patched.setattr("generation.training.Log.write", interrupt)
         assert main(command(small_corpus, tmp_path / "run", "training.epochs=1")) == 130
     assert main(command(small_corpus, tmp_path / "run", "training.epochs=1", resume=True)) == 2
-    assert "leave --resume away to start" in capsys.readouterr().err
+    assert "leave out --resume to start" in capsys.readouterr().err
     assert main(command(small_corpus, tmp_path / "run", "training.epochs=2")) == 0
     assert len(measures(tmp_path / "run")) == 2 * 4
 

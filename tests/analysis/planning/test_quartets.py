@@ -88,5 +88,5 @@ def test_the_command_prints_every_power_and_writes_the_curve(tmp_path, capsys):
 @pytest.mark.parametrize("option", [["--case-share", "0.3"], ["--leaning-sd", "0.1"]])
 def test_an_option_of_another_end_point_is_refused(option, capsys):
     assert main(["quartet", "0.3", *option]) == 2
-    assert f"{option[0]}: is no option of the end point quartet" in capsys.readouterr().err
+    assert f"{option[0]}: cannot be used with the end point quartet" in capsys.readouterr().err
     assert main(["auc", "0.6", "--quartet-sd", "0.3"]) == 2

@@ -72,7 +72,7 @@ def test_the_command_prints_power_and_factor_and_writes_the_curve(tmp_path, caps
 
 def test_an_option_of_another_end_point_is_refused(capsys):
     assert main(["threshold", "350", "--alternatives", "3"]) == 2
-    assert "--alternatives: is no option of the end point threshold" in capsys.readouterr().err
+    assert "--alternatives: cannot be used with the end point threshold" in capsys.readouterr().err
     assert main(["threshold", "350", "--margin", "0.1"]) == 2
     assert main(["auc", "0.6", "--ratio", "2"]) == 2
-    assert "--ratio: is no option of the end point auc" in capsys.readouterr().err
+    assert "--ratio: cannot be used with the end point auc" in capsys.readouterr().err

@@ -125,4 +125,4 @@ def test_conditions_belong_to_a_table_of_ours(tmp_path, capsys):
         load("panodiff", conditions=both.conditions)
     with pytest.raises(SystemExit):
         main(["--example", "--conditions", str(both.conditions), "--out", str(tmp_path / "out")])
-    assert "--conditions goes with a table of --responses" in capsys.readouterr().err
+    assert "--conditions can only be used with a table given by --responses" in capsys.readouterr().err

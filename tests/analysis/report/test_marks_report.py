@@ -153,7 +153,7 @@ def test_the_command_takes_marks_and_faults_and_draws_without_images(files: File
 def test_without_known_faults_the_section_says_so(files: Files, tmp_path: Path) -> None:
     responses = with_marks(load_csv(files.responses), files.marks, None)
     page = write(responses, tmp_path / "out", QUICK, workers=1).read_text("utf-8")
-    assert "nobody said where the faults of the images are" in page
+    assert "it is not known where the faults in the images are" in page
     assert "jafroc" not in json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))["marks"]
 
 

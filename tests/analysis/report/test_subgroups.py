@@ -53,7 +53,7 @@ def test_a_case_without_an_entry_is_in_no_subgroup_and_counted(study, tmp_path):
     ("columns", "made", "says"),
     [
         (["room"], {}, "column 'room' is missing"),
-        (["device", "device"], {}, "'device' is named twice"),
+        (["device", "device"], {}, "'device' is given twice"),
         (["device"], {"cases": 129}, "case 'c130' of the responses has no row"),
         (["device"], {"device": lambda n: "Sirona"}, "column 'device' has 1 value(s); expected 2 to 8, or numbers"),
         (["device"], {"device": lambda n: f"D{n}"}, "column 'device' has 130 value(s); expected 2 to 8, or numbers"),
@@ -69,7 +69,7 @@ def test_columns_that_are_no_subgroups_are_refused_by_name(study, tmp_path, colu
 def test_subgroups_without_a_table_are_refused(study, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["--responses", str(tmp_path / "r.csv"), "--out", str(tmp_path / "out"), "--subgroups", "device"])
-    assert "--subgroups asks for --cases or --pool" in capsys.readouterr().err
+    assert "--subgroups needs --cases or --pool" in capsys.readouterr().err
 
 
 def declared(responses, labels):
@@ -93,7 +93,7 @@ def test_what_a_study_declared_is_told_from_what_a_report_was_asked_for(study, t
     assert [found["subgroups"][column]["declared"] for column in ("device", "teeth")] == [True, False]
     assert "Images were compared by teeth because this was requested" in limitations
     assert "by device (declared before the study opened), teeth (chosen for this report)" in methods
-    with pytest.raises(ResponsesError, match="'device' was declared in the study and is reported anyway"):
+    with pytest.raises(ResponsesError, match="'device' was declared in the study and is reported in any case"):
         with_subgroups(responses, tmp_path / "cases.csv", ["device"])
 
 
@@ -138,7 +138,7 @@ def test_the_notebooks_door_takes_subgroups(study, tmp_path):
     assert "subgroups_each" in loaded.tables
     assert {"sources_forest", "sources_readers"} <= set(loaded.plots)
     assert loaded.plot("sources_forest", bootstrap=50).axes
-    with pytest.raises(ResponsesError, match="subgroups, cases: go together"):
+    with pytest.raises(ResponsesError, match="subgroups, cases: must be given together"):
         analysis.load(tmp_path / "r.csv", subgroups=["device"])
     with pytest.raises(TypeError, match="expected a list of columns"):
         analysis.load(tmp_path / "r.csv", subgroups="device", cases=tmp_path / "cases.csv")

@@ -139,8 +139,8 @@ def test_a_case_of_two_truths_and_a_reader_of_two_groups_are_refused(tmp_path: P
     rows = study()
     rows[4]["truth"], rows[5]["reader_group"] = "synthetic", "XX"
     assert faults(load_csv, write(tmp_path / "r.csv", rows)) == [
-        "r.csv, row 6: case 'c1' has another truth than in an earlier row",
-        "r.csv, row 7: reader 'EP1' has another reader group than in an earlier row",
+        "r.csv, row 6: case 'c1' has a different truth in an earlier row",
+        "r.csv, row 7: reader 'EP1' has a different reader group in an earlier row",
     ]
 
 
@@ -154,7 +154,7 @@ def test_two_studies_in_one_file_are_refused(tmp_path: Path) -> None:
     ("content", "fault"),
     [
         (b"", "r.csv: the file is empty"),
-        (b"reader,case,truth,level\n", "r.csv: there is not one row of responses in it"),
+        (b"reader,case,truth,level\n", "r.csv: it contains no responses"),
         (
             "reader,case,truth,level\nИванов,c1,real,1\n".encode("cp1251"),
             "r.csv: not UTF-8 text (byte 24): it could be Windows-1251 (Cyrillic) or Windows-1253 (Greek) or "

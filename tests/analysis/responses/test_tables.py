@@ -181,7 +181,7 @@ def test_a_workbook_is_read_as_its_csv_is_whatever_it_is_called(tmp_path: Path) 
         (b"PK\x03\x04 and no more", "cannot be read as an Excel workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 old", "an old or a locked Excel file"),
         (b"$FL2 and no more", "cannot be read as an SPSS file"),
-        (b"\xff\xfea", "begins as UTF-16, but byte"),
+        (b"\xff\xfea", "starts like UTF-16, but byte"),
         (b"\n\n,,\n", "the file is empty"),
     ],
 )
@@ -263,7 +263,14 @@ def test_every_fault_of_a_mapping_is_listed(tmp_path: Path) -> None:
     with pytest.raises(ResponsesError) as caught:
         load_mapped(tmp_path / "r.csv", tmp_path / "m.toml")
     found = "\n".join(caught.value.faults)
-    for part in ("'bild' is unknown", "reader = 3", "skip = '1'", "'x' = 9", "'y' = 'maybe'", "no regular expression"):
+    for part in (
+        "'bild' is unknown",
+        "reader = 3",
+        "skip = '1'",
+        "'x' = 9",
+        "'y' = 'maybe'",
+        "not a valid regular expression",
+    ):
         assert f"m.toml: {part}" in found or part in found
     (tmp_path / "m.toml").write_text("[colums]\n")
     with pytest.raises(ResponsesError, match=r"\[colums\] is unknown"):
