@@ -12,6 +12,15 @@ REPLACED = (
     *("No more answers are taken", "counts nowhere", "what tells the truth", "faster than can be", "clocks apart"),
     *("Looks again every", "left aside, no image", "only the pixels come along", "The progress of who does not look"),
     *("Nothing speaks against", "Look at the warnings first"),
+    *(
+        "were not shown to differ",
+        "cannot be said (",
+        "taken for equality",
+        "is no option of",
+        "fault(s)",
+        "there is not one",
+    ),
+    *("Let researchers in", "stand beside it", "speaks for chance", "as if each answer were independent"),
 )
 
 

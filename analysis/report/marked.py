@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LEAST = 512  # px of the width of a picture; it is less than twice as wide
 ON_WALL = 12
 INKS = ("#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00", "#ffffff", "#b0a0ff", "#8fd18f", "#c0c0c0")
-TITLE = "What gave the most marked images away"
+TITLE = "The most marked images"
 
 
 def make_wall(results: dict[str, Any], responses: Responses, pictures: Pictures | None, folder: Path) -> list[Drawn]:
@@ -152,7 +152,7 @@ def _lines(name: str, case: Mapping[str, Any], phantom: bool) -> list[Line]:
     readers = f"{case['readers']} reader{'s' * (case['readers'] != 1)}"
     counts = f"{case['n']} mark{'s' * (case['n'] != 1)} by {readers}"
     if case["nothing"]:
-        counts += f"; {case['nothing']} found nothing in particular"
+        counts += f"; {case['nothing']} said nothing in particular"
     first = [(f"{name}: {case['truth']}{source}. {counts}.", "#ffffff")]
     return [
         first + ([("  PHANTOM", "#ff9a66")] if phantom else []),

@@ -116,11 +116,11 @@ def _examples(results: dict[str, Any]) -> tuple[str, str, str, Rows]:
         cases = [(of[certainty] + [None] * EACH)[:EACH] for certainty in ("full", "partial")]
         rows.append((words, cases[0] + cases[1]))
     caption = (
-        "Cases of each category by the majority of their readers, the clearest first: left pair, most of that "
-        "majority fully certain; right pair, partially certain. Below each: its name, and how many of its readers "
-        "said so."
+        "Cases of each category by the majority of their readers, the clearest first. Left pair: most of that "
+        "majority was fully certain; right pair: partially certain. Below each: its name, and how many of its readers "
+        "gave this answer."
     )
-    return "plate_categories", "What the readers took for what", caption, rows
+    return "plate_categories", "How the readers classified the images", caption, rows
 
 
 def _convincing(results: dict[str, Any]) -> tuple[str, str, str, Rows]:

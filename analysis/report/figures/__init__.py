@@ -123,7 +123,7 @@ def make_all(
                     drawn.append(figure)
                     done()
         except BrokenProcessPool:
-            raise OSError("a drawing process ended before its time, perhaps for want of memory") from None
+            raise OSError("a drawing process ended unexpectedly, perhaps because memory ran out") from None
     return drawn
 
 

@@ -23,7 +23,7 @@ def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
     readers = len(results["readers"])
     if readers < 2:
-        return "one reader alone has no one to agree with"
+        return "agreement needs at least two readers"
     return (
         None if readers <= MOST else f"pairs are drawn for at most {MOST} readers; tables/agreement_pairs.csv has all"
     )
@@ -32,8 +32,8 @@ def lacking(results: dict[str, Any]) -> str | None:
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Cohen's kappa with linear weights for every pair of readers over the five levels; 0 is what chance would "
-        "give, 1 is perfect agreement."
+        "Cohen's kappa with linear weights for every pair of readers over the five levels; 0 is chance, 1 is perfect "
+        "agreement."
     )
 
 

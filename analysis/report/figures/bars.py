@@ -51,8 +51,8 @@ def caption(results: dict[str, Any]) -> str:
     return (
         f"For {shares.shown(results, MOST)}, the share of answers on synthetic and on real cases that were wrong (left "
         "of the zero line: false negative, FN, or false positive, FP) and right (right of it: true positive, TP, or "
-        "true negative, TN), each fully (FC, strong) or partially certain (PC, muted); unsure answers lie half on "
-        "either side. The further a bar reaches to the right, the better that class was recognised."
+        "true negative, TN), each with full (FC, strong) or partial certainty (PC, muted); unsure answers are centred "
+        "on the zero line. The further a bar reaches to the right, the better that class was recognised."
     )
 
 

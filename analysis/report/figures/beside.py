@@ -28,7 +28,11 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
-    return results["beside"].get("reason") if "beside" in results else "this was made before there was such a table"
+    return (
+        results["beside"].get("reason")
+        if "beside" in results
+        else "this report was made before the table of published studies existed"
+    )
 
 
 def caption(results: dict[str, Any]) -> str:
@@ -36,7 +40,7 @@ def caption(results: dict[str, Any]) -> str:
     return (
         "Mean accuracy of the readers of published visual Turing tests with two answers and chance at one half, and of "
         f"this study (diamond and band: 95 % interval; unsure answers: {results['settings']['unsure']}). Filled: "
-        "radiographs; open: other images. Scoring, readers and images differ from study to study. Dashed: chance."
+        "radiographs; open: other images. Scoring, readers and images differ between studies. Dashed: chance."
     )
 
 

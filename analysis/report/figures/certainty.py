@@ -34,9 +34,9 @@ def lacking(results: dict[str, Any]) -> str | None:
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Share of cases that truly were synthetic among all cases given a level; thin: single readers (levels with "
-        "at least five answers), bold: all readers, its area growing with the number of answers. On the dashed line "
-        "a level means what the fractional rule takes it to mean."
+        "Share of cases that were really synthetic among all cases given a level; thin: single readers (levels with "
+        "at least five answers); bold: all readers, with areas proportional to the number of answers. On the dashed "
+        "line, a level has the probability assumed by the fractional rule."
     )
 
 
@@ -57,12 +57,12 @@ def draw(results: dict[str, Any]) -> Figure:
     levels, shares = [r["level"] for r in everyone], [r["share"] for r in everyone]
     axes.plot(levels, shares, color=style.INK, linewidth=1.8, label="all readers")
     axes.scatter(levels, shares, s=[10 + 120 * r["answers"] / total for r in everyone], color=style.INK, zorder=3)
-    axes.plot([1, 5], [0, 1], color=style.QUIET, linewidth=0.8, linestyle=(0, (4, 2)), label="as the rule takes it")
+    axes.plot([1, 5], [0, 1], color=style.QUIET, linewidth=0.8, linestyle=(0, (4, 2)), label="as the rule assumes")
     for group, colour in colours.items():
         if group:
             axes.plot([], [], color=colour, linewidth=0.8, marker="o", markersize=2, label=f"group {group}")
     axes.set_xticks(range(1, 6), LEVELS)
-    axes.set(ylim=(-0.03, 1.03), xlabel="answer and certainty", ylabel="share truly synthetic")
+    axes.set(ylim=(-0.03, 1.03), xlabel="answer and certainty", ylabel="share really synthetic")
     style.percent_axis(axes, "y")
     style.grid(axes, "y")
     axes.legend(loc="upper left")

@@ -26,14 +26,14 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
-    return None if results["criteria"] else "nothing was answered"
+    return None if results["criteria"] else "there are no answers"
 
 
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Share of the images of each method that were given each answer, all readers together, from the lowest answer "
-        "at the left to the highest at the right; the darker, the higher. Counts stand where there is room."
+        "Share of the images of each method that were given each answer, all readers together, from the lowest on the "
+        "left to the highest on the right (darker is higher). Counts are shown if there is room."
     )
 
 

@@ -25,14 +25,15 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
-    return None if results["criteria"] else "nothing was answered"
+    return None if results["criteria"] else "there are no answers"
 
 
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Share of comparisons in which the first method was ahead, a tie counting one half, with 95 % intervals that "
-        "generalise over readers and cases. Dashed: no preference. Beyond it the first method is preferred."
+        "Share of comparisons in which the first method was ahead, with ties counted as one half, and 95 % intervals "
+        "that generalise over readers and cases. Dashed: no preference. To the right of it, the first method is "
+        "preferred."
     )
 
 

@@ -34,14 +34,14 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
-    return None if results["criteria"] else "nothing was answered"
+    return None if results["criteria"] else "there are no answers"
 
 
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "How often the method of the row was ahead of that of the column, all readers together; the shade is the share "
-        "of their comparisons. What is missing to all comparisons of a pair are ties."
+        "How often the method of the row was ahead of that of the column, all readers together; the shade is the "
+        "share of their comparisons. The remaining comparisons of a pair are ties."
     )
 
 

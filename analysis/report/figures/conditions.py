@@ -36,7 +36,7 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
     if all(row["value"] is None for row in numbers(results)):
-        return "no reader has a figure under a condition"
+        return "no reader has a result under any condition"
     return None
 
 
@@ -44,7 +44,7 @@ def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     given = results["conditions"]
     lines = "Each line is a reader, from condition to condition; orange-red and dashed: did worse than before."
-    dots = "Each reader met one condition: a dot is a reader."
+    dots = "Each reader had one condition: a dot is a reader."
     mean = "Black: the mean over readers with its 95 % interval over readers and cases."
     return f"{lines if given['by'] == 'within' else dots} {mean}"
 

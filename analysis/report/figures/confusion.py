@@ -34,8 +34,8 @@ def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
         "Number of answers at each level on synthetic and on real cases, for "
-        f"{shares.shown(results, MOST)}; the shade is the share of the row. A reader who could tell the classes apart "
-        "has dark cells at the right above and at the left below."
+        f"{shares.shown(results, MOST)}; the shade is the share of the row. A reader who can tell the classes apart "
+        "has dark cells at the upper right and at the lower left."
     )
 
 

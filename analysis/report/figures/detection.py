@@ -36,8 +36,8 @@ def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
         "Each reader's sensitivity against the share of real cases called synthetic, unsure answers left out, with "
-        "95 % intervals (Wilson). Grey lines join points of equal d': readers on one line tell the classes apart "
-        "equally well and differ in bias only. Below the falling diagonal a reader leans to “real”, above it to "
+        "95 % intervals (Wilson). Grey lines join points of equal d': readers on the same line tell the classes apart "
+        "equally well and differ only in bias. Below the falling diagonal, a reader tends to answer “real”, above it "
         "“synthetic”."
     )
 

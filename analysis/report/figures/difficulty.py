@@ -30,8 +30,8 @@ def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
         "Number of cases that fooled none, one, two ... of the readers: a synthetic case called real, or a real case "
-        "called synthetic, whatever the certainty; unsure answers fool no one. Horizontal marks: what readers of the "
-        "same average error would give if every case were equally hard (binomial)."
+        "called synthetic, with any certainty; unsure answers do not count as fooled. Horizontal marks: numbers "
+        "expected if every case were equally difficult, with the same average error (binomial)."
     )
 
 

@@ -105,9 +105,9 @@ def lacking(results: dict[str, Any]) -> str | None:
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        f"{'Images, readers' if find(results, IMAGES) else 'Readers'}, cases and answers from what was planned to what "
-        "is in the analysis; beside an arrow, what was lost on the way. Answers to practice cases, to repeated cases "
-        "and of earlier sittings are no part of those asked for."
+        f"{'Images, readers' if find(results, IMAGES) else 'Readers'}, cases and answers, from what was planned to "
+        "what is in the analysis; numbers beside an arrow were lost at that step. Answers to practice cases, to "
+        "repeated cases and from earlier attempts are not among those asked for."
     )
 
 

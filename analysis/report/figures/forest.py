@@ -36,7 +36,9 @@ def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     drawn = any(kind == "reader" for kind, *_ in _lines(results))
     readers = (
-        "Squares: single readers, whose intervals generalise over cases." if drawn else "Readers are too many to draw."
+        "Squares: single readers, whose intervals generalise over cases."
+        if drawn
+        else "There are too many readers to draw."
     )
     return (
         f"Accuracy (unsure answers: {results['settings']['unsure']}) and area under the ROC curve with 95 % intervals. "

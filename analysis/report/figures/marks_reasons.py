@@ -37,8 +37,8 @@ def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
         "Share of each reason among the marks on synthetic images (red) and on real images (blue), with 95 % intervals "
-        "clustered by reader and case. A reason far to the right on both is a habit; one that is given more often on "
-        "synthetic images tells them apart."
+        "clustered by reader and case. A reason that is frequent on both is a habit; one that is given more often on "
+        "synthetic images distinguishes them."
     )
 
 

@@ -39,9 +39,9 @@ def lacking(results: dict[str, Any]) -> str | None:
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        f"Mean {WORDS[results['scale']]} of each study with its 95 % interval; squares grow with the weight, one's own "
-        "studies are orange. Diamond: mean of the studies, random effects (REML, Hartung-Knapp). Bar below it: where "
-        "the mean of a next study like these lies in 95 of 100. Dashed: chance."
+        f"Mean {WORDS[results['scale']]} of each study with its 95 % interval; squares are proportional to the "
+        "weight; your own studies are orange. Diamond: mean of the studies, random effects (REML, Hartung-Knapp). Bar "
+        "below it: 95 % prediction interval for a further study like these. Dashed: chance."
     )
 
 

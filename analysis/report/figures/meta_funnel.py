@@ -24,14 +24,14 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
-    return None if results["counts"]["pooled"] > 2 else "two studies make no funnel"
+    return None if results["counts"]["pooled"] > 2 else "a funnel plot needs at least three studies"
 
 
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Each study's logit and the standard error of that, precise studies on top. Lines: the mean, and where 95 of "
-        "100 studies would lie if they differed by their errors alone. Orange: one's own studies."
+        "Each study's logit and its standard error, with precise studies at the top. Lines: the mean, and the region "
+        "expected to contain 95 % of studies if they differed only by their errors. Orange: your own studies."
     )
 
 

@@ -24,14 +24,14 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
-    return None if numbers(results) else "the place of the cases in the reading order is not known"
+    return None if numbers(results) else "the position of the cases in the reading order is not known"
 
 
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     breaks = " Dotted: breaks offered." if results["order"]["breaks"] else ""
     return (
-        "Accuracy in equal stretches of the reading order, real and synthetic cases weighing alike, all readers "
+        "Accuracy in equal sections of the reading order, with equal weight for real and synthetic cases, all readers "
         f"pooled, with 95 % intervals over answers (unsure answers: {results['settings']['unsure']}).{breaks} Dashed: "
         "chance."
     )

@@ -28,8 +28,8 @@ def caption(results: dict[str, Any]) -> str:
     return (
         "Share, in percent, of each reader's answers that were true positive (TP: synthetic called synthetic), true "
         "negative (TN: real called real), false positive (FP: real called synthetic) and false negative (FN: synthetic "
-        "called real), each fully (FC, strong) or partially certain (PC, muted), and unsure. Shares under 5 % carry no "
-        "figure."
+        "called real), each with full (FC, strong) or partial certainty (PC, muted), and unsure. Shares under 5 % are "
+        "not labelled."
     )
 
 

@@ -24,13 +24,13 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
-    return None if numbers(results) else "the place of the trials in the order is not known"
+    return None if numbers(results) else "the position of the trials in the order is not known"
 
 
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Share of real images found in equal stretches of the order, all readers pooled, with 95 % Wilson intervals. "
+        "Share of real images found in equal sections of the order, all readers pooled, with 95 % Wilson intervals. "
         "Dashed: chance."
     )
 

@@ -21,14 +21,14 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
-    return None if sum(results["places"]["counts"]) else "the places of the images are not known"
+    return None if sum(results["places"]["counts"]) else "the positions of the images are not known"
 
 
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Number of trials in which each place was chosen, and in which it held the real image, all readers pooled. "
-        "Dashed: all places alike. Places are numbered as on the screen, from the top left."
+        "Number of trials in which each position was chosen, and in which it had the real image, all readers pooled. "
+        "Dashed: all positions equal. Positions are numbered as on the screen, from the top left."
     )
 
 

@@ -35,7 +35,7 @@ def lacking(results: dict[str, Any]) -> str | None:
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     drawn = any(row["kind"] == "reader" for row in numbers(results))
-    readers = "Single readers: intervals over quartets (Wilson)." if drawn else "Readers are too many to draw."
+    readers = "Single readers: intervals over quartets (Wilson)." if drawn else "There are too many readers to draw."
     return (
         f"Share of trials in which the real image was found, with 95 % intervals. {readers} Groups and all readers: "
         "intervals that generalise over readers and quartets. Dashed: chance."

@@ -31,8 +31,8 @@ def lacking(results: dict[str, Any]) -> str | None:
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Left: share of the ratings of each source that gave each point of the scale, the highest being the most "
-        "realistic. Right: mean realism with 95 % intervals, readers and images random."
+        "Left: share of the ratings of each source at each point of the scale (the highest is the most realistic). "
+        "Right: mean realism with 95 % intervals, readers and images random."
     )
 
 

@@ -31,8 +31,8 @@ def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
         "Share of the trials that showed an image of the source in which that image was chosen as the real one, with "
-        "95 % Wilson intervals. Dashed: what guessing gives each of them. A synthetic source beyond it was taken for "
-        "real more often than chance would have it."
+        "95 % Wilson intervals. Dashed: what guessing gives. A synthetic source to the right of it was taken for real "
+        "more often than expected by chance."
     )
 
 

@@ -35,8 +35,8 @@ def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
         "Every answer of every reader. Rows: readers, the most accurate on top. Columns: cases, from those most "
-        "often called synthetic to those most often called real. Blank: not answered. Readers who agree give "
-        "vertical stripes; a case of the wrong colour throughout fooled everyone."
+        "often called synthetic to those most often called real. Blank: not answered. Readers who agree produce "
+        "vertical stripes; a case with the wrong colour in all rows fooled everyone."
     )
 
 

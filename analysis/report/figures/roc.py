@@ -29,8 +29,9 @@ def lacking(results: dict[str, Any]) -> str | None:
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Empirical ROC curves over the certainty levels, synthetic being positive; thin: single readers, bold: their "
-        "vertical mean. Rings mark where a reader called a case synthetic outright (unsure counted as real). Dashed: "
+        "Empirical ROC curves over the certainty levels, with synthetic as the positive class; thin: single readers, "
+        "bold: their vertical mean. Rings mark the cut-off between unsure and synthetic (unsure counted as real). "
+        "Dashed: "
         "chance."
     )
 

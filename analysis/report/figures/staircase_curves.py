@@ -37,10 +37,10 @@ def caption(results: dict[str, Any]) -> str:
     curve = (
         ""
         if results["overall"]["threshold_ms"]["value"] is None
-        else (" Line: the curve of an average reader; dotted: its threshold, half way up.")
+        else (" Line: the curve of an average reader; dotted: its threshold, halfway up.")
     )
     return (
-        "Share of right answers in stretches of exposures with about as many answers each, all readers pooled, with "
+        "Share of right answers in ranges of exposures with about equal numbers of answers, all readers pooled, with "
         f"95 % intervals (Wilson).{curve} Right: the same answers on real and on synthetic images. Dashed: guessing."
     )
 

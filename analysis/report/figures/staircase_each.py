@@ -35,8 +35,8 @@ def caption(results: dict[str, Any]) -> str:
     left_out = len(results["readers"]) - MOST
     more = f" The first {MOST} readers are drawn." if left_out > 0 else ""
     return (
-        "Share of right answers in stretches of each reader's exposures, with 95 % intervals (Wilson), the curve "
-        f"fitted to the single answers, and its threshold (dotted).{more} Dashed: guessing."
+        "Share of right answers in ranges of each reader's exposures, with 95 % intervals (Wilson), the curve fitted "
+        f"to the single answers, and its threshold (dotted).{more} Dashed: guessing."
     )
 
 

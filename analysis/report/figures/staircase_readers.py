@@ -35,10 +35,10 @@ def lacking(results: dict[str, Any]) -> str | None:
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     drawn = any(row["kind"] == "reader" for row in numbers(results))
-    readers = "Single readers: intervals over answers." if drawn else "Readers are too many to draw."
+    readers = "Single readers: intervals over answers." if drawn else "There are too many readers to draw."
     return (
-        f"Exposure at which readers are half way between guessing and knowing, with 95 % intervals; lines that run off "
-        f"the edge are open. {readers} Groups and all readers: readers random."
+        "Exposure at which readers are halfway between guessing and always being right, with 95 % intervals; lines "
+        f"that run off the edge are open. {readers} Groups and all readers: readers random."
     )
 
 

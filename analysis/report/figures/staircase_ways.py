@@ -11,7 +11,7 @@ from analysis.report.figures.staircase_each import COLUMNS, MOST
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TITLE = "The way of the staircases"
+TITLE = "The course of the staircases"
 COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE)
 
 
@@ -29,8 +29,8 @@ def lacking(results: dict[str, Any]) -> str | None:
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Exposure of every image along the order, a colour for each of the interleaved staircases; filled: right "
-        "answers, open: wrong ones. Exposures are spread at random about the staircase where the study says so."
+        "Exposure of every image in reading order, with a colour for each of the interleaved staircases; filled: "
+        "right answers, open: wrong ones. If the study uses jitter, exposures vary randomly around the staircase."
     )
 
 

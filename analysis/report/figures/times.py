@@ -32,9 +32,9 @@ def lacking(results: dict[str, Any]) -> str | None:
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Left: response times by answer, certainty and truth; dot: median, thick: middle half, thin: middle nine "
-        "tenths; filled: right answers, open: wrong ones. Right: accuracy in fifths of each reader's own times, the "
-        "fastest answers first, with 95 % intervals."
+        "Left: response times by answer, certainty and truth; dot: median, thick line: middle half, thin line: middle "
+        "nine tenths; filled: right answers, open: wrong ones. Right: accuracy in fifths of each reader's own times, "
+        "the fastest answers first, with 95 % intervals."
     )
 
 

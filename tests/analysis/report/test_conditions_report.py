@@ -49,7 +49,7 @@ def test_each_readers_line_says_who_did_worse(made):
     worse = {row["reader"] for row in drawn if row["figure"] == "auc" and row["worse"] == "True"}
     told = results["conditions"]["readers"]
     assert worse == {name for name, one in told.items() if one["differences"][0]["worse"]}
-    assert lines.lacking({"conditions": {"names": [], "readers": {}}}).startswith("no reader has a figure")
+    assert lines.lacking({"conditions": {"names": [], "readers": {}}}).startswith("no reader has a result")
 
 
 def test_other_programs_get_the_conditions_as_modalities(made):

@@ -29,4 +29,4 @@ def test_a_drawing_process_that_dies_at_its_start_ends_the_report_and_does_not_h
     command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
     assert done.returncode == 1
-    assert "OSError: a drawing process ended before its time" in done.stderr
+    assert "OSError: a drawing process ended unexpectedly" in done.stderr

@@ -145,7 +145,7 @@ def test_the_command_takes_marks_and_faults_and_draws_without_images(files: File
     given = ["--responses", files.responses, "--marks", files.marks, "--faults", files.faults, "--bootstrap", 20]
     assert main([str(one) for one in [*given, "--out", tmp_path / "out"]]) == 0
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
-    assert "What gave the most marked images away: left out, because the pool&#39;s images were not given" in page
+    assert "The most marked images: left out, because the pool&#39;s images were not given" in page
     with Image.open(next((tmp_path / "out" / "marks").glob("*_c2.jpg"))) as picture:
         assert picture.width == 512
 

@@ -292,7 +292,7 @@ def test_a_report_with_one_reader_stands_and_says_what_is_left_out(tmp_path: Pat
     (tmp_path / "r.csv").write_text("case,truth,A1\nc1,real,1\nc2,synthetic,5\nc3,real,4\nc4,synthetic,4\n")
     path = write(load_ratings(tmp_path / "r.csv"), tmp_path / "out", Settings(bootstrap=50), workers=1)
     text = path.read_text("utf-8")
-    assert "one reader alone has no one to agree with" in text
+    assert "agreement needs at least two readers" in text
     assert "the readers are not in two or more groups" in text
 
 
