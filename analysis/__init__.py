@@ -1,9 +1,9 @@
-"""What the readers could tell: the statistics of a study and the report on them.
+"""The statistics of a study, and the report on them.
 
     import analysis as dn
     study = dn.load("responses.csv")
 
-Light to import: scipy.stats, statsmodels, pandas and matplotlib are loaded where they are used.
+Importing this package is fast: scipy.stats, statsmodels, pandas and matplotlib are loaded only when needed.
 """
 
 from analysis.moved import MOVED, remember

@@ -1,4 +1,4 @@
-"""The notebook's door: a study as one object, with its numbers as tables and its figures as matplotlib has them."""
+"""For notebooks: a study as one object, with its numbers as tables and its figures as matplotlib figures."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def load(
             "panodiff" for the published ratings of the PanoDiff-SR study.
         study: the slug of the study, for a database.
         labels: the table of image labels, for the export of the PanoDiff quiz.
-        mapping: a TOML file that says what the columns of any other table are.
-        groups: a table reader,group[,years] in place of the groups in the responses.
-        conditions: of a table of responses, under which condition each trial was read; exports and databases have it.
-        subgroups: columns of `cases` by whose values cases are compared, beside those that the study declared.
+        mapping: a TOML file that explains the columns of any other table.
+        groups: a table reader,group[,years] that replaces the groups in the responses.
+        conditions: for a table of responses, the condition of each trial; exports and databases include it.
+        subgroups: columns of `cases` by which to compare cases, in addition to those that the study declared.
         cases: the pool's cases.csv, or any table with the column case and a row for each case.
 
     Raises:
@@ -100,10 +100,10 @@ def _responses(source: Any, study: str | None, labels: Any, mapping: Any, condit
 
 
 class Study:
-    """The answers of one study, and what can be said of them.
+    """The answers of one study, and its results.
 
-    Every number comes from `measure()`, which is what the report writes as results.json; it is computed once for the
-    same settings. Settings are those of `analysis.designs.common.Settings`: unsure, bootstrap, seed, margin.
+    Every number comes from `measure()`, which the report writes as results.json; it is computed only once for the same
+    settings. Settings are those of `analysis.designs.common.Settings`: unsure, bootstrap, seed, margin.
     """
 
     def __init__(self, responses: Responses) -> None:
@@ -112,7 +112,7 @@ class Study:
 
     @property
     def title(self) -> str:
-        """What the study is called."""
+        """The title of the study."""
         return str(self.responses.study.get("title") or self.responses.study.get("slug") or "Study")
 
     @property
@@ -129,7 +129,7 @@ class Study:
 
     @property
     def readers(self) -> pd.DataFrame:
-        """One row a reader: reader, group, cases, answered."""
+        """One row per reader: reader, group, cases, answered."""
         rows = self.responses.scored.groupby("reader", sort=False)
         said = (self._said, "count")
         found = rows.agg(group=("reader_group", "first"), cases=("case", "nunique"), answered=said)
@@ -137,7 +137,7 @@ class Study:
 
     @property
     def cases(self) -> pd.DataFrame:
-        """One row a case: case, truth, source, readers, answered."""
+        """One row per case: case, truth, source, readers, answered."""
         rows = self.responses.scored.assign(truth=self.responses.scored["truth"].map({0: "real", 1: "synthetic"}))
         found = rows.groupby("case", sort=False).agg(
             truth=("truth", "first"),
@@ -149,7 +149,7 @@ class Study:
 
     @property
     def tables(self) -> list[str]:
-        """The names that `table` takes."""
+        """The names that you can pass to `table`."""
         return [table.name for table in self._tables(self._results({}))]
 
     @property
@@ -162,14 +162,14 @@ class Study:
     def measure(self, **settings: Any) -> dict[str, Any]:
         """All numbers of the study, as results.json has them; `settings` as in `Settings`, e.g. unsure="half".
 
-        Raises ValueError for a setting that cannot be.
+        Raises ValueError for an invalid setting.
         """
         return deepcopy(self._results(settings))  # whoever changes it changes no later table
 
     def table(self, name: str, **settings: Any) -> pd.DataFrame:
-        """A table of the report at full precision; an estimate with its interval takes three columns.
+        """A table of the report at full precision; an estimate and its interval take up three columns.
 
-        Raises KeyError for a name that is none of `tables`.
+        Raises KeyError for a name that is not in `tables`.
         """
         import pandas as pd
 
@@ -183,7 +183,7 @@ class Study:
     def plot(self, name: str, **settings: Any) -> Figure:
         """A figure of the report.
 
-        Raises KeyError for a name that is none of `plots`, ValueError where the study lacks what the figure shows.
+        Raises KeyError for a name that is not in `plots`, ValueError if the study lacks the data for the figure.
         """
         from analysis.report.figures import draw, names
 
@@ -191,7 +191,7 @@ class Study:
         return draw(_known(name, names(results)), results)
 
     def report(self, out: str | Path, registration: str | Path | None = None, **settings: Any) -> Path:
-        """Write the whole report into the folder `out`; the path of its report.html.
+        """Write the whole report into the folder `out` and return the path of its report.html.
 
         `registration`: registration.json, to say what was kept of it. Raises ResponsesError where it does not belong.
         """

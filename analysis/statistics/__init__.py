@@ -1,1 +1,1 @@
-"""The statistics: functions on plain arrays, which know nothing of a study."""
+"""The statistics: functions on plain arrays, independent of any study."""

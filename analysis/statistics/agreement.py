@@ -1,8 +1,8 @@
 """Agreement among readers beyond chance, from a table of subjects (cases) x raters (readers).
 
-Which question: would another reader say the same of this case? It says nothing of who is right. Fleiss' kappa, Gwet's
-AC1 and AC2, Brennan-Prediger and Krippendorff's alpha differ only in what they call chance agreement. Intervals
-generalise to other cases, the readers held as they are.
+Question: would another reader say the same about this case? It does not say who is right. Fleiss' kappa, Gwet's AC1 and
+AC2, Brennan-Prediger and Krippendorff's alpha differ only in their definition of chance agreement. Intervals generalise
+to other cases, not to other readers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROUNDING = 1e-15  # a variance that is not told from 0
 
 
 class Table(NamedTuple):
-    """How often each subject got each category (subjects x categories), and what was left out."""
+    """How often each subject was given each category (subjects x categories), and what was left out."""
 
     counts: Floats
     categories: Floats

@@ -1,4 +1,4 @@
-"""The cases: which images fooled the readers, how hard each is, and what a detector says of the same ones.
+"""The cases: which images fooled the readers, how difficult each is, and what a detector says about them.
 
 Levels are readers x cases, 1 (surely real) ... 5 (surely synthetic), 3 = unsure, NaN = not read; truth 1 = synthetic.
 """
@@ -23,7 +23,7 @@ CATEGORIES = ("TP", "TN", "FP", "FN")
 
 @dataclass(frozen=True)
 class Case:
-    """What the readers said of one case.
+    """The readers' answers to one case.
 
     `majority` is the side (real, synthetic) that more than half of the readers of the case took, `certainty` what more
     than half of those on that side were (full, partial), `category` follows from both and the truth (TP, TN, FP, FN);
@@ -154,7 +154,7 @@ def fooled_counts(levels: ArrayLike, truth: ArrayLike) -> dict[str, list[int]]:
 
 
 def link_to_detector(levels: ArrayLike, truth: ArrayLike, detector: ArrayLike) -> dict[str, Estimate]:
-    """Do readers and a detector stumble over the same images? Spearman's rho of mean level and detector score.
+    """Do readers and a detector find the same images difficult? Spearman's rho of mean level and detector score.
 
     `detector`: one score a case, higher = more synthetic, NaN = none. One estimate within the real, one within the
     synthetic cases: across both, any two judges that see the truth correlate. Interval on Fisher's scale with the

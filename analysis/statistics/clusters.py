@@ -1,4 +1,4 @@
-"""Shares of things that come from the same readers and the same cases, with intervals that know it."""
+"""Proportions of things that come from the same readers and the same cases, with intervals that account for this."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def cohen_kappa_pairs(
 
 
 def intra_reader(first: ArrayLike, second: ArrayLike) -> dict[str, Estimate]:
-    """How far one reader repeats himself on cases seen twice: share of equal levels, of equal sides, and two kappas.
+    """How far readers agree with themselves on cases seen twice: share of equal levels, of equal sides, and two kappas.
 
     `first`, `second`: levels of the same cases; a pair with a missing one is left out and counted. `same_side` counts
     real, unsure and synthetic as the sides. `kappa` is of the sides, `weighted_kappa` of the levels, quadratic weights.

@@ -1,6 +1,6 @@
-"""Readers who read the same cases under two conditions in turn: condition, period and carry-over told apart.
+"""Readers who read the same cases under two conditions in turn: effects of condition, period and carry-over.
 
-Which question: is a difference of two conditions one of the conditions, or of what was read first and what later?
+Question: is a difference between two conditions due to the conditions, or to what was read first?
 Readers (within their sequence) and cases are random, as in `statistics.mrmc`.
 """
 

@@ -1,6 +1,6 @@
-"""Signal detection theory: how far apart the classes are for a reader, and how ready he is to say "synthetic".
+"""Signal detection theory: how far apart the classes are for a reader, and how readily they say "synthetic".
 
-Which question: is a low accuracy poor sight (d' near 0) or a leaning to one answer (criterion away from 0)?
+Question: is a low accuracy due to poor discrimination (d' near 0) or to response bias (criterion away from 0)?
 Equal-variance normal model; hits are synthetic cases called synthetic.
 """
 

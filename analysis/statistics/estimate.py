@@ -1,4 +1,4 @@
-"""The one shape in which the statistics hand over a number."""
+"""The common form in which the statistics return a number."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its uncertainty, and how both came about.
+    """A number with its uncertainty, and how both were obtained.
 
     `value` is None where the quantity is not defined; `reason` then says why in words.
     `ci` is a 95 % interval unless `method` says otherwise. Method-specific figures
@@ -50,5 +50,5 @@ class Estimate:
 
 
 def undefined(reason: str, method: str = "", **extra: Any) -> Estimate:
-    """An estimate that has no value, with the reason in words."""
+    """An estimate without a value, with the reason in words."""
     return Estimate(value=None, method=method, reason=reason, extra=extra)

@@ -1,4 +1,4 @@
-"""Finding the one among several (m-alternative forced choice): were readers right more often than by chance?
+"""m-alternative forced choice: did readers find the right image among several more often than by chance?
 
 Which question: does the reader who must choose one of m images find it more often than one time in m? Every answer
 counts alike; that answers of one reader, or to one set of images, may go together is the business of a model. And of

@@ -94,7 +94,7 @@ def test_the_same_registration_has_the_same_bytes(form):
         (FORM + "nonsense = 1", ["form.toml: nonsense: unknown entry"]),
         ('authors = "A. Müller"', ["authors: 'A. Müller' is not a list of texts"]),
         (FORM + '[analysis]\nunsure = "maybe"', ["analysis: unsure: expected one of fractional"]),
-        (FORM + "[analysis]\nspeed = 3\nseed = 1.5", ["speed is no setting", "seed 1.5; expected int"]),
+        (FORM + "[analysis]\nspeed = 3\nseed = 1.5", ["speed is not a setting", "seed 1.5; expected int"]),
         (FORM + 'pool = "none"\nplan = "none.toml"', ["pool: ", "is not a pool folder", "none.toml cannot be read"]),
         ("title =", ["form.toml: not a TOML file"]),
     ],
@@ -338,7 +338,7 @@ def test_the_report_says_whether_two_conditions_were_read_as_registered(form, tm
         assert "readers' mean area under the ROC curve (AUC), difference: <strong>" in page.replace("&#39;", "'")
     else:
         assert told["figure"]["pointer"] is None
-        assert "is not in this report: there were not two to compare" in page
+        assert "is not in this report, because there were not two to compare" in page
 
 
 def test_a_registered_difference_of_two_sources_is_found(form, tmp_path):
