@@ -1,4 +1,4 @@
-"""The commands of studies, one module a group: `discern study ...`, or `discern study ...`."""
+"""The commands for studies, one module per group: `discern study ...`, or `flask --app quiz_app study ...`."""
 
 from __future__ import annotations
 
