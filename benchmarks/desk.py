@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import flask_migrate
+import numpy as np
 import sqlalchemy as sa
 from flask import Flask
 from werkzeug.security import generate_password_hash
@@ -35,49 +36,64 @@ from quiz_app.models import Answer, Case, Event, Pool, Reader, Researcher, Sitti
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle, monitor
 
+# What is said at each level, from surely real to surely synthetic.
+SAID = (("real", "full"), ("real", "partial"), ("unsure", None), ("synthetic", "partial"), ("synthetic", "full"))
 
-def fill(readers: int, cases: int) -> None:
-    """A study in which every reader has answered every case."""
-    now = clock.now()
-    pool = Pool(slug="big", name="big", width=1, height=1, manifest={}, sha256="0" * 64, served_bytes=1, created_at=now)
-    truths = ("real", "synthetic")
+
+def fill(readers: int, cases: int, seed: int = 0, settings: dict[str, Any] | None = None) -> Study:
+    """A study in which every reader has answered every case, over ten days; somewhat better than by chance."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    now = clock.now().replace(microsecond=0) - timedelta(days=10)
+    pool = Pool(slug="big", name="big", width=1, height=1, manifest={"how": {}}, sha256="0" * 64, served_bytes=1,
+                created_at=now)  # fmt: skip
+    truths, sources = ("real", "synthetic"), ("clinic", "generator A", "clinic", "generator B")
     pool.cases = [
-        Case(name=f"c{n}", file=f"c{n}", truth=truths[n % 2], sha256="0" * 64, width=1, height=1, stored=f"c{n}")
+        Case(name=f"c{n}", file=f"c{n}", truth=truths[n % 2], source=sources[n % 4], sha256="0" * 64, width=1, height=1,
+             stored=f"c{n}.png")
         for n in range(cases)
-    ]
+    ]  # fmt: skip
     db.session.add(pool)
-    study = lifecycle.create("Big", pool, slug="big", settings={"practice": 0})
-    study.state = "open"
+    study = lifecycle.create("Big", pool, slug="big", settings={"practice": 0} | (settings or {}))
+    study.state, study.opened_at = "open", now
     db.session.flush()
     insert = db.session.connection().execute
     everyone, every = range(1, readers + 1), range(1, readers * cases + 1)
     insert(sa.insert(Reader), [
-        {"id": r, "study_id": study.id, "pseudonym": f"R{r}", "token_hash": f"{r}", "created_at": now} for r in everyone
+        {"id": r, "study_id": study.id, "pseudonym": f"R{r}", "group": ("EC", "EP")[r % 2], "token_hash": f"{r}",
+         "created_at": now, "consented_at": now} for r in everyone
     ])  # fmt: skip
     insert(sa.insert(Sitting), [
-        {"id": r, "reader_id": r, "seed": r, "created_at": now, "instructed_at": now} for r in everyone
+        {"id": r, "reader_id": r, "seed": r, "created_at": now, "instructed_at": now,
+         "finished_at": now + timedelta(days=10 * r / readers, seconds=5 * cases)} for r in everyone
     ])  # fmt: skip
     insert(sa.insert(Event), [
         {"at": now, "kind": kind, "study_id": study.id, "sitting_id": r, "actor": f"R{r}",
          "details": {"answered": 25}}
         for r in everyone for kind in ("claimed", *["went-on"] * 8)
     ])  # fmt: skip
-    times = [now + timedelta(seconds=5 * n) for n in range(cases)]
+    begun = [timedelta(days=10 * r / readers) for r in everyone]
+    seen = random.normal(0.8 * (np.arange(cases) % 2), 1, (readers, cases)) + random.normal(0, 0.5, cases)
+    levels = 1 + np.digitize(seen, [-0.7, 0.1, 0.5, 1.3])
+    took = random.gamma(4, 1500, (readers, cases)).astype(int) + 500
     for start in range(0, len(every), 50_000):
         part = every[start : start + 50_000]
+        at = {n: divmod(n - 1, cases) for n in part}
+        times = {n: now + begun[r] + timedelta(seconds=5 * c) for n, (r, c) in at.items()}
         insert(sa.insert(Trial), [
-            {"id": n, "sitting_id": 1 + (n - 1) // cases, "token": f"{n}", "position": 1 + (n - 1) % cases, "block": 1,
-             "study_version": 1, "released_at": times[(n - 1) % cases], "onset_at": times[(n - 1) % cases],
-             "answered_at": times[(n - 1) % cases], "response_ms": 3000, "client_ms": 2990, "late": False} for n in part
+            {"id": n, "sitting_id": 1 + r, "token": f"{n}", "position": 1 + c, "block": 1, "study_version": 1,
+             "released_at": times[n], "onset_at": times[n], "answered_at": times[n], "response_ms": int(took[r, c]),
+             "client_ms": int(took[r, c]) - 10, "late": False} for n, (r, c) in at.items()
         ])  # fmt: skip
         insert(sa.insert(TrialCase), [
-            {"id": n, "trial_id": n, "case_id": pool.cases[(n - 1) % cases].id, "token": f"{n}"} for n in part
+            {"id": n, "trial_id": n, "case_id": pool.cases[c].id, "token": f"{n}"} for n, (_, c) in at.items()
         ])  # fmt: skip
+        said = {n: SAID[levels[r, c] - 1] for n, (r, c) in at.items()}
         insert(sa.insert(Answer), [
-            {"id": f"{n}", "trial_case_id": n, "criterion": "", "answer": "real", "certainty": "full", "level": 1}
-            for n in part
+            {"id": f"{n}", "trial_case_id": n, "criterion": "", "answer": said[n][0], "certainty": said[n][1],
+             "level": int(levels[r, c])} for n, (r, c) in at.items()
         ])  # fmt: skip
     db.session.commit()
+    return study
 
 
 def one_by_one(session: Any, study: Study) -> list[tuple[str, int]]:

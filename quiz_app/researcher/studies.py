@@ -143,14 +143,14 @@ def copy_study() -> ResponseReturnValue:
 def show_study() -> ResponseReturnValue:
     """The study as a list of steps, with the next one as a button."""
     planned = looks.listed(looking(), g.study) if g.study.state != "draft" else []
-    rows = monitor.progress(looking(), g.study)
+    rows, days = monitor.progress(looking(), g.study), guide.answers_by_day(looking(), g.study)
     latest = sa.select(Event).where(Event.study_id == g.study.id, Event.kind.notin_(history.MINOR))
     return render_template(
         "researcher/study.html",
         summary=monitor.summary(rows),
         may_come=sum(one.may_come for one in returning.returning(looking(), g.study)),
-        steps=guide.steps(looking(), g.study, rows, current_app.config["SETTINGS"]),
-        days=guide.answers_by_day(looking(), g.study),
+        steps=guide.steps(looking(), g.study, rows, current_app.config["SETTINGS"], days),
+        days=days,
         events=looking().scalars(latest.order_by(Event.id.desc()).limit(LATEST)).all(),
         looks=planned,
         due=looks.due(planned) if g.study.state == "open" else None,

@@ -36,8 +36,13 @@ class Step:
     next: bool = False
 
 
-def steps(session: Session, study: Study, rows: Sequence[Progress], settings: Settings) -> list[Step]:
-    """Every step in order; the first that is not done is the next one. rows: every reader's progress."""
+def steps(
+    session: Session, study: Study, rows: Sequence[Progress], settings: Settings, days: dict[date, int] | None = None
+) -> list[Step]:
+    """Every step in order; the first that is not done is the next one.
+
+    rows: every reader's progress. days: what `answers_by_day` gives, where it is known.
+    """
     listed = [
         _images(study),
         _settings(study),
@@ -45,7 +50,7 @@ def steps(session: Session, study: Study, rows: Sequence[Progress], settings: Se
         _preflight(session, study, settings),
         _readers(study, rows),
         _open(study),
-        _reading(study, rows, answers_by_day(session, study)),
+        _reading(study, rows, answers_by_day(session, study) if days is None else days),
         _close(study),
         _report(session, study, settings),
     ]

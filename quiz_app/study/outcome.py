@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import statistics
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,15 @@ def present(instance: Path, study: Study, key: str) -> Outcome | None:
         return None
     folder = reports.home(instance, study) / key
     told = (folder / "findings.txt").read_text("utf-8") if "findings.txt" in report.files else ""
-    results = json.loads((folder / "results.json").read_text("utf-8"))
+    results = _results(folder / "results.json", (folder / "results.json").stat().st_mtime_ns)
     figures = [name for name in _order(results) if f"figures/{name}.svg" in report.files]
     return Outcome(key, results, [part for part in told.split("\n\n") if part.strip()], figures)
+
+
+@lru_cache(maxsize=4)  # a study of 500 readers has megabytes of them
+def _results(path: Path, _moment: int) -> dict[str, Any]:
+    """The numbers of a report, read once for as long as the file is the same. Nobody may change them."""
+    return json.loads(path.read_text("utf-8"))
 
 
 def writing(outcome: Outcome) -> dict[str, Any]:
@@ -121,7 +128,8 @@ def wall(
         if not (fits and levels and case["case"] in numbers):
             continue
         wrong = sum(level < 3 if case["truth"] == "synthetic" else level > 3 for level in levels) / len(levels)
-        split = statistics.pstdev(levels)
+        mean = sum(levels) / len(levels)
+        split = math.sqrt(sum((level - mean) ** 2 for level in levels) / len(levels))
         found.append(
             Judged(
                 numbers[case["case"]], case["case"], case["truth"], case["source"] or "", len(levels), wrong, split,
@@ -145,9 +153,12 @@ def numbers(session: Session, study: Study) -> dict[str, int]:
 
 def _answered(study: Study, condition: str | None, *columns: Any) -> sa.Select[*tuple[Any, ...]]:
     """Answered, scored trials of the sittings that count, those under `condition` where there is one."""
-    other = aliased(Sitting)
-    latest = sa.select(sa.func.max(other.number)).where(
-        other.reader_id == Sitting.reader_id, other.period == Sitting.period
+    other, whose = aliased(Sitting), aliased(Reader)
+    latest = (
+        sa.select(other.reader_id, other.period, sa.func.max(other.number))
+        .join(whose, whose.id == other.reader_id)
+        .where(whose.study_id == study.id)
+        .group_by(other.reader_id, other.period)
     )
     query = (
         sa.select(*columns)
@@ -157,7 +168,7 @@ def _answered(study: Study, condition: str | None, *columns: Any) -> sa.Select[*
         .join(TrialCase, TrialCase.trial_id == Trial.id)
         .join(Case, Case.id == TrialCase.case_id)
         .where(Reader.study_id == study.id, sa.not_(Reader.is_preview), sa.not_(Trial.is_training))
-        .where(Sitting.number == latest.scalar_subquery(), Trial.answered_at.isnot(None))
+        .where(sa.tuple_(Sitting.reader_id, Sitting.period, Sitting.number).in_(latest), Trial.answered_at.isnot(None))
     )
     return query.where(Sitting.condition == condition) if condition else query
 

@@ -6,6 +6,7 @@ import re
 import time as clock_of_the_machine
 
 import pytest
+import sqlalchemy as sa
 
 from quiz_app.database import db
 from quiz_app.models import Case
@@ -58,6 +59,15 @@ def test_the_pages_show_the_results_the_cases_and_the_readers(owner, answered, f
     the_pages_show_what_results_json_says(owner, found)
     cases_are_sorted_and_filtered_as_readers_judged_them(owner, answered, found)
     a_case_shows_its_image_marks_answers_and_times(owner, found)
+    the_name_of_a_report_counts_what_the_views_hold(found)
+
+
+def the_name_of_a_report_counts_what_the_views_hold(found):
+    answers, marks = (
+        db.session.scalar(sa.text(f"SELECT count(DISTINCT trial) FROM {view}")) for view in ("responses", "marks")
+    )
+    assert marks > 0
+    assert found.key == f"v1-{answers}-m{marks}"
 
 
 def the_pages_show_what_results_json_says(owner, found):
