@@ -223,6 +223,7 @@ def post(app, make_study, invite):
             assert not db.session().in_transaction()  # it would hold every reader up
             waited.append(seconds)
 
+        assert study.title  # read as the process does, which opens a transaction
         mailing.post(study, "b" * 32, server, "reminder", letters, actor="ada", progress=lambda *_: None, sleep=wait)
         became = db.session.query(Event).filter(Event.kind.in_((mailing.SENT, mailing.NOT_SENT))).order_by(Event.id)
         return waited, [(event.kind, event.details.get("reason", "")) for event in became]
