@@ -28,3 +28,16 @@ def test_links_print_in_two_columns_each_whole_and_with_nothing_to_press(house, 
     for name, link in zip(names, links, strict=True):
         assert [name in sheet for sheet in bare] == [link in sheet for sheet in bare]
         assert sum(link in sheet for sheet in bare) == 1
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_page_of_a_reader_prints_dark_on_white_in_either_theme(house, new_context, theme):
+    page = new_context().new_page()
+    page.goto(house.invite().link)
+    if theme == "light":
+        page.keyboard.press("t")
+    page.emulate_media(media="print")
+    colours = "[document.documentElement, document.querySelector('.card')].map((one) => getComputedStyle(one))"
+    told = page.evaluate(f"{colours}.map((style) => [style.backgroundColor, style.color])")
+    assert told == [["rgb(255, 255, 255)", "rgb(0, 0, 0)"]] * 2
+    expect(page.locator("#theme")).to_be_hidden()
