@@ -33,7 +33,7 @@ SENTENCES = {
     "reader-corrected": "{who} corrected {fields} of {reader}: {reason}.",
     "reader-exported": "{who} exported everything stored about {reader}.",
     "reader-deleted": "{who} deleted {reader}, with {answers} answers: {reason}.",
-    "letters-begun": "{who} began to send {letters} letters by e-mail ({what}).",
+    "letters-begun": "{who} started sending {letters} letters by e-mail ({what}).",
     "letter-sent": "{who} sent a letter to {reader} by e-mail ({what}).",
     "letter-not-sent": "{who} could not send a letter to {reader} ({what}): {reason}.",
     "consented": "{who} consented.",

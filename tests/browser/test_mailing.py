@@ -58,7 +58,7 @@ def test_invitations_are_sent_from_the_desk(mailing_house, mail, new_context, wi
     expect(page.get_by_text("1 reader has no address and gets none.")).to_be_visible()
     assert_accessible(page)
     page.get_by_role("button", name="Send 2 invitations").dblclick()
-    expect(page.get_by_text("The mail server has taken 1 of 2 letters.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("The mail server accepted 1 of 2 letters.")).to_be_visible(timeout=60_000)
     expect(page.get_by_role("row", name="A2")).to_contain_text("550 unknown")
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

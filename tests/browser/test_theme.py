@@ -65,7 +65,7 @@ def test_a_t_that_is_typed_changes_nothing(sit, house):
     page.goto(invitation.link)
     page.get_by_label("I have read this and agree to take part.").check()
     page.get_by_role("button", name="Begin").click()
-    page.get_by_label("Where do you work?").press_sequentially("tent")
+    page.get_by_label("Where do you work?").press_sequentially("at home")
     assert page.evaluate(GROUND) == DARK
 
 

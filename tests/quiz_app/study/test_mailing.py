@@ -109,7 +109,7 @@ def test_invitations_go_out_each_to_its_reader_with_the_link_that_was_shown(owne
     links = dict(zip(("R1", "R2", "R3"), shown, strict=True))
     assert mailed.taken == []
     page = sent(owner, form(page))
-    assert "The mail server has taken 2 of 2 letters." in page
+    assert "The mail server accepted 2 of 2 letters." in page
     assert [to for to, _ in mailed.taken] == [["one@example.org"], ["two@example.org"]]
     for (_, message), name in zip(mailed.taken, ("R1", "R2"), strict=True):
         assert message["From"] == SENDER
@@ -126,7 +126,7 @@ def test_who_presses_twice_sends_every_letter_once(owner, owned, mailed):
     first = owner.post(LETTERS, data=said)
     page = sent(owner, said)
     assert first.status_code == 303
-    assert "taken 2 of 2" in page
+    assert "accepted 2 of 2" in page
     sent(owner, said)  # and again when it is over
     assert len(mailed.taken) == len(logged("letter-sent")) == 2
     assert len(logged("letters-begun")) == 1
@@ -137,7 +137,7 @@ def test_what_could_not_be_sent_is_named_by_reader_and_without_the_address(owner
     mailed.says["gone@example.org"] = ["550 <gone@example.org> is unknown here"]
     lines = "R1,,one@example.org\nR2,,gone@example.org\nR3,,three@example.org"
     page = sent(owner, form(owner.post(READERS, data={"pseudonyms": lines}).text))
-    assert "taken 2 of 3 letters. 1 could not be sent" in re.sub(r"\s+", " ", page)
+    assert "accepted 2 of 3 letters. 1 could not be sent" in re.sub(r"\s+", " ", page)
     assert "550 <the address> is unknown here" in page
     assert [(one["reader"], one["reason"]) for one in logged("letter-not-sent")] == [
         ("R2", "the mail server said: 550 <the address> is unknown here")
@@ -158,7 +158,7 @@ def test_reminders_go_to_those_who_still_have_something_to_do(owner, owned, invi
     assert len(said["letter"]) == 3
     reader_called("R2").withdrawn_at = study.created_at  # between the page and the press
     db.session.commit()
-    assert "taken 2 of 2" in sent(owner, said)
+    assert "accepted 2 of 2" in sent(owner, said)
     assert [to for to, _ in mailed.taken] == [["R1@example.org"], ["R3@example.org"]]
     assert "have not begun yet" in mailed.taken[0][1].get_content()
 
@@ -203,7 +203,7 @@ def test_a_batch_that_was_cut_off_says_of_whom_nothing_is_known(app, owner, owne
     long_ago = sleeping.time() - 3600
     os.utime(folder / "status.json", (long_ago, long_ago))
     page = unescape(owner.get(f"{LETTERS}/{folder.name}").text)
-    assert "of 1 nothing is known" in page
+    assert "whether 1 of them went out is not known" in page
     assert "create a new link" in page
 
 
