@@ -228,3 +228,11 @@ def test_the_desk_shows_the_id_and_may_set_the_code_while_readers_answer(app, ta
     owner.post(f"/researcher/studies/{study.slug}/settings", data=said)
     db.session.refresh(study)
     assert study.rules.completion_code == "NEW-CODE"
+
+
+def test_the_desk_says_how_the_panel_is_given_the_open_link(owner, owned):
+    owned(**PANEL)
+    page = unescape(owner.post("/researcher/studies/mine/open-link", data={"cap": "5"}).text)
+    assert "/?PROLIFIC_PID=…" in page
+    owned("other")
+    assert "panel" not in owner.post("/researcher/studies/other/open-link", data={"cap": "5"}).text
