@@ -234,5 +234,6 @@ def test_the_desk_says_how_the_panel_is_given_the_open_link(owner, owned):
     owned(**PANEL)
     page = unescape(owner.post("/researcher/studies/mine/open-link", data={"cap": "5"}).text)
     assert "/?PROLIFIC_PID=…" in page
+    assert "{{%PROLIFIC_PID%}}" in page
     owned("other")
     assert "panel" not in owner.post("/researcher/studies/other/open-link", data={"cap": "5"}).text
