@@ -32,7 +32,7 @@ BUSY_SECONDS = 30
 PATIENCE_MS = 2000  # of a deletion with those who look
 THREADS = 8  # of a server process, each with a connection
 _ONLY_LOOKS, _LIGHT = "discern.only_looks", "discern.light"  # in the environment of a request
-_READ_ONLY = "discern.read_only"  # of a connection
+_READ_ONLY, _WAITS = "discern.read_only", "discern.waits"  # of a connection
 
 
 class Base(DeclarativeBase):
@@ -135,7 +135,10 @@ def _sqlite_options(connections: int) -> dict[str, Any]:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if _said(_LIGHT) else 'FULL'}")
+    waits = "NORMAL" if _said(_LIGHT) else "FULL"
+    if connection.info.get(_WAITS) != waits:
+        connection.exec_driver_sql(f"PRAGMA synchronous={waits}")
+        connection.info[_WAITS] = waits
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

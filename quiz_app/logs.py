@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from flask import Flask, Response, g, has_request_context, request
 
@@ -22,6 +23,10 @@ requests = logging.getLogger("quiz_app.requests")
 
 class Discern(Flask):
     """Flask, which names a failed request by its route: the path of a reader's request holds the link."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """As it is: nothing of ours is async, and Flask asks it of every hook of every request."""
+        return func
 
     def log_exception(self, exc_info: ExcInfo) -> None:
         """As Flask's own, without the path."""

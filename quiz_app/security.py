@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import flask_limiter
 from flask import Flask, Request, Response, abort, has_request_context, request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from flask_limiter import Limiter
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 from limits.errors import ConfigurationError
 
 from quiz_app import caching
 from quiz_app.errors import SettingsError
+
+
+class Limiter(flask_limiter.Limiter):
+    """Counts requests of the views that are marked, which do so themselves; the others need not be looked at."""
+
+    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
+        if not in_middleware:
+            super()._check_request_limit(callable_name, in_middleware)
+
 
 csrf = CSRFProtect()
 # Where a Redis is set, every process counts together; while it is away each counts for itself.
@@ -32,9 +41,14 @@ class Sessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """A reader has none, and nothing is signed for them."""
-        if self.get_cookie_name(app) not in request.cookies:
+        if "HTTP_COOKIE" not in request.environ or self.get_cookie_name(app) not in request.cookies:
             return self.session_class()
         return super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Nor is there anything to say of a session that holds nothing: no cache may keep what it does not change."""
+        if session or session.modified:
+            super().save_session(app, session, response)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return has_request_context() and request.is_secure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import select
 import time
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ def by_waitress(app: Flask, host: str, port: int) -> None:
     from waitress import wasyncore
 
     settings = app.config["SETTINGS"]
+    # A line for each request that waits for a thread, which with many readers is every request; /metrics counts them.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     connections: dict[int, Any] = {}
     server = waitress.create_server(
         mirrored(app),

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -80,6 +80,16 @@ def test_whoever_stops_the_first_start_before_the_password_was_shown_is_shown_it
         told = printed.read_text()
     assert re.search(r"log in as admin, password \S{12,}", told)
     assert "discern researcher password admin" in told
+
+
+def test_requests_that_wait_for_a_thread_fill_no_log(tmp_path):
+    with running(tmp_path, "--no-demo") as (address, printed), ExitStack() as open_:
+        host, port = address.removeprefix("http://").split(":")
+        people = [open_.enter_context(socket.create_connection((host, port))) for _ in range(50)]
+        for person in people:  # all at once, and eight are served at a time
+            person.sendall(b"GET /researcher/login HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert all(person.recv(15) == b"HTTP/1.1 200 OK" for person in people)
+    assert "queue" not in printed.read_text()
 
 
 def test_a_port_in_use_is_said(tmp_path):

@@ -54,6 +54,8 @@ def reduced(png: bytes, largest_side: int) -> bytes:
 
     Its length follows from its size alone: it is filled up to what an image of that size can have at most.
     """
+    if not largest_side:
+        return png
     with Image.open(io.BytesIO(png)) as image:
         size = reduced_size(*image.size, largest_side)
         if size == image.size:

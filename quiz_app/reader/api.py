@@ -32,10 +32,10 @@ def _body() -> dict[str, Any]:
     return body
 
 
-def _way() -> Way:
-    """Where this reader is."""
+def _way(most: int | None = None) -> Way:
+    """Where this reader is, with the next `most` trials."""
     _assert_stays()
-    way = steps.look(g.reader)
+    way = steps.look(g.reader, most)
     if way is None or way.sitting.instructed_at is None:
         raise RefusedError("not-begun", "Please open your link and begin there.")
     return way
@@ -112,7 +112,7 @@ def continue_() -> ResponseReturnValue:
 @blueprint.post("/trials/<trial_token>/onset")
 def onset(trial_token: str) -> ResponseReturnValue:
     """The image of the due trial has been painted."""
-    way = _leased(_way(), _body())
+    way = _leased(_way(most=1), _body())
     steps.assert_open(way.sitting)
     trial = answering.find_trial(way, trial_token)
     if way.due is not trial:

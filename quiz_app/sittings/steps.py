@@ -39,13 +39,14 @@ class Step:
     keyed: list[Trial] = field(default_factory=list)
 
 
-def look(reader: Reader) -> Way | None:
-    """Where the reader is; None = no sitting has begun.
+def look(reader: Reader, most: int | None = None) -> Way | None:
+    """Where the reader is; None = no sitting has begun. `most`: with how many of the next trials, where not all that
+    travel ahead are needed.
 
     What changes it holds the reader (`rows.by_token`), so that requests of one reader come one after the other.
     """
     rules = reader.study.rules
-    way = rows.look(reader, 2 + reach(rules), marks=rules.marks != "off")  # no condition changes these
+    way = rows.look(reader, most or 2 + reach(rules), marks=rules.marks != "off")  # no condition changes these
     if way is not None and DESIGNS[reader.study.design].has_reference:
         rows.add_cases(way.at_hand)
     return way
