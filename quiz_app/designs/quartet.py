@@ -92,7 +92,7 @@ class QuartetSettings(StudySettings):
         "Texts",
         "Welcome",
         marked(
-            "Thank you for taking part. You will see radiographs several at a time. One of them is real, the others "
+            "Thank you for taking part. You will see several radiographs at a time. One of them is real, the others "
             "are synthetic."
         ),
         "First words on the welcome page.",

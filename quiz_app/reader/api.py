@@ -116,7 +116,7 @@ def onset(trial_token: str) -> ResponseReturnValue:
     steps.assert_open(way.sitting)
     trial = answering.find_trial(way, trial_token)
     if way.due is not trial:
-        raise RefusedError("not-due", "This question is not due.")
+        raise RefusedError("not-due", "It is not this question's turn. Please reload the page.")
     steps.stamp_onset(trial)
     answer = {"remaining_ms": steps.remaining_ms(trial)}
     _keep(way)
@@ -167,7 +167,7 @@ def _image(token: str) -> tuple[Shown | None, Way]:
         coming = [way.marking, *coming]
     found = next((shown for trial in coming for shown in trial.cases if shown.token == token), None)
     if way is None or (found is None and not _known(token)):
-        raise RefusedError("unknown-image", "There is no such image.", 404)
+        raise RefusedError("unknown-image", "This image does not exist.", 404)
     _assert_stays()
     steps.assert_open(way.sitting)
     return found, way
@@ -186,7 +186,7 @@ def image(image_token: str) -> ResponseReturnValue:
     shown, way = _image(image_token)
     due = way.marking or way.due
     if shown is None or due is None or shown not in due.cases or not steps.visible(due, clock.now()):
-        raise RefusedError("not-visible", "This image cannot be shown now.", 410)
+        raise RefusedError("not-visible", "This image can no longer be shown. Please reload the page.", 410)
     return current_app.response_class(_bytes(shown), mimetype="image/png")
 
 
@@ -195,7 +195,7 @@ def sealed(image_token: str) -> ResponseReturnValue:
     """The image of the due trial or of one soon after it, sealed. Its key comes when it is due."""
     shown, _ = _image(image_token)
     if shown is None:
-        raise RefusedError("not-visible", "This image is not available now.", 410)
+        raise RefusedError("not-visible", "This image is not available at the moment. Please reload the page.", 410)
     key = images.seal_key(current_app.config["SECRET_KEY"], shown.token)
     return current_app.response_class(images.sealed(_bytes(shown), key), mimetype="application/octet-stream")
 

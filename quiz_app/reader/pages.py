@@ -153,7 +153,7 @@ def miss(image_token: str) -> ResponseReturnValue:
     missed = result.own(g.reader).misses if result.visible(g.reader) else []
     shown = next((shown for shown in missed if shown.token == image_token), None)
     if shown is None:
-        raise RefusedError("unknown-image", "There is no such image.", 404)
+        raise RefusedError("unknown-image", "This image does not exist.", 404)
     return current_app.response_class(wire.blinded(shown.case.stored), mimetype="image/png")
 
 

@@ -26,7 +26,7 @@ TOOLS: dict[str, tuple[Tool, ...]] = {
     "zoom": (
         Tool("closer", "+", lazy_gettext("Zoom in"), "M3 8h10M8 3v10"),
         Tool("farther", "-", lazy_gettext("Zoom out"), "M3 8h10"),
-        Tool("fit", "0", lazy_gettext("Show the whole radiograph as it was"), "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4"),
+        Tool("fit", "0", lazy_gettext("Reset the view"), "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4"),
     ),
     "window": (
         Tool("window", "w", lazy_gettext("Brightness and contrast"), "M8 2a6 6 0 1 0 0 12zM8 2a6 6 0 0 1 0 12", True),

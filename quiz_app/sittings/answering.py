@@ -48,7 +48,7 @@ def find_trial(way: Way, token: str) -> Trial:
         return way.due
     trial = rows.trial_called(way.sitting, token)
     if trial is None:
-        raise RefusedError("unknown-trial", "This question is not one of yours.", 404)
+        raise RefusedError("unknown-trial", "This question is not part of your study. Please reload the page.", 404)
     return trial
 
 
@@ -80,7 +80,7 @@ def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> list[Answer]:
     study = sitting.reader.study
     steps.assert_open(sitting)
     if way.due is not trial or way.marking is not None or not (trial.released_at or trial.keyed_at):
-        raise RefusedError("not-due", "This question is not due yet.")
+        raise RefusedError("not-due", "It is not this question's turn. Please reload the page.")
     answer_id, client_ms, viewer = identity(said), _client_ms(said), _viewer(said)
     places = {shown.place: shown for shown in trial.cases}
     design = DESIGNS[study.design]

@@ -22,6 +22,11 @@ from quiz_app.study.cases import scored_cases
 MOST_YEARS = 70
 LONGEST_TEXT = 500
 LONGEST_GROUP = 80
+# What is wrong with an answer, in the words of the reader's page. Not within an f-string: Babel does not look there.
+CHOOSE = marked("Please choose one.")
+NAME = marked("Please write 1 to 80 characters.")
+WHOLE = marked("Please enter a whole number from 0 to 70.")
+WRITE = marked("Please write 1 to 500 characters.")
 MARKING_S = 10  # that a reader takes about for the marks of a trial
 SMALLEST_SCREEN = 600  # CSS pixels: anything narrower is a phone
 # What the device check measures, with the bounds of what can be true.
@@ -158,19 +163,19 @@ def _told(study: Study, asked: list[str], said: Mapping[str, str]) -> dict[str, 
     told, faults = {name: said.get(name, "").strip() for name in asked}, []
     group, years = told.get("group"), told.get("years", "0")
     if group is not None and study.rules.groups and group not in study.rules.groups:
-        faults.append(f"group: {marked('please choose one')}")
+        faults.append(f"group: {CHOOSE}")
     elif group is not None and not 0 < len(group) <= LONGEST_GROUP:
-        faults.append(f"group: 1 to {LONGEST_GROUP} letters are expected")
+        faults.append(f"group: {NAME}")
     if not (years.isdecimal() and len(years) <= 2 and int(years) <= MOST_YEARS):
-        faults.append(f"years: {marked('please give whole years, 0 to 70')}")
+        faults.append(f"years: {WHOLE}")
     for question in own_questions(study):
         text = told.get(question.name)
         if text is None:
             continue
         if question.choices and text not in question.choices:
-            faults.append(f"{question.name}: {marked('please choose one')}")
+            faults.append(f"{question.name}: {CHOOSE}")
         elif not 0 < len(text) <= LONGEST_TEXT:
-            faults.append(f"{question.name}: {marked('please answer, in at most 500 letters')}")
+            faults.append(f"{question.name}: {WRITE}")
     if faults:
         raise InvalidInputError(faults)
     return told

@@ -53,7 +53,7 @@ def begin_next(reader: Reader) -> Sitting:
     if earlier is None or opens is None:
         raise RefusedError("not-due", "There is no next part to start.")
     if clock.now() < opens:
-        raise RefusedError("too-early", "The next part cannot be started yet.")
+        raise RefusedError("too-early", "You cannot start the next part yet.")
     names = (earlier.sequence or "").split(allotment.MARK)
     return _lay(
         reader,

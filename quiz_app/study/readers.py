@@ -133,7 +133,9 @@ def admitted(reader: Found | None) -> Found:
     """Whoever was found by a link. Raises RefusedError (404 nobody, 410 revoked)."""
     if reader is None:
         raise RefusedError(
-            "unknown-link", "This link is not known here. Please check it with the person who sent it.", 404
+            "unknown-link",
+            "This link is not valid. Please check that you copied all of it, or ask the person who sent it.",
+            404,
         )
     if reader.revoked_at is not None:
         raise RefusedError(
@@ -244,12 +246,14 @@ def by_open_link(token: str, *, hold: bool = False) -> Study:
         db.session.execute(sa.select(sa.func.pg_advisory_xact_lock(REGISTERING, study.id)))
     if study is None:
         raise RefusedError(
-            "unknown-link", "This link is not known here. Please check it with the person who sent it.", 404
+            "unknown-link",
+            "This link is not valid. Please check that you copied all of it, or ask the person who sent it.",
+            404,
         )
     if study.state != "open" or (study.rules.closing and study.rules.closing <= clock.now()):
-        raise RefusedError("not-open", "This study is not taking readers now.", 403)
+        raise RefusedError("not-open", "This study is not accepting readers at the moment.", 403)
     if came_by_open_link(study) >= (study.open_cap or 0):
-        raise RefusedError("full", "This study has all the readers it can take. Thank you for your interest.", 403)
+        raise RefusedError("full", "This study already has all the readers it needs. Thank you for your interest.", 403)
     return study
 
 

@@ -41,7 +41,7 @@ def test_axe_finds_nothing_on_any_page_of_a_reader(sit, house, width):
     page.get_by_label("I have read this and agree to take part.").check()
     page.get_by_role("button", name="Begin").click()
     page.get_by_role("button", name="Continue").click()  # with every fault
-    expect(page.get_by_text("please choose one")).to_have_count(2)
+    expect(page.get_by_text("Please choose one.")).to_have_count(2)
     sound(page)
     page.get_by_label("a", exact=True).check()
     page.get_by_label("radiology", exact=True).check()
@@ -106,7 +106,7 @@ def test_axe_finds_nothing_by_the_open_link_in_a_closed_study_and_after_leaving(
         page.get_by_role("button", name="Take part").click()
         expect(page.get_by_role("heading", name="Consent")).to_be_visible()
         page.goto(house.server.url + path)
-        expect(page.get_by_text("has all the readers it can take")).to_be_visible()
+        expect(page.get_by_text("already has all the readers it needs")).to_be_visible()
         sound(page)
         sitter.enter().phase("begin")
         lifecycle.close(study)
@@ -177,7 +177,7 @@ def test_image_and_answers_are_on_the_screen_with_targets_of_44_px(sitter, width
 def test_forced_colours_and_reduced_motion_leave_everything_to_be_seen(sit, house):
     sitter = sit(house.invite(limit_s=60), forced_colors="active", reduced_motion="reduce").enter().begin().see(1)
     page = sitter.page
-    for name in ("Real fully certain", "Unsure", "Invert", "Pause after this one"):
+    for name in ("Real fully certain", "Unsure", "Invert", "Pause after this answer"):
         button = page.get_by_role("button", name=name)
         expect(button).to_be_visible()
         assert button.evaluate("one => getComputedStyle(one).borderTopStyle") == "solid"

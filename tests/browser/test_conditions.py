@@ -100,7 +100,7 @@ def test_a_reader_crosses_over_when_the_clock_has_moved_over_the_washout(near, m
     for days in (0, 13.99):
         moved.days = days
         page.goto(invitation.link)
-        expect(page.get_by_text(f"The next part can be started from {when}.")).to_be_visible()
+        expect(page.get_by_text(f"You can start the next part from {when}.")).to_be_visible()
         expect(page.get_by_title(f"{opens.day} {opens:%B %Y, %H:%M} UTC")).to_be_visible()
         expect(page.get_by_role("button", name="Start the next part")).to_be_hidden()
         sent = page.request.post(invitation.link + "between")

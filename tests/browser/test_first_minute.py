@@ -34,7 +34,7 @@ def test_the_tour_comes_once_and_before_any_clock(newcomer, house):
     before = released(house)
     sitter = newcomer(practice=0, limit_s=10)
     page = sitter.phase("tour").page
-    for words, part in (("appears here", "#stage"), ("these buttons", "#answers"), ("counts down", ".bar")):
+    for words, part in (("appears here", "#stage"), ("these buttons", "#answers"), ("shows the time left", ".bar")):
         expect(page.locator("[data-panel=tour]")).to_contain_text(words)
         assert page.evaluate("part => document.querySelector(part).classList.contains('shown')", part)
         assert not Axe().run(page).response["violations"]
@@ -62,11 +62,11 @@ def test_a_question_mark_lists_the_keys_and_none_of_them_answers_meanwhile(sitte
     sitter = sitter(practice=0).enter().begin().see(1)
     page = sitter.page
     sitter.press("?")
-    keys = page.get_by_role("dialog", name="The keys")
+    keys = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(keys).to_be_visible()
     told = dict(zip(keys.locator("dt").all_inner_texts(), keys.locator("dd").all_inner_texts(), strict=True))
     assert told.keys() >= {"Enter", "1", "2", "3", "4", "5", "P", "I"}
-    assert told["P"] == "Pause after this one"
+    assert told["P"] == "Pause after this answer"
     assert told["1"] == "Real fully certain"
     assert told["3"] == "Unsure"
     assert not Axe().run(page).response["violations"]
@@ -78,7 +78,7 @@ def test_a_question_mark_lists_the_keys_and_none_of_them_answers_meanwhile(sitte
     sitter.press("?")
     expect(keys).to_be_hidden()
     sitter.press("1").see(2)
-    page.get_by_role("button", name="The keys").click()
+    page.get_by_role("button", name="Keyboard shortcuts").click()
     expect(keys).to_be_visible()
     keys.get_by_role("button", name="Close").click()
     sitter.press("1").see(3)

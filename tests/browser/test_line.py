@@ -17,7 +17,7 @@ def test_a_line_dead_for_thirty_seconds_loses_nothing_and_costs_no_time(sitter):
     sitter.see(1).press("1").see(2)
     sitter.page.context.set_offline(True)
     sitter.press("2").phase("mask")
-    expect(sitter.page.get_by_text("Waiting for the network; your answer is kept here")).to_be_visible()
+    expect(sitter.page.get_by_text("Waiting for the network; your answer is stored on this device")).to_be_visible()
     sitter.page.wait_for_timeout(30_000)
     sitter.phase("mask")
     assert len(sitter.invitation.rows()) == 1
@@ -36,7 +36,7 @@ def test_an_answer_outlives_a_reload_while_the_server_is_away(own_house, sit):
     sitter.see(1).press("1").see(2)
     own_house.server.kill()
     sitter.press("5")
-    expect(sitter.page.get_by_text("Waiting for the network; your answer is kept here")).to_be_visible()
+    expect(sitter.page.get_by_text("Waiting for the network; your answer is stored on this device")).to_be_visible()
     kept = sitter.page.evaluate(KEPT)
     own_house.server.start()
     sitter.page.reload()

@@ -102,7 +102,7 @@ def test_by_mouse_marks_are_set_moved_and_deleted(seated, size):
     marks = page.locator("button.mark")
     expect(marks).to_have_count(3)
     page.mouse.click(*point(page, 0.9, 0.9))  # a fourth
-    expect(page.locator("#ask")).to_contain_text("No more marks can be set.")
+    expect(page.locator("#ask")).to_contain_text("You have set all the marks you can.")
     expect(marks).to_have_count(3)
     page.mouse.move(*point(page, 0.7, 0.8))
     page.mouse.down()
@@ -141,7 +141,7 @@ def test_by_touch(seated, size):
 def test_by_keyboard_alone_and_for_those_who_listen(seated, size):
     sitter = seated(size)
     page, said = sitter.page, sitter.page.locator("#said")
-    expect(said).to_have_text("Where did you see it? Mark up to 3 places.")
+    expect(said).to_have_text("What makes it look synthetic? Mark up to 3 places.")
     expect(page.locator("#crosshair")).to_be_hidden()
     for key in ("ArrowUp", "Shift+ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft", "ArrowUp"):
         sitter.press(key)
@@ -260,7 +260,7 @@ def test_through_a_dead_line_marks_are_kept_and_come_in_once(seated):
     reason(page, "teeth")
     page.context.set_offline(True)
     page.get_by_role("button", name="Done").click()
-    expect(page.locator("#kept")).to_contain_text("your answer is kept here")
+    expect(page.locator("#kept")).to_contain_text("your answer is stored on this device")
     kept = page.evaluate(f"JSON.stringify({KEPT})")
     assert json.loads(json.loads(kept)[0][1])[0]["kind"] == "marks"
     page.context.set_offline(False)
@@ -424,7 +424,10 @@ def test_axe_finds_nothing_in_the_marking_step(seated, size):
     sound(page)
 
 
-@pytest.mark.parametrize(("locale", "words"), [("da-DK", "Hvor så du det?"), ("de-DE", "Wo haben Sie es gesehen?")])
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [("da-DK", "Hvad får det til at se syntetisk ud?"), ("de-DE", "Was lässt sie synthetisch wirken?")],
+)
 def test_in_danish_and_german(sit, house, locale, words):
     invitation = house.invite(cases=4, marks="optional")
     sitter = sit(invitation, locale=locale, viewport=SIZES["phone"]).enter().begin().phase("image")

@@ -97,7 +97,7 @@ def test_a_study_of_quartets_by_keyboard_with_a_step_back_and_a_reload(invite):
     assert len(taken) == 5
     # Four answers on realism follow the choice, 170 ms and more from one to the next.
     assert all(150 <= first <= whole - 4 * 150 for first, whole in taken), taken
-    expect(page.get_by_text("Guessing would find about 1 of them.")).to_be_visible()
+    expect(page.get_by_text("By guessing alone you would find about 1 of them.")).to_be_visible()
 
 
 @pytest.mark.parametrize("touch", [False, True])

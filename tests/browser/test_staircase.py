@@ -142,7 +142,7 @@ def test_who_loads_the_page_anew_is_asked_and_not_shown_the_image_again(invite):
     asked(sitter, 1)
     page.reload()
     asked(sitter, 1)
-    expect(page.get_by_text("This radiograph has been shown.")).to_be_visible()
+    expect(page.get_by_text("This radiograph has already been shown.")).to_be_visible()
     expect(page.locator("#image")).to_be_hidden()
     sitter.press("1")
     asked(sitter, 2)

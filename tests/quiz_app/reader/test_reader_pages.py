@@ -138,7 +138,7 @@ def test_who_leaves_keeps_answers_or_has_them_deleted(make_study, invite, reader
         assert taker.client.get(taker.url("room")).headers["Location"].endswith("/left")
         assert taker.post("next").get_json()["error"] == "withdrawn"
         assert taker.client.post(taker.url("leave"), data={"answers": "keep"}).headers["Location"].endswith("/left")
-    assert "None of your answers has been kept" in deleting.client.get(deleting.url("left")).text
+    assert "We kept none of your answers" in deleting.client.get(deleting.url("left")).text
 
 
 def test_who_has_finished_may_still_have_the_answers_deleted_and_loses_nothing_by_keeping_them(
@@ -155,7 +155,7 @@ def test_who_has_finished_may_still_have_the_answers_deleted_and_loses_nothing_b
     assert reader_called("R1").withdrawn_at is None
     taker.client.post(taker.url("leave"), data={"answers": "delete"})
     assert db.session.query(Answer).count() == 0
-    assert "None of your answers has been kept" in taker.client.get(taker.url("left")).text
+    assert "We kept none of your answers" in taker.client.get(taker.url("left")).text
 
 
 def test_no_kept_report_outlives_the_answers_that_are_deleted(app, make_study, invite):
@@ -223,7 +223,7 @@ def test_a_result_speaks_in_the_words_of_the_studys_own_labels(make_study, invit
     for words in (
         "Where you said “surely camera” or “surely machine”",
         "Where you said “maybe camera” or “maybe machine”",
-        "One answer was “cannot say”; it does not count as right.",
+        "One answer was “cannot say”; it does not count as correct.",
     ):
         assert words in page
     missed = [f"{truth}; you said “maybe {other}”." for truth, other in (("Real", "machine"), ("Synthetic", "camera"))]

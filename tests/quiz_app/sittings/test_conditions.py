@@ -94,7 +94,7 @@ def test_a_crossover_waits_out_its_washout_by_the_servers_clock(conditioned, inv
     assert taker.client.get(taker.url("end")).location.endswith("/between")
     time.forward(14 * DAY - 1)
     early = taker.client.get(taker.url("between"))
-    assert b"can be started from" in early.data
+    assert b"can start the next part from" in early.data
     assert taker.client.post(taker.url("between")).status_code == 200
     assert len(reader.sittings) == 1
     time.forward(2)
@@ -141,7 +141,7 @@ def test_the_rule_itself_refuses_a_part_before_its_washout_is_over(conditioned, 
         start.begin_next(sitting.reader)
     sitting.finished_at = clock.now()
     time.forward(DAY - 1)
-    with pytest.raises(RefusedError, match="cannot be started yet"):
+    with pytest.raises(RefusedError, match="You cannot start the next part yet"):
         start.begin_next(sitting.reader)
     time.forward(1)
     second = start.begin_next(sitting.reader)
