@@ -6,10 +6,12 @@ restart of the page.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -23,13 +25,17 @@ from pathlib import Path
 from generation.errors import InputError
 
 STATUS = "status.json"
+STOP = "stop"  # a file of this name in the folder asks the process at work to end
+ASKED_EVERY_S = 0.3
+PATIENCE_S = 3  # a page that cancels waits so long for the process to end
 SILENT_FOR_S = 300  # work that says nothing for so long has been stopped
 Tell = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
 class Work:
-    """Work as it stands: `state` is making, asking (somebody), done, failed or stopped; `share` (0 to 1) is done."""
+    """Work as it stands: `state` is making, asking (somebody), done, failed, cancelled (by somebody) or stopped;
+    `share` (0 to 1) is done."""
 
     state: str
     share: float = 0.0
@@ -75,6 +81,22 @@ def claim(folder: Path) -> bool:
     return True
 
 
+def cancel(folder: Path) -> bool:
+    """Have the work in `folder` end, and what it has made so far removed. Waits a moment for it.
+
+    Returns whether it was cancelled: False where it was not at work, came to its end first, or has not ended yet.
+    """
+    work = find(folder)
+    if work is None or work.state != "making":
+        return False
+    (folder / STOP).touch()
+    until = time.monotonic() + PATIENCE_S
+    while work is not None and work.state == "making" and time.monotonic() < until:
+        time.sleep(0.1)
+        work = find(folder)
+    return work is not None and work.state == "cancelled"
+
+
 def start(
     module: str, folder: Path, *arguments: str, instance: Path, database_url: str, told: str | None = None
 ) -> None:
@@ -86,6 +108,7 @@ def start(
         "DISCERN_DATABASE_URL": database_url,
         "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
     }
+    (folder / STOP).unlink(missing_ok=True)  # of earlier work that ended by itself
     process = subprocess.Popen(
         [sys.executable, "-m", module, str(folder), *arguments],
         env=environment,
@@ -105,6 +128,39 @@ def faults_of(refusal: Exception) -> list[str]:
     return [*whole, *getattr(refusal, "faults", [])] or [str(refusal)]
 
 
+_lock = threading.Lock()  # held by who decides whether the work can still be cancelled
+_ends = threading.Event()  # it cannot: what follows is kept, or it is over
+
+
+def settle() -> None:
+    """In the process at work: from here on it comes to its end, and can no longer be cancelled."""
+    with _lock:
+        _ends.set()
+
+
+def _heed(folder: Path) -> None:
+    """Interrupt the main thread once somebody cancels, as Ctrl+C does: whatever it holds is given back on the way."""
+    while not _ends.wait(ASKED_EVERY_S):
+        if (folder / STOP).exists():
+            with _lock:
+                if not _ends.is_set():
+                    _interrupt()
+            return
+
+
+def _interrupt() -> None:
+    if sys.platform == "win32":
+        _thread.interrupt_main()
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # out of a wait as well
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name != STATUS:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
 @contextmanager
 def working(folder: Path, *refusals: type[Exception]) -> Iterator[Tell]:
     """In the process at work: gives the function that tells of progress, and tells how it ended, unless that is told.
@@ -117,8 +173,18 @@ def working(folder: Path, *refusals: type[Exception]) -> Iterator[Tell]:
     def progress(share: float, what: str) -> None:
         tell(folder, "making", share, what)
 
+    with contextlib.suppress(ValueError):  # what a shell starts in the background has it ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    _ends.clear()
+    threading.Thread(target=_heed, args=(folder,), daemon=True).start()
     try:
         yield progress
+        settle()
+    except KeyboardInterrupt:
+        if not (folder / STOP).exists():
+            raise
+        _clear(folder)
+        tell(folder, "cancelled", 0.0)
     except refusals as refusal:
         tell(folder, "failed", 0.0, faults=faults_of(refusal))
     except Exception as error:
@@ -128,3 +194,6 @@ def working(folder: Path, *refusals: type[Exception]) -> Iterator[Tell]:
         work = find(folder)
         if work is None or work.state == "making":
             tell(folder, "done", 1.0)
+    finally:
+        _ends.set()
+        (folder / STOP).unlink(missing_ok=True)

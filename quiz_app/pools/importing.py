@@ -117,10 +117,14 @@ def _store(sources: list[Path], store: Store, names: list[str], progress: Progre
 
         with ThreadPoolExecutor() as threads:  # Pillow lets go of the interpreter while it encodes
             lengths = []
-            for done, size in enumerate(threads.map(encode, zip(sources, names, strict=True)), start=1):
-                lengths.append(size)
-                if progress is not None:
-                    progress(done, len(sources))
+            try:
+                for done, size in enumerate(threads.map(encode, zip(sources, names, strict=True)), start=1):
+                    lengths.append(size)
+                    if progress is not None:
+                        progress(done, len(sources))
+            except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)  # who cancels does not wait for the rest
+                raise
             length = images.common_length(lengths)
             list(threads.map(fill_up, names))
     return length

@@ -325,6 +325,8 @@ def _file(folder: Path, pool_folder: Path, notes: list[str], progress: backgroun
 
     def filed(done: int, total: int) -> None:
         progress(0.8 + 0.2 * done / total, "importing")
+        if done == total:
+            background.settle()  # the images come to lie where readers get them
 
     made_here = pool_folder == folder / "pool"
     shown = thumbnails.keep(pool_folder, folder / SPECIMENS) if made_here else []

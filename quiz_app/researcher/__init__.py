@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from flask_login import LoginManager, current_user
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from quiz_app import clock
+from quiz_app import background, clock
 from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import Researcher, Study
@@ -154,6 +155,14 @@ def saved(endpoint: str, said: str = "", **values: Any) -> ResponseReturnValue:
     if said:
         flash(said)
     return redirect(url_for(f"researcher.{endpoint}", **values), code=303)
+
+
+def cancelled(folder: Path, endpoint: str, **values: Any) -> ResponseReturnValue:
+    """Cancel the work in `folder`, say what became of it, and go on to the page at `endpoint`."""
+    db.session.rollback()  # no reader's answer waits for a transaction of this request while the work ends
+    done = background.cancel(folder)
+    said = "Cancelled. Nothing was kept." if done else "Not cancelled: the work had already ended, or is about to."
+    return saved(endpoint, said, **values)
 
 
 def by_field(faulty: InvalidInputError) -> dict[str, str]:

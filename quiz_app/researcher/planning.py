@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from quiz_app import background
 from quiz_app.errors import InvalidInputError
-from quiz_app.researcher import blueprint, by_field
+from quiz_app.researcher import blueprint, by_field, cancelled
 from quiz_app.settings import Settings
 from quiz_app.study import planning
 
@@ -43,6 +43,13 @@ def simulate_plan() -> ResponseReturnValue:
     wish = planning.asked(request.form)
     planning.simulate(_settings(), wish)
     return redirect(url_for("researcher.plan_study", **_address(wish)), code=303)
+
+
+@blueprint.post("/plan/cancel")
+def cancel_simulation() -> ResponseReturnValue:
+    """Stop simulating a plan; nothing of it is kept."""
+    wish = planning.asked(request.form)
+    return cancelled(planning.home(_settings(), wish), "plan_study", **_address(wish))
 
 
 def _address(wish: planning.Wish) -> dict[str, Any]:

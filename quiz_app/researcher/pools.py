@@ -23,7 +23,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Pool, Study
 from quiz_app.pools import fetching, images, importing, intake, survey, thumbnails
 from quiz_app.pools.wishes import COMPARISONS, Choices, Wishes
-from quiz_app.researcher import blueprint, by_field, looking, saved, uploads
+from quiz_app.researcher import blueprint, by_field, cancelled, looking, saved, uploads
 from quiz_app.settings import Settings
 
 THUMBNAIL = (320, 320)
@@ -188,6 +188,15 @@ def framed_image(name: str, number: int) -> ResponseReturnValue:
     if coming(name).state != "asking":
         abort(404)
     return send_from_directory(intake.home(settings().instance) / name / survey.SEEN, f"text-{number}.png")
+
+
+@blueprint.post("/pools/coming/<name>/cancel")
+def cancel_intake(name: str) -> ResponseReturnValue:
+    """Stop making a pool of an upload; its files are removed. What is searched or fetched is paused instead."""
+    work, folder = coming(name), intake.home(settings().instance) / name
+    if work.state == "making" and fetching.is_at_work(folder):
+        abort(409)
+    return cancelled(folder, "show_intake", name=name)
 
 
 def _is_read_blindly(slug: str) -> bool:

@@ -6,7 +6,7 @@ from flask import current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 
 from quiz_app import background
-from quiz_app.researcher import blueprint, looking, saved
+from quiz_app.researcher import blueprint, cancelled, looking, saved
 from quiz_app.study import preflight
 
 
@@ -33,3 +33,9 @@ def look_at_pool() -> ResponseReturnValue:
     """Have the pool audited in the background."""
     preflight.look(looking(), g.study, current_app.config["SETTINGS"])
     return saved("show_preflight")
+
+
+@blueprint.post("/studies/<study>/preflight/cancel")
+def cancel_audit() -> ResponseReturnValue:
+    """Stop auditing the pool; nothing of it is kept."""
+    return cancelled(preflight.home(looking(), g.study, current_app.config["SETTINGS"]), "show_preflight")

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from quiz_app.models import Study
-from quiz_app.researcher import blueprint, looking, owner_only, saved
+from quiz_app.researcher import blueprint, cancelled, looking, owner_only, saved
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle, outcome, reports, researchers
 
@@ -153,6 +153,12 @@ def report_status(key: str) -> ResponseReturnValue:
     """How far a report is."""
     report = _report(key)
     return report.work.told()
+
+
+@blueprint.post("/studies/<study>/results/<key>/cancel")
+def cancel_report(key: str) -> ResponseReturnValue:
+    """Stop making a report; nothing of it is kept."""
+    return cancelled(reports.home(_settings().instance, g.study) / _report(key).key, "show_results")
 
 
 @blueprint.get("/studies/<study>/results/<key>/<path:name>")

@@ -10,8 +10,11 @@ const button = form.querySelector(":scope > button");
 const progress = form.querySelector(".progress");
 const bar = progress.querySelector("progress");
 const words = progress.querySelector("[role=status]");
+const stop = progress.querySelector("[data-cancel]");
 const fault = form.querySelector("[data-fault]");
+const title = document.title;
 const chosen = new Map(); // path -> File
+let cancelled = false;
 
 for (const part of zone.querySelectorAll("[data-script]")) part.hidden = false;
 files.required = false;
@@ -98,11 +101,12 @@ form.addEventListener("submit", async (event) => {
     if (!chosen.size) throw new Error("Choose files, a folder or a zip first.");
     button.disabled = true;
     progress.hidden = false;
+    cancelled = false;
     const body = new FormData(form);
     const [[name, first]] = chosen;
     const whole = chosen.size === 1 && name.toLowerCase().endsWith(".zip");
     body.set("file", whole ? first : await zipped([...chosen], tell("reading")), "upload.zip");
-    await send(body);
+    if (!cancelled) await send(body);
   } catch (error) {
     complain(error.message);
   }
@@ -115,6 +119,7 @@ function send(body) {
     request.open("POST", form.action);
     request.responseType = "document";
     request.upload.addEventListener("progress", ({ loaded, total }) => sending(loaded / total));
+    stop.addEventListener("click", () => request.abort(), { once: true });
     request.addEventListener("error", () => reject(new Error("The connection broke off; nothing was uploaded. Please try again.")));
     request.addEventListener("load", () => {
       if (request.status === 200) return resolve(location.assign(request.responseURL));
@@ -130,10 +135,17 @@ function tell(what) {
     bar.value = share;
     const said = `${what}: ${10 * Math.floor(10 * share)} %`; // a screen reader speaks every change
     if (words.textContent !== said) words.textContent = said;
+    document.title = `${Math.floor(100 * share)} % · ${title}`;
   };
 }
 
+stop.addEventListener("click", () => {
+  cancelled = true;
+  complain("Cancelled. Nothing was uploaded.");
+});
+
 function complain(message) {
+  document.title = title;
   progress.hidden = true;
   button.disabled = false;
   fault.textContent = message;

@@ -31,6 +31,7 @@ RULES = {
     LOGGED_IN: """
         POST researcher.log_out, GET researcher.password, POST researcher.password,
         GET researcher.plan_study, POST researcher.simulate_plan, GET researcher.plan_status,
+        POST researcher.cancel_simulation, POST researcher.cancel_intake,
         GET researcher.list_studies, GET researcher.new_study, POST researcher.new_study,
         POST researcher.make_from_plan, POST researcher.restore_archive,
         GET researcher.list_pools, POST researcher.bring_pool, GET researcher.show_pool, GET researcher.thumbnail,
@@ -58,6 +59,7 @@ RULES = {
         POST researcher.copy_study,
         POST researcher.open_study, POST researcher.close_study, POST researcher.put_away_study,
         POST researcher.look_at_pool, POST researcher.make_report,
+        POST researcher.cancel_audit, POST researcher.cancel_report,
         POST researcher.invite_readers, POST researcher.revoke_reader, POST researcher.renew_reader,
         POST researcher.extend_reader, POST researcher.reset_reader, POST researcher.delete_reader,
         POST researcher.correct_reader, POST researcher.export_reader,

@@ -28,6 +28,7 @@ WRITING = [
     "/researcher/studies/new",
     "/researcher/password",
     "/researcher/plan/simulate",
+    "/researcher/plan/cancel",
     "/researcher/logout",
     "/researcher/studies/new/plan",
     "/researcher/studies/new/archive",
@@ -38,9 +39,10 @@ WRITING = [
     "/researcher/pools/",
     "/researcher/pools/noise/cases/1/exclude",
     "/researcher/pools/coming/upload",
-    *(f"/researcher/pools/coming/upload/{deed}" for deed in ("more", "fetch", "pause", "resume", "discard")),
+    *(f"/researcher/pools/coming/upload/{deed}" for deed in ("more", "fetch", "pause", "resume", "discard", "cancel")),
     "/researcher/pacs",
     "/researcher/studies/mine/preflight",
+    "/researcher/studies/mine/preflight/cancel",
     "/researcher/studies/mine/reopen",
     "/researcher/studies/mine/register",
     "/researcher/studies/mine/looks",
@@ -50,6 +52,7 @@ WRITING = [
     "/researcher/studies/mine/preview",
     "/researcher/studies/mine/copy",
     "/researcher/studies/mine/results",
+    "/researcher/studies/mine/results/v1-0/cancel",
     "/researcher/studies/mine/unblind",
     "/researcher/studies/mine/open",
     "/researcher/studies/mine/close",
@@ -72,6 +75,7 @@ OF_A_STUDY = [path for path in WRITING if "/mine/" in path]
 
 def test_every_writing_route_is_in_the_lists_of_these_tests(app):
     values = {"study": "mine", "reader": 1, "case": 1, "slug": "noise", "person": 1, "member": 1, "name": "upload"}
+    values["key"] = "v1-0"
     written = {
         rule.build({name: values[name] for name in rule.arguments})[1]
         for rule in app.url_map.iter_rules()
