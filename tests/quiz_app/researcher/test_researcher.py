@@ -470,3 +470,19 @@ def test_every_form_that_writes_carries_its_token(log_in, make_study, invite):
             lifecycle.close(lifecycle.find("closed"))
             db.session.commit()
     assert forms > 80
+
+
+def test_what_cannot_be_undone_is_asked_about(owner, owned):
+    study = owned()
+    reader, _ = readers.invite(study, "R1")
+    readers.offer_open_link(study, "5")
+    db.session.commit()
+    pages = [
+        owner.get(f"/researcher/studies/mine/{page}").text for page in ("readers", f"readers/{reader.id}", "results")
+    ]
+    lifecycle.close(study)
+    db.session.commit()
+    pages.append(owner.get("/researcher/studies/mine/").text)
+    for deed in ("revoke", "delete", "open-link", "open-link/withdraw", "unblind", "reopen"):
+        (form,) = {one for page in pages for one in re.findall(rf'<form [^>]*/{deed}"[^>]*>', page)}
+        assert "data-ask=" in form, deed
