@@ -25,6 +25,9 @@ from quiz_app.settings import Settings
 if TYPE_CHECKING:
     from analysis.responses import Responses
 
+# What changes a report although as many answers may be there as before.
+CHANGES = ("reader-corrected", "reader-reset", "reader-deleted", "deleted-at-wish")
+
 
 @dataclass(frozen=True)
 class Report:
@@ -46,7 +49,7 @@ class Report:
 
 
 def key(session: Session, study: Study) -> str:
-    """The name of the report on the study as it is now: its settings, answers, marks, corrections."""
+    """The name of the report on the study as it is now: its settings, answers, marks, and the changes of readers."""
     # As many as the views `responses` and `marks` have trials, without walking through every answer and mark.
     counted = sa.func.count()
     query = (
@@ -60,8 +63,8 @@ def key(session: Session, study: Study) -> str:
         .where(Reader.study_id == study.id, sa.not_(Reader.is_preview))
     )
     count, marks = session.execute(query).one()
-    corrected = sa.select(sa.func.count()).where(Event.study_id == study.id, Event.kind == "reader-corrected")
-    times = session.scalar(corrected)
+    changed = sa.select(sa.func.count()).where(Event.study_id == study.id, Event.kind.in_(CHANGES))
+    times = session.scalar(changed)
     return f"v{study.version}-{count}" + (f"-m{marks}" if marks else "") + (f"-c{times}" if times else "")
 
 

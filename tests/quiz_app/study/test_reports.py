@@ -57,12 +57,13 @@ def test_a_report_is_made_in_the_background_and_opens(owner, owned, invite, inst
     assert (reports.home(instance, study) / "v1-24" / "report.html").stat().st_mtime == before
 
 
-def test_after_a_reader_was_corrected_another_report_can_be_made(owner, owned, invite, instance):
+@pytest.mark.parametrize("kind", ["reader-corrected", "reader-reset", "reader-deleted", "deleted-at-wish"])
+def test_after_a_change_of_readers_another_report_can_be_made(owner, owned, invite, instance, kind):
     study = closed(owned, invite)
     written(instance, study)
     with reading() as session:
         assert reports.key(session, study) == "v1-12"
-    log.record("reader-corrected", study=study, reader="R0", fields=["group"], reason="mistyped")
+    log.record(kind, study=study, reader="R0", reason="mistyped")
     db.session.commit()
     with reading() as session:
         assert reports.key(session, study) == "v1-12-c1"
