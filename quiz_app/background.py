@@ -56,7 +56,7 @@ def find(folder: Path) -> Work | None:
     except (OSError, ValueError):
         return None
     if told["state"] == "making" and time.time() - moment > SILENT_FOR_S:
-        told |= {"state": "stopped", "faults": ["The process that was at work has stopped."]}
+        told |= {"state": "stopped", "faults": ["The process doing this work has stopped. Please try again."]}
     return Work(**told, at=datetime.fromtimestamp(moment, UTC))
 
 

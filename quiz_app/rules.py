@@ -95,16 +95,16 @@ def checked(entry: Field[Any], value: Any) -> Any:
     if rules["low"] is not None and not rules["low"] <= value <= rules["high"]:
         raise ValueError(f"{value} is not between {rules['low']:g} and {rules['high']:g}")
     if rules.get("even") and value % 2:
-        raise ValueError(f"{value} is odd, and {rules['even']}")
+        raise ValueError(f"{value} is odd, but {rules['even']}")
     if rules.get("choices") and value not in rules["choices"]:
-        raise ValueError(f"{value!r} is none of {', '.join(rules['choices'])}")
+        raise ValueError(f"{value!r} is not one of {', '.join(rules['choices'])}")
     if rules.get("moment") and value:
         try:
             zoned = datetime.fromisoformat(value).tzinfo is not None
         except ValueError:
             zoned = False
         if not zoned:
-            raise ValueError(f"{value!r} is not a moment with its time zone, as in 2027-01-31T18:00+01:00")
+            raise ValueError(f"{value!r} is not a date and time with a time zone, such as 2027-01-31T18:00+01:00")
     if wanted is str and value and rules.get("check"):
         rules["check"](value)
     return value

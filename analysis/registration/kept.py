@@ -172,7 +172,7 @@ def _of_sample(parts: Mapping[str, Any], results: Mapping[str, Any], responses: 
         taken = results.get("looks") or {}
         same = _sizes(taken.get("plan")) == _sizes(planned) and not taken.get("differs")
         done = written.looks(taken.get("plan")) or "none"
-        yield "Sample", "Looks before the end", written.looks(planned), done, _verdict(same)
+        yield "Sample", "Interim looks", written.looks(planned), done, _verdict(same)
         for look in taken.get("taken", []):
             if look["decision"] == "efficacy":  # which ends the study
                 wanted = {look["readers"]}

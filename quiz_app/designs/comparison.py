@@ -78,18 +78,18 @@ class ComparisonSettings(StudySettings):
         "Time",
         "Time limit (s)",
         0.0,
-        "Seconds a reader has for a case with all its criteria; 0 = no limit. An answer after them is still taken, and "
+        "Seconds a reader has for a case with all its criteria; 0 = no limit. A later answer is still accepted and "
         "marked late.",
         0,
         3600,
     )
-    cases: int = rule("Cases", "Cases a reader", 0, "Cases a reader compares; 0 = every case of the pool.", 0, 10_000)
+    cases: int = rule("Cases", "Cases per reader", 0, "Cases a reader compares; 0 = every case of the pool.", 0, 10_000)
     repeats: int = rule(
         "Cases",
         "Repeated cases",
         0,
-        "Cases shown a second time, for a reader's agreement with themselves: the first of the order, again in its "
-        "last third, with the places drawn anew.",
+        "Cases shown a second time, to measure a reader's agreement with themselves: the first in the order return in "
+        "its last third, with the images at new places.",
         0,
         1000,
     )
@@ -100,9 +100,9 @@ class ComparisonSettings(StudySettings):
         "Answers",
         "Criteria",
         ("better: better/same/worse: " + marked("Overall, how good is this radiograph?"),),
-        "One a line: a short name for exports, the kind (better/same/worse, yes/no, choice, scale 2 to scale 9) and "
-        "the words, as in 'noise: yes/no: There is more noise'. Better and worse compare with the reference where the "
-        "pool has one, else with the other images. After a line [da] or [de] alone, those of another language.",
+        "One per line: a short name for exports, the kind (better/same/worse, yes/no, choice, scale 2 to scale 9) and "
+        "the words, such as 'noise: yes/no: There is more noise'. Better and worse compare with the reference if the "
+        "pool has one, otherwise with the other images. A line with only [da] or [de] starts another language.",
         check=parsed,
     )
     display: str = rule(
@@ -112,8 +112,8 @@ class ComparisonSettings(StudySettings):
         "How the images of a case are shown. Zoom and window are the same for all of them.",
         choices={
             "side": "side by side; any one enlarges",
-            "flicker": "one at a time in the same place; the reader switches between them at will",
-            "series": "one after the other; the questions follow when each was seen",
+            "flicker": "one at a time in the same place; the reader switches between them freely",
+            "series": "one after the other; the questions follow when all have been seen",
         },
     )
     welcome: str = rule(
@@ -166,8 +166,9 @@ class Comparison(Grouped):
         alone = sum(not case.group for case in cases)
         if not cases or alone == len(cases):
             return [
-                "pool: its cases stand alone, as for ratings; for comparisons the images of one case must have the "
-                "same group, and their method as source (upload one folder a method as comparisons, or: discern "
+                "pool: its cases are single images, as for ratings; in "
+                "comparisons the images of one case have the same "
+                "group, and their method as source (upload one folder per method as comparisons, or run: discern "
                 "generate pool --comparisons)"
             ]
         reasons = [f"pool: {alone} images belong to no group"] if alone else []
@@ -272,7 +273,7 @@ def _values(choice: Mapping[str, Any], given: Any, places: Sequence[int]) -> lis
         if kind == "scale" and (type(one) is not int or not 1 <= one <= choice["points"]):
             raise _refused(f"criterion {name!r}: {one!r} is not a whole number from 1 to {choice['points']}")
         if kind != "scale" and one not in VALUES[kind]:
-            raise _refused(f"criterion {name!r}: {one!r} is none of {', '.join(VALUES[kind])}")
+            raise _refused(f"criterion {name!r}: {one!r} is not one of {', '.join(VALUES[kind])}")
     return [str(one) for one in given]
 
 

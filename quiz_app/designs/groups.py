@@ -45,12 +45,12 @@ class Grouped(Design):
             return reasons
         there, ready = self.available(cases), len(self.rehearsals(practice))
         if rules.cases > there:
-            reasons.append(f"cases: {rules.cases} {self.noun} a reader are asked for, the pool has {there}")
+            reasons.append(f"cases: each reader should judge {rules.cases} {self.noun}, but the pool has {there}")
         if rules.repeats > min(rules.cases or there, there) // 3:
-            most = f"at most a third of a reader's {self.noun} can be"
-            reasons.append(f"repeats: {rules.repeats} {self.noun} are to be repeated, {most}")
+            most = f"at most a third of a reader's {self.noun} can be repeated"
+            reasons.append(f"repeats: {rules.repeats} is too many; {most}")
         if ready < rules.practice:
-            reasons.append(f"practice: {rules.practice} practice {self.noun} are asked for, the pool has {ready}")
+            reasons.append(f"practice: the study needs {rules.practice} practice {self.noun}, but the pool has {ready}")
         unlike = self.unlike(cases, practice) if rules.practice and practice else ""
         return reasons + [f"practice: {unlike}"] * bool(unlike)
 

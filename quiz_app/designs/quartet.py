@@ -40,8 +40,8 @@ class QuartetSettings(StudySettings):
         "Time",
         "Time limit (s)",
         0.0,
-        "Seconds a reader has for a quartet, choice and realism together, or for the first of them where the second "
-        "has a limit of its own; 0 = no limit. An answer after them is still taken, and marked late.",
+        "Seconds a reader has for a quartet, choice and realism together, or for the first part if the second has its "
+        "own limit; 0 = no limit. A later answer is still accepted and marked late.",
         0,
         3600,
     )
@@ -49,26 +49,26 @@ class QuartetSettings(StudySettings):
         "Time",
         "Time limit of the second part (s)",
         0.0,
-        "Seconds for the second part, from the end of the first, which then has the time limit to itself; 0 = one "
-        "clock for both.",
+        "Seconds for the second part, counted from the end of the first. The time limit above then applies to the "
+        "first part only; 0 = one clock for both.",
         0,
         3600,
     )
     cases: int = rule(
-        "Cases", "Quartets a reader", 0, "Quartets a reader judges; 0 = every quartet of the pool.", 0, 10_000
+        "Cases", "Quartets per reader", 0, "Quartets a reader judges; 0 = every quartet of the pool.", 0, 10_000
     )
     repeats: int = rule(
         "Cases",
         "Repeated quartets",
         0,
-        "Quartets shown a second time, for a reader's agreement with themselves: the first of the order, again in its "
-        "last third, with the places drawn anew.",
+        "Quartets shown a second time, to measure a reader's agreement with themselves: the first in the order return "
+        "in its last third, with the images at new places.",
         0,
         1000,
     )
     practice: int = rule("Cases", "Practice quartets", 2, "Practice quartets at the start, never scored.", 0, 50)
     practice_feedback: bool = rule(
-        "Cases", "Feedback in practice", True, "Whether a reader is shown the real image of a practice quartet."
+        "Cases", "Feedback in practice", True, "Show which image of a practice quartet is real."
     )
     break_every: int = rule(
         "Breaks", "Break every", 25, "A break is offered after this many quartets; 0 = none.", 0, 10_000
@@ -77,15 +77,15 @@ class QuartetSettings(StudySettings):
         "Answers",
         "First",
         "choice",
-        "What is asked first.",
+        "Which question comes first.",
         choices={"choice": "which image is real, then the realism of each", "realism": "the realism of each image"},
     )
     scale: tuple[str, ...] = rule(
         "Answers",
         "Scale of realism",
         (),
-        "Words on the scale, one a line, from the least realistic on: four or five; none = the usual four. After a "
-        "line [da] or [de] alone, those of another language.",
+        "Words on the scale, one per line, starting with the least realistic: four or five; none = the usual four. A "
+        "line with only [da] or [de] starts another language.",
         lines=(4, 5),
     )
     welcome: str = rule(
@@ -143,8 +143,8 @@ class Quartet(Grouped):
         alone = sum(not case.group for case in cases)
         if not cases or alone == len(cases):
             return [
-                "pool: its cases stand alone, as for ratings; for quartets each must belong to a group (upload one "
-                "folder a source as quartets, or: discern generate pool --quartets)"
+                "pool: its cases are single images, as for ratings; in quartets each belongs to a group (upload one "
+                "folder per source as quartets, or run: discern generate pool --quartets)"
             ]
         reasons = [f"pool: {alone} cases belong to no quartet"] if alone else []
         groups = by_group(cases)

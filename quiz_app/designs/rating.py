@@ -89,12 +89,13 @@ class Rating(Design):
         if real != synthetic or not cases:
             reasons.append(f"pool: {real} real and {synthetic} synthetic cases; equal numbers of both are needed")
         if rules.cases > 2 * min(real, synthetic):
-            reasons.append(f"cases: {rules.cases} a reader are asked for, the pool has {len(cases)}")
+            reasons.append(f"cases: each reader should judge {rules.cases}, but the pool has {len(cases)}")
         if rules.repeats > min(rules.cases or len(cases), len(cases)) // 3:
-            most = "at most a third of a reader's cases can be"
-            reasons.append(f"repeats: {rules.repeats} cases are to be repeated, {most}")
+            reasons.append(f"repeats: {rules.repeats} is too many; at most a third of a reader's cases can be repeated")
         if len(practice) < rules.practice:
-            reasons.append(f"practice: {rules.practice} practice cases are asked for, the pool has {len(practice)}")
+            reasons.append(
+                f"practice: the study needs {rules.practice} practice cases, but the pool has {len(practice)}"
+            )
         return reasons
 
     def deal(

@@ -49,18 +49,19 @@ class StaircaseSettings(StudySettings):
         "How the next exposure is chosen.",
         choices={
             "staircase": "shorter after a right answer, longer after a wrong one",
-            "quest": "that from whose answer most is learnt (QUEST+, needs the package questplus)",
+            "quest": "the exposure whose answer tells most (QUEST+, needs the package questplus)",
         },
     )
-    start_ms: int = rule("Exposure", "First exposure (ms)", 500, "For how long the first image is shown.", 10, 60_000)
-    shortest_ms: int = rule("Exposure", "Shortest exposure (ms)", 100, "No image is shown for less.", 10, 60_000)
-    longest_ms: int = rule("Exposure", "Longest exposure (ms)", 1000, "No image is shown for longer.", 10, 60_000)
+    start_ms: int = rule("Exposure", "First exposure (ms)", 500, "How long the first image is shown.", 10, 60_000)
+    shortest_ms: int = rule("Exposure", "Shortest exposure (ms)", 100, "No image is shown for less time.", 10, 60_000)
+    longest_ms: int = rule("Exposure", "Longest exposure (ms)", 1000, "No image is shown for more time.", 10, 60_000)
     up_ms: int = rule("Exposure", "Step up (ms)", 30, "Added to the exposure after a wrong answer.", 1, 10_000)
     down_ms: int = rule(
         "Exposure",
         "Step down (ms)",
         10,
-        "Taken from the exposure after a right answer. The share of right answers at which the staircase settles is "
+        "Subtracted from the exposure after a correct answer. The share of "
+        "correct answers at which the staircase settles is "
         "up / (up + down): 30 up and 10 down, three in four.",
         1,
         10_000,
@@ -70,7 +71,7 @@ class StaircaseSettings(StudySettings):
         "Exposure",
         "Reversals",
         3,
-        "Number of turns, from shorter to longer or back, after which a staircase ends its coarse steps; 0 = at once.",
+        "Number of reversals (from shorter to longer or back) after which coarse steps end; 0 = no coarse steps.",
         0,
         50,
     )
@@ -78,8 +79,8 @@ class StaircaseSettings(StudySettings):
         "Exposure",
         "Staircases",
         2,
-        "Number of staircases that run in parallel, in random turns, each with half of its cases of each class: an "
-        "exposure then says less of the answer before.",
+        "Number of staircases that run in parallel, in random order, each with half of its cases of each class. An "
+        "exposure then reveals less about the answer before it.",
         1,
         4,
     )
@@ -93,7 +94,7 @@ class StaircaseSettings(StudySettings):
         1000,
     )
     mask_ms: int = rule(
-        "Exposure", "Mask (ms)", 300, "For how long a pattern covers the place of the image after it; 0 = plain grey.",
+        "Exposure", "Mask (ms)", 300, "How long a pattern covers the place of the image afterwards; 0 = plain grey.",
         0, 10_000,
     )  # fmt: skip
     practice: int = rule("Cases", "Practice cases", 5, "Practice cases at the start, never scored.", 0, 50)

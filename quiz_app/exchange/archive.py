@@ -161,10 +161,10 @@ def _assert_sound(archive: zipfile.ZipFile) -> None:
     tables = {f"tables/{_table(model).name}.jsonl" for model in MODELS}
     faults = [f"{name}: missing" for name in (tables | told.keys()) - found.keys()]
     faults += [f"{name}: does not belong to an archive" for name in found.keys() - told.keys()]
-    faults += [f"{name}: is no name of a member" for name in found if not MEMBER.fullmatch(name)]
+    faults += [f"{name}: is not a valid name in an archive" for name in found if not MEMBER.fullmatch(name)]
     for name in found.keys() & told.keys():
         if (found[name].file_size, _sum(archive, name)) != sums[name]:
-            faults.append(f"{name}: is not what was archived")
+            faults.append(f"{name}: differs from what was archived")
     if faults:
         raise InvalidInputError(sorted(faults))
 
@@ -190,9 +190,9 @@ def _assert_new(rows: dict[type[Base], list[dict[str, Any]]]) -> None:
     tokens = [row["token_hash"] for row in rows[Reader]]
     faults = []
     if db.session.scalar(sa.select(Study.id).filter_by(slug=slug)):
-        faults.append(f"study: there is one called {slug!r} already")
+        faults.append(f"study: a study called {slug!r} already exists here")
     if tokens and db.session.scalar(sa.select(sa.func.count()).where(Reader.token_hash.in_(tokens[:500]))):
-        faults.append("study: its readers are here already")
+        faults.append("study: its readers already exist here")
     settings_of(rows[Study][0]["design"]).from_dict(rows[Study][0]["settings"])
     if faults:
         raise InvalidInputError(faults)

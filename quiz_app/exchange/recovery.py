@@ -91,7 +91,7 @@ def import_submissions(slug: str, submissions: Iterable[Row], labels: Path) -> S
     The caller commits. Raises InvalidInputError with every fault, each with its row.
     """
     if slug != slugified(slug) or db.session.scalar(sa.select(Study).filter_by(slug=slug)):
-        raise InvalidInputError([f"slug: {slug!r} is taken, or not made of small letters, digits and dashes"])
+        raise InvalidInputError([f"slug: {slug!r} is in use or not valid; use lower-case letters, digits and dashes"])
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "submissions.csv"
         with table.open("w", encoding="utf-8", newline="") as file:

@@ -56,7 +56,7 @@ def _unpack(path: Path, into: Path, room: Room, depth: int) -> None:
         members = [info for info in every if not _is_litter(names[id(info)])]
         faults = [f"{names[id(info)]}: {fault}" for info in members for fault in _faults(info, names[id(info)])]
         if len(members) > room.files:
-            faults.append(f"zip: holds more than {MOST_FILES} files")
+            faults.append(f"zip: contains more than {MOST_FILES} files")
         if sum(info.file_size for info in members) > room.space:
             faults.append(f"zip: unpacks to more than {MOST_BYTES // 2**30} GiB, or {MOST_RATIO} times its size")
         if faults:
@@ -121,11 +121,11 @@ def _is_litter(name: str) -> bool:
 def _faults(info: zipfile.ZipInfo, name: str) -> list[str]:
     faults, path = [], PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:/", name):
-        faults.append("leads out of the zip")
+        faults.append("points outside the zip")
     if stat.S_ISLNK(info.external_attr >> 16):
         faults.append("is a link")
     if info.flag_bits & 0x1:
-        faults.append("is locked by a password; pack it without one")
+        faults.append("is protected by a password; pack it without one")
     if info.file_size > MOST_RATIO * max(1, info.compress_size) and info.file_size > SMALL:
         faults.append(f"swells from {info.compress_size} to {info.file_size} bytes")
     return faults

@@ -51,7 +51,7 @@ def import_folder(
     except InputError as error:
         raise InvalidInputError([error.what, *error.faults]) from error
     if slug and (slug != slugified(slug) or db.session.scalar(sa.select(Pool).filter_by(slug=slug))):
-        raise InvalidInputError([f"slug: {slug!r} is taken, or not made of small letters, digits and dashes"])
+        raise InvalidInputError([f"slug: {slug!r} is in use or not valid; use lower-case letters, digits and dashes"])
     names = [f"{secrets.token_hex(16)}.png" for _ in given.cases]
     length = _store([given.path(case) for case in given.cases], store, names, progress)
     pool = Pool(
@@ -92,12 +92,12 @@ def exclude(case: Case, reason: str, *, actor: str = "") -> None:
     """
     studies = db.session.scalars(sa.select(Study).filter_by(pool_id=case.pool_id)).all()
     faults = [
-        f"study: {study.slug} is {study.state} on this pool; its cases are frozen"
+        f"study: {study.slug} is {study.state} on this pool; its cases are locked"
         for study in studies
         if study.opened_at
     ]
     if not reason.strip() and case.excluded is None:
-        faults.append("reason: is empty, and this stays on record")
+        faults.append("reason: please give one; it is recorded in the log")
     if faults:
         raise InvalidInputError(faults)
     case.excluded = reason.strip()[:500] or None

@@ -215,14 +215,14 @@ def _notes(found: survey.Survey, choices: Choices, size: tuple[int, int]) -> lis
                 f"{sum(stretched)} of {total} {truth} images"
             )
         if lossy := sum(one["lossy"] for one in images):
-            notes.append(f"compressed with loss before they came: {lossy} of {total} {truth} images")
+            notes.append(f"compressed with loss before upload: {lossy} of {total} {truth} images")
         if lettered := sum(bool(one.get("text")) for one in images):
             kept = "kept" if choices.text == "keep" else "left out"
             notes.append(f"text seems to be burnt into the picture, {kept}: {lettered} of {total} {truth} images")
         said = Counter(note for one in images for note in one["notes"])
         notes += [f"{count} of {total} {truth} images: {note}" for note, count in sorted(said.items())]
         telling.update(keyword for one in images for keyword in one["telling"])
-    notes += [f"left behind of {count} DICOM file(s): {keyword}" for keyword, count in sorted(telling.items())]
+    notes += [f"not kept from {count} DICOM file(s): {keyword}" for keyword, count in sorted(telling.items())]
     notes += [f"skipped, not readable: {one['file']}: {one['why']}" for one in found.faults]
     if choices.frames == "none":
         notes += [f"left out, holds {one['frames']} images: {one['file']}" for one in found.several]

@@ -133,7 +133,9 @@ def take(
         path.suffix.lower() or "no ending" for path in unpacked.rglob("*") if path.is_file() and path not in set(paths)
     )
     if not paths:
-        raise InputError(f"zip: holds no image ({', '.join(radiographs.SUFFIXES)}, or DICOM files without an ending)")
+        raise InputError(
+            f"zip: contains no image ({', '.join(radiographs.SUFFIXES)}, or DICOM files without an ending)"
+        )
     wanted = [*paths, *(unpacked / file for file in missing)]
     told = (_methods, _guess_method) if by_method else (_folders, _guess)
     names = dict(zip(wanted, told[0]([path.relative_to(unpacked) for path in wanted]), strict=True))

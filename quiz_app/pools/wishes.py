@@ -29,7 +29,7 @@ class Wishes:
     @classmethod
     def from_form(cls, form: dict[str, str]) -> Wishes:
         """What a form says. Raises InvalidInputError with every fault by field."""
-        faults = [] if 0 < len(form.get("name", "").strip()) <= 200 else ["name: 1 to 200 characters are expected"]
+        faults = [] if 0 < len(form.get("name", "").strip()) <= 200 else ["name: enter 1 to 200 characters"]
         bounds = {"each": (0, 10_000), "practice": (0, 50), "width": (64, 8192), "height": (64, 8192)}
         numbers = {}
         for name, (low, high) in bounds.items():
@@ -39,7 +39,7 @@ class Wishes:
             else:
                 faults.append(f"{name}: {text!r} is not a whole number from {low} to {high}")
         if (sets := form.get("sets", "")) not in ("", QUARTETS, COMPARISONS):
-            faults.append(f"sets: {sets!r} is none of {QUARTETS}, {COMPARISONS} and nothing")
+            faults.append(f"sets: {sets!r} is not one of {QUARTETS}, {COMPARISONS} or empty")
         if faults:
             raise InvalidInputError(faults)
         seed = secrets.randbelow(2**31)
@@ -73,13 +73,13 @@ class Choices:
         chosen = {number: truth for number, truth in classes.items() if truth != "none"}
         faults = faults or class_faults(found, chosen, sets)
         if found.faults and form.get("faults") != "leave-out":
-            faults.append("faults: choose whether these files are left out, or stop")
+            faults.append("faults: choose to leave these files out, or stop")
         text = form.get("text", "" if found.lettered else "keep")
         if text not in ("keep", "leave-out"):
-            faults.append("text: look at these images, and choose whether to keep them or leave them out")
+            faults.append("text: check these images, then choose to keep them or leave them out")
         frames = form.get("frames", "none")
         if frames not in ("none", "first", "middle", "all"):
-            faults.append(f"frames: {frames!r} is none of none, first, middle, all")
+            faults.append(f"frames: {frames!r} is not one of none, first, middle, all")
         if faults:
             raise InvalidInputError(faults)
         return cls(chosen, frames, form.get("incomplete") == "leave-out", text)

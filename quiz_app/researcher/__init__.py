@@ -123,26 +123,26 @@ def tell_faults(faulty: InvalidInputError) -> ResponseReturnValue:
 @blueprint.errorhandler(403)
 def forbid(_error: Exception) -> ResponseReturnValue:
     """Somebody else's study, or more than one's role allows."""
-    return _message("This is not yours to do", ["The owner of the study can give you a part in it."], 403)
+    return _message("You do not have permission", ["Ask the owner of the study to add you to its team."], 403)
 
 
 @blueprint.errorhandler(404)
 def miss(_error: Exception) -> ResponseReturnValue:
     """No such study, pool or reader."""
-    return _message("There is nothing at this address", [], 404)
+    return _message("Page not found", [], 404)
 
 
 @blueprint.errorhandler(413)
 def take_less(_error: Exception) -> ResponseReturnValue:
     """More was sent than is taken here."""
     most = (request.max_content_length or 0) / 2**20
-    return _message("This is too large", [f"At most {most:g} MB are taken here at once; nothing was kept."], 413)
+    return _message("Upload too large", [f"One upload can have at most {most:g} MB. Nothing was saved."], 413)
 
 
 @blueprint.errorhandler(RateLimitExceeded)
 def slow_down(error: RateLimitExceeded) -> ResponseReturnValue:
     """Too many attempts to log in."""
-    return _message("Too many attempts", [f"The limit is {error.description}. Please wait and try again."], 429)
+    return _message("Too many attempts", [f"The limit is {error.description}. Please wait, then try again."], 429)
 
 
 def _message(heading: str, lines: list[str], status: int) -> ResponseReturnValue:

@@ -27,9 +27,7 @@ def log_in() -> ResponseReturnValue:
     if researcher is None:
         log.record("login-failed", actor=name[:80])
         db.session.commit()
-        return render_template(
-            "researcher/login.html", fault="There is no researcher with this name and password."
-        ), 403
+        return render_template("researcher/login.html", fault="Wrong name or password."), 403
     log.record("logged-in", actor=researcher.name)
     db.session.commit()
     session.permanent = True  # ends after the hours of the settings, not with the browser alone
@@ -64,4 +62,4 @@ def password() -> ResponseReturnValue:
         return render_template("researcher/password.html", faults=faults, shortest=researchers.SHORTEST_PASSWORD), 422
     db.session.commit()
     login_user(researcher)
-    return saved("list_studies", "Your password is changed; everywhere else you are logged out.")
+    return saved("list_studies", "Your password was changed. You are logged out everywhere else.")

@@ -82,9 +82,9 @@ def register_study() -> ResponseReturnValue:
     try:
         text = file.read().decode("utf-8-sig") if file else ""
     except UnicodeDecodeError:
-        raise InvalidInputError(["file: is not text in UTF-8"]) from None
+        raise InvalidInputError(["file: not a UTF-8 text file; save it as UTF-8 and try again"]) from None
     registering.register(g.study, text, actor=current_user.name)
-    return saved("show_study", "The registration is kept with the study; its reports say what was kept of it.")
+    return saved("show_study", "Registration saved. Every report will state how far the study followed it.")
 
 
 @blueprint.get("/studies/<study>/registration.json")

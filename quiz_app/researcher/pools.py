@@ -60,9 +60,9 @@ def bring_pool() -> ResponseReturnValue:
     try:
         wishes = Wishes.from_form(request.form.to_dict())
         if not file:
-            raise InvalidInputError(["file: none is given"])
+            raise InvalidInputError(["file: choose a file"])
     except InvalidInputError as faulty:
-        return _page(by_field(faulty) | ({} if file else {"file": "none is given"}))
+        return _page(by_field(faulty) | ({} if file else {"file": "choose a file"}))
     with _saved_upload(file) as upload:
         name = intake.begin(settings(), upload, wishes)
     return redirect(url_for("researcher.show_intake", name=name), code=303)
@@ -168,7 +168,7 @@ def add_images(name: str) -> ResponseReturnValue:
     work = _surveyed(name)
     file = request.files.get("file")
     if not file:
-        return _asking(name, work, {"file": "none is given"})
+        return _asking(name, work, {"file": "choose a file"})
     with _saved_upload(file) as upload:
         intake.add(settings(), name, upload)
     return redirect(url_for("researcher.show_intake", name=name), code=303)
@@ -266,4 +266,4 @@ def exclude_case(slug: str, case: int) -> ResponseReturnValue:
     """Leave a case out, or take it in again."""
     found = db.session.scalar(sa.select(Case).where(Case.id == case, Case.pool.has(slug=slug))) or abort(404)
     importing.exclude(found, request.form.get("reason", ""), actor=current_user.name)
-    return saved("show_pool", f"{found.name} is {'left out' if found.excluded else 'taken in again'}.", slug=slug)
+    return saved("show_pool", f"{found.name} is {'left out' if found.excluded else 'included again'}.", slug=slug)

@@ -63,7 +63,7 @@ def _uploaded(name: str) -> str:
     file = request.files.get(name)
     data = file.read() if file else b""
     if b"\0" in data:
-        raise InvalidInputError([f"{name}: is not a text file; save the list as CSV"])
+        raise InvalidInputError([f"{name}: not a text file; save the list as CSV"])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -122,14 +122,14 @@ def act_on_readers() -> ResponseReturnValue:
     if deed == "remind":
         return _reminders({reader.id: reader for reader in chosen})
     if deed not in ("extend", "revoke"):
-        raise InvalidInputError([f"deed: {deed!r} is none of remind, extend, revoke"])
+        raise InvalidInputError([f"deed: {deed!r} is not one of remind, extend, revoke"])
     for reader in chosen:
         if deed == "extend":
             readers.extend(reader, request.form.get("until", ""), reason, actor=current_user.name)
         else:
             readers.revoke(reader, reason, actor=current_user.name)
     many = f"{len(chosen)} readers" if len(chosen) > 1 else chosen[0].pseudonym
-    told = "may answer until then" if deed == "extend" else "can no longer use their links; their answers stay"
+    told = "can answer until then" if deed == "extend" else "can no longer use their links; their answers stay"
     return saved("list_readers", f"{many} {told}.")
 
 
@@ -138,7 +138,10 @@ def _reminders(chosen: dict[int, Reader]) -> ResponseReturnValue:
     written = [letter for letter, _ in named]
     if not written:
         raise InvalidInputError(
-            ["reader: everyone selected has finished, withdrawn, has no valid link, or must wait for the next part"]
+            [
+                "reader: everyone you selected has finished, has withdrawn, "
+                "has no valid link or must wait for the next part"
+            ]
         )
     lines = [("reader", "email", "subject", "message")]
     lines += [(letter.reader, letter.to, letter.subject, letter.text) for letter in written]
@@ -181,7 +184,7 @@ def export_reader(reader: int) -> ResponseReturnValue:
 def correct_reader(reader: int) -> ResponseReturnValue:
     """Correct what is stored about the reader."""
     entry.correct(_reader(reader), request.form, actor=current_user.name)
-    return saved("show_reader", "Changed what is stored about the reader.", reader=reader)
+    return saved("show_reader", "The reader's details were corrected.", reader=reader)
 
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/revoke")
@@ -189,7 +192,7 @@ def revoke_reader(reader: int) -> ResponseReturnValue:
     """Withdraw a link; the answers stay."""
     found = _reader(reader)
     readers.revoke(found, request.form.get("reason", ""), actor=current_user.name)
-    return saved("list_readers", f"The link of {found.pseudonym} no longer works; the answers stay.")
+    return saved("list_readers", f"The link of {found.pseudonym} no longer works. The answers stay.")
 
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/renew")
@@ -206,14 +209,14 @@ def extend_reader(reader: int) -> ResponseReturnValue:
     """A closing date of the reader's own."""
     said = request.form
     readers.extend(_reader(reader), said.get("until", ""), said.get("reason", ""), actor=current_user.name)
-    return saved("show_reader", "The reader may answer until then.", reader=reader)
+    return saved("show_reader", "The reader can answer until then.", reader=reader)
 
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/reset")
 def reset_reader(reader: int) -> ResponseReturnValue:
     """Let a reader start again."""
     start.reset(_reader(reader), request.form.get("reason", ""), actor=current_user.name)
-    return saved("show_reader", "The reader starts again; the earlier answers stay on record.", reader=reader)
+    return saved("show_reader", "The reader can start again. The earlier answers stay on record.", reader=reader)
 
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/delete")
@@ -240,4 +243,4 @@ def offer_open_link() -> ResponseReturnValue:
 def withdraw_open_link() -> ResponseReturnValue:
     """Stop the open link."""
     readers.withdraw_open_link(g.study, actor=current_user.name)
-    return saved("list_readers", "The open link no longer works; readers who came by it stay.")
+    return saved("list_readers", "The open link no longer works. Readers who registered with it stay.")

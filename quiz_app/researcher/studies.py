@@ -65,7 +65,7 @@ def _create() -> ResponseReturnValue:
         settings={"cases": int(cases) if forms.is_number(cases) else cases[:80]} if cases else None,
         owner=me(),
     )
-    return saved("show_study", "Draft created. Readers can begin once you open the study.", study=study.slug)
+    return saved("show_study", "Draft created. Readers can start once you open the study.", study=study.slug)
 
 
 @blueprint.post("/studies/new/plan")
@@ -75,7 +75,7 @@ def make_from_plan() -> ResponseReturnValue:
     try:
         text = file.read().decode("utf-8-sig") if file else ""
     except UnicodeDecodeError:
-        raise InvalidInputError(["file: is not text in UTF-8"]) from None
+        raise InvalidInputError(["file: not a UTF-8 text file; save it as UTF-8 and try again"]) from None
     study = plan.make(text, pool=request.form.get("pool", ""), slug=request.form.get("slug", "").strip(), owner=me())
     return saved("show_study", "Draft created from the plan.", study=study.slug)
 
@@ -117,11 +117,11 @@ def upload_hints() -> ResponseReturnValue:
     try:
         text = file.read().decode("utf-8-sig") if file and file.filename else ""
     except UnicodeDecodeError:
-        raise InvalidInputError([f"{file and file.filename}: not UTF-8; save the table as CSV UTF-8"]) from None
+        raise InvalidInputError([f"{file and file.filename}: not a UTF-8 file; save the table as CSV UTF-8"]) from None
     if not text:
         raise InvalidInputError(["hints: no file was chosen"])
     count = hints.bring(g.study, text, name=file.filename or "hints.csv", actor=current_user.name)  # type: ignore[union-attr]
-    return saved("study_settings", f"{count} hints are kept with the study.")
+    return saved("study_settings", f"{count} hints were saved with the study.")
 
 
 @blueprint.post("/studies/<study>/preview")
@@ -136,7 +136,7 @@ def preview_study() -> ResponseReturnValue:
 def copy_study() -> ResponseReturnValue:
     """A draft with the same pool and settings, without the readers."""
     twin = lifecycle.copy(g.study, owner=me())
-    return saved("show_study", "This is the copy: a draft without readers.", study=twin.slug)
+    return saved("show_study", "Copy created. It is a draft without readers.", study=twin.slug)
 
 
 @blueprint.get("/studies/<study>/")
@@ -185,14 +185,14 @@ def _moving_part() -> str:
 def open_study() -> ResponseReturnValue:
     """Let readers begin."""
     lifecycle.open_study(g.study, actor=current_user.name)
-    return saved("show_study", "The study is open: readers with a link can begin.")
+    return saved("show_study", "The study is open. Readers with a link can start.")
 
 
 @blueprint.post("/studies/<study>/close")
 def close_study() -> ResponseReturnValue:
     """End the study: readers can no longer answer."""
     lifecycle.close(g.study, actor=current_user.name)
-    return saved("show_study", "The study is closed: readers can no longer answer.")
+    return saved("show_study", "The study is closed. Readers can no longer answer.")
 
 
 @blueprint.post("/studies/<study>/looks")
@@ -209,7 +209,7 @@ def reopen_study() -> ResponseReturnValue:
     """Let readers answer again, for a reason."""
     lifecycle.reopen(g.study, request.form.get("reason", ""), actor=current_user.name)
     return saved(
-        "show_study", "The study is open again. The log and every report will say that truth could be seen before."
+        "show_study", "The study is open again. The log and every report will state that the truth was visible before."
     )
 
 

@@ -140,7 +140,7 @@ def correct(reader: Reader, said: Mapping[str, str], *, actor: str = "") -> None
     names = ("group", "years", "email", "questions")
     changed = [name for name, was, is_ in zip(names, before, after, strict=True) if was != is_]
     if not changed:
-        raise InvalidInputError(["reader: nothing was changed"])
+        raise InvalidInputError(["reader: no field was changed"])
     log.record(
         "reader-corrected",
         study=reader.study,

@@ -133,7 +133,7 @@ def _fault(mark: Mapping[str, Any], rules: StudySettings, allowed: Sequence[int]
         if type(mark.get(side)) not in (int, float) or not 0 <= mark[side] <= 1:
             return f"{side}: {mark.get(side)!r} is not within the image, a number from 0 to 1 is expected"
     if mark.get("reason") not in rules.reasons:
-        return f"reason: {mark.get('reason')!r} is none of {', '.join(rules.reasons)}"
+        return f"reason: {mark.get('reason')!r} is not one of {', '.join(rules.reasons)}"
     rating = mark.get("rating")
     if rating is not None and not rules.marks_rating:
         return "rating: this study asks for none"

@@ -30,11 +30,12 @@ def warnings(study: Study) -> list[str]:
     rules, said = study.rules, [*_unreached(study), *_uneven_sources(study)]
     names = rules.condition_names
     if study.hints and not showing_hints(rules):
-        said.append("The study has a hint file, and nobody is shown it.")
+        said.append("The study has a hint file, but no reader sees the hints.")
     clued = [name for name in names if rules.under(name).clue]
     if rules.periods > 1 and clued and len(clued) < len(names):
         said.append(
-            f"The clue of {', '.join(clued)} is not forgotten: who reads under it first knows it in the next part. "
+            f"Readers cannot forget the clue of {', '.join(clued)}: if they "
+            f"read under it first, they know it in the next part. "
             "Consider conditions that differ between readers."
         )
     for one, other in itertools.combinations(names, 2):
@@ -82,14 +83,14 @@ def _changed_faults(study: Study, rules: StudySettings) -> list[str]:
 def _sequence_faults(rules: StudySettings) -> list[str]:
     reasons = []
     if rules.conditions and rules.looks:
-        reasons.append("looks: are not taken in a study with conditions, whose readers read under different ones")
+        reasons.append("looks: a study with conditions cannot have interim looks")
     if rules.periods < 2 and rules.washout_days:
-        reasons.append("washout_days: a reader reads in one part, so there is no washout; 0 is expected")
+        reasons.append("washout_days: readers read in one part, so there is no washout; set 0")
     if rules.closing and rules.periods > 1:
         wait = timedelta(days=rules.washout_days * (rules.periods - 1))
         if rules.washout_days and clock.now() + wait >= rules.closing:
             days = f"{rules.periods - 1} x {rules.washout_days} days"
-            reasons.append(f"closes: {rules.closes} comes before the end of the washout, {days}: nobody could finish")
+            reasons.append(f"closes: {rules.closes} is before the end of the washout ({days}), so nobody could finish")
     return reasons
 
 
@@ -97,10 +98,10 @@ def _split_faults(study: Study, rules: StudySettings) -> list[str]:
     if rules.conditions_cases != "split":
         return []
     if rules.periods < 2:
-        return ["conditions_cases: cases are split between the parts of a reader, and here there is one part; use same"]
+        return ["conditions_cases: readers read in one part, so cases cannot be split between parts; use same"]
     reasons = []
     if rules.cases and rules.assignment != "crossed":
-        reasons.append(f"conditions_cases: split goes with the assignment crossed, not {rules.assignment}")
+        reasons.append(f"conditions_cases: split needs the assignment crossed, not {rules.assignment}")
     design, cases = DESIGNS[study.design], scored_cases(study)
     count = rules.cases or design.available(cases)
     if design.grouped:
@@ -124,19 +125,19 @@ def _hint_faults(study: Study) -> list[str]:
     rules, showing = study.rules, showing_hints(study.rules)
     if showing and not study.hints:
         under = f" under {', '.join(showing)}" if rules.conditions else ""
-        return [f"hints: are shown{under}, and the study has no hint file"]
+        return [f"hints: they should be shown{under}, but the study has no hint file; upload one"]
     if showing:
         hinted = {hint.case_id for hint in study.hints}
         missing = [case.name for case in scored_cases(study) if case.id not in hinted]
-        return [f"hints: there is none for {', '.join(missing[:10])}"] if missing else []
+        return [f"hints: none for {', '.join(missing[:10])}"] if missing else []
     return []
 
 
 def _anchor_faults(study: Study, rules: StudySettings) -> list[str]:
     if rules.assignment != "anchored":
-        return ["anchors: are read where the assignment is anchored; 0 is expected"] if rules.anchors else []
+        return ["anchors: used only if the assignment is anchored; set 0"] if rules.anchors else []
     if DESIGNS[study.design].grouped or not DESIGNS[study.design].has_truth:
         return [f"assignment: a study of the design {study.design} cannot be anchored"]
     if not 0 < rules.anchors < rules.cases:
-        return [f"anchors: {rules.anchors} of {rules.cases} cases a reader; more than 0 and fewer are expected"]
+        return [f"anchors: {rules.anchors} of {rules.cases} cases per reader; use at least 2, and fewer than the cases"]
     return []

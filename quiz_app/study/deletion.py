@@ -20,7 +20,7 @@ def delete_reader(reader: Reader, reason: str, instance: Path, *, actor: str = "
     kept hold the reader's figures, and are deleted too. Raises InvalidInputError without a reason.
     """
     if not reason.strip():
-        raise InvalidInputError(["reason: is empty, and this stays on record"])
+        raise InvalidInputError(["reason: please give one; it is recorded in the log"])
     db.session.refresh(reader, with_for_update=True)  # an answer on its way comes first, and is counted
     study, pseudonym, alias = reader.study, reader.pseudonym, f"deleted-{reader.id}"
     sittings = len(reader.sittings)
@@ -52,10 +52,10 @@ def delete_reader(reader: Reader, reason: str, instance: Path, *, actor: str = "
             f"Reason:    {reason.strip()}",
             "",
             f"Removed from the database: the reader's record, {sittings} sitting(s) and {answers} answer(s).",
-            f"Removed from the disk: {kept} kept report(s) of the study, which held the reader's figures.",
-            f"The log of the study keeps its lines; they name '{alias}' and no person.",
+            f"Removed from the disk: {kept} stored report(s) of the study, which contained the reader's figures.",
+            f"The log of the study keeps its entries; they name '{alias}' and no person.",
             *(there if copies else []),
-            "Not touched: exports and backups that were made before. Whoever holds them must delete there too;",
+            "Not deleted: exports and backups made earlier. Whoever has them must delete the reader there too;",
             f"they name the reader '{pseudonym}' of study '{study.slug}'.",
             *(f"  still there: {file}" for file in backups.kept(instance)),
             "",

@@ -61,13 +61,13 @@ def steps(
 def _images(study: Study) -> Step:
     design, pool = DESIGNS[study.design], study.pool
     says = f"{design.available(scored_cases(study))} {design.noun} in the pool \u201c{pool.name}\u201d."
-    return Step("Images", True, says, "show_pool", "Look at the images")
+    return Step("Images", True, says, "show_pool", "View images")
 
 
 def _settings(study: Study) -> Step:
     reasons = [] if study.state != "draft" else lifecycle.may_not_open(study)
     says = f"Before the study can open: {'; '.join(reasons)}." if reasons else f"Complete (version {study.version})."
-    return Step("Settings", not reasons, says, "study_settings", "Complete the settings")
+    return Step("Settings", not reasons, says, "study_settings", "Complete settings")
 
 
 def _preview(session: Session, study: Study) -> Step:
@@ -86,21 +86,21 @@ def _preflight(session: Session, study: Study, settings: Settings) -> Step:
         done, says = True, "The images of this design need no check."
     skipped = not done and study.state != "draft"
     says = "The images have not been checked." if skipped else says
-    return Step("Pre-flight", done, says, "show_preflight", "Check the images", skipped)
+    return Step("Pre-flight", done, says, "show_preflight", "Check images", skipped)
 
 
 def _readers(study: Study, rows: Sequence[Progress]) -> Step:
     told = [f"{len(rows)} invited"] if rows else []
     told += [f"an open link for up to {study.open_cap}"] if study.open_token_hash else []
-    says = f"{' and '.join(told)}." if told else "Invite readers by a personal link each, or by one open link."
+    says = f"{' and '.join(told)}." if told else "Invite readers with a personal link each, or with one open link."
     return Step("Readers", bool(told), says[0].upper() + says[1:], "list_readers", "Invite readers")
 
 
 def _open(study: Study) -> Step:
-    says = "Readers with a link can then begin. Settings can be changed until the first answer."
+    says = "Readers with a link can then start. You can change settings until the first answer."
     if study.opened_at:
         says = f"Opened on {clock.dated(study.opened_at)}."
-    return Step("Open", study.state != "draft", says, "open_study", "Open the study")
+    return Step("Open", study.state != "draft", says, "open_study", "Open study")
 
 
 def _reading(study: Study, rows: Sequence[Progress], days: dict[date, int]) -> Step:
@@ -109,7 +109,7 @@ def _reading(study: Study, rows: Sequence[Progress], days: dict[date, int]) -> S
     done = study.state == "closed" or (study.state == "open" and bool(coming) and finished == len(coming))
     says = f"{finished} of {len(coming)} readers have finished; {answers} answers."
     if study.state == "open" and not done and (end := expected_end(study, coming, days)):
-        says += f" At the pace of the last days, the last answer is expected about {clock.dated(end)}."
+        says += f" At the current pace, expect the last answer around {clock.dated(end)}."
     return Step("Reading", done, says, "watch_study", "Watch the readers")
 
 
@@ -117,17 +117,17 @@ def _close(study: Study) -> Step:
     says = "Readers can then no longer answer. You will see the truth and the results."
     if study.closed_at:
         says = f"Closed on {clock.dated(study.closed_at)}."
-    return Step("Close", study.state == "closed", says, "close_study", "Close the study")
+    return Step("Close", study.state == "closed", says, "close_study", "Close study")
 
 
 def _report(session: Session, study: Study, settings: Settings) -> Step:
     if study.blinded:
-        return Step("Report", False, "Results can be seen once the study is closed.", "show_results", "See the results")
+        return Step("Report", False, "Results become visible when the study is closed.", "show_results", "View results")
     key = reports.key(session, study)
     made = [report for report in reports.kept(settings.instance, study) if report.work.state == "done"]
     done = any(report.key == key for report in made)
     says = "Created from all answers." if done else "Older than the latest answers." if made else "Not created yet."
-    return Step("Report", done, says, "show_results", "See the results")
+    return Step("Report", done, says, "show_results", "View results")
 
 
 def answers_by_day(session: Session, study: Study) -> dict[date, int]:

@@ -36,11 +36,11 @@ def bring(study: Study, text: str, *, name: str = "hints.csv", actor: str = "") 
         if case not in known:
             faults.append(f"{where}: case: the pool has no case called {case!r}")
         elif case in found:
-            faults.append(f"{where}: case: {case!r} comes a second time")
+            faults.append(f"{where}: case: {case!r} appears twice")
         elif not 0 < len(hint) <= LONGEST_HINT:
-            faults.append(f"{where}: hint: 1 to {LONGEST_HINT} characters are expected, {len(hint)} are there")
+            faults.append(f"{where}: hint: {len(hint)} characters; 1 to {LONGEST_HINT} are expected")
         elif len(words) > LONGEST_TEXT:
-            faults.append(f"{where}: text: at most {LONGEST_TEXT} characters are kept, {len(words)} are there")
+            faults.append(f"{where}: text: {len(words)} characters; at most {LONGEST_TEXT} are allowed")
         else:
             found[case] = Hint(case_id=known[case].id, hint=hint, text=words)
     if missing := sorted(scored.keys() - found.keys()):
@@ -74,7 +74,7 @@ def _rows(text: str, name: str) -> list[tuple[int, dict[str, str]]]:
     heading = tuple(cell.strip().lower() for cell in rows[0]) if rows else ()
     if heading not in (COLUMNS, COLUMNS[:2]):
         told = ", ".join(heading) or "nothing"
-        raise InvalidInputError([f"{name}, row 1: the columns case, hint and perhaps text are expected, not {told}"])
+        raise InvalidInputError([f"{name}, row 1: expected the columns case, hint and optionally text, found {told}"])
     numbered = [(number, row) for number, row in enumerate(rows[1:], start=2) if any(cell.strip() for cell in row)]
     if faults := [
         f"{name}, row {number}: {len(row)} fields, {len(heading)} are expected"

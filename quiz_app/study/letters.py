@@ -36,9 +36,9 @@ class Letter:
 def invitation(study: Study, reader: str, email: str | None, link: str) -> Letter:
     """The message that brings a reader the personal link."""
     text = (
-        f"Dear colleague,\n\nyou are invited to take part in the study \u201c{study.title}\u201d. You will look at "
+        f"Dear colleague,\n\nYou are invited to take part in the study \u201c{study.title}\u201d. You will look at "
         f"radiographs in your browser. Please use your personal link, and do not pass it on:\n\n{link}\n\n"
-        f"{_until(study)}You can stop at any time, and continue later by the same link.\n\nThank you for your help."
+        f"{_until(study)}You can stop at any time and continue later with the same link.\n\nThank you for your help."
     )
     return Letter(reader, email or "", f"Invitation: {study.title}", text)
 
@@ -47,13 +47,14 @@ def reminder(study: Study, row: Progress, reader: Reader) -> Letter:
     """The message to a reader who has not begun, or has not finished: with the closing date of their own."""
     title = f"the study \u201c{study.title}\u201d"
     if row.state == "between":
-        state = f"you have finished one part of {title}, and another part is waiting for you"
+        state = f"You have finished one part of {title}, and another part is waiting for you"
     elif row.answered:
-        state = f"you have answered {row.answered} of {row.total} cases of {title}"
+        state = f"You have answered {row.answered} of {row.total} cases of {title}"
     else:
-        state = f"you were invited to take part in {title}, and have not begun yet"
+        state = f"You were invited to take part in {title} and have not started yet"
     text = (
-        f"Dear colleague,\n\n{state}. Please use the personal link in your invitation; it takes you to where you are. "
+        f"Dear colleague,\n\n{state}. Please use the personal link in your "
+        f"invitation; it takes you back to where you stopped. "
         f"If you cannot find it, write to me and I will send you a new one.\n\n{_until(study, reader)}"
         "Thank you for your help."
     )

@@ -45,19 +45,19 @@ def create(
     design = design or (design_of(preset) if preset in PRESETS else "rating")
     preset = preset or next(iter(DESIGNS[design].presets if design in DESIGNS else PRESETS))
     if pool is None:
-        faults.append("pool: no imported pool is named")
+        faults.append("pool: choose an imported pool")
     if preset not in PRESETS:
-        faults.append(f"preset: {preset!r} is none of {', '.join(PRESETS)}")
+        faults.append(f"preset: {preset!r} is not one of {', '.join(PRESETS)}")
     if design not in DESIGNS:
-        faults.append(f"design: {design!r} is none of {', '.join(DESIGNS)}")
+        faults.append(f"design: {design!r} is not one of {', '.join(DESIGNS)}")
     elif preset in PRESETS and preset not in DESIGNS[design].presets:
         faults.append(f"preset: {preset!r} is for the design {design_of(preset)}, not for {design}")
     elif pool is not None:
         faults += DESIGNS[design].unfit(scored_in(pool, design))
     if slug and slug != slugified(slug):
-        faults.append(f"slug: {slug!r} is not made of small letters, digits and dashes")
+        faults.append(f"slug: {slug!r} is not valid; use lower-case letters, digits and dashes")
     elif slug and db.session.scalar(sa.select(Study).filter_by(slug=slug)):
-        faults.append(f"slug: {slug!r} is taken")
+        faults.append(f"slug: {slug!r} is in use; choose another")
     rules = None
     try:
         usual = DESIGNS[design].presets.get(preset) if design in DESIGNS else None
@@ -102,7 +102,9 @@ def assert_may_change(study: Study) -> None:
         raise InvalidInputError([f"study: {study.slug} is closed; copy it to change it"])
     db.session.refresh(study, with_for_update=True)  # an answer on its way comes first, and is counted
     if given := answers(study):
-        raise InvalidInputError([f"study: {study.slug} has {given} answers and is frozen; copy it to change it"])
+        raise InvalidInputError(
+            [f"study: {study.slug} has {given} answers, so its settings are locked; copy it to change them"]
+        )
 
 
 def change(study: Study, settings: Mapping[str, Any], *, title: str | None = None, actor: str = "") -> list[str]:
@@ -137,13 +139,13 @@ def may_not_open(study: Study) -> list[str]:
     """Why the study cannot be opened; empty if it can."""
     rules, reasons = study.rules, []
     if study.state == "open":
-        reasons.append("state: the study is open already")
+        reasons.append("state: the study is already open")
     if study.state == "closed":  # its truth could be seen
-        reasons.append("state: the study is closed; reopen it, for a reason that stays on record")
+        reasons.append("state: the study is closed; reopen it and give a reason")
     if rules.closing and rules.closing <= clock.now():
-        reasons.append(f"closes: {rules.closes} is over")
+        reasons.append(f"closes: {rules.closes} is in the past; choose a later date")
     if not rules.consent.strip():
-        reasons.append("consent: is empty, and readers must know what they agree to")
+        reasons.append("consent: the text is empty; readers must know what they agree to")
     reasons += looks.faults(study)
     reasons += conditions.faults(study)
     reasons += subgroups.faults(study)
@@ -155,9 +157,12 @@ def _marks_faults(rules: StudySettings, *, brief: bool) -> list[str]:
     """What settings of marks do not go with others."""
     faults = []
     if rules.marks != "off" and rules.keys_ahead:
-        faults.append("keys_ahead: marks follow a saved answer, so no case can be opened ahead; set this or marks off")
+        faults.append(
+            "keys_ahead: marks follow a saved answer, so no case can be "
+            "opened ahead; set keys_ahead to 0 or turn marks off"
+        )
     if rules.marks != "off" and brief and not rules.marks_after_timeout:
-        faults.append("marks_after_timeout: the image is gone before the answer; without this no marks can be set")
+        faults.append("marks_after_timeout: the image is gone before the answer; turn this on so that marks can be set")
     return faults
 
 
@@ -173,7 +178,7 @@ def open_study(study: Study, *, actor: str = "") -> None:
 def close(study: Study, *, actor: str = "") -> None:
     """Take no more answers. Raises InvalidInputError if the study is not open."""
     if study.state != "open":
-        raise InvalidInputError([f"state: {study.slug} is {study.state}, only an open study can be closed"])
+        raise InvalidInputError([f"state: {study.slug} is {study.state}; only an open study can be closed"])
     study.state, study.closed_at = "closed", clock.now()
     log.record("study-closed", study=study, actor=actor, answers=answers(study))
 
@@ -183,9 +188,13 @@ def reopen(study: Study, reason: str, *, actor: str = "") -> None:
 
     Raises InvalidInputError without a reason, or if the study is not closed.
     """
-    faults = [] if study.state == "closed" else [f"state: {study.slug} is {study.state}, only a closed study reopens"]
+    faults = (
+        []
+        if study.state == "closed"
+        else [f"state: {study.slug} is {study.state}; only a closed study can be reopened"]
+    )
     if not reason.strip():
-        faults.append("reason: is empty, and this stays on record")
+        faults.append("reason: please give one; it is recorded in the log")
     if faults:
         raise InvalidInputError(faults)
     study.state, study.closed_at, study.archived_at = "open", None, None
@@ -196,16 +205,16 @@ def reopen(study: Study, reason: str, *, actor: str = "") -> None:
 def put_away(study: Study, *, actor: str = "") -> None:
     """Take a closed study off the list; or back onto it. Raises InvalidInputError if it is not closed."""
     if study.state != "closed":
-        raise InvalidInputError([f"state: {study.slug} is {study.state}, only a closed study is put away"])
+        raise InvalidInputError([f"state: {study.slug} is {study.state}; only a closed study can be archived"])
     study.archived_at = None if study.archived_at else clock.now()
     log.record("study-put-away" if study.archived_at else "study-brought-back", study=study, actor=actor)
 
 
 def unblind(study: Study, reason: str, *, actor: str = "") -> None:
     """Let researchers see truth and results before the close. It stays on record. Raises InvalidInputError."""
-    faults = [] if study.blinded else ["state: truth can be seen already"]
+    faults = [] if study.blinded else ["state: the study is already unblinded"]
     if not reason.strip():
-        faults.append("reason: is empty, and this stays on record")
+        faults.append("reason: please give one; it is recorded in the log")
     if faults:
         raise InvalidInputError(faults)
     study.unblinded_at = clock.now()

@@ -30,7 +30,7 @@ SAID = {
     "continue": "continue",
     "efficacy": "stop: the readers' figure differs from chance",
     "futility": "stop: more readers are unlikely to show a difference from chance",
-    "end": "this was the last look: no difference from chance is shown",
+    "end": "this was the last look; no difference from chance was shown",
 }
 
 
@@ -54,7 +54,9 @@ def plan(study: Study) -> Looks | None:
     try:
         readers = [int(part) for part in rules.looks.replace(",", " ").split()]
     except ValueError:
-        raise InvalidInputError([f"looks: {rules.looks!r} are not numbers of readers, as in 3, 4, 6"]) from None
+        raise InvalidInputError(
+            [f"looks: {rules.looks!r} is not a list of numbers of readers, such as 3, 4, 6"]
+        ) from None
     if rules.cases and rules.assignment != "crossed":
         raise InvalidInputError(["looks: every reader must judge the same cases (assignment: crossed)"])
     futility = rules.looks_futility or None
@@ -113,7 +115,7 @@ def take(settings: Settings, study: Study, *, actor: str = "") -> str:
     decision = _decision(reports.load(settings, slug), planned, coming)
     db.session.refresh(study, with_for_update=True)
     if _due(study)[1] != coming:
-        raise InvalidInputError([f"looks: look {coming.number} has just been taken"])
+        raise InvalidInputError([f"looks: interim look {coming.number} has just been taken"])
     record_plan(study, actor)
     log.record(TAKEN, study=study, actor=actor, look=coming.number, readers=coming.readers, decision=decision)
     return f"Look {coming.number}, {coming.readers} readers: {SAID[decision]}."
@@ -122,12 +124,12 @@ def take(settings: Settings, study: Study, *, actor: str = "") -> str:
 def _due(study: Study) -> tuple[Looks, Look]:
     planned = plan(study)
     if planned is None:
-        raise InvalidInputError(["looks: none is planned for this study"])
+        raise InvalidInputError(["looks: this study has no planned interim looks"])
     if study.state != "open":
-        raise InvalidInputError([f"state: the study is {study.state}; looks are taken while it is open"])
+        raise InvalidInputError([f"state: the study is {study.state}; interim looks are taken while it is open"])
     coming = due(listed(db.session(), study))
     if coming is None:
-        raise InvalidInputError(["looks: the study has been told to stop, or its last look is taken"])
+        raise InvalidInputError(["looks: a look has already said stop, or the last look has been taken"])
     return planned, coming
 
 

@@ -49,7 +49,7 @@ def asked(said: Mapping[str, str]) -> Wish:
     found: dict[str, Any] = {}
     measure = said.get("measure", usual.measure)
     if measure not in MEASURES:
-        faults.append(f"measure: {measure!r} is none of {', '.join(MEASURES)}")
+        faults.append(f"measure: {measure!r} is not one of {', '.join(MEASURES)}")
     for name, kind, least, most in (
         ("value", float, 0.0, 1.0),
         ("margin", float, 0.001, 0.5),

@@ -36,7 +36,7 @@ from quiz_app.tunnel import SKIP_WARNING
 FOUND = "found.json"
 LITTLE_DISK, TOO_LITTLE_DISK = 5 * 2**30, 2**29
 FEW_CASES = 20
-LOOK = "A name or a date may be readable: look at the pool's images, and leave out those that should not be shown."
+LOOK = "A name or a date may be readable. Check the pool's images and leave out those that should not be shown."
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def checks(session: Session, study: Study, settings: Settings, *, secure: bool) 
 def _may_open(study: Study) -> Check:
     reasons = [reason for reason in lifecycle.may_not_open(study) if not reason.startswith(("state:", "consent:"))]
     if reasons:
-        return Check("Settings and pool", "bad", "The study cannot be opened:", reasons)
+        return Check("Settings and pool", "bad", "The study cannot open yet:", reasons)
     return Check("Settings and pool", "good", "Pool, settings and practice cases fit together.")
 
 
@@ -82,7 +82,9 @@ def _cases(study: Study) -> Check:
     count, noun = design.available(scored_cases(study)), design.noun
     read = min(study.rules.cases or count, count)
     if read < FEW_CASES:
-        return Check(noun.capitalize(), "warn", f"A reader judges {read} {noun}: intervals will be very wide.")
+        return Check(
+            noun.capitalize(), "warn", f"A reader judges only {read} {noun}, so confidence intervals will be very wide."
+        )
     return Check(noun.capitalize(), "good", f"A reader judges {read} of {count} {noun}, {design.balance}.")
 
 
@@ -95,7 +97,7 @@ def _sources(study: Study) -> list[Check]:
         return []
     listed = [f"{source or 'no source'}: {number}" for source, number in sorted(counts.items())]
     if len(set(counts.values())) > 1 or "" in counts:
-        reason = "The sources of synthetic images are of unequal numbers, so comparisons of them are less precise:"
+        reason = "The sources have different numbers of synthetic images, so comparisons between them are less precise:"
         reason = "Some synthetic images have no source and are left out of comparisons:" if "" in counts else reason
         return [Check("Sources", "warn", reason, listed)]
     return [Check("Sources", "good", f"Each of {len(counts)} sources has {min(counts.values())} synthetic images.")]
@@ -115,7 +117,9 @@ def _subgroups(study: Study) -> list[Check]:
     if not study.rules.subgroups:
         return []
     lines, weak = subgroups.told(study)
-    says = "Comparisons of subgroups will be weak:" if weak else "Cases are compared by columns of the pool:"
+    says = (
+        "Comparisons of subgroups will be weak:" if weak else "The report compares cases by these columns of the pool:"
+    )
     return [Check("Subgroups", "warn" if weak else "good", says, lines + weak)]
 
 
@@ -126,7 +130,7 @@ def _exposures(session: Session, study: Study) -> list[Check]:
         return []
     said = design.warnings(study.rules)
     exposures = Check(
-        "Exposures", "warn" if said else "good", "Known limits:" if said else "Screens can show them.", said
+        "Exposures", "warn" if said else "good", "Known limits:" if said else "Screens can show these exposures.", said
     )
     slow = [
         f"{reader.pseudonym}: {1000 / frame_ms:.0f} frames per second"
@@ -134,9 +138,9 @@ def _exposures(session: Session, study: Study) -> list[Check]:
         if reader.sitting and (frame_ms := reader.sitting.device.get("frame_ms") or 0) > monitor.SLOWEST_FRAME_MS
     ]
     if slow:
-        words = "Too slow for brief exposures; these readers need another screen, or fewer programs beside the browser:"
+        words = "Too slow for brief exposures. These readers need another screen, or should close other programs:"
         return [exposures, Check("Screens", "warn", words, slow)]
-    return [exposures, Check("Screens", "good", "No reader's screen was found to be slow.")]
+    return [exposures, Check("Screens", "good", "No slow screen has been found.")]
 
 
 def _burnt_in(study: Study) -> list[Check]:
@@ -145,7 +149,7 @@ def _burnt_in(study: Study) -> list[Check]:
     told = [how.get(truth) for truth in generation.pool.TRUTHS]
     notes = [one.get("notes") or {} for one in told if isinstance(one, dict)]
     count = sum(number for one in notes for note, number in one.items() if "burnt" in note)
-    what = f"{count} files say that text is burnt into the picture: a name may be readable. Look at the pool's images."
+    what = f"{count} files say that text is burnt into the picture. A name may be readable: check the pool's images."
     return [Check("Burnt-in text", "warn", what)] if count else []
 
 
@@ -154,7 +158,9 @@ def _headers(study: Study) -> list[Check]:
     from generation.audit import headers
 
     names = ", ".join(headers.differing(study.pool.manifest.get("how")))
-    what = f"By their headers the classes differ in {names}: this alone can tell them apart. Run the audit for details."
+    what = (
+        f"The file headers of the classes differ in {names}. This alone can tell them apart; run the audit for details."
+    )
     return [Check("File headers", "warn", what)] if names else []
 
 
@@ -166,7 +172,7 @@ def _texts(study: Study) -> Check:
         return Check("Texts", "bad", "There is no consent text.")
     if empty:
         return Check("Texts", "warn", f"Empty: {', '.join(empty)}.")
-    return Check("Texts", "good", "Welcome, consent, instructions and thanks are there.")
+    return Check("Texts", "good", "Welcome, consent, instructions and thanks are filled in.")
 
 
 def _own_result(study: Study) -> Check:
@@ -176,26 +182,32 @@ def _own_result(study: Study) -> Check:
     if study.open_token_hash:
         return Check(
             name, "warn",
-            "Whoever has the open link can take the study, see the truth of its cases on the last page, and register "
-            "again as another reader. Show the own result once the study is closed, or withdraw the open link.",
+            "Anyone with the open link can take the study, see the truth of its cases on the last page and register "
+            "again as another reader. Show readers their result only after closing, or withdraw the open link.",
         )  # fmt: skip
-    return Check(name, "good", "Readers see it on the last page; each has one link, and nobody can register again.")
+    return Check(
+        name,
+        "good",
+        "Readers see their result on the last page. Each has one personal link, so nobody can register again.",
+    )
 
 
 def _address(settings: Settings, secure: bool) -> Check:
     url = settings.reached_at
     if not url:
         how = "by https" if secure else "without https"
-        return Check("Address", "warn", f"No public_url is set; links lead to the address you use now, {how}.")
+        return Check("Address", "warn", f"No public_url is set, so links lead to the address you are using now, {how}.")
     try:
         answer = httpx.get(f"{url.rstrip('/')}/healthz", headers=SKIP_WARNING, timeout=3, follow_redirects=True)
         sound = answer.status_code == 200 and answer.json().get("status") == "ok"
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         sound = False
     if not sound:
-        return Check("Address", "bad", f"{url} does not answer: readers cannot come in.")
+        return Check("Address", "bad", f"{url} does not answer, so readers cannot reach the study.")
     if not url.startswith("https://"):
-        return Check("Address", "warn", f"{url} answers, but without https: links can be read on the way.")
+        return Check(
+            "Address", "warn", f"{url} answers, but without https: others on the network could read the links."
+        )
     return Check("Address", "good", f"{url} answers.")
 
 
@@ -216,8 +228,8 @@ def _disk(settings: Settings) -> Check:
 def _backup(session: Session, study: Study) -> Check:
     last = session.scalar(sa.select(sa.func.max(Event.at)).where(Event.kind == "backed-up"))
     if last is None:
-        return Check("Backup", "warn", "No backup is on record: discern backup FILE")
-    return Check("Backup", "good", f"Last on record: {last:%Y-%m-%d %H:%M} UTC.")
+        return Check("Backup", "warn", "No backup has been recorded. To make one, run: discern backup FILE")
+    return Check("Backup", "good", f"Last backup: {last:%Y-%m-%d %H:%M} UTC.")
 
 
 def home(session: Session, study: Study, settings: Settings) -> Path:
@@ -241,13 +253,13 @@ def _text_told(study: Study) -> list[Check]:
     how = study.pool.manifest.get("how") or {}
     texts = [one.get("text") or {} for one in map(how.get, generation.pool.TRUTHS) if isinstance(one, dict)]
     count = sum(text.get("count", 0) for text in texts)
-    says = f"Text seems to be burnt into {count} of the pool's images. {LOOK}"
+    says = f"Text seems to be part of the picture in {count} of the pool's images. {LOOK}"
     return [Check("Text in the pictures", "warn", says)] if count else []
 
 
 def _looked_at(session: Session, study: Study, settings: Settings) -> list[Check]:
     if not DESIGNS[study.design].has_truth:
-        says = "Not needed: readers compare versions, and are not asked which are real."
+        says = "Not needed: readers compare versions and are not asked which are real."
         return [Check("Audit", "good", says), *_text_told(study)]
     folder = home(session, study, settings)
     work = background.find(folder)
@@ -255,9 +267,9 @@ def _looked_at(session: Session, study: Study, settings: Settings) -> list[Check
     if work is None:
         return [Check(name, "warn", "Not checked yet.") for name in names]
     if work.state == "making":
-        return [Check(name, "warn", f"At work: {work.what}.") for name in names]
+        return [Check(name, "warn", f"In progress: {work.what}.") for name in names]
     if work.state != "done":
-        return [Check(name, "warn", "Could not be done:", work.faults) for name in names]
+        return [Check(name, "warn", "The check failed:", work.faults) for name in names]
     found = json.loads((folder / FOUND).read_text("utf-8"))
     text = found.get("text")  # an earlier version did not look for it
     apart = _told_apart(found["audit"].get("sources", []))  # an earlier version did not compare them
@@ -267,10 +279,10 @@ def _looked_at(session: Session, study: Study, settings: Settings) -> list[Check
 def _audit(audit: dict[str, Any]) -> Check:
     together = f"all cues together: AUC {audit['together']['auc']:.2f}, p = {audit['together']['p']:.3f}"
     if not audit["flagged"]:
-        return Check("Audit", "good", f"Nothing besides the picture gives the class away ({together}).")
+        return Check("Audit", "good", f"Nothing besides the anatomy reveals the class ({together}).")
     flagged = [cue for cue in audit["cues"] if cue["flagged"]]
     cues = [f"{cue['name']}: AUC {cue['auc']:.2f}, p = {cue['p']:.3g}; {cue['remedy']}" for cue in flagged]
-    return Check("Audit", "warn", f"The class can be told without knowing the anatomy ({together}):", cues)
+    return Check("Audit", "warn", f"The class can be recognised without looking at the anatomy ({together}):", cues)
 
 
 def _told_apart(pairs: list[dict[str, Any]]) -> list[Check]:
@@ -284,14 +296,14 @@ def _told_apart(pairs: list[dict[str, Any]]) -> list[Check]:
         if pair["p"] < 0.05
     ]
     if not found:
-        return [Check(name, "good", "Nothing besides the picture tells one source from another.")]
-    says = "Sources can be told from each other without knowing the anatomy, so readers may go by that:"
+        return [Check(name, "good", "Nothing besides the anatomy tells the sources apart.")]
+    says = "Sources can be told apart without looking at the anatomy, and readers may notice this:"
     return [Check(name, "warn", says, found)]
 
 
 def _duplicates(pairs: list[dict[str, Any]]) -> Check:
     if not pairs:
-        return Check("Near-duplicates", "good", "No two cases are versions of one image.")
+        return Check("Near-duplicates", "good", "No two cases are versions of the same image.")
     kinds = Counter("across the classes" if pair["across"] else "within a class" for pair in pairs)
     counted = ", ".join(f"{times} {kind}" for kind, times in kinds.items())
     # Which of them are across would tell truth.
@@ -306,16 +318,14 @@ def _text(text: dict[str, list[int]]) -> Check:
     name = "Text in the pictures"
     found = [truth for truth, (count, _) in text.items() if count]
     if not found:
-        return Check(
-            name, "good", "No text was found in the pictures, in either class. Short marks are not looked for."
-        )
+        return Check(name, "good", "No text was found in the images of either class. Short marks are not detected.")
     says = " and ".join(f"{count} of {total} {truth} images" for truth, (count, total) in text.items())
     details = [LOOK]
     if len(found) == 1:
-        details.append(f"Only {found[0]} images have text: whoever notices it knows their class.")
+        details.append(f"Only {found[0]} images have text, so anyone who notices it knows their class.")
     elif _differ(*text.values()):
-        details.append("The classes differ by more than chance: text gives the class away.")
-    return Check(name, "warn", f"Text seems to be burnt into {says}.", details)
+        details.append("The classes differ by more than chance, so text gives the class away.")
+    return Check(name, "warn", f"Text seems to be part of the picture in {says}.", details)
 
 
 def _differ(one: list[int], other: list[int]) -> bool:

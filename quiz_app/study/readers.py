@@ -61,11 +61,13 @@ def invite(
     """
     faults = []
     if not re.fullmatch(r"[\w.-]{1,80}", pseudonym):
-        faults.append(f"pseudonym: {pseudonym!r} is not 1 to 80 letters, digits, points, dashes or underscores")
+        faults.append(
+            f"pseudonym: {pseudonym!r} is not valid; use 1 to 80 letters, digits, full stops, dashes or underscores"
+        )
     elif db.session.scalar(sa.select(Reader).filter_by(study_id=study.id, pseudonym=pseudonym)):
-        faults.append(f"pseudonym: {pseudonym!r} is taken in this study")
+        faults.append(f"pseudonym: {pseudonym!r} is already in this study")
     if group and study.rules.groups and group not in study.rules.groups:
-        faults.append(f"group: {group!r} of {pseudonym} is none of {', '.join(study.rules.groups)}")
+        faults.append(f"group: {group!r} of {pseudonym} is not a group of this study: {', '.join(study.rules.groups)}")
     faults += no_address(email or "", pseudonym)
     if faults:
         raise InvalidInputError(faults)
@@ -92,7 +94,7 @@ def _add(study: Study, pseudonym: str, group: str | None = None, *, is_preview: 
 
 def invite_all(study: Study, invited: Sequence[Invitation], *, actor: str = "") -> list[tuple[Reader, str]]:
     """Invite everyone, all or none. Raises InvalidInputError with what is wrong with any of them."""
-    let_in, faults = [], [] if invited else ["pseudonyms: none is given"]
+    let_in, faults = [], [] if invited else ["pseudonyms: enter at least one, or upload a list"]
     for one in invited:
         try:
             let_in.append(invite(study, one.pseudonym, one.group, email=one.email, actor=actor))
@@ -195,7 +197,7 @@ def extend(reader: Reader, until: str, reason: str, *, actor: str = "") -> None:
         moment = datetime.fromisoformat(until)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         if moment <= clock.now():
-            faults.append(f"until: {until} is over")
+            faults.append(f"until: {until} is in the past; choose a later time")
     except ValueError:
         faults.append(f"until: {until!r} is not a date and time")
     if faults:
@@ -215,7 +217,7 @@ def no_address(email: str, pseudonym: str) -> list[str]:
 
 def no_reason(reason: str) -> list[str]:
     """The fault of a reason that is empty."""
-    return [] if reason.strip() else ["reason: is empty, and this stays on record"]
+    return [] if reason.strip() else ["reason: please give one; it is recorded in the log"]
 
 
 def offer_open_link(study: Study, cap: str, *, actor: str = "") -> str:

@@ -39,9 +39,11 @@ def add(name: str, *, admin: bool = False, actor: str = "") -> tuple[Researcher,
     Raises InvalidInputError.
     """
     if not re.fullmatch(r"[\w.@-]{1,80}", name):
-        raise InvalidInputError([f"name: {name!r} is not 1 to 80 letters, digits, points, dashes, underscores or @"])
+        raise InvalidInputError(
+            [f"name: {name!r} is not valid; use 1 to 80 letters, digits, full stops, dashes, underscores or @"]
+        )
     if find(name):
-        raise InvalidInputError([f"name: {name!r} is taken"])
+        raise InvalidInputError([f"name: {name!r} is in use; choose another"])
     password = secrets.token_urlsafe(12)
     researcher = Researcher(
         name=name, password_hash=generate_password_hash(password), is_admin=admin, created_at=clock.now()
@@ -76,11 +78,11 @@ def change_password(researcher: Researcher, old: str, new: str, again: str) -> N
     """
     faults = []
     if not check_password_hash(researcher.password_hash, old):
-        faults.append("old: this is not your present password")
+        faults.append("old: this is not your current password")
     if len(new) < SHORTEST_PASSWORD:
-        faults.append(f"new: has {len(new)} characters, at least {SHORTEST_PASSWORD} are needed")
+        faults.append(f"new: {len(new)} characters; use at least {SHORTEST_PASSWORD}")
     if again != new:
-        faults.append("again: is not the same as the new password")
+        faults.append("again: does not match the new password")
     if faults:
         raise InvalidInputError(faults)
     researcher.password_hash = generate_password_hash(new)
@@ -116,7 +118,7 @@ def give_part(study: Study, name: str, role: str, *, actor: str = "") -> Member:
     elif researcher.id == study.owner_id:
         faults.append(f"name: {name} owns the study")
     if role not in ROLES[:2]:
-        faults.append(f"role: {role!r} is none of {', '.join(ROLES[:2])}")
+        faults.append(f"role: {role!r} is not one of {', '.join(ROLES[:2])}")
     if faults or researcher is None:
         raise InvalidInputError(faults)
     member = db.session.scalar(sa.select(Member).filter_by(study_id=study.id, researcher_id=researcher.id))

@@ -48,7 +48,7 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Time",
         "Time limit (s)",
         12.0,
-        "Seconds a reader has for a case; 0 = no limit. An answer after them is still taken, and marked late.",
+        "Seconds a reader has for a case; 0 = no limit. A later answer is still accepted and marked late.",
         0,
         3600,
     )
@@ -56,14 +56,14 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Time",
         "At time-out",
         "blank",
-        "What becomes of the image when the time is up and the answer is still asked for.",
-        choices={"blank": "it goes, for good", "keep": "it stays until the answer"},
+        "What happens to the image when the time is up and the reader has not answered.",
+        choices={"blank": "it disappears for good", "keep": "it stays until the answer"},
     )
     grace_ms: int = rule(
         "Time",
         "Grace (ms)",
         3000,
-        "Slack for a slow line: the clock starts at the latest so long after release.",
+        "Allowance for a slow connection: the clock starts at most this long after the case is sent.",
         0,
         60_000,
     )
@@ -74,12 +74,12 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Time",
         "Closing date",
         "",
-        "From this moment on nobody is let in; who is in the middle may finish. Empty = open until closed by hand.",
+        "After this moment nobody can start; readers who have started can finish. Empty = open until you close it.",
         moment=True,
     )
     cases: int = rule(
         "Cases",
-        "Cases a reader",
+        "Cases per reader",
         0,
         "Cases a reader judges, half of each class; 0 = every case of the pool.",
         0,
@@ -90,19 +90,19 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Cases",
         "Assignment",
         "crossed",
-        "Which cases a reader judges, where that is not every case of the pool.",
+        "Which cases a reader judges if not every case of the pool.",
         choices={
-            "crossed": "every reader judges the same ones (fully crossed), drawn once for the study",
-            "balanced": "each reader has a subset of their own, so that every case is read about equally often",
-            "anchored": "every reader judges the anchors, and beside them a block of the other cases: of all blocks "
-            "the one that the fewest readers have finished",
+            "crossed": "every reader judges the same cases (fully crossed), drawn once for the study",
+            "balanced": "each reader gets a different subset, so that every case is read about equally often",
+            "anchored": "every reader judges the anchors and one block of the other cases: the block that the fewest "
+            "readers have finished",
         },
     )
     anchors: int = rule(
         "Cases",
         "Anchors",
         0,
-        "Of a reader's cases those that every reader judges, half of each class, where the assignment is anchored.",
+        "Number of cases that every reader judges, half of each class, if the assignment is anchored.",
         0,
         10_000,
         even="half of the anchors are of each class",
@@ -111,8 +111,8 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Cases",
         "Repeated cases",
         0,
-        "Cases shown a second time, half of each class, for a reader's agreement with "
-        "themselves: the first of the order, again in its last third.",
+        "Cases shown a second time, half of each class, to measure a reader's agreement with "
+        "themselves: the first cases in the order return in its last third.",
         0,
         1000,
         even="half of the repeats are of each class",
@@ -121,7 +121,7 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Cases",
         "Block",
         20,
-        "Within each run of this many cases both classes are equally frequent; repeats come on top.",
+        "Each run of this many cases has as many real as synthetic ones; repeats are extra.",
         2,
         10_000,
         even="a block holds as many real as synthetic cases",
@@ -130,84 +130,86 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Cases",
         "Subgroups",
         (),
-        "Further columns of the pool's cases.csv, one a line, by which the report compares cases, such as device or "
-        "finding. They count as declared beforehand.",
+        "Extra columns of the pool's cases.csv, one per line, by which the report compares cases, such as device or "
+        "finding. They count as declared in advance.",
         check=check_columns,
     )
     practice: int = rule("Cases", "Practice cases", 3, "Practice cases at the start, never scored.", 0, 50)
     practice_feedback: bool = rule(
-        "Cases", "Feedback in practice", True, "Whether the truth of a practice case is shown after its answer."
+        "Cases", "Feedback in practice", True, "Show the truth of a practice case after its answer."
     )
     hints: bool = rule(
         "Conditions",
         "Hints",
         False,
-        "Whether a reader sees the hint of each case, such as a detector's probability, from the study's hint file.",
+        "Show readers a hint for each case from the study's hint file, such as a detector's probability.",
     )
     clue: str = rule(
         "Conditions",
         "Clue",
         "",
-        "A card shown with the instructions: what to look for. Empty = none.",
+        "What to look for, shown on a card with the instructions. Empty = no card.",
         long=True,
     )
     break_every: int = rule(
         "Breaks", "Break every", 25, "A break is offered after this many cases; 0 = none.", 0, 10_000
     )
     break_s: int = rule(
-        "Breaks", "Break (s)", 30, "Advised length of a break in seconds; the reader may go on earlier.", 0, 3600
+        "Breaks", "Break (s)", 30, "Suggested length of a break in seconds; the reader can continue earlier.", 0, 3600
     )
     long_break_s: int = rule(
-        "Breaks", "Long break (s)", 120, "Advised length of the break at half-way, in seconds.", 0, 3600
+        "Breaks", "Long break (s)", 120, "Suggested length of the break halfway through, in seconds.", 0, 3600
     )
-    unsure: bool = rule("Answers", "Unsure", True, "Whether a reader may answer 'unsure'.")
+    unsure: bool = rule("Answers", "Unsure", True, "Let readers answer 'unsure'.")
     labels: tuple[str, ...] = rule(
         "Answers",
         "Labels",
         (),
-        "Words on the answers, one a line, for all five levels from surely real over unsure to surely synthetic; "
-        "none = the usual words. After a line [da] or [de] alone, those of another language.",
+        "Words on the answer buttons, one per line, for all five levels from surely real through unsure to surely "
+        "synthetic; none = the usual words. A line with only [da] or [de] starts another language.",
         lines=(5,),
     )
     marks: str = rule(
         "Marks",
         "Marks",
         "off",
-        "Whether a reader, after an answer is saved, shows where in the image it was seen, and why.",
+        "After an answer is saved, ask the reader to mark what decided it in the image, and why.",
         choices={
             "off": "not asked",
             "optional": "the reader may skip it",
-            "asked": "the reader marks a place, or says that it was nothing in particular",
+            "asked": "the reader marks a place or chooses 'nothing in particular'",
         },
     )
     marks_for: str = rule(
         "Marks",
         "Marks for",
         "synthetic",
-        "After which answers marks are asked for.",
-        choices={"synthetic": "images that the reader took for synthetic", "all": "every image"},
+        "Which answers are followed by marks.",
+        choices={"synthetic": "images that the reader called synthetic", "all": "every image"},
     )
-    marks_most: int = rule("Marks", "Most marks", 3, "Marks that a reader can set in one trial.", 1, 20)
+    marks_most: int = rule(
+        "Marks", "Maximum number of marks", 3, "How many marks a reader can set in one trial.", 1, 20
+    )
     marks_rating: bool = rule(
         "Marks",
         "Rating of marks",
         False,
-        "Whether a reader is asked how sure each mark is, from 1 = a guess to 5 = certain.",
+        "Ask how sure the reader is of each mark, from 1 = a guess to 5 = certain.",
     )
     reasons: tuple[str, ...] = rule(
         "Marks",
         "Reasons",
         REASONS,
-        "What can give an image away, one a line, ten at most. The usual ones are shown in the reader's language, "
-        "others as they are written.",
+        "What can give an image away, one per line, at most ten. The usual reasons are shown in the reader's "
+        "language, your own as you write them.",
         check=check_reasons,
     )
     marks_after_timeout: bool = rule(
         "Marks",
         "Show again for marks",
         False,
-        "Whether an image that was gone when the answer was given is shown again to set marks. If not, no marks are "
-        "asked for then. That it was shown again is on record.",
+        "If the image had disappeared before the answer, show it again so that the reader can set marks. Otherwise "
+        "no marks are requested for it. Showing it again is recorded.",
     )
     tools: tuple[str, ...] = rule(
         "Viewer",
@@ -216,14 +218,12 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "What the viewer offers: zoom, window (brightness and contrast), invert, magnifier, fullscreen.",
         among=TOOLS,
     )
-    phones: bool = rule(
-        "Viewer", "Phones", True, "Whether a reader may take part on a screen narrower than 600 points."
-    )
+    phones: bool = rule("Viewer", "Phones", True, "Let readers take part on a screen narrower than 600 pixels.")
     largest_side: int = rule(
         "Viewer",
         "Largest side (pixels)",
         0,
-        "Images are reduced so that their longer side has at most this many pixels; 0 = shown as they are.",
+        "Images are scaled down so that the longer side has at most this many pixels; 0 = full size.",
         0,
         20_000,
     )
@@ -231,8 +231,8 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Viewer",
         "Keys ahead",
         0,
-        "For sites with poor lines: so many cases ahead may be opened before their turn, so that a reader goes on "
-        "through a dead line. The times of these cases are then the browser's alone.",
+        "For sites with poor connections: how many cases may be opened before their turn, so that a reader can "
+        "continue while offline. The times of these cases then come from the browser alone.",
         0,
         20,
     )
@@ -240,26 +240,25 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Questions",
         "Groups",
         (marked("early-career"), marked("experienced")),
-        "Groups a reader chooses from; none = not asked. An invitation may set it.",
+        "Groups that a reader chooses from; none = not asked. An invitation can set the group.",
     )
-    ask_years: bool = rule(
-        "Questions", "Years of experience", True, "Whether a reader is asked for years of experience."
-    )
+    ask_years: bool = rule("Questions", "Years of experience", True, "Ask readers for their years of experience.")
     questions: tuple[str, ...] = rule(
         "Questions",
         "Further questions",
         (),
-        "One a line: 'Specialty: dentistry | radiology' offers a choice, 'Where do you work?' is answered freely.",
+        "One per line: 'Specialty: dentistry | radiology' offers a choice; 'Where do you work?' takes free text.",
     )
     looks: str = rule(
         "Looks",
-        "Looks before the end",
+        "Interim looks",
         "",
-        "Numbers of finished readers at which to look: 3, 4, 6. Each look says stop or continue alone; empty = none.",
+        "Numbers of finished readers at which to look, such as 3, 4, 6. "
+        "A look only says stop or continue; empty = none.",
     )
     looks_figure: str = rule(
         "Looks",
-        "Figure of the looks",
+        "Measure for interim looks",
         "auc",
         "What a look tests against chance.",
         choices={"auc": "the readers' mean AUC", "accuracy": "their mean accuracy, fractional credit for unsure"},
@@ -268,14 +267,14 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Looks",
         "Boundaries",
         "obrien-fleming",
-        "How looks divide the 5 % that a false stop may have.",
+        "How the looks share the 5 % error of stopping falsely.",
         choices={"obrien-fleming": "little at first (O'Brien and Fleming)", "pocock": "about evenly (Pocock)"},
     )
     looks_futility: float = rule(
         "Looks",
         "Futility",
         0.0,
-        "A look also stops where the chance of a later difference, as things stand, is below this; 0 = never.",
+        "A look also says stop if the chance of a later difference, given the data so far, is below this; 0 = never.",
         0,
         0.5,
     )
@@ -283,7 +282,7 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Afterwards",
         "Own result",
         "never",
-        "When a reader sees how many answers were right, and the cases that were not.",
+        "When readers see how many of their answers were correct, and the cases they got wrong.",
         choices={
             "never": "not at all",
             "closed": "once the study is closed",
@@ -291,7 +290,7 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         },
     )
     leaderboard: bool = rule(
-        "Afterwards", "Leaderboard", False, "Whether that result shows the accuracy of all readers, by pseudonym."
+        "Afterwards", "Leaderboard", False, "Show the accuracy of all readers, by pseudonym, with that result."
     )
     welcome: str = rule(
         "Texts",

@@ -19,8 +19,8 @@ def faults(study: Study) -> list[str]:
     for column in study.rules.subgroups:
         compared = _compared(study, column)
         if column not in known:
-            there = f"its further columns are {', '.join(known)}" if known else "it has no further columns"
-            reasons.append(f"subgroups: cases.csv of the pool has no column {column!r} with entries; {there}")
+            there = f"its extra columns are {', '.join(known)}" if known else "it has no extra columns"
+            reasons.append(f"subgroups: the pool's cases.csv has no column {column!r} with entries; {there}")
         elif why := unfit(compared.values()):
             reasons.append(f"subgroups: {column!r} {why}")
     return reasons

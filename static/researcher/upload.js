@@ -124,7 +124,7 @@ function send(body) {
     request.addEventListener("load", () => {
       if (request.status === 200) return resolve(location.assign(request.responseURL));
       const told = [...(request.response?.querySelectorAll("[role=alert] li") ?? [])].map((line) => line.textContent);
-      reject(new Error(told.join("; ") || `The server did not take it (${request.status}).`));
+      reject(new Error(told.join("; ") || `The server refused the upload (status ${request.status}). Please try again.`));
     });
     request.send(body);
   });

@@ -45,7 +45,7 @@ export async function zipped(entries, tell) {
   }
   const size = directory.reduce((sum, part) => sum + part.byteLength, 0);
   if (entries.length > MOST_FILES || length + size > MOST_BYTES) {
-    throw new Error("These are more files, or more bytes, than one upload holds: at most 65,535 files and 4 GB. Please bring them in parts, or pack a zip.");
+    throw new Error("One upload can have at most 65,535 files and 4 GB. Please upload in parts or as a zip.");
   }
   const count = [2, entries.length];
   return new Blob([...parts, ...directory, packed([4, 0x06054b50], [2, 0], [2, 0], count, count, [4, size], [4, length], [2, 0])]);

@@ -200,10 +200,10 @@ def test_planned_looks_are_registered_and_held_against_those_taken(form, tmp_pat
     given = registration.load(tmp_path / "registration.json")
     assert "3 readers and 200 cases (0.0" in (tmp_path / "registration.md").read_text("utf-8")
     told = computed(published, Settings(bootstrap=20), given)["registration"]
-    assert (verdicts(told)["Looks before the end"], verdicts(told)["Readers"]) == ("different", "kept")
+    assert (verdicts(told)["Interim looks"], verdicts(told)["Readers"]) == ("different", "kept")
     looked = with_looks(published, tmp_path / "looks.json")
     told = computed(looked, Settings(bootstrap=20), given)["registration"]
-    assert verdicts(told)["Looks before the end"] == "kept"
+    assert verdicts(told)["Interim looks"] == "kept"
     again = stored.unpack(stored.pack(looked))
     assert computed(again, Settings(bootstrap=20), given)["registration"] == told
 

@@ -44,7 +44,7 @@ def test_text_in_pictures_is_framed_on_the_upload_page_and_told_by_class_before_
     create = page.get_by_role("button", name="Create pool")
     create.click()
     assert page.locator("form:invalid").count()  # nothing is made before the question is answered
-    found.get_by_label("Keep these images. I have looked at them.").check()
+    found.get_by_label("Keep these images. I have checked them.").check()
     create.click()
     expect(page.get_by_text("The pool is ready")).to_be_visible(timeout=120_000)
     expect(page.get_by_text("text seems to be burnt into the picture, kept: 2 of 6 real images")).to_be_visible()

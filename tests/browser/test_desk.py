@@ -86,7 +86,7 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
     assert_accessible(page)
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_text("The pool is ready")).to_be_visible(timeout=120_000)
-    expect(page.get_by_text("left behind of 1 DICOM file(s): PatientName")).to_be_visible()
+    expect(page.get_by_text("not kept from 1 DICOM file(s): PatientName")).to_be_visible()
 
     page.get_by_role("link", name="Create a study with this pool").click()
     expect(page.get_by_label("Title")).to_be_focused()
@@ -97,7 +97,7 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
     page.get_by_role("button", name="Create draft", exact=True).click()
 
     in_tab(page, "Pre-flight")
-    expect(page.get_by_text("This study should not open yet")).to_be_visible()
+    expect(page.get_by_text("This study cannot open yet")).to_be_visible()
     assert_accessible(page)
     in_tab(page, "Settings")
     page.get_by_label("Practice cases").fill("2")
@@ -107,7 +107,7 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
     expect(page.get_by_text("Saved: ")).to_be_visible()
     in_tab(page, "Pre-flight")
     expect(page.get_by_text("Ready to open.")).to_be_visible()
-    page.get_by_role("button", name="Open the study").click()
+    page.get_by_role("button", name="Open study").click()
 
     in_tab(page, "Readers")
     page.get_by_role("textbox", name="Pseudonyms").fill("EC1 EC2")
@@ -130,10 +130,10 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
     assert_accessible(page)
 
     in_tab(page, "Results")
-    expect(page.get_by_text("not shown before the study is closed")).to_be_visible()
+    expect(page.get_by_text("stay hidden until the study is closed")).to_be_visible()
     in_tab(page, "Overview")
     assert_accessible(page)
-    page.get_by_role("button", name="Close the study").click()
+    page.get_by_role("button", name="Close study").click()
     expect(page.get_by_text("The study is closed")).to_be_visible()
     everything = downloaded(page, "Everything (zip)", tmp_path)
     archive = downloaded(page, "Archive (zip)", tmp_path)
@@ -146,7 +146,7 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
     log_in(page, url, password)
     page.get_by_role("link", name="New study").click()
     page.get_by_label("Archive (zip)").set_input_files(archive)
-    page.get_by_role("button", name="Restore the study").click()
+    page.get_by_role("button", name="Restore study").click()
     expect(page.get_by_text("put back as it was archived")).to_be_visible()
     (tmp_path / "restored").mkdir()
     restored = downloaded(page, "Everything (zip)", tmp_path / "restored")
@@ -185,7 +185,7 @@ def test_a_dropped_folder_is_asked_about_and_becomes_a_pool(own_house, new_conte
     expect(page.get_by_role("alert")).to_have_text("practice: '99' is not a whole number from 0 to 50")
     page.get_by_label("Practice cases").fill("2")
     upload.click()
-    expect(page.get_by_role("heading", name="What was found")).to_be_visible(timeout=120_000)
+    expect(page.get_by_role("heading", name="Images found")).to_be_visible(timeout=120_000)
     expect(page.get_by_text("Röntgen/broken.png: not readable as a radiograph")).to_be_visible()
     assert_accessible(page)  # at other widths
     page.set_viewport_size({"width": width, "height": 900})

@@ -91,7 +91,7 @@ def test_images_are_searched_for_fetched_over_a_line_that_breaks_and_become_a_po
     looked_at(page, "fetching", width)
     line.cut()
     expect(alert).to_contain_text("The archive cannot be reached", timeout=60_000)
-    expect(alert).to_have_text(re.compile(r"[1-5] of 6 images are here. They will not be fetched again."))
+    expect(alert).to_have_text(re.compile(r"[1-5] of 6 images have been fetched. They will not be fetched again."))
     looked_at(page, "interrupted", width)
 
     page.goto(f"{own_house.server.url}/researcher/pacs")  # days later
@@ -103,7 +103,7 @@ def test_images_are_searched_for_fetched_over_a_line_that_breaks_and_become_a_po
     expect(alert).to_contain_text("Paused.", timeout=60_000)
     line.delay = 0
     page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_role("heading", name="What was found")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Images found")).to_be_visible(timeout=60_000)
     drop(page, {f"{number}.png": encoded(50 + number, "PNG") for number in range(6)})
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("group", name="Files outside folders")).to_be_visible(timeout=60_000)

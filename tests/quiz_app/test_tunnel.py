@@ -109,7 +109,7 @@ def test_the_preflight_looks_whether_readers_can_come_in_by_the_tunnel(app, ngro
     wait_for(said, "The tunnel is open:")
     assert f"{tunnel.address} answers" in address().says
     ngrok.behave(gone=True)
-    assert address().says == f"{tunnel.address} does not answer: readers cannot come in."
+    assert address().says == f"{tunnel.address} does not answer, so readers cannot reach the study."
 
 
 def test_the_server_believes_the_tunnel_and_nobody_before_it(app):

@@ -36,7 +36,7 @@ def test_the_report_stops_where_the_plan_did_and_quotes_the_adjusted_figure(tmp_
     assert taken["readers_after"] == 3
     low, high = taken["adjusted"]["ci"]
     assert low < taken["plain"]["ci"][0] < taken["plain"]["value"] < high
-    assert "Looks before the end" in page
+    assert "Interim looks" in page
     assert "Quote the adjusted one" in page
     assert "stop: the figure differs from chance" in page
     assert "The study's log differs from this" in page

@@ -117,7 +117,7 @@ def test_an_answer_is_stored_by_image_and_criterion_and_told_as_it_was_sent(take
         (GOOD | {"colour": ["yes", "no"]}, "an answer for each of clearer, nodule, report, sharp is expected"),
         (GOOD | {"sharp": [6, 1]}, "6 is not a whole number from 1 to 5"),
         (GOOD | {"nodule": ["yes"]}, "a list of 2 answers is expected"),
-        (GOOD | {"nodule": ["yes", "better"]}, "'better' is none of yes, no"),
+        (GOOD | {"nodule": ["yes", "better"]}, "'better' is not one of yes, no"),
         ("yes", "an answer for each of"),
     ],
 )

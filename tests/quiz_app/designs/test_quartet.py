@@ -212,17 +212,17 @@ def test_a_pool_whose_quartets_are_not_whole_is_refused_by_the_quartets_name(app
 
 def test_a_pool_for_ratings_is_no_pool_of_quartets_and_is_told_so_at_once(app, owner, pool):
     noise = db.session.query(Pool).filter_by(slug="noise").one()
-    with pytest.raises(InvalidInputError, match="its cases stand alone, as for ratings"):
+    with pytest.raises(InvalidInputError, match="its cases are single images, as for ratings"):
         lifecycle.create("Quartets", noise, preset="quartets")
     form = {"title": "Quartets", "pool": "noise", "preset": "cervical"}
     page = owner.post("/researcher/studies/new", data=form)
     assert page.status_code == 422
-    assert "stand alone, as for ratings" in page.text
+    assert "single images, as for ratings" in page.text
     asked = app.test_cli_runner().invoke(
         args=["study", "create", "--title", "Q", "--pool", "noise", "--preset", "quartets"]
     )
     assert asked.exit_code == 1
-    assert "stand alone, as for ratings" in asked.output
+    assert "single images, as for ratings" in asked.output
 
 
 def test_a_preset_of_another_design_is_refused(app, pool):

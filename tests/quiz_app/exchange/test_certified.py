@@ -105,7 +105,7 @@ def test_a_registered_study_is_reported_archived_and_certified(app, owner, plann
     assert found["Registered before the first answer"] == found["SHA-256 of the pool"] == found["Readers"] == "kept"
     assert found["Researchers saw no truth before the close"] == "kept"
     assert found["Settings of the study that are as planned"] == found["Cases for each reader"] == "kept"
-    assert found["Looks before the end"] == "kept"
+    assert found["Interim looks"] == "kept"
     assert [look["decision"] for look in results["looks"]["recorded"]] == decisions
     assert results["looks"]["adjusted"]["ci"][0] < results["looks"]["adjusted"]["value"]
     assert results["registration"]["different"] == ["Bootstrap replicates"]  # the desk computes 10,000
@@ -149,7 +149,7 @@ def test_an_archive_whose_report_is_of_other_answers_is_named(app, owner, planne
     registration = ["--registration", str(planned / "registration.json"), "--pool", str(planned.parent / "pool")]
     assert report(["--responses", str(answers), "--bootstrap", "50", *registration, "--out", str(out)]) == 0
     results = json.loads((out / "results.json").read_text())
-    assert results["registration"]["different"] == ["Looks before the end", "Readers"]
+    assert results["registration"]["different"] == ["Interim looks", "Readers"]
     whole = tmp_path / "whole.zip"
     command = ["study", "archive", "phantoms", "--out", str(whole)]
     assert "it holds none" in runner.invoke(args=command).output

@@ -117,7 +117,7 @@ def test_a_study_restored_into_an_empty_instance_has_equal_exports(app, archived
 def test_a_study_that_is_here_is_not_restored_a_second_time(app, archived):
     with pytest.raises(InvalidInputError) as faulty:
         archive.restore(archived[0], app.config["SETTINGS"].images)
-    assert faulty.value.faults == ["study: there is one called 'mine' already", "study: its readers are here already"]
+    assert faulty.value.faults == ["study: there is one called 'mine' already", "study: its readers already exist here"]
 
 
 def test_a_pool_that_is_here_is_used_as_it_is(app, archived):
@@ -191,9 +191,9 @@ def rewritten(table, **values):
         (rewritten("reader", study_id=99), "archive: its rows are not those of a study"),
         (rewritten("case", stored="../../discern.sqlite"), "archive: its rows are not those of a study"),
         (rewritten("pool", name={"a": 1}), "archive: its rows are not those of a study"),
-        (broken, "tables/answer.jsonl: is not what was archived"),
+        (broken, "tables/answer.jsonl: differs from what was archived"),
         (lacking, "tables/trial.jsonl: missing"),
-        (climbing, "../../evil.png: is no name of a member"),
+        (climbing, "../../evil.png: is not a valid name in an archive"),
         (older, "archive: its tables are of version 0001"),
         (headless, "archive: has no readable archive.json"),
     ],

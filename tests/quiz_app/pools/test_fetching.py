@@ -125,7 +125,7 @@ def test_what_fits_is_counted_fetched_and_surveyed_and_more_images_make_it_a_poo
     assert not [path for path in folder.rglob("*") if path.is_file() and b"1.2.3." in path.read_bytes()]
     kinds = [event.kind for event in db.session.query(Event) if event.actor == "ada"]
     assert kinds[-2:] == ["pacs-searched", "pacs-fetched"]
-    assert "From the archive" not in owner.get(PACS).text.partition("Not yet a pool")[2]
+    assert "From the archive" not in owner.get(PACS).text.partition("Unfinished")[2]
 
 
 def test_a_limit_takes_images_by_a_lot_that_is_the_same_each_time(app, owner, line):
@@ -159,7 +159,7 @@ def test_a_line_that_breaks_is_told_and_fetching_goes_on_where_it_was(app, owner
     first = min(folder.rglob("*.dcm"), key=lambda path: path.stat().st_mtime)
     written = first.stat().st_mtime_ns
     assert owner.post(f"{coming}/resume").status_code == 303
-    assert "What was found" in waited(owner, coming)
+    assert "Images found" in waited(owner, coming)
     assert len(list(folder.rglob("*.dcm"))) == 6
     assert first.stat().st_mtime_ns == written
 
@@ -182,10 +182,10 @@ def test_a_process_that_is_killed_is_noticed_and_another_goes_on(app, owner, lin
             os.kill(process, signal.SIGKILL)
     long_ago = clock_of_the_machine.time() - background.SILENT_FOR_S - 1
     os.utime(folder / background.STATUS, (long_ago, long_ago))
-    assert told(owner.get(coming).text)[0] == "The process that was at work has stopped."
+    assert told(owner.get(coming).text)[0] == "The process doing this work has stopped. Please try again."
     line.delay = 0
     owner.post(f"{coming}/resume")
-    assert "What was found" in waited(owner, coming)
+    assert "Images found" in waited(owner, coming)
     assert len(list(folder.rglob("*.dcm"))) == 6
 
 
@@ -199,7 +199,7 @@ def test_where_the_making_of_the_pool_is_killed_the_survey_is_asked_about_again(
     os.utime(folder / background.STATUS, (long_ago, long_ago))
     assert told(owner.get(coming).text)[1] == "6 of 6 images are here. They will not be fetched again."
     owner.post(f"{coming}/resume")
-    assert "What was found" in owner.get(coming).text
+    assert "Images found" in owner.get(coming).text
 
 
 def test_fetching_is_paused_listed_and_discarded_with_every_file(app, owner, line):
@@ -237,7 +237,7 @@ def test_a_wrong_password_is_told_without_it_and_without_the_address_and_can_be_
 
 
 def test_a_search_that_finds_nothing_says_so(owner, line):
-    assert "No image in the archive fits this search." in owner.get(searched(owner, modality="MG")).text
+    assert "No images in the archive match this search." in owner.get(searched(owner, modality="MG")).text
 
 
 def test_what_cannot_be_searched_for_is_told_by_field(owner, line):
@@ -303,10 +303,10 @@ def test_more_that_cannot_be_unpacked_or_too_few_images_are_told_where_it_was_as
     owner.post(f"{coming}/more", data={"file": (io.BytesIO(b"no zip"), "x.zip")})
     page = waited(owner, coming)
     assert "zip: cannot be read" in page
-    assert "What was found" in page
+    assert "Images found" in page
     page = answered(owner, page, **{"class-0": "real", "class-1": "synthetic"})
     assert "zip: too few images (4 real, 2 synthetic)" in page
-    assert "What was found" in page
+    assert "Images found" in page
     assert owner.post(coming, data={"stop": "yes"}).status_code == 303
     assert db.session.query(Pool).count() == 1
 

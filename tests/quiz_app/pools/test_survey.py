@@ -59,7 +59,7 @@ def test_one_bad_file_is_listed_and_left_out_only_when_that_is_chosen_and_it_is_
     address = re.search(r'src="([^"]*)/seen/', page)[1]
     refused = owner.post(address, data={"class-0": "real", "class-1": "synthetic"})
     assert refused.status_code == 422
-    assert "choose whether these files are left out, or stop" in refused.text
+    assert "choose to leave these files out, or stop" in refused.text
     page = answered(owner, page, **{"class-0": "real", "class-1": "synthetic", "faults": "leave-out"})
     assert "The pool is ready" in page
     assert "skipped, not readable: real/broken.png" in page
@@ -101,7 +101,7 @@ def test_what_makes_a_pool_impossible_is_told_where_it_was_asked_and_nothing_is_
     roles = {f"class-{n}": "real" if name == "Clinic A" else "synthetic" for n, name in enumerate(folders)}
     page = answered(owner, page, **roles)
     assert "<li>6 real images wanted, 4 can be had" in page
-    assert "What was found" in page
+    assert "Images found" in page
     address = re.search(r'src="([^"]*)/seen/', page)[1]
     for folder, first in (("Clinic A", 30), ("StyleGAN2", 40)):
         more = {f"{folder}/{n}.png": encoded(n, "PNG") for n in range(first, first + 3)}
@@ -114,7 +114,7 @@ def test_what_makes_a_pool_impossible_is_told_where_it_was_asked_and_nothing_is_
     names = re.findall(r"<legend>(.*?)</legend>", page)
     roles = {f"class-{n}": "real" if name[0] == "C" else "synthetic" for n, name in enumerate(names)}
     page = answered(owner, page, **roles)
-    assert "What was found" in page
+    assert "Images found" in page
     assert 'role="alert"' in page
     images.unlink()
     images.with_name("aside").rename(images)
@@ -227,7 +227,7 @@ def test_files_with_burnt_in_text_are_shown_with_the_place_framed_before_anythin
     both = {"class-0": "real", "class-1": "synthetic"}
     refused = owner.post(address, data=both)
     assert refused.status_code == 422
-    assert "look at these images, and choose whether to keep them or leave them out" in refused.text
+    assert "check these images, then choose to keep them or leave them out" in refused.text
     assert owner.post(address, data=both | {"text": "yes"}).status_code == 422
     page = answered(owner, page, **both, text="keep")
     assert "text seems to be burnt into the picture, kept: 2 of 6 real images" in page
@@ -267,7 +267,7 @@ def test_lossy_files_of_one_class_are_told(owner):
     members = {file.replace(".png", ".jpg") if file[0] == "r" else file: data for file, data in EIGHT.items()}
     members |= {f"real/im{n}.jpg": encoded(n, "JPEG") for n in range(4)}
     page = brought(owner, members)
-    assert "compressed with loss before they came: 4 of 4 real images" in page
+    assert "compressed with loss before upload: 4 of 4 real images" in page
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,7 @@ def test_a_locked_or_broken_zip_leaves_nothing(tmp_path):
     locked[6] |= 1
     locked[locked.index(b"PK\x01\x02") + 8] |= 1
     (tmp_path / "x.zip").write_bytes(locked)
-    with pytest.raises(InvalidInputError, match="is locked by a password"):
+    with pytest.raises(InvalidInputError, match="is protected by a password"):
         archives.unpack(tmp_path / "x.zip", tmp_path / "out")
 
 
@@ -376,7 +376,7 @@ def test_an_export_of_an_archive_is_read_without_its_directory(tmp_path):
     assert sorted(image["file"] for image in found.images) == ["DICOM/PAT/1.2.840.113619", "DICOM/PAT/IM2"]
     assert found.aside == {"no ending": 2}
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="holds no image"):
+    with pytest.raises(InputError, match="contains no image"):
         survey.take(tmp_path / "empty", tmp_path / "w", None)
 
 

@@ -225,7 +225,7 @@ def test_a_new_password_ends_the_other_sessions(app, owner):
 def test_a_bad_new_password_is_refused_with_every_fault(owner):
     page = owner.post("/researcher/password", data={"old": "wrong", "new": "short", "again": "other"})
     assert page.status_code == 422
-    for words in ("not your present password", "has 5 characters", "not the same"):
+    for words in ("not your current password", "has 5 characters", "not the same"):
         assert words in page.text
     db.session.expire_all()
     assert researchers.check("ada", PASSWORD)
@@ -362,7 +362,13 @@ def test_bad_settings_are_refused_with_every_fault_and_keep_what_was_typed(owner
     form = {"title": " ", "limit_s": "soon", "cases": "3", "assignment": "any", "closes": "x", "block": ""}
     page = owner.post("/researcher/studies/mine/settings", data=form)
     assert page.status_code == 422
-    for words in ("title: is empty", "&#39;soon&#39; is not a number", "3 is odd", "none of crossed", "not a moment"):
+    for words in (
+        "title: is empty",
+        "&#39;soon&#39; is not a number",
+        "3 is odd",
+        "none of crossed",
+        "not a date and time",
+    ):
         assert words in page.text
     assert 'value="soon"' in page.text
     assert (lifecycle.find("mine").version, lifecycle.find("mine").title) == (1, "A trial run")

@@ -92,7 +92,7 @@ def test_a_list_that_is_no_text_or_has_faults_is_refused_whole(owner, owned):
     assert (page.status_code, "not a text file" in page.text) == (422, True)
     page = owner.post(READERS, data={"pseudonyms": "R1,c\nR2,a,nobody\nR3,a"})
     assert page.status_code == 422
-    assert "&#39;c&#39; of R1 is none of a, b" in page.text
+    assert "&#39;c&#39; of R1 is not a group of this study: a, b" in page.text
     assert "&#39;nobody&#39; of R2 is not an address" in page.text
     assert db.session.query(Reader).count() == 0
 
@@ -130,11 +130,11 @@ def test_a_reader_is_extended_beyond_the_closing_date(owner, owned, invite, time
 @pytest.mark.parametrize(
     ("deed", "form", "said"),
     [
-        ("extend", {"until": "soon"}, ["not a date and time", "reason: is empty"]),
+        ("extend", {"until": "soon"}, ["not a date and time", "reason: please give one"]),
         ("extend", {"until": "2001-01-01T00:00", "reason": "x"}, ["2001-01-01T00:00 is over"]),
-        ("reset", {}, ["has not begun", "reason: is empty"]),
-        ("delete", {"reason": " "}, ["reason: is empty"]),
-        ("revoke", {}, ["reason: is empty"]),
+        ("reset", {}, ["has not begun", "reason: please give one"]),
+        ("delete", {"reason": " "}, ["reason: please give one"]),
+        ("revoke", {}, ["reason: please give one"]),
     ],
 )
 def test_a_deed_out_of_form_is_refused_with_every_fault(owner, owned, invite, deed, form, said):

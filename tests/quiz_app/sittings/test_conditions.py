@@ -251,14 +251,14 @@ def test_anchors_are_read_by_all_and_blocks_by_whom_the_fewest_have_finished(mak
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"washout_days": 3, "conditions_by": "between"}, "washout_days: a reader reads in one part"),
-        ({"conditions_cases": "split", "conditions_by": "between"}, "conditions_cases: cases are split between"),
-        ({"conditions_cases": "split", "cases": 4, "assignment": "balanced"}, "split goes with the assignment crossed"),
+        ({"washout_days": 3, "conditions_by": "between"}, "washout_days: readers read in one part"),
+        ({"conditions_cases": "split", "conditions_by": "between"}, "conditions_cases: readers read in one part"),
+        ({"conditions_cases": "split", "cases": 4, "assignment": "balanced"}, "split needs the assignment crossed"),
         ({"conditions_cases": "split", "cases": 6}, "3 cases of each class cannot be split evenly over 2 conditions"),
-        ({"anchors": 2}, "anchors: are read where the assignment is anchored"),
-        ({"assignment": "anchored", "cases": 4, "anchors": 4}, "anchors: 4 of 4 cases a reader"),
-        ({"conditions": [*LINES[1:], "trained: practice = 50"]}, "conditions: trained: practice: 50 practice cases"),
-        ({"looks": "3", "conditions": LINES}, "looks: are not taken in a study with conditions"),
+        ({"anchors": 2}, "anchors: used only if the assignment is anchored"),
+        ({"assignment": "anchored", "cases": 4, "anchors": 4}, "anchors: 4 of 4 cases per reader"),
+        ({"conditions": [*LINES[1:], "trained: practice = 50"]}, "conditions: trained: practice: the study needs 50"),
+        ({"looks": "3", "conditions": LINES}, "looks: a study with conditions cannot have interim looks"),
     ],
 )
 def test_what_does_not_go_together_keeps_a_study_from_opening(conditioned, settings, named):
@@ -326,7 +326,7 @@ def test_pre_flight_warns_of_a_clue_that_is_not_forgotten_and_of_a_condition_wit
     assert len(conditions.warnings(clued)) == 2
     for number in range(2):
         readers.invite(clued, f"R{number}")
-    assert [said[:11] for said in conditions.warnings(clued)] == ["The clue of"]
+    assert [said[:11] for said in conditions.warnings(clued)] == ["Readers cannot forget the clue of"]
     between = make_study("two", opened=False, conditions=["a", "b"], conditions_by="between")
     readers.invite(between, "R1")
     assert [said.split(".")[0] for said in conditions.warnings(between)] == [
@@ -347,7 +347,7 @@ def test_pre_flight_names_sources_that_cannot_be_split_and_hints_that_nobody_see
     assert said == "Sources that cannot be split evenly over 2 conditions: Diffusion: 3, GAN: 3."
     unseen = conditioned("unseen", conditions=[])
     found = checked(app, unseen)["Conditions"]
-    assert (found.verdict, found.details) == ("warn", ["The study has a hint file, and nobody is shown it."])
+    assert (found.verdict, found.details) == ("warn", ["The study has a hint file, but no reader sees the hints."])
 
 
 def checked(app, study):
@@ -361,4 +361,4 @@ def test_pre_flight_names_the_cases_that_lack_a_hint(app, conditioned):
     db.session.flush()
     names = [case.name for case in scored_cases(study) if case.id in gone]
     found = checked(app, study)["Settings and pool"]
-    assert (found.verdict, found.details) == ("bad", [f"hints: there is none for {', '.join(names)}"])
+    assert (found.verdict, found.details) == ("bad", [f"hints: none for {', '.join(names)}"])

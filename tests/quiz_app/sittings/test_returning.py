@@ -69,7 +69,7 @@ def test_a_closing_date_within_a_readers_washout_is_named(waiting, owner):
     waiting.readers[1].closes_at = waiting.readers[1].sitting.finished_at + timedelta(days=1, hours=1)
     db.session.commit()
     assert told(waiting)[1] == ("R2", 2, False, True)
-    assert "no more:</strong> the reader's time ends" in owner.get("/researcher/studies/mine/readers").text.replace(
+    assert "too late:</strong> the closing date is" in owner.get("/researcher/studies/mine/readers").text.replace(
         "&#39;", "'"
     )
 

@@ -34,7 +34,7 @@ def coming(steps):
 def test_a_draft_is_led_to_its_opening(owned, owner, steps):
     study = owned(opened=False, consent=" ")
     assert coming(steps()) == ["Settings"]
-    assert "consent: is empty" in steps()["Settings"].says
+    assert "consent: the text is empty" in steps()["Settings"].says
     lifecycle.change(study, {"consent": "I agree."})
     db.session.commit()
     assert coming(steps()) == ["Preview"]
@@ -162,9 +162,9 @@ def test_the_log_shows_sentences_and_no_code(owned, owner, invite):
 
 
 def test_the_list_of_studies_shows_a_picture_and_says_what_to_do_without_any(owned, owner):
-    assert "You have no study yet.</strong> Your images are ready" in owner.get("/researcher/").text
+    assert "You have no studies yet.</strong> Your images are ready" in owner.get("/researcher/").text
     owned()
-    assert "no reader yet" in owner.get("/researcher/").text
+    assert "no readers yet" in owner.get("/researcher/").text
     picture = owner.get("/researcher/pools/noise/picture.png")
     assert (picture.status_code, picture.mimetype) == (200, "image/png")
     assert owner.get("/researcher/pools/none/picture.png").status_code == 404

@@ -93,6 +93,6 @@ def test_a_closed_study_is_reopened_and_not_opened_as_if_its_truth_had_not_been_
     db.session.commit()
     refused = ida.post("/researcher/studies/mine/open")
     assert refused.status_code == 422
-    assert "the study is closed; reopen it, for a reason" in refused.text
+    assert "the study is closed; reopen it and give a reason" in refused.text
     db.session.expire_all()
     assert (study.state, study.blinded) == ("closed", False)

@@ -71,7 +71,7 @@ def test_a_look_tells_its_decision_alone(owner, looked):
     db.session.expire_all()
     assert study.blinded
     assert study.unblinded_at is None
-    assert "not shown before the study is closed" in owner.get(f"{PAGE}results", buffered=True).text
+    assert "stay hidden until the study is closed" in owner.get(f"{PAGE}results", buffered=True).text
 
 
 def test_a_look_is_taken_once_and_not_before_its_readers_have_finished(owner, looked):
@@ -123,7 +123,7 @@ def test_no_answer_waits_for_a_look_and_of_two_at_once_one_is_taken(owner, looke
     second = owner.post(LOOKS)
     assert held == [False]
     assert second.status_code == 422
-    assert "look 1 has just been taken" in second.text or "told to stop" in second.text
+    assert "look 1 has just been taken" in second.text or "already said stop" in second.text
     assert [line["look"] for line in lines("look-taken")] == [1]
     assert study.state == "open"
 
@@ -137,7 +137,7 @@ def test_after_the_last_look_there_is_none_and_the_report_says_the_same(owner, l
     assert last in ("efficacy", "end")
     refused = owner.post(LOOKS)
     assert refused.status_code == 422
-    assert "told to stop, or its last look is taken" in refused.text
+    assert "already said stop, or the last look has been taken" in refused.text
     lifecycle.close(study)
     db.session.commit()
     found = measure(reports.load(app.config["SETTINGS"], "mine"), Settings(bootstrap=20))["looks"]
@@ -153,7 +153,7 @@ def test_readers_who_cannot_tell_stop_in_vain(owner, owned, invite):
     assert owner.post(LOOKS).status_code == 303
     assert lines("look-taken")[0]["decision"] == "futility"
     assert owner.post(LOOKS).status_code == 422
-    assert "Take look" not in owner.get(PAGE, buffered=True).text
+    assert "Take interim look" not in owner.get(PAGE, buffered=True).text
 
 
 @pytest.mark.parametrize("state", ["closed", "none"])
@@ -164,7 +164,7 @@ def test_there_is_no_look_where_none_is_planned_or_the_study_is_closed(owner, ow
         db.session.commit()
     refused = owner.post(LOOKS)
     assert refused.status_code == 422
-    assert ("taken while it is open" if state == "closed" else "none is planned") in refused.text
+    assert ("taken while it is open" if state == "closed" else "no planned interim looks") in refused.text
 
 
 @pytest.mark.parametrize(

@@ -86,10 +86,10 @@ def test_what_keeps_a_study_from_opening_is_bad_and_named(owner, owned, checked)
     assert "40 a reader" in found["Settings and pool"].details[0]
     page = owner.get(PAGE).text
     assert "should not open yet:</strong> Settings and pool, Texts" in page
-    assert "Open the study" not in page
+    assert "Open study" not in page
     refused = owner.post("/researcher/studies/mine/open")
     assert refused.status_code == 422
-    assert "consent: is empty" in refused.text
+    assert "consent: the text is empty" in refused.text
 
 
 def test_a_result_at_once_beside_an_open_link_is_warned_of(owner, owned, checked):

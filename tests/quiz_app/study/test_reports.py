@@ -51,7 +51,7 @@ def test_a_report_is_made_in_the_background_and_opens(owner, owned, invite, inst
     assert "A trial run" in page.text
     assert "sandbox" in page.headers["Content-Security-Policy"]
     assert json.loads(owner.get(f"{address}/results.json", buffered=True).text)["study"]["readers"] == 2
-    assert "Open the report" in owner.get(RESULTS, buffered=True).text
+    assert "Open report" in owner.get(RESULTS, buffered=True).text
     before = (reports.home(instance, study) / "v1-24" / "report.html").stat().st_mtime
     owner.post(RESULTS)
     assert (reports.home(instance, study) / "v1-24" / "report.html").stat().st_mtime == before
@@ -76,7 +76,7 @@ def test_before_the_close_nothing_of_the_results_is_shown(owner, owned, invite, 
     study = owned(practice=0)
     invite(study).enter().finish()
     written(instance, study)
-    assert "not shown before the study is closed" in owner.get(RESULTS, buffered=True).text
+    assert "stay hidden until the study is closed" in owner.get(RESULTS, buffered=True).text
     assert owner.post(RESULTS).status_code == 403
     for path in ("v1-12.json", "v1-12/report.html"):
         assert owner.get(f"{RESULTS}/{path}", buffered=True).status_code == 403
