@@ -97,4 +97,6 @@ def _words(name: str, value: Any) -> str:
         return ", ".join(map(str, value))
     if name == "code":
         return str(value).replace("-", " ")
+    if name == "until":
+        return str(value).replace("T", " ", 1).removesuffix(":00").removesuffix("+00:00") + " UTC"
     return str(value).strip().rstrip(".") if name == "reason" else str(value)

@@ -102,8 +102,9 @@ def assert_may_change(study: Study) -> None:
         raise InvalidInputError([f"study: {study.slug} is closed; copy it to change it"])
     db.session.refresh(study, with_for_update=True)  # an answer on its way comes first, and is counted
     if given := answers(study):
+        count = f"{given} answer{'' if given == 1 else 's'}"
         raise InvalidInputError(
-            [f"study: {study.slug} has {given} answers, so its settings are locked; copy it to change them"]
+            [f"study: {study.slug} has {count}, so its settings are locked; copy it to change them"]
         )
 
 

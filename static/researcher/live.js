@@ -1,6 +1,7 @@
 // Keeps the moving part of the live page up to date, sorted as it was.
 
 import { sortAs, sortOf } from "./tables.js";
+import { showLocal } from "./times.js";
 
 const place = document.getElementById("live");
 
@@ -12,7 +13,7 @@ setInterval(async () => {
     if (!response.ok || response.redirected) return location.reload(); // logged out
     text = await response.text();
   } catch {
-    place.querySelector("[data-when]").textContent = "no connection; trying again";
+    place.querySelector("[data-when]").textContent = "No connection. Trying again.";
     return;
   }
   update(text);
@@ -20,13 +21,15 @@ setInterval(async () => {
 
 function update(text) {
   const coming = new DOMParser().parseFromString(text, "text/html");
+  showLocal(coming);
   const table = place.querySelector("table");
   const sorted = sortOf(table);
   table.tBodies[0].replaceWith(coming.querySelector("tbody"));
   sortAs(table, sorted);
-  for (const part of ["[role=status]", "[data-when]"]) {
-    const now = coming.querySelector(part).textContent;
-    // Screen readers speak the status when it changes, and only then.
-    if (place.querySelector(part).textContent !== now) place.querySelector(part).textContent = now;
-  }
+  const [status, said] = [place, coming].map((root) => root.querySelector("[role=status]"));
+  // Screen readers speak the status when it changes, and only then.
+  if (status.textContent !== said.textContent) status.textContent = said.textContent;
+  const [shown, when] = [place, coming].map((root) => root.querySelector("[data-when]"));
+  shown.title = when.textContent;
+  shown.textContent = `Updated ${new Date(when.dataset.when).toLocaleTimeString("sv-SE")}`;
 }

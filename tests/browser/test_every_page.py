@@ -18,9 +18,9 @@ def test_axe_finds_nothing_on_any_page_of_the_desk(own_house, new_context):
     log_in(page, own_house.server.url, first_password(own_house.app))
     desk = f"{own_house.server.url}/researcher/studies/{slug}"
     page.goto(f"{desk}/")
-    page.get_by_role("button", name="Close the study").click()
+    page.get_by_role("button", name="Close study").click()
     page.goto(f"{desk}/results")
-    page.get_by_role("button", name="Create the report").click()
+    page.get_by_role("button", name="Create report").click()
     page.locator(".gallery").wait_for(timeout=120_000)
     paths = desk_pages.paths(own_house.app, slug)
     assert len(paths) > 20

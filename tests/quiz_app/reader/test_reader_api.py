@@ -473,7 +473,7 @@ def test_settings_cannot_change_under_an_answer_on_its_way(make_study, invite, m
     taker = invite(make_study()).enter()
     answer, changing = meanwhile(taker, lambda: lifecycle.change(lifecycle.find("trial-run"), {"limit_s": 5.0}))
     assert answer.status_code == 200
-    with pytest.raises(InvalidInputError, match="1 answers and is frozen"):
+    with pytest.raises(InvalidInputError, match="1 answer, so its settings are locked"):
         changing.result()
     assert db.session.query(Answer).count() == 1
 

@@ -258,7 +258,7 @@ def test_a_study_that_may_not_open_says_every_reason_and_stays_a_draft(owner, ow
     owned(opened=False, cases=40, practice=9)
     page = owner.post("/researcher/studies/mine/open")
     assert page.status_code == 422
-    for words in ("cases: 40 a reader", "practice: 9 practice cases"):
+    for words in ("cases: each reader should judge 40", "practice: the study needs 9"):
         assert words in page.text
         assert words in owner.get("/researcher/studies/mine/").text
     assert state_of("mine") == "draft"

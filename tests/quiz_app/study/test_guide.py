@@ -42,7 +42,7 @@ def test_a_draft_is_led_to_its_opening(owned, owner, steps):
     assert coming(steps()) == ["Pre-flight"]
     page = owner.get(PAGE).text
     assert page.count('class="button primary"') == 1
-    assert ">Check the images</a>" in page
+    assert ">Check images</a>" in page
     lifecycle.open_study(study)
     db.session.commit()
     assert steps()["Pre-flight"].skipped
@@ -141,7 +141,7 @@ def test_every_kind_of_event_has_a_sentence_made_of_its_own_details():
         ("study-changed", {"settings": {"a": 1, "b": 2}, "version": 3}, "ada changed a, b (version 3)."),
         ("reader-revoked", {"reader": "R1", "reason": "Lost it."}, "ada withdrew the link of R1: Lost it."),
         ("refused", {"code": "not-due"}, "Discern refused a request from ada: not due."),
-        ("study-closed", {}, "ada closed the study with – answers, practice included."),
+        ("study-closed", {}, "ada closed the study with – answers (including practice)."),
         ("from-a-later-version", {}, "ada: from a later version."),
     ],
 )  # fmt: skip

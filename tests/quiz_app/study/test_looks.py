@@ -170,7 +170,7 @@ def test_there_is_no_look_where_none_is_planned_or_the_study_is_closed(owner, ow
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"looks": "three"}, "looks: 'three' are not numbers of readers"),
+        ({"looks": "three"}, "looks: 'three' is not a list of numbers of readers"),
         ({"looks": "2, 4"}, "looks: readers: expected three or more at every look, got 2 at look 1"),
         ({"looks": "6, 4"}, "looks: looks: expected more readers or cases at each"),
         ({"looks": "3, 6", "cases": 8, "assignment": "balanced"}, "looks: every reader must judge the same cases"),

@@ -160,7 +160,7 @@ def test_reminders_go_to_those_who_still_have_something_to_do(owner, owned, invi
     db.session.commit()
     assert "accepted 2 of 2" in sent(owner, said)
     assert [to for to, _ in mailed.taken] == [["R1@example.org"], ["R3@example.org"]]
-    assert "have not begun yet" in mailed.taken[0][1].get_content()
+    assert "have not started yet" in mailed.taken[0][1].get_content()
 
 
 def test_an_invitation_whose_link_has_changed_is_not_sent(owner, owned, mailed, reader_called):

@@ -55,7 +55,7 @@ def test_headers_that_tell_the_classes_apart_are_a_warning_that_says_not_which_i
     db.session.commit()
     found = checked()["File headers"]
     assert (found.verdict, found.details) == ("warn", [])
-    assert found.says.startswith("By their headers the classes differ in laterality: ")
+    assert found.says.startswith("The file headers of the classes differ in laterality. ")
     assert "real" not in found.says
 
 
@@ -83,7 +83,7 @@ def test_what_keeps_a_study_from_opening_is_bad_and_named(owner, owned, checked)
     owned(opened=False, cases=40, consent=" ")
     found = checked()
     assert found["Settings and pool"].verdict == found["Texts"].verdict == "bad"
-    assert "40 a reader" in found["Settings and pool"].details[0]
+    assert "each reader should judge 40" in found["Settings and pool"].details[0]
     page = owner.get(PAGE).text
     assert "should not open yet:</strong> Settings and pool, Texts" in page
     assert "Open study" not in page
@@ -204,7 +204,7 @@ def test_an_audit_of_before_says_nothing_of_text_and_a_pool_without_truth_what_i
     how = {"real": {"text": {"count": 2, "cases": ["case-0001", "case-0007"]}}, "synthetic": {"text": {"count": 1}}}
     study.pool.manifest = study.pool.manifest | {"how": how}
     [check] = preflight._text_told(study)
-    assert check.says.startswith("Text seems to be burnt into 3 of the pool's images.")
+    assert check.says.startswith("Text seems to be part of the picture in 3 of the pool's images.")
     assert "case-" not in str(check)
 
 
@@ -225,7 +225,7 @@ def test_text_is_looked_for_in_the_images_as_readers_receive_them(app, owner, ow
     assert audited(owner, app) == "done"
     check = checked()["Text in the pictures"]
     assert check.verdict == "warn"
-    assert check.says == "Text seems to be burnt into 0 of 6 real images and 1 of 5 synthetic images."
+    assert check.says == "Text seems to be part of the picture in 0 of 6 real images and 1 of 5 synthetic images."
     assert "Only synthetic images have text: whoever notices it knows their class." in check.details
     assert "Only synthetic images have text" in owner.get(PAGE).text
 
@@ -252,8 +252,7 @@ def test_subgroups_are_counted_and_columns_that_are_none_keep_a_study_from_openi
     assert checked()["Settings and pool"].details == [
         "subgroups: 'room' has 1 value(s); expected 2 to 8, or numbers",
         "subgroups: 'age' has 11 value(s); expected 2 to 8, or numbers",
-        "subgroups: cases.csv of the pool has no column 'teeth' with entries; "
-        "its further columns are age, device, room",
+        "subgroups: the pool's cases.csv has no column 'teeth' with entries; its extra columns are age, device, room",
     ]
 
 
