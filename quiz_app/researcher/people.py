@@ -30,7 +30,7 @@ def list_people() -> ResponseReturnValue:
             name, admin = request.form.get("name", "").strip(), request.form.get("admin") == "yes"
             _, password = researchers.add(name, admin=admin, actor=current_user.name)
             db.session.commit()
-            flash(f"{name} can log in with the password {password}. It is shown only now.", "warn")
+            flash(f"{name} can log in with this password, shown only now: {password}", "warn")
         except InvalidInputError as faulty:
             db.session.rollback()
             faults = by_field(faulty)
@@ -47,7 +47,7 @@ def reset_password(person: int) -> ResponseReturnValue:
     found = db.session.get(Researcher, person) or abort(404)
     password = researchers.reset_password(found, actor=current_user.name)
     db.session.commit()
-    flash(f"The new password of {found.name} is {password}. It is shown only now.", "warn")
+    flash(f"The new password of {found.name}, shown only now: {password}", "warn")
     everyone = db.session.scalars(sa.select(Researcher).order_by(Researcher.name)).all()
     return render_template("researcher/people.html", everyone=everyone, faults={}, said={})
 

@@ -268,7 +268,7 @@ def test_what_does_not_go_together_keeps_a_study_from_opening(conditioned, setti
 
 def test_a_washout_that_the_closing_date_cuts_short_is_named(conditioned):
     closes = (clock.now() + timedelta(days=10)).isoformat(timespec="seconds")
-    with pytest.raises(InvalidInputError, match="before the end of the washout .1 x 14 days"):
+    with pytest.raises(InvalidInputError, match=r"before the end of the washout \(1 x 14 days"):
         conditioned(washout_days=14, closes=closes)
     conditioned("another", washout_days=9, closes=closes)
 

@@ -40,4 +40,4 @@ def test_a_hint_file_is_uploaded_at_the_desk(owner, study):
     for data in ({}, {"hints": (io.BytesIO(b"\xff"), "ai.csv")}, {"hints": (io.BytesIO(b"case\n"), "ai.csv")}):
         assert owner.post(address, data=data).status_code == 422
     sent = owner.post(address, data={"hints": (io.BytesIO(table(study).encode()), "ai.csv")}, follow_redirects=True)
-    assert "12 hints are kept with this study; another file replaces them." in sent.text
+    assert "This study has 12 hints. Another file replaces them." in sent.text

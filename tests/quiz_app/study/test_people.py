@@ -15,11 +15,11 @@ PEOPLE, TEAM = "/researcher/people", "/researcher/studies/mine/team"
 def test_an_admin_adds_a_researcher_whose_password_is_shown_once(log_in):
     admin = log_in("root", is_admin=True)
     page = admin.post(PEOPLE, data={"name": "ada"}).text
-    password = page.split("with the password ")[1].split(",")[0]
+    password = page.split("shown only now: ")[1].split("<")[0]
     assert researchers.check("ada", password)
     assert password not in admin.get(PEOPLE).text
     renewed = admin.post(f"{PEOPLE}/{researchers.find('ada').id}/password").text
-    new = renewed.split("new password of ada is ")[1].split(",")[0]
+    new = renewed.split("The new password of ada, shown only now: ")[1].split("<")[0]
     db.session.expire_all()
     assert researchers.check("ada", new)
     assert not researchers.check("ada", password)
@@ -59,7 +59,7 @@ def test_a_collaborator_runs_a_study_until_the_part_is_taken_away(owner, owned, 
 @pytest.mark.parametrize(
     ("form", "faults"),
     [
-        ({"name": "nobody", "role": "king"}, ["there is no researcher called", "none of viewer, collaborator"]),
+        ({"name": "nobody", "role": "king"}, ["there is no researcher called", "not one of viewer, collaborator"]),
         ({"name": "ada", "role": "viewer"}, ["ada owns the study"]),
     ],
 )

@@ -85,7 +85,7 @@ def test_what_keeps_a_study_from_opening_is_bad_and_named(owner, owned, checked)
     assert found["Settings and pool"].verdict == found["Texts"].verdict == "bad"
     assert "each reader should judge 40" in found["Settings and pool"].details[0]
     page = owner.get(PAGE).text
-    assert "should not open yet:</strong> Settings and pool, Texts" in page
+    assert "cannot open yet:</strong> Settings and pool, Texts" in page
     assert "Open study" not in page
     refused = owner.post("/researcher/studies/mine/open")
     assert refused.status_code == 422
@@ -226,7 +226,7 @@ def test_text_is_looked_for_in_the_images_as_readers_receive_them(app, owner, ow
     check = checked()["Text in the pictures"]
     assert check.verdict == "warn"
     assert check.says == "Text seems to be part of the picture in 0 of 6 real images and 1 of 5 synthetic images."
-    assert "Only synthetic images have text: whoever notices it knows their class." in check.details
+    assert "Only synthetic images have text, so anyone who notices it knows their class." in check.details
     assert "Only synthetic images have text" in owner.get(PAGE).text
 
 

@@ -170,8 +170,8 @@ def test_two_studies_are_compared_over_the_readers_they_share(owner, owned, invi
         db.session.commit()
     assert "before" in owner.get(RESULTS, buffered=True).text
     page = compared(owner, "before").text
-    assert "Only the 2 readers of both" in page
-    assert "12 cases are common to both" in page
+    assert "Only readers who took part in both are compared, each with themselves (2):" in page
+    assert "Cases in both: 12." in page
     assert "+0.000" in page  # everybody answered alike in both
 
 
@@ -184,7 +184,7 @@ def test_what_has_nothing_to_compare_says_so_and_not_where_the_database_lies(app
         db.session.commit()
     page = compared(owner, "apart")
     assert page.status_code == 200
-    assert "Only the 0 readers of both" in page.text
+    assert "each with themselves: there are none." in page.text
     refused = compared(owner, "empty")
     assert refused.status_code == 422
     assert "study &#39;empty&#39; has no responses yet" in refused.text
@@ -195,8 +195,8 @@ def test_what_has_nothing_to_compare_says_so_and_not_where_the_database_lies(app
 def test_a_study_is_compared_with_itself_at_an_earlier_moment(owner, owned, invite, instance):
     study = closed(owned, invite, readers=2)
     written(instance, study, "v1-12")
-    assert "itself when it had 12 answers" in compared(owner, "v1-12").text
-    assert "Only the 1 readers of both" in compared(owner, "v1-12").text
+    assert "the same study when it had 12 answers" in compared(owner, "v1-12").text
+    assert "each with themselves (1):" in compared(owner, "v1-12").text
 
 
 def test_what_is_blinded_or_somebody_elses_cannot_be_compared(owner, owned, invite, make_study):
