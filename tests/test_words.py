@@ -20,6 +20,17 @@ REPLACED = (
         "fault(s)",
         "there is not one",
     ),
+    *(
+        "Now it counts",
+        "The keys",
+        "has taken over",
+        "None of your answers has",
+        "readers it can take",
+        "not known here",
+    ),
+    *("is empty, and this stays on record", "Not yet a pool", "Begin anew"),
+    *("opens nothing from then on", "This is not yours to do", "Give a part", "Present password", "At most so"),
+    *("as it came:", "read blindly any more", "Lines lost", "waits for you", "drawn anew, the"),
     *("Let researchers in", "stand beside it", "speaks for chance", "as if each answer were independent"),
 )
 

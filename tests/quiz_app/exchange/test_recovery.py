@@ -117,7 +117,10 @@ def test_a_study_restored_into_an_empty_instance_has_equal_exports(app, archived
 def test_a_study_that_is_here_is_not_restored_a_second_time(app, archived):
     with pytest.raises(InvalidInputError) as faulty:
         archive.restore(archived[0], app.config["SETTINGS"].images)
-    assert faulty.value.faults == ["study: a study called 'mine' already exists here", "study: its readers already exist here"]
+    assert faulty.value.faults == [
+        "study: a study called 'mine' already exists here",
+        "study: its readers already exist here",
+    ]
 
 
 def test_a_pool_that_is_here_is_used_as_it_is(app, archived):
