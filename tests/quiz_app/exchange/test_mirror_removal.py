@@ -97,7 +97,7 @@ def test_the_monitor_and_healthz_tell_how_many_removals_wait(mirrored, two_reade
     owned()
     assert "deleted here" not in owner.get("/researcher/studies/mine/live").text
     delete(mirrored)
-    assert "15 deleted here, still to be removed there." in owner.get("/researcher/studies/mine/live").text
+    assert "15 deleted here and not yet removed there." in owner.get("/researcher/studies/mine/live").text
     assert mirrored.test_client().get("/healthz").get_json()["mirror"]["removals"] == 15
 
 

@@ -153,7 +153,7 @@ def test_a_line_that_breaks_is_told_and_fetching_goes_on_where_it_was(app, owner
     assert 0 < here < 6
     assert told(page) == [
         "The archive cannot be reached.",
-        f"{here} of 6 images are here. They will not be fetched again.",
+        f"{here} of 6 images have been fetched. They will not be fetched again.",
     ]
     line.mend()
     first = min(folder.rglob("*.dcm"), key=lambda path: path.stat().st_mtime)
@@ -197,7 +197,7 @@ def test_where_the_making_of_the_pool_is_killed_the_survey_is_asked_about_again(
     background.tell(folder, "making", 0.5, "writing the pool")
     long_ago = clock_of_the_machine.time() - background.SILENT_FOR_S - 1
     os.utime(folder / background.STATUS, (long_ago, long_ago))
-    assert told(owner.get(coming).text)[1] == "6 of 6 images are here. They will not be fetched again."
+    assert told(owner.get(coming).text)[1] == "6 of 6 images have been fetched. They will not be fetched again."
     owner.post(f"{coming}/resume")
     assert "Images found" in owner.get(coming).text
 
@@ -291,7 +291,7 @@ def test_where_no_image_can_be_fetched_that_is_said_and_nothing_is_surveyed(app,
     assert told(waited(owner, coming)) == [
         "No image could be fetched.",
         "The archive does not hold this image any more (HTTP 404).",
-        "0 of 1 images are here. They will not be fetched again.",
+        "0 of 1 images have been fetched. They will not be fetched again.",
     ]
 
 

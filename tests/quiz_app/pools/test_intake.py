@@ -37,7 +37,7 @@ def brought(client, members, **form):
 def test_a_mixed_folder_with_dicom_becomes_a_pool_and_what_stays_behind_is_listed(app, owner):
     page = brought(owner, MIXED)
     assert "The pool is ready" in page
-    assert "left behind of 1 DICOM file(s): PatientName" in page
+    assert "not kept from 1 DICOM file(s): PatientName" in page
     assert "ReferringPhysicianName" in page
     db.session.expire_all()
     pool = db.session.query(Pool).filter_by(slug="mixed").one()
@@ -53,7 +53,7 @@ def test_a_few_images_of_each_class_are_shown_as_they_came_beside_what_readers_g
     assert "both classes alike: grey, Lanczos to 200 x 160, PNG" in page
     shown = re.findall(r"<figcaption>(.*?)</figcaption>", page)
     came = [f"{truth}, as it came: 256 × 128" for truth in ("Real", "Real", "Synthetic", "Synthetic")]
-    assert shown == [words for one in came for words in (one, "As readers get it: 200 × 160")]
+    assert shown == [words for one in came for words in (one, "As readers see it: 200 × 160")]
     assert "a.dcm" not in page
     pictures = []
     for address in re.findall(r'<img[^>]* src="([^"]*)"', page):
@@ -69,8 +69,8 @@ def test_a_few_images_of_each_class_are_shown_as_they_came_beside_what_readers_g
         assert again.tobytes() == resized.tobytes()
     assert owner.get(re.search(r'src="([^"]*)1-came.png"', page)[1] + "9-came.png").status_code == 404
     of_the_pool = owner.get(f"{POOLS}mixed/").text
-    assert "Both classes alike: grey, Lanczos to 200 x 160, PNG" in of_the_pool
-    way = re.search(r'<a href="([^"]*)">A few of each class as they came', of_the_pool)[1]
+    assert "Preparation of both classes: grey, Lanczos to 200 x 160, PNG" in of_the_pool
+    way = re.search(r'<a href="([^"]*)">Compare sample images as uploaded', of_the_pool)[1]
     assert owner.get(way).text.count("<figure>") == 8
     assert "as they came" not in owner.get(f"{POOLS}noise/").text
 
@@ -115,7 +115,7 @@ def test_a_pool_folder_in_a_zip_is_taken_as_it_is(owner, pool_folder):
 def test_a_dicom_without_an_ending_is_known_by_its_content_and_what_is_no_image_is_counted(owner):
     members = {name.replace("a.dcm", "IM0001"): data for name, data in MIXED.items()}
     page = brought(owner, members | {"set/Real/IM0002": b"none", "set/Real/list.txt": b"Doe, Jane"})
-    assert "left behind of 1 DICOM file(s): PatientName" in page
+    assert "not kept from 1 DICOM file(s): PatientName" in page
     assert "skipped, not an image file: 1 x .txt" in page
     assert "skipped, not an image file: 1 x no ending" in page
 

@@ -173,7 +173,7 @@ def test_a_deleted_reader_is_gone_everywhere_and_the_certificate_says_so(app, ow
     number = db.session.query(Reader).filter_by(pseudonym="R1").one().id
     owner.post(f"{READERS}/{number}/extend", data={"until": "2099-01-01T00:00", "reason": "R1 was ill"})
     page = owner.post(f"{READERS}/{number}/delete", data={"reason": "R1 asked for it"})
-    for words in ("CERTIFICATE", "R1", "12 answer(s)", "1 kept report(s)", "asked for it"):
+    for words in ("CERTIFICATE", "R1", "12 answer(s)", "1 stored report(s)", "asked for it"):
         assert words in page.text
     db.session.expire_all()
     assert [reader.pseudonym for reader in db.session.query(Reader)] == ["R2"]
