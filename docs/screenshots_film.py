@@ -104,7 +104,7 @@ def of_the_desk(film: Film, page: Page, desk: str) -> None:
     film.take(page, "The researcher's desk: the steps of a study, and which comes next", 1800)
     page.get_by_role("button", name="Close the study").click()
     page.goto(f"{desk}/results")
-    page.get_by_role("button", name="Create the report").click()
+    page.get_by_role("button", name="Create report").click()
     page.wait_for_selector(".gallery", timeout=240_000)
     page.evaluate("for (const image of document.images) image.loading = 'eager'")
     film.take(page, "After the close: could the readers tell?", 1800)

@@ -120,7 +120,7 @@ function send(body) {
     request.responseType = "document";
     request.upload.addEventListener("progress", ({ loaded, total }) => sending(loaded / total));
     stop.addEventListener("click", () => request.abort(), { once: true });
-    request.addEventListener("error", () => reject(new Error("The connection broke off; nothing was uploaded. Please try again.")));
+    request.addEventListener("error", () => reject(new Error("The connection was lost and nothing was uploaded. Please try again.")));
     request.addEventListener("load", () => {
       if (request.status === 200) return resolve(location.assign(request.responseURL));
       const told = [...(request.response?.querySelectorAll("[role=alert] li") ?? [])].map((line) => line.textContent);

@@ -52,7 +52,7 @@ def test_a_few_images_of_each_class_are_shown_as_they_came_beside_what_readers_g
     page = brought(owner, MIXED, width="200", height="160")
     assert "both classes alike: grey, Lanczos to 200 x 160, PNG" in page
     shown = re.findall(r"<figcaption>(.*?)</figcaption>", page)
-    came = [f"{truth}, as it came: 256 × 128" for truth in ("Real", "Real", "Synthetic", "Synthetic")]
+    came = [f"{truth}, as uploaded: 256 × 128" for truth in ("Real", "Real", "Synthetic", "Synthetic")]
     assert shown == [words for one in came for words in (one, "As readers see it: 200 × 160")]
     assert "a.dcm" not in page
     pictures = []
@@ -86,7 +86,7 @@ def test_while_a_study_is_read_blindly_no_picture_tells_its_class(owner, make_st
     for deed, seen in ((lifecycle.open_study, False), (lifecycle.close, True)):
         deed(study)
         db.session.commit()
-        assert ("Real, as it came" in owner.get(way).text) is seen
+        assert ("Real, as uploaded" in owner.get(way).text) is seen
         with owner.get(picture) as response:
             assert (response.status_code == 200) is seen
 
