@@ -102,7 +102,7 @@ def of_the_desk(film: Film, page: Page, desk: str) -> None:
     """The steps of the study, its close, the report, and the cases that fooled most."""
     page.goto(f"{desk}/")
     film.take(page, "The researcher's desk: the steps of a study, and which comes next", 1800)
-    page.get_by_role("button", name="Close the study").click()
+    page.get_by_role("button", name="Close study").click()
     page.goto(f"{desk}/results")
     page.get_by_role("button", name="Create report").click()
     page.wait_for_selector(".gallery", timeout=240_000)
@@ -111,10 +111,10 @@ def of_the_desk(film: Film, page: Page, desk: str) -> None:
     page.locator(".gallery").scroll_into_view_if_needed()
     page.evaluate("document.querySelector('.gallery').scrollIntoView()")
     film.take(page, "Every figure, with its numbers", 1500)
-    page.get_by_role("link", name="Look at the cases").click()
+    page.get_by_role("link", name="Browse cases").click()
     film.take(page, "The cases, the most often misjudged first", 1800)
     page.goto(f"{desk}/results")
-    page.get_by_role("link", name="Open the report").first.click()
+    page.get_by_role("link", name="Open report").first.click()
     film.take(page, "A report ready for a paper", 1800)
 
 
