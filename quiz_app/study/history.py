@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 SENTENCES = {
@@ -98,5 +99,6 @@ def _words(name: str, value: Any) -> str:
     if name == "code":
         return str(value).replace("-", " ")
     if name == "until":
-        return str(value).replace("T", " ", 1).removesuffix(":00").removesuffix("+00:00") + " UTC"
+        moment = datetime.fromisoformat(str(value))  # without a zone: UTC
+        return f"{moment.astimezone(UTC) if moment.tzinfo else moment:%Y-%m-%d %H:%M} UTC"
     return str(value).strip().rstrip(".") if name == "reason" else str(value)

@@ -143,6 +143,16 @@ def test_every_kind_of_event_has_a_sentence_made_of_its_own_details():
         ("refused", {"code": "not-due"}, "Discern refused a request from ada: not due."),
         ("study-closed", {}, "ada closed the study with – answers (including practice)."),
         ("from-a-later-version", {}, "ada: from a later version."),
+        (
+            "reader-extended",
+            {"reader": "R1", "until": "2026-12-01T10:00", "reason": "on leave"},
+            "ada extended R1 until 2026-12-01 10:00 UTC: on leave.",
+        ),
+        (
+            "reader-extended",
+            {"reader": "R1", "until": "2026-12-01T10:00+01:00", "reason": "on leave"},
+            "ada extended R1 until 2026-12-01 09:00 UTC: on leave.",
+        ),
     ],
 )  # fmt: skip
 def test_an_event_is_told_in_a_sentence(kind, details, said):
