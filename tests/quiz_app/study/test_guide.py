@@ -92,7 +92,7 @@ def test_answers_are_counted_by_day_and_tell_when_the_last_may_come(owned, invit
     # 4 answers in 3 days, and 4 + 8 are left: the last comes in 9 days.
     rows = monitor.progress(db.session(), study)
     assert guide.expected_end(study, rows, days) == today + timedelta(2 + 9)
-    assert f"about {clock.dated(today + timedelta(11))}." in steps()["Reading"].says
+    assert f"around {clock.dated(today + timedelta(11))}." in steps()["Reading"].says
     time.forward(8 * 86_400)
     assert guide.expected_end(study, rows, days) is None
     assert second.token
