@@ -24,7 +24,7 @@ export class Help {
     this.dialog.showModal();
   }
 
-  // The keys as they are written on the buttons, in their order.
+  // Keys as written on the buttons, in their order.
   #rows() {
     const told = new Map([["Enter", this.list.dataset.enter]]);
     for (const button of this.room.querySelectorAll("[aria-keyshortcuts]")) {
