@@ -148,7 +148,7 @@ def test_what_is_too_large_or_no_training_is_not_packed_and_the_weights_before_s
     for runs_given, complaint in (
         ([tmp_path / "nothing"], "nothing is not there"),
         ([panoramic], "are packed already"),
-        ([tmp_path / "big"], "beyond 65504"),
+        ([tmp_path / "big"], "larger than 65504"),
         ([runs / "first", runs / "first"], "expected a name of its own"),
     ):
         arguments = [word for run in runs_given for word in ("--run", str(run))]

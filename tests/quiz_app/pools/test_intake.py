@@ -78,7 +78,7 @@ def test_a_few_images_of_each_class_are_shown_as_they_came_beside_what_readers_g
 def test_while_a_study_is_read_blindly_no_picture_tells_its_class(owner, make_study):
     page = brought(owner, MIXED)
     picture = re.search(r'src="([^"]*1-came.png)"', page)[1]
-    way = re.search(r'<a href="([^"]*)">A few', owner.get(f"{POOLS}mixed/").text)[1]
+    way = re.search(r'<a href="([^"]*)">Compare sample', owner.get(f"{POOLS}mixed/").text)[1]
     study = make_study(opened=False, practice=2)
     study.pool = db.session.query(Pool).filter_by(slug="mixed").one()
     db.session.commit()

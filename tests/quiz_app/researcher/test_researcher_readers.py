@@ -51,7 +51,7 @@ def test_a_bad_invitation_is_refused_with_every_fault_and_nobody_is_invited(owne
     db.session.commit()
     page = owner.post(READERS, data={"pseudonyms": "R2 R1 a/b"})
     assert page.status_code == 422
-    assert "&#39;R1&#39; is taken" in page.text
+    assert "&#39;R1&#39; is already in this study" in page.text
     assert "&#39;a/b&#39; is not" in page.text
     assert db.session.query(Reader).count() == 1
     assert owner.post(READERS, data={"pseudonyms": "  "}).status_code == 422
@@ -131,7 +131,7 @@ def test_a_reader_is_extended_beyond_the_closing_date(owner, owned, invite, time
     ("deed", "form", "said"),
     [
         ("extend", {"until": "soon"}, ["not a date and time", "reason: please give one"]),
-        ("extend", {"until": "2001-01-01T00:00", "reason": "x"}, ["2001-01-01T00:00 is over"]),
+        ("extend", {"until": "2001-01-01T00:00", "reason": "x"}, ["2001-01-01T00:00 is in the past"]),
         ("reset", {}, ["has not begun", "reason: please give one"]),
         ("delete", {"reason": " "}, ["reason: please give one"]),
         ("revoke", {}, ["reason: please give one"]),
