@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -72,6 +73,7 @@ def test_whoever_stops_the_first_start_before_the_password_was_shown_is_shown_it
     first = subprocess.Popen(
         command(tmp_path / "instance", free_port()), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # which a shell's background jobs ignore
     )  # fmt: skip
     assert "Drawing" in first.stdout.readline()  # of the demonstration, which takes a while
     first.send_signal(signal.SIGINT)

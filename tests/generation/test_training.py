@@ -258,7 +258,7 @@ def test_a_training_that_diverges_stops_and_says_so(small_corpus, tmp_path, caps
 
 def test_a_finished_training_is_not_overwritten(small_corpus, trained, capsys):
     assert main(command(small_corpus, trained)) == 2
-    assert "holds a training" in capsys.readouterr().err
+    assert "contains a training" in capsys.readouterr().err
 
 
 def test_a_training_stopped_before_its_first_save_is_begun_again(small_corpus, tmp_path, monkeypatch, capsys):
