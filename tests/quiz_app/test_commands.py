@@ -63,7 +63,7 @@ def test_a_plan_printed_is_a_plan_taken(app, make_study, tmp_path):
     file.write_text(ran(app, "study", "plan", "trial-run"))
     assert "twin: a draft, seed 1" in ran(app, "study", "create", "--file", file, "--slug", "twin")
     assert ran(app, "study", "plan", "twin") == file.read_text().replace("trial-run", "twin")
-    assert "slug: 'twin' is taken" in ran(app, "study", "create", "--file", file, "--slug", "twin", code=1)
+    assert "slug: 'twin' is in use" in ran(app, "study", "create", "--file", file, "--slug", "twin", code=1)
     assert "cannot be read" in ran(app, "study", "create", "--file", tmp_path / "none.toml", code=1)
 
 
@@ -91,7 +91,7 @@ def test_a_researcher_is_added_and_gets_a_new_password(app):
     new = ran(app, "researcher", "password", "ada").split()[1]
     assert researchers.check(name, new)
     assert not researchers.check(name, password)
-    assert "is taken" in ran(app, "researcher", "add", "ada", code=1)
+    assert "is in use" in ran(app, "researcher", "add", "ada", code=1)
     assert "there is no researcher 'eve'" in ran(app, "researcher", "password", "eve", code=1)
 
 
