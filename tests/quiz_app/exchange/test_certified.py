@@ -86,7 +86,7 @@ def archived(owner, path):
 def test_a_registered_study_is_reported_archived_and_certified(app, owner, planned, tmp_path, capsys):
     text = (planned / "registration.json").read_bytes()
     assert registered(owner, text).status_code == 303
-    assert "was kept" in owner.get("/researcher/studies/phantoms/", buffered=True).text
+    assert "Registration saved" in owner.get("/researcher/studies/phantoms/", buffered=True).text
     assert owner.get("/researcher/studies/phantoms/registration.json").get_json() == json.loads(text)
     (event,) = db.session.query(Event).filter_by(kind="study-registered")
     assert event.details["sha256"] == json.loads(text)["sha256"]
@@ -152,7 +152,7 @@ def test_an_archive_whose_report_is_of_other_answers_is_named(app, owner, planne
     assert results["registration"]["different"] == ["Interim looks", "Readers"]
     whole = tmp_path / "whole.zip"
     command = ["study", "archive", "phantoms", "--out", str(whole)]
-    assert "it holds none" in runner.invoke(args=command).output
+    assert "without a report" in runner.invoke(args=command).output
     assert verify.main([str(whole)]) == 2
     assert "whole.zip: holds no report" in capsys.readouterr().err
     assert runner.invoke(args=[*command, "--report", str(out / "archive.zip")]).exit_code == 0
