@@ -123,7 +123,7 @@ def test_a_check_names_everything_that_is_wrong(app):
         done = check(settings.instance, "--port", str(taken.getsockname()[1]), url=settings.database_url)
     assert done.returncode == 1
     assert "is of version 0000, this Discern needs" in done.stdout
-    assert "see database, redis, port above" in done.stderr
+    assert "(see above): database, redis, port" in done.stderr
 
 
 def test_workers_count_together(app, make_study, tmp_path):
