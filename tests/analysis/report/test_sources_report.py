@@ -62,7 +62,9 @@ def test_the_better_generator_is_found_and_named_in_plain_words(results):
     ]
     assert told["ranking"]["fooled"]["Diffusion"]["best"] > 0.95
     words = " ".join(document.text(results, "findings").split())
-    assert "Diffusion fooled readers more often than GAN: the proportions of their images called real differed by" in words
+    assert (
+        "Diffusion fooled readers more often than GAN: the proportions of their images called real differed by" in words
+    )
     assert "GAN fooled readers more often" not in words
 
 
