@@ -242,7 +242,7 @@ def walk_desk(camera: Camera, app: Flask, url: str, password: str) -> None:
         page.goto(f"{desk}/pools/")
         page.locator("input[type=file]:not([webkitdirectory])").set_input_files(uploaded(app, file.name))
         page.get_by_role("button", name="Upload").click()
-        page.wait_for_selector("input[name=class-0]", timeout=60_000)
+        page.wait_for_selector("input[name=class-0]", timeout=240_000)
         camera.take(page, "desk-folders")
     with tempfile.TemporaryDirectory() as folder:
         page.goto(f"{desk}/pools/")
@@ -251,7 +251,7 @@ def walk_desk(camera: Camera, app: Flask, url: str, password: str) -> None:
         page.locator("input[type=file]:not([webkitdirectory])").set_input_files(zipped)
         camera.take(page, "desk-upload")
         page.get_by_role("button", name="Upload").click()
-        page.wait_for_selector("input[name=class-0]", timeout=60_000)
+        page.wait_for_selector("input[name=class-0]", timeout=240_000)
         camera.take(page, "desk-methods")
     at("studies/new", "new-study")
     slug = f"at-{camera.width}"
@@ -272,7 +272,7 @@ def walk_results(camera: Camera, app: Flask, url: str, password: str) -> None:
     page.get_by_role("button", name="Close study").click()
     page.goto(f"{url}/researcher/studies/{slug}/results")
     page.get_by_role("button", name="Create report").click()
-    page.wait_for_selector(".gallery", timeout=120_000)
+    page.wait_for_selector(".gallery", timeout=400_000)
     page.evaluate("for (const image of document.images) image.loading = 'eager'")
     page.wait_for_load_state("networkidle")
     camera.take(page, "desk-results")

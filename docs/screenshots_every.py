@@ -63,7 +63,10 @@ def main() -> None:
             shots = [Image.open(Path(folder, theme, f"{name}-{width}.webp")) for width in SIZES for theme in THEMES]
             sheet(shots).save(OUT / f"{name}.webp", quality=60, method=6)
     readers_first = sorted(taken, key=lambda name: (name.startswith(("desk-", "page-")), name))
-    parts = [f"\n## {name.replace('-', ' ')}\n![](../screenshots/every/{name}.webp)\n" for name in readers_first]
+    parts = [
+        f"\n## {name.replace('-', ' ')}\n![The page, dark and light](../screenshots/every/{name}.webp)\n"
+        for name in readers_first
+    ]
     PAGE.write_text(HEAD + "".join(parts), encoding="utf-8")
 
 
