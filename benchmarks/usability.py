@@ -211,6 +211,7 @@ def measured(root: Path, fast: bool) -> dict[str, tuple[int, int, float] | str]:
     from quiz_app.study import lifecycle, researchers
     from tests.phantoms import furnish
 
+    # Not by `tests.phantoms.served`, which earlier checkouts lack.
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         app = furnish(Path(folder) / "instance", 24)
         with app.app_context():

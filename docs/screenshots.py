@@ -10,13 +10,11 @@ import io
 import shutil
 import sys
 import tempfile
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import waitress
 from flask import Flask
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
@@ -28,9 +26,9 @@ from docs.screenshots_pools import make_designs, uploaded, versions  # noqa: E40
 from quiz_app import clock, simulation  # noqa: E402
 from quiz_app.database import db  # noqa: E402
 from quiz_app.pools import importing  # noqa: E402
-from quiz_app.study import lifecycle, readers, researchers  # noqa: E402
+from quiz_app.study import lifecycle, readers  # noqa: E402
 from quiz_app.study.cases import scored_cases  # noqa: E402
-from tests.phantoms import furnish, invite  # noqa: E402
+from tests.phantoms import invite, served  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
 SIZES = {1440: 900, 390: 844}
@@ -370,33 +368,25 @@ def set_marks(page: Page) -> None:
 
 def main(parts: list[str], theme: str = "", out: Path = OUT, *others: Way) -> None:
     """Take the photographs of these parts, and by `others`, which find a study that was closed and has its report."""
-    with tempfile.TemporaryDirectory() as folder:
-        app = furnish(Path(folder) / "instance", 12)
-        with app.app_context():
-            password = researchers.ensure_first()
-            db.session.remove()
-        server = waitress.create_server(app, host="127.0.0.1", port=0)
-        threading.Thread(target=server.run, daemon=True).start()
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            url = f"http://127.0.0.1:{server.effective_port}"
-            cameras = [Camera(browser, width, theme, out) for width in SIZES]
+    with served(12) as at, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        cameras = [Camera(browser, width, theme, out) for width in SIZES]
+        for camera in cameras:
+            token = invite(at.app, f"at-{camera.width}", TITLE, SETTINGS)
+            if "reader" in parts:
+                walk(camera, f"{at.url}/r/{token}/")
+                walk_aside(camera, at.app, at.url)
+            for name, way in WAYS.items():
+                if name in parts:
+                    way(camera, at.app, at.url, at.password)
+            for way in others:
+                way(camera, at.app, at.url, at.password)
+        if {"designs", *DESIGNS} & set(parts):
+            with tempfile.TemporaryDirectory() as folder:
+                make_designs(at.app, Path(folder))
             for camera in cameras:
-                token = invite(app, f"at-{camera.width}", TITLE, SETTINGS)
-                if "reader" in parts:
-                    walk(camera, f"{url}/r/{token}/")
-                    walk_aside(camera, app, url)
-                for name, way in WAYS.items():
-                    if name in parts:
-                        way(camera, app, url, password)
-                for way in others:
-                    way(camera, app, url, password)
-            if {"designs", *DESIGNS} & set(parts):
-                make_designs(app, Path(folder))
-                for camera in cameras:
-                    walk_designs(camera, app, url, parts)
-            browser.close()
-        server.close()
+                walk_designs(camera, at.app, at.url, parts)
+        browser.close()
 
 
 Way = Callable[[Camera, Flask, str, str], None]

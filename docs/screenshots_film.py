@@ -10,11 +10,8 @@ from __future__ import annotations
 import io
 import shutil
 import sys
-import tempfile
-import threading
 from pathlib import Path
 
-import waitress
 from flask import Flask
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Page, sync_playwright
@@ -24,9 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from docs.screenshots import TITLE, Camera, begin, consent, log_in, set_marks  # noqa: E402
 from quiz_app import simulation  # noqa: E402
-from quiz_app.database import db  # noqa: E402
-from quiz_app.study import researchers  # noqa: E402
-from tests.phantoms import furnish, invite  # noqa: E402
+from tests.phantoms import invite, served  # noqa: E402
 
 FILE = ROOT / "docs" / "images" / "film.webp"
 WIDTH, STRIP = 960, 44  # of the film; below each picture a strip with its caption
@@ -140,15 +135,8 @@ def shoot(app: Flask, url: str, password: str) -> Film:
 
 def main() -> None:
     """Make the film."""
-    with tempfile.TemporaryDirectory() as folder:
-        app = furnish(Path(folder) / "instance", 12)
-        with app.app_context():
-            password = researchers.ensure_first()
-            db.session.remove()
-        server = waitress.create_server(app, host="127.0.0.1", port=0)
-        threading.Thread(target=server.run, daemon=True).start()
-        film = shoot(app, f"http://127.0.0.1:{server.effective_port}", password)
-        server.close()
+    with served(12) as at:
+        film = shoot(at.app, at.url, at.password)
     film.write(FILE)
     print(f"{FILE}: {len(film.pictures)} pictures, {sum(film.shown) / 1000:.1f} s, {FILE.stat().st_size} bytes")
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import flask_migrate
+import waitress
 from flask import Flask
 
 from generation.pool import read_table
@@ -16,9 +22,33 @@ from quiz_app import create_app
 from quiz_app.database import db
 from quiz_app.pools import importing
 from quiz_app.settings import Settings
-from quiz_app.study import lifecycle, readers
+from quiz_app.study import lifecycle, readers, researchers
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Served:
+    """An application that answers at `url`, and what its first researcher logs in with."""
+
+    app: Flask
+    url: str
+    password: str
+
+
+@contextmanager
+def served(cases: int) -> Iterator[Served]:
+    """A server on a new instance with `cases` phantoms; both are gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = furnish(Path(folder) / "instance", cases)
+        with app.app_context():
+            password = researchers.ensure_first()
+            db.session.remove()
+        assert password
+        server = waitress.create_server(app, host="127.0.0.1", port=0)
+        threading.Thread(target=server.run, daemon=True).start()
+        yield Served(app, f"http://127.0.0.1:{server.effective_port}", password)
+        server.close()
 
 
 def furnish(instance: Path, cases: int) -> Flask:
