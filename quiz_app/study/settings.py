@@ -322,7 +322,7 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
     thanks: str = rule(
         "Texts",
         "Thanks",
-        marked("Thank you. All your answers are saved; you may close this page."),
+        marked("All your answers are saved."),
         "Shown on the last page.",
         long=True,
     )

@@ -124,6 +124,7 @@ def test_a_completion_code_is_shown_only_to_who_has_finished(app, take, open_lin
     assert f'<strong class="code">{PANEL["completion_code"]}</strong>' in page
     assert f'href="https://app.prolific.com/submissions/complete?cc=C1A2B3&who={WHO}"' in page
     assert "Go back to app.prolific.com" in page
+    assert "close this page" not in page
 
 
 def test_who_left_the_study_gets_no_code(app, take, open_link):

@@ -82,6 +82,20 @@ def test_the_instructions_say_what_becomes_of_the_image_at_time_out(make_study, 
     assert f"{told} can still answer" in taker.client.get(taker.url("instructions")).text
 
 
+@pytest.mark.parametrize(
+    ("limit_s", "at_timeout", "language", "told"),
+    [
+        (1, "blank", "en", "shown for one second."),
+        (1, "keep", "da", "Du har ét sekund til"),
+        (1.5, "blank", "de", "wird 1,5 Sekunden lang"),
+    ],
+)
+def test_the_instructions_count_seconds_as_the_language_does(make_study, invite, limit_s, at_timeout, language, told):
+    taker = invite(make_study(limit_s=limit_s, at_timeout=at_timeout))
+    arrive(taker)
+    assert told in taker.client.get(taker.url("instructions"), headers={"Accept-Language": language}).text
+
+
 def test_the_device_is_kept_with_the_sitting(make_study, invite, reader_called):
     taker = invite(make_study())
     arrive(taker)
