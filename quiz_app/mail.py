@@ -56,6 +56,9 @@ def server_of(settings: Any) -> MailServer | None:
         faults.append("smtp_tls: without TLS the password would be sent in the clear; set starttls or tls")
     if bool(settings.smtp_user) != bool(settings.smtp_password):
         faults.append("smtp_user: user and password are set together, or neither of them")
+    for name in ("smtp_user", "smtp_password"):  # the standard library sends no others, and would name the letter
+        if not getattr(settings, name).isascii():
+            faults.append(f"{name}: only letters, digits and signs of ASCII can be sent to a mail server")
     address = parseaddr(settings.smtp_from)[1]
     if "@" not in address or not settings.smtp_from.isprintable():
         faults.append(
