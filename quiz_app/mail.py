@@ -154,4 +154,4 @@ class Line:
 def _answered(code: int, said: bytes | str) -> UndeliveredError:
     """What the server said to a letter: a code from 400 to 499 may pass, 421 closes the line."""
     words = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    return UndeliveredError(f"the mail server said: {code} {words}"[:300], passing=400 <= code < 500)
+    return UndeliveredError(f"the mail server said: {code} {words}", passing=400 <= code < 500)

@@ -34,6 +34,7 @@ KINDS = ("invitation", "reminder")
 SENT, NOT_SENT = "letter-sent", "letter-not-sent"
 ABOUT = "batch.json"
 NAME = re.compile(r"[0-9a-f]{32}")
+MOST_OF_A_REASON = 300  # characters
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,8 @@ def post(
             if not over:
                 line.deliver(message_of(letter, server.sender), letter.to)
         except UndeliveredError as undelivered:
-            why = str(undelivered).replace(letter.to, "the address")  # the log is handed over, and names nobody
+            # The log is handed over, and names nobody; a server may write the address in its own way.
+            why = re.sub(re.escape(letter.to), "the address", str(undelivered), flags=re.IGNORECASE)[:MOST_OF_A_REASON]
             over = why if undelivered.for_all else ""
         except ValueError as unfit:
             why = f"the letter cannot be written: {unfit}"

@@ -240,6 +240,14 @@ def test_a_refusal_that_may_pass_is_tried_again_a_bounded_number_of_times(serve_
     assert inbox.asked == ["grey@example.org"] * 3 + ["busy@example.org"] * 3
 
 
+@pytest.mark.parametrize("before", ["", "x" * 262])  # so that the reason ends within the address
+def test_no_part_of_an_address_is_in_a_reason(serve_mail, post, before):
+    inbox, settings = serve_mail()
+    inbox.says = {"Gone@Example.org": [f"550 {before}gone@example.org is unknown here"]}
+    _, [(_, why)] = post(settings, "Gone@Example.org")
+    assert why == f"the mail server said: 550 {before}the address is unknown here"[:300]
+
+
 def test_letters_go_out_at_the_rate_of_the_setting(serve_mail, post):
     inbox, settings = serve_mail()
     waited, _ = post(settings | {"smtp_per_minute": 20}, "a@example.org", "b@example.org", "c@example.org")
