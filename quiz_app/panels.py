@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from quiz_app.errors import RefusedError
 from quiz_app.rules import rule
@@ -119,7 +119,7 @@ def way_back(rules: PanelSettings, external_id: str | None) -> WayBack:
     return WayBack(rules.completion_code, address)
 
 
-def told(rules: PanelSettings, query: Mapping[str, str]) -> dict[str, Any]:
+def told(rules: PanelSettings, query: Mapping[str, str]) -> dict[str, str]:
     """The parameter of a link that carries the reader's ID, as it came, to be carried on; {} = the study asks for none.
 
     Raises RefusedError (422) for a value that cannot be an ID.
@@ -135,3 +135,8 @@ def told(rules: PanelSettings, query: Mapping[str, str]) -> dict[str, Any]:
             422,
         )
     return {name: value}
+
+
+def carrying(address: str, carried: Mapping[str, str]) -> str:
+    """A page's address without a query, with what `told` gave; its name may be that of a part of the address."""
+    return f"{address}?{urlencode(carried)}" if carried else address

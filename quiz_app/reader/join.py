@@ -36,7 +36,7 @@ def register(token: str) -> ResponseReturnValue:
         entry.assert_new(study, external_id)
     personal = readers.register(study)
     db.session.commit()
-    return redirect(url_for("reader.start", token=personal, **carried), code=303)
+    return redirect(panels.carrying(url_for("reader.start", token=personal), carried), code=303)
 
 
 @blueprint.errorhandler(sa.exc.OperationalError)

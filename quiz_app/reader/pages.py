@@ -70,7 +70,8 @@ def _onward() -> ResponseReturnValue:
 @blueprint.get("/")
 def start() -> ResponseReturnValue:
     """The personal link itself."""
-    return redirect(url_for(f"reader.{_where()}", **panels.told(g.study.rules, request.args)), code=303)
+    carried = panels.told(g.study.rules, request.args)
+    return redirect(panels.carrying(url_for(f"reader.{_where()}"), carried), code=303)
 
 
 @blueprint.route("/welcome", methods=["GET", "POST"])

@@ -77,6 +77,18 @@ def test_a_personal_link_may_carry_the_id_too(make_study, invite, reader_called)
     assert reader_called("R1").external_id == WHO
 
 
+@pytest.mark.parametrize("name", ["token", "endpoint", "values"])  # as parts of the addresses of the pages are called
+def test_a_parameter_of_any_name_is_carried_on(app, make_study, reader_called, name):
+    study = make_study(panel_parameter=name)
+    token = readers.offer_open_link(study, "5")
+    db.session.commit()
+    client = app.test_client()
+    page, address = follow(client, client.post(f"/join/{token}/?{name}={WHO}"))
+    assert page.status_code == 200
+    assert client.post(address, data={"consent": "yes"}).status_code == 303
+    assert reader_called("open-001").external_id == WHO
+
+
 def test_a_study_that_asks_for_no_id_keeps_none(app, take, open_link, reader_called):
     _, link = open_link(panel_parameter="", return_address="")
     came(app, take, link)
