@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from analysis.responses import Responses
 
 # What changes a report although as many answers may be there as before.
-CHANGES = ("reader-corrected", "reader-reset", "reader-deleted", "deleted-at-wish")
+CHANGES = ("reader-corrected", "reader-reset", "reader-deleted", "deleted-at-wish", "study-reopened")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Report:
 
 
 def key(session: Session, study: Study) -> str:
-    """The name of the report on the study as it is now: its settings, answers, marks, and the changes of readers."""
+    """The name of the report on the study as it is now: its settings, answers, marks, and the changes that add none."""
     # As many as the views `responses` and `marks` have trials, without walking through every answer and mark.
     counted = sa.func.count()
     query = (

@@ -57,8 +57,10 @@ def test_a_report_is_made_in_the_background_and_opens(owner, owned, invite, inst
     assert (reports.home(instance, study) / "v1-24" / "report.html").stat().st_mtime == before
 
 
-@pytest.mark.parametrize("kind", ["reader-corrected", "reader-reset", "reader-deleted", "deleted-at-wish"])
-def test_after_a_change_of_readers_another_report_can_be_made(owner, owned, invite, instance, kind):
+@pytest.mark.parametrize(
+    "kind", ["reader-corrected", "reader-reset", "reader-deleted", "deleted-at-wish", "study-reopened"]
+)
+def test_after_a_change_another_report_can_be_made(owner, owned, invite, instance, kind):
     study = closed(owned, invite)
     written(instance, study)
     with reading() as session:
