@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from quiz_app import background, clock, log
 from quiz_app.background import Tell, Work
-from quiz_app.database import db
+from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError
 from quiz_app.mail import Line, MailServer, UndeliveredError
 from quiz_app.models import Event, Reader, Study
@@ -138,16 +138,21 @@ def post(
 ) -> None:
     """Send every letter in turn, at the rate of the server, and put on record what became of it; commits each.
 
-    Where the server takes none at all, the others are put on record as not sent, with the reason.
+    Where the server takes none at all, the others are put on record as not sent, with the reason. Who was deleted
+    meanwhile gets none, and no record names them.
     """
+    study_id = study.id
     db.session.commit()  # nothing is held while a mail server is waited for
     line, over = Line(server, sleep), ""
     for number, letter in enumerate(letters):
         if number and not over:
             sleep(server.pause_s)
-        why = over
+        reader = _reader(study_id, letter.reader)
+        if reader is None:
+            continue
+        why = over or ("the link was withdrawn, or the reader left" if reader.revoked_at or reader.withdrawn_at else "")
         try:
-            if not over:
+            if not why:
                 line.deliver(message_of(letter, server.sender), letter.to)
         except UndeliveredError as undelivered:
             # The log is handed over, and names nobody; a server may write the address in its own way.
@@ -162,6 +167,12 @@ def post(
         db.session.commit()
         progress((number + 1) / len(letters), f"{number + 1} of {len(letters)}")
     line.close()
+
+
+def _reader(study_id: int, pseudonym: str) -> Reader | None:
+    """The reader as they are now: a large batch takes its time. None where they were deleted."""
+    with reading() as session:
+        return session.scalar(sa.select(Reader).filter_by(study_id=study_id, pseudonym=pseudonym))
 
 
 def _work(folder: Path, slug: str) -> None:

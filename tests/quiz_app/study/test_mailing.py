@@ -18,9 +18,9 @@ from aiosmtpd.smtp import AuthResult
 from quiz_app import mail
 from quiz_app.database import db
 from quiz_app.errors import SettingsError
-from quiz_app.models import Event
+from quiz_app.models import Event, Reader
 from quiz_app.settings import Settings
-from quiz_app.study import mailing
+from quiz_app.study import deletion, mailing
 from quiz_app.study.letters import Letter
 from tests.server import free_port
 
@@ -246,6 +246,30 @@ def test_no_part_of_an_address_is_in_a_reason(serve_mail, post, before):
     inbox.says = {"Gone@Example.org": [f"550 {before}gone@example.org is unknown here"]}
     _, [(_, why)] = post(settings, "Gone@Example.org")
     assert why == f"the mail server said: 550 {before}the address is unknown here"[:300]
+
+
+def test_who_is_deleted_or_has_left_while_a_batch_goes_out_gets_no_letter(app, serve_mail, owned, invite):
+    inbox, settings = serve_mail()
+    study, server = owned(), mail.server_of(replace(app.config["SETTINGS"], **settings))
+    for name in ("R0", "R1", "R2", "R3"):
+        invite(study, name)
+    letters = [Letter(f"R{number}", f"r{number}@example.org", "Hello", "Good day") for number in range(4)]
+
+    def meanwhile(_seconds):
+        gone, left = (db.session.query(Reader).filter_by(pseudonym=name).one_or_none() for name in ("R1", "R2"))
+        if gone is not None:
+            deletion.delete_reader(gone, "at their wish", app.config["SETTINGS"].instance)
+            left.withdrawn_at = left.created_at
+        db.session.commit()
+
+    mailing.post(
+        study, "b" * 32, server, "reminder", letters, actor="ada", progress=lambda *_: None, sleep=meanwhile
+    )  # fmt: skip
+    assert inbox.asked == ["r0@example.org", "r3@example.org"]
+    assert [one["reader"] for one in logged("letter-sent")] == ["R0", "R3"]
+    assert [(one["reader"], one["reason"]) for one in logged("letter-not-sent")] == [
+        ("R2", "the link was withdrawn, or the reader left")
+    ]
 
 
 def test_letters_go_out_at_the_rate_of_the_setting(serve_mail, post):
