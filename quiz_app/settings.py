@@ -141,6 +141,8 @@ def _from_file(path: Path) -> dict[str, Any]:
     for name, value in values.items():
         if name not in _KINDS:
             faults.append(f"unknown setting {name!r}; known are {', '.join(sorted(_KINDS))}")
+        elif _KINDS[name] is str and type(value) is not str:  # a password of digits is not repeated
+            faults.append(f"{name} is not a text; put its value in quotes")
         elif type(value) is not _KINDS[name]:
             faults.append(f"{name} is {value!r}, expected a {_KINDS[name].__name__}")
     if faults:
