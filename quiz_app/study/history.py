@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -83,6 +84,8 @@ def sentence(line: _Line) -> str:
     told = {name: _words(name, value) for name, value in (line.details or {}).items()}
     kind = "part-finished" if line.kind == "sitting-finished" and "part" in told else line.kind
     said = SENTENCES.get(kind, "{who}: " + line.kind.replace("-", " ") + ".")  # a later version may have more
+    for name in (name for name, value in told.items() if value == "1"):
+        said = re.sub(rf"({{{name}}} \w+)s\b", r"\1", said)  # 1 answer
     return said.format_map(_Told(told, who=line.actor or "Discern"))
 
 
