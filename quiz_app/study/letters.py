@@ -52,9 +52,9 @@ def reminder(study: Study, row: Progress, reader: Reader) -> Letter:
         state = f"You have answered {row.answered} of {row.total} cases of {title}"
     else:
         state = f"You were invited to take part in {title} and have not started yet"
+    back = "; it takes you back to where you stopped" if row.answered else ""
     text = (
-        f"Dear colleague,\n\n{state}. Please use the personal link in your "
-        f"invitation; it takes you back to where you stopped. "
+        f"Dear colleague,\n\n{state}. Please use the personal link in your invitation{back}. "
         f"If you cannot find it, write to me and I will send you a new one.\n\n{_until(study, reader)}"
         "Thank you for your help."
     )

@@ -69,6 +69,7 @@ def test_only_readers_with_something_left_are_reminded_each_of_their_own(owner, 
     assert list(rows) == ["R2", "R3"]
     assert "answered 1 of 4 cases" in rows["R2"]
     assert "have not started yet" in rows["R3"]
+    assert [name for name, message in rows.items() if "where you stopped" in message] == ["R2"]
     assert "open until 1 March 2099" in rows["R2"]
     assert "open for you until 1 May 2099" in rows["R3"]
     assert "1 of the selected readers has nothing left to do" in page
