@@ -1,5 +1,7 @@
 """For everyone: axe finds nothing; touch, small screens, zoom, forced colours, reduced motion, languages."""
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -198,7 +200,8 @@ def test_what_happens_is_said_to_those_who_listen(sitter):
 @pytest.mark.parametrize(("locale", "begin", "real"), [("da-DK", "Begynd", "Ægte"), ("de-CH", "Beginnen", "Echt")])
 def test_the_browser_chooses_the_language(sit, house, locale, begin, real):
     texts = {"welcome": "Hello.\n[da]\nHej.\n[de]\nGrüezi."}
-    sitter = sit(house.invite(practice=0, limit_s=60, **texts), locale=locale)
+    phone = {"width": 390, "height": 844}
+    sitter = sit(house.invite(practice=0, limit_s=60, **texts), locale=locale, viewport=phone)
     page = sitter.page
     page.goto(sitter.invitation.link)
     expect(page.get_by_text({"da-DK": "Hej.", "de-CH": "Grüezi."}[locale])).to_be_visible()
@@ -210,3 +213,8 @@ def test_the_browser_chooses_the_language(sit, house, locale, begin, real):
     page.keyboard.press("Enter")
     sitter.phase("image")
     expect(page.locator("#answers").get_by_text(real).first).to_be_visible()
+    page.wait_for_timeout(300)  # an earlier press does not count
+    page.keyboard.press("1")
+    expect(page.locator("#place")).to_contain_text(re.compile("^2 "))
+    boxes = [page.locator(part).bounding_box() for part in ("#kept:not(:empty)", "#theme")]
+    assert len({round(box["y"] + box["height"] / 2) for box in boxes}) == 1  # a row of the bar has room for all
