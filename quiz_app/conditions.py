@@ -75,7 +75,7 @@ class ConditionSettings:
         "Conditions",
         (),
         "Two to four conditions under which cases are read, one a line: its name, a colon and the settings that are "
-        'different under it, as in "aided: hints = true, limit_s = 20.0"; none = all is read alike. These settings may '
+        'different under it, as in "aided: hints = true, limit_s = 20.0"; none = no conditions. These settings may '
         f"differ: {', '.join(MAY_CHANGE)}.",
         check=check,
     )
@@ -86,7 +86,7 @@ class ConditionSettings:
         "Who reads under which condition.",
         choices={
             "within": "every reader reads under each, one after the other, in a balanced sequence",
-            "between": "every reader reads under one, allotted at random in balanced blocks, for each group by itself",
+            "between": "every reader reads under one, assigned at random in balanced blocks within each group",
         },
     )
     conditions_cases: str = rule(

@@ -267,7 +267,7 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Looks",
         "Boundaries",
         "obrien-fleming",
-        "How the looks share the 5 % error of stopping falsely.",
+        "How the 5 % risk of stopping by mistake is divided among the looks.",
         choices={"obrien-fleming": "little at first (O'Brien and Fleming)", "pocock": "about evenly (Pocock)"},
     )
     looks_futility: float = rule(
