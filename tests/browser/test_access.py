@@ -192,7 +192,7 @@ def test_what_happens_is_said_to_those_who_listen(sitter):
     sitter = sitter(limit_s=1).enter().begin().see(1)
     said = sitter.page.locator("#said")
     expect(said).to_have_text("1 of 12")
-    expect(said).to_have_text("The time is up. Please answer now.")
+    expect(said).to_have_text("Time is up. Please answer now.")
     assert said.get_attribute("role") == "status"
     expect(sitter.page.get_by_role("button", name="Real fully certain")).to_have_attribute("aria-keyshortcuts", "1")
 

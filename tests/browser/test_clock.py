@@ -26,7 +26,7 @@ def test_the_image_goes_within_fifty_milliseconds_of_its_deadline(sitter):
 
 def test_where_the_study_keeps_the_image_it_stays_after_the_time_and_after_a_reload(sitter):
     sitter = sitter(limit_s=1, cases=2, at_timeout="keep").enter().begin().see(1)
-    told = sitter.page.get_by_role("status").filter(has_text="The time is up. Please answer now.")
+    told = sitter.page.get_by_role("status").filter(has_text="Time is up. Please answer now.")
     for _ in range(2):
         expect(told).to_be_visible()
         sitter.see(1)
