@@ -18,9 +18,9 @@ from quiz_app import mail, storage
 from quiz_app.errors import SettingsError
 
 
-def setting(default: Any, meaning: str) -> Any:
-    """A field with its meaning beside it: the one source for docs and error messages."""
-    return field(default=default, metadata={"help": meaning})
+def setting(default: Any, meaning: str, *, secret: bool = False) -> Any:
+    """A field with its meaning beside it: the one source for docs and error messages. A secret is in no `repr`."""
+    return field(default=default, metadata={"help": meaning}, repr=not secret)
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,11 @@ class Settings:
 
     instance: Path = field(metadata={"help": "Folder for the database, the images, the secret and settings.toml."})
     database_url: str = setting(
-        "", "SQLAlchemy address of the database; empty = discern.sqlite in the instance folder."
+        "", "SQLAlchemy address of the database; empty = discern.sqlite in the instance folder.", secret=True
     )
-    secret_key: str = setting("", "Signs sessions and seals images; empty = made once and kept in the instance folder.")
+    secret_key: str = setting(
+        "", "Signs sessions and seals images; empty = made once and kept in the instance folder.", secret=True
+    )
     images_url: str = setting(
         "",
         "Where the blinded images lie, such as s3://BUCKET/PREFIX; empty = the folder images in the instance folder.",
@@ -45,20 +47,22 @@ class Settings:
         "", "JSON file of a Firebase service account: every answer is copied to its Firestore; empty = no copy."
     )
     ngrok_path: str = setting("", "ngrok program of --tunnel; empty = the one on the PATH, else pyngrok fetches one.")
-    ngrok_token: str = setting("", "ngrok token of --tunnel; empty = NGROK_AUTHTOKEN, or ngrok's own configuration.")
+    ngrok_token: str = setting(
+        "", "ngrok token of --tunnel; empty = NGROK_AUTHTOKEN, or ngrok's own configuration.", secret=True
+    )
     ngrok_domain: str = setting("", "Domain reserved at ngrok, so that links outlive a restart; empty = a random one.")
     pacs_url: str = setting(
         "", "DICOMweb address of the archive from which researchers fetch images; empty = there is none."
     )
     pacs_user: str = setting("", "User at the archive; empty = none is asked for, or there is a token.")
-    pacs_password: str = setting("", "Password of that user.")
-    pacs_token: str = setting("", "Bearer token for the archive, in place of user and password.")
+    pacs_password: str = setting("", "Password of that user.", secret=True)
+    pacs_token: str = setting("", "Bearer token for the archive, in place of user and password.", secret=True)
     smtp_host: str = setting(
         "", "Mail server through which the desk sends invitations and reminders; empty = it sends none."
     )
     smtp_port: int = setting(587, "Its port: 587 with starttls, 465 with tls.")
     smtp_user: str = setting("", "User at the mail server; empty = none is asked for.")
-    smtp_password: str = setting("", "Password of that user.")
+    smtp_password: str = setting("", "Password of that user.", secret=True)
     smtp_tls: str = setting("starttls", "How the line is made safe: starttls, tls from the first byte, or none.")
     smtp_from: str = setting("", "Whom the letters come from, such as 'Study office <study@example.org>'.")
     smtp_per_minute: int = setting(30, "Letters a minute, at most.")

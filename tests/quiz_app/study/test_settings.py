@@ -4,6 +4,7 @@ import stat
 
 import pytest
 
+from quiz_app import mail
 from quiz_app.errors import InvalidInputError, SettingsError
 from quiz_app.settings import Settings
 from quiz_app.study.settings import PRESETS, StudySettings, settings_of
@@ -121,3 +122,19 @@ def test_what_is_no_subgroup_is_named(columns, named):
         StudySettings.from_dict({"subgroups": columns})
     assert StudySettings.from_dict({"subgroups": ["device"]}).as_dict()["subgroups"] == ["device"]
     assert "subgroups" not in settings_of("quartet").entries()
+
+
+def test_settings_and_mail_server_tell_no_secret_of_theirs(tmp_path):
+    secrets = {
+        "secret_key": "s" * 40,
+        "database_url": "postgresql+psycopg://discern:hidden-1@db/discern",
+        "ngrok_token": "hidden-2",
+        "pacs_password": "hidden-3",
+        "pacs_token": "hidden-4",
+        "smtp_password": "hidden-5",
+    }
+    settings = Settings(tmp_path, **secrets, smtp_host="mail.example", smtp_user="ada", smtp_from="ada@clinic.example")
+    shown = repr(settings) + repr(mail.server_of(settings))
+    assert "mail.example" in shown
+    assert "hidden" not in shown
+    assert "ssss" not in shown
