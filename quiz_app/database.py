@@ -171,6 +171,11 @@ def _prepare_sqlite_to_look(connection: Any, record: Any) -> None:
     connection.execute("PRAGMA query_only=ON")  # as PostgreSQL's, so that what writes by mistake is seen on either
 
 
+def fault(error: sa.exc.SQLAlchemyError) -> str:
+    """What the database says of an error, in its first line: PostgreSQL's further ones quote the row."""
+    return str(getattr(error, "orig", error)).partition("\n")[0]
+
+
 def commit_deletion() -> None:
     """Commit, and leave nothing of what was deleted in the files of SQLite: `secure_delete` overwrites it in the
     database, and the journal, where the pages as they were still lie, is emptied.

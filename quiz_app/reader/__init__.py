@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from quiz_app import log
-from quiz_app.database import commit_lightly, db, only_look
+from quiz_app.database import commit_lightly, db, fault, only_look
 from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.models import Sitting
 from quiz_app.security import csrf
@@ -76,7 +76,7 @@ def refuse(refused: RefusedError) -> ResponseReturnValue:
 def not_stored(error: sa.exc.SQLAlchemyError) -> ResponseReturnValue:
     """The disk is full, the database away or read-only: nothing was kept nor acknowledged; trying again is right."""
     db.session.rollback()
-    current_app.logger.error("%s: not stored: %s", request.endpoint, getattr(error, "orig", error))
+    current_app.logger.error("%s: not stored: %s", request.endpoint, fault(error))
     message = gettext("The server could not save this just now. Please try again in a moment.")
     if request.method == "GET" or request.form:
         return render_template("reader/message.html", message=message), 503

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from quiz_app import panels
-from quiz_app.database import db, only_look
+from quiz_app.database import db, fault, only_look
 from quiz_app.errors import RefusedError
 from quiz_app.security import csrf, limiter
 from quiz_app.sittings import entry
@@ -45,7 +45,7 @@ def register(token: str) -> ResponseReturnValue:
 def not_stored(error: sa.exc.SQLAlchemyError) -> ResponseReturnValue:
     """The database is away, full or read-only: nobody was registered; trying again is right."""
     db.session.rollback()
-    current_app.logger.error("%s: not stored: %s", request.endpoint, getattr(error, "orig", error))
+    current_app.logger.error("%s: not stored: %s", request.endpoint, fault(error))
     message = gettext("The server could not save this just now. Please try again in a moment.")
     return render_template("reader/message.html", message=message), 503
 

@@ -7,12 +7,14 @@ import zipfile
 from html import unescape
 
 import pytest
+import sqlalchemy as sa
 
 from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import export, personal
 from quiz_app.models import Reader
 from quiz_app.panels import way_back
+from quiz_app.reader import not_stored
 from quiz_app.sittings import leaving
 from quiz_app.study import readers
 from quiz_app.study.settings import StudySettings
@@ -250,3 +252,16 @@ def test_the_desk_says_how_the_panel_is_given_the_open_link(owner, owned):
     assert "{{%PROLIFIC_PID%}}" in page
     owned("other")
     assert "panel" not in owner.post("/researcher/studies/other/open-link", data={"cap": "5"}).text
+
+
+def test_two_consents_with_one_id_at_one_moment_leave_it_in_no_log(app, take, open_link, reader_called, caplog):
+    _, link = open_link()
+    came(app, take, link)
+    first = reader_called("open-001")
+    db.session.add(Reader(study=first.study, pseudonym="open-002", token_hash="b" * 64, external_id=WHO))
+    with pytest.raises(sa.exc.IntegrityError) as twice:
+        db.session.flush()
+    with app.test_request_context("/r/x/welcome"):
+        assert not_stored(twice.value)[1] == 503
+    assert "not stored" in caplog.text
+    assert WHO not in caplog.text
