@@ -56,7 +56,7 @@ def draw(results: dict[str, Any]) -> Figure:
             colour = "white" if abs(matrix[y, x]) > 0.6 else style.INK
             axes.text(x, y, f"{matrix[y, x]:.2f}", ha="center", va="center", fontsize=6.5, color=colour)
     size = 6.5 if len(names) <= 15 else 4
-    axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 8 else 0, fontsize=size)
+    axes.set_xticks(range(len(names)), names, rotation=0 if len(" ".join(names)) < 35 else 90, fontsize=size)
     axes.set_yticks(range(len(names)), names, fontsize=size)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

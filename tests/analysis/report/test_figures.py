@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from analysis.report.figures import agreement
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = """
@@ -30,3 +33,12 @@ def test_a_drawing_process_that_dies_at_its_start_ends_the_report_and_does_not_h
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
     assert done.returncode == 1
     assert "OSError: a drawing process ended unexpectedly" in done.stderr
+
+
+def test_names_below_the_table_of_agreement_do_not_overlap() -> None:
+    names = [f"sim-{number:03d}" for number in range(1, 7)]
+    pairs = {one: {other: {"value": 0.5} for other in names if other > one} for one in names}
+    drawn = agreement.draw({"readers": dict.fromkeys(names), "agreement": {"cohen_kappa_pairs": pairs}})
+    drawn.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in drawn.axes[0].get_xticklabels()]
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
