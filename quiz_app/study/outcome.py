@@ -24,7 +24,6 @@ SORTS = {
     "name": "name",
 }
 FIRST = ("roc", "forest", "pies", "agreement")
-TITLES = {"roc": "ROC curves", "forest": "Accuracy and AUC of each reader", "pies": "Answers of each reader"}
 LEVELS = {1: "certainly real", 2: "probably real", 3: "unsure", 4: "probably synthetic", 5: "certainly synthetic"}
 
 
@@ -39,8 +38,10 @@ class Outcome:
 
     @property
     def titles(self) -> dict[str, str]:
-        """What each figure is called."""
-        return {name: TITLES.get(name, name.replace("_", " ").capitalize()) for name in self.figures}
+        """What each figure is called, as in the report."""
+        from analysis.report.figures import title
+
+        return {name: title(name) for name in self.figures}
 
     @property
     def condition(self) -> str | None:

@@ -52,6 +52,11 @@ def names(results: dict[str, Any]) -> tuple[str, ...]:
     return found + (("conditions",) if "reason" not in results.get("conditions", {"reason": ""}) else ())
 
 
+def title(name: str) -> str:
+    """What the figure of this name is called. Raises ModuleNotFoundError where there is none."""
+    return import_module(f"{__name__}.{name}").TITLE
+
+
 def draw(name: str, results: dict[str, Any]) -> Figure:
     """One figure as matplotlib has it. Raises ValueError where it cannot be drawn, with the reason."""
     module, reason = _module(name, results)
