@@ -27,6 +27,7 @@ from generation.errors import InputError
 STATUS = "status.json"
 STOP = "stop"  # a file of this name in the folder asks the process at work to end
 ASKED_EVERY_S = 0.3
+AGAIN_S = 2.0  # until work that was interrupted, and goes on, is interrupted once more
 PATIENCE_S = 3  # a page that cancels waits so long for the process to end
 SILENT_FOR_S = 300  # work that says nothing for so long has been stopped
 Tell = Callable[[float, str], None]
@@ -139,13 +140,17 @@ def settle() -> None:
 
 
 def _heed(folder: Path) -> None:
-    """Interrupt the main thread once somebody cancels, as Ctrl+C does: whatever it holds is given back on the way."""
-    while not _ends.wait(ASKED_EVERY_S):
+    """Interrupt the main thread once somebody cancels, as Ctrl+C does: whatever it holds is given back on the way.
+
+    Again after a while if it works on: an interrupt that falls into a callback of the garbage collector is lost.
+    """
+    wait = ASKED_EVERY_S
+    while not _ends.wait(wait):
         if (folder / STOP).exists():
+            wait = AGAIN_S
             with _lock:
                 if not _ends.is_set():
                     _interrupt()
-            return
 
 
 def _interrupt() -> None:
@@ -181,6 +186,7 @@ def working(folder: Path, *refusals: type[Exception]) -> Iterator[Tell]:
         yield progress
         settle()
     except KeyboardInterrupt:
+        settle()  # no second interrupt while we tidy up
         if not (folder / STOP).exists():
             raise
         _clear(folder)

@@ -242,6 +242,8 @@ def test_the_fuzz_run_sees_a_fault(app, owner, owned, invite, monkeypatch, leak)
 
     place = "researcher.studies.monitor.summary" if leak == "error" else "reader.pages.render_template"
     monkeypatch.setattr(f"quiz_app.{place}", wrong)
+    # Among all addresses a page of `reader.pages` is met once in hundreds of requests, and now and then never.
+    world.rules = [rule for rule in world.rules if rule.endpoint.startswith(place.partition(".")[0] + ".")]
 
     @seed(0)
     @settings(max_examples=5 * BATCH, deadline=None, database=None, phases=[Phase.generate],
