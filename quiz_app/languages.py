@@ -13,6 +13,13 @@ from flask_babel import Babel, get_locale, gettext
 
 LANGUAGES = {"en": "English", "da": "Dansk", "de": "Deutsch"}
 _SECTION = re.compile(r"^\[([a-z]{2})\][ \t]*$", re.MULTILINE)
+# Defaults of earlier versions, which studies have stored, and the default whose translation is shown instead.
+EARLIER_DEFAULTS = {
+    "Thank you. All your answers are saved; you may close this page.": "All your answers are saved.",
+    "Thank you for taking part. You will see radiographs several at a time. One of them is real, the others are "
+    "synthetic.": "Thank you for taking part. You will see several radiographs at a time. One of them is real, the "
+    "others are synthetic.",
+}
 
 
 def init_app(app: Flask) -> None:
@@ -37,4 +44,8 @@ def study_text(text: str) -> str:
     """A study's text in the reader's language; the default texts are in the catalogues."""
     parts = sections(text)
     rest = parts[""]
-    return parts.get(str(get_locale()), "") or (rest and gettext(rest))  # gettext of nothing is the catalogue's head
+    if own := parts.get(str(get_locale()), ""):
+        return own
+    known = EARLIER_DEFAULTS.get(rest, rest)
+    told = known and gettext(known)  # gettext of nothing is the catalogue's head
+    return rest if told == known else told

@@ -159,6 +159,17 @@ def test_a_text_of_a_study_may_hold_several_languages(app):
     assert told == {"da": "Se.\n\nOg se.", "de-AT": "Schauen.", "fr": "Look."}
 
 
+@pytest.mark.parametrize("earlier", languages.EARLIER_DEFAULTS)
+def test_a_default_text_of_an_earlier_version_is_translated_and_stays_as_it_is_in_english(app, earlier):
+    told = {}
+    for code in ("da", "de", "en"):
+        with app.test_request_context("/r/token/", headers={"Accept-Language": code}):
+            flask_babel.refresh()
+            told[code] = languages.study_text(earlier)
+    today = languages.EARLIER_DEFAULTS[earlier]
+    assert told == {"en": earlier} | {code: catalogue(code)[today].string for code in ("da", "de")}
+
+
 def test_a_bracket_within_a_line_begins_no_language():
     assert languages.sections("See [da] and\n[dansk]\nall.") == {"": "See [da] and\n[dansk]\nall."}
 

@@ -44,7 +44,7 @@ def draw(results: dict[str, Any]) -> Figure:
     """The figure."""
     table = numbers(results)
     colours = style.group_colours(results)
-    figure = style.figure(style.SINGLE, style.SINGLE * 0.85)
+    figure = style.figure(style.SINGLE, style.SINGLE * 0.95)
     axes = figure.subplots()
     alpha = 0.7 if len(results["readers"]) <= 12 else 0.25
     for name, reader in results["readers"].items():
@@ -65,5 +65,5 @@ def draw(results: dict[str, Any]) -> Figure:
     axes.set(ylim=(-0.03, 1.03), xlabel="answer and certainty", ylabel="share really synthetic")
     style.percent_axis(axes, "y")
     style.grid(axes, "y")
-    axes.legend(loc="upper left")
+    figure.legend(loc="outside lower center", ncols=2)
     return figure

@@ -36,9 +36,9 @@ def lacking(results: dict[str, Any]) -> str | None:
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Share of each reason among the marks on synthetic images (red) and on real images (blue), with 95 % intervals "
-        "clustered by reader and case. A reason that is frequent on both is a habit; one that is given more often on "
-        "synthetic images distinguishes them."
+        "Share of each reason among the marks on synthetic images (orange) and on real images (blue), with 95 % "
+        "intervals clustered by reader and case. A reason that is frequent on both is a habit; one that is given more "
+        "often on synthetic images distinguishes them."
     )
 
 
@@ -48,7 +48,7 @@ def draw(results: dict[str, Any]) -> Figure:
 
     rows = numbers(results)
     reasons = list(results["marks"]["reasons"])
-    figure = style.figure(style.DOUBLE, min(0.26 * len(reasons) + 0.8, style.TALLEST))
+    figure = style.figure(style.DOUBLE, min(0.26 * len(reasons) + 1.0, style.TALLEST))
     axes = figure.subplots()
     look = {truth: (colour, shift) for truth, colour, shift in SIDES}
     for row in rows:
@@ -73,5 +73,5 @@ def draw(results: dict[str, Any]) -> Figure:
             Line2D([], [], color=look[t][0], marker="o" if t == "synthetic" else "s", markersize=4, label=f"{t} images")
             for t in shown
         ]
-        axes.legend(handles=handles, loc="lower right")
+        figure.legend(handles=handles, loc="outside upper center", ncols=2, handlelength=1)
     return figure

@@ -42,7 +42,7 @@ def draw(results: dict[str, Any]) -> Figure:
     """The figure."""
     rows = numbers(results)
     names = list(dict.fromkeys(row["name"] for row in rows))
-    figure = style.figure(style.DOUBLE, min(max(1.6, 0.22 * len(names) + 0.7), style.TALLEST))
+    figure = style.figure(style.DOUBLE, min(max(1.8, 0.22 * len(names) + 0.9), style.TALLEST))
     axes = figure.subplots()
     for truth, colour, shift in (("real", style.REAL, -0.16), ("synthetic", style.SYNTHETIC, 0.16)):
         label: str | None = truth
@@ -57,7 +57,7 @@ def draw(results: dict[str, Any]) -> Figure:
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.legend(loc="upper right")
+    figure.legend(loc="outside upper center", ncols=2, handlelength=1)
     style.percent_axis(axes)
     style.grid(axes, "x")
     return figure
