@@ -1,7 +1,7 @@
-"""Preregistration: what a study will ask and how it will answer, put down before the first answer, and what was kept.
+"""Preregistration: record a study's question and analysis before the first answer, and compare the study with it later.
 
 `discern plan ... --register FILE --out DIR` writes registration.md, .pdf and .json; `discern report --registration
-registration.json` says line by line what was kept.
+registration.json` compares the study with it entry by entry.
 """
 
 from __future__ import annotations

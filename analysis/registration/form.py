@@ -1,8 +1,8 @@
-"""What only the researchers know of a study to be registered: a TOML file, checked whole, with the pool and the plan.
+"""The registration form: a TOML file with what only the researchers know, checked together with the pool and the plan.
 
 title = "Can endodontists tell PanoDiff-SR from real panoramic radiographs?"
 question = "Do endodontists tell synthetic panoramic radiographs from real ones better than chance?"
-pool = "pool"              # the pool folder, beside this file or by its full path
+pool = "pool"              # the pool folder, next to this file or by its full path
 plan = "study.toml"        # as `discern study plan` writes it
 [analysis]                 # the options of `discern report`
 unsure = "fractional"
@@ -24,14 +24,14 @@ from analysis.responses import ResponsesError
 
 LISTS = ("authors", "hypotheses", "exclusions", "subgroups")
 TEXTS = {
-    "title": "What the study is called.",
-    "question": "The question it answers, in one sentence.",
-    "description": "What it is about and why, in a paragraph.",
-    "existing_data": "What of the data is there already.",
-    "recruitment": "How readers are found, and who may take part.",
-    "stopping": "When no more answers are taken.",
-    "exploratory": "What will be looked at without a hypothesis.",
-    "other": "Whatever else is to be on record.",
+    "title": "Title of the study.",
+    "question": "The research question, in one sentence.",
+    "description": "Background and aim, in one paragraph.",
+    "existing_data": "Which data already exist.",
+    "recruitment": "How readers are recruited, and who may take part.",
+    "stopping": "When data collection ends.",
+    "exploratory": "What will be explored without a hypothesis.",
+    "other": "Anything else to be recorded.",
 }
 NEEDED = ("title", "question")
 FOLDERS = ("pool", "plan")
@@ -39,7 +39,7 @@ FOLDERS = ("pool", "plan")
 
 @dataclass(frozen=True)
 class Form:
-    """A form as it was filled in; `pool` and `plan` say what the files hold, None where none are named.
+    """A completed form; `pool` and `plan` describe the named files and are None if the form names none.
 
     `pool`: name, sha256 of cases.csv, cases without practice. `plan`: sha256 of the file, design, seed, settings.
     """
@@ -55,7 +55,7 @@ class Form:
     authors: tuple[str, ...] = ()
     hypotheses: tuple[str, ...] = ()
     exclusions: tuple[str, ...] = ()
-    subgroups: tuple[str, ...] = ()  # columns of the pool's cases.csv by which cases are compared
+    subgroups: tuple[str, ...] = ()  # columns of the pool's cases.csv that define subgroups
     pool: Mapping[str, Any] | None = None
     plan: Mapping[str, Any] | None = None
     analysis: Settings = field(default_factory=Settings)
@@ -63,10 +63,10 @@ class Form:
 
 
 def read_form(path: Path) -> Form:
-    """The form in the TOML file at `path`.
+    """Read the form in the TOML file at `path`.
 
     Raises:
-        ResponsesError: with every fault of the file, of the pool and of the plan that it names, by field.
+        ResponsesError: lists every problem in the file, and in the pool and the plan that it names, by field.
     """
     try:
         given = tomllib.loads(path.read_text("utf-8"))
@@ -84,18 +84,18 @@ def read_form(path: Path) -> Form:
     faults += [f"{name}: is missing. {TEXTS[name]}" for name in NEEDED if not given.get(name)]
     for name in (*TEXTS, *FOLDERS):
         if not isinstance(given.get(name, ""), str):
-            faults.append(f"{name}: {given[name]!r} is not a text in quotes")
+            faults.append(f"{name}: {given[name]!r} is not text in quotes")
     for name in LISTS:
         entry = given.get(name, [])
         if not isinstance(entry, list) or not all(isinstance(one, str) for one in entry):
-            faults.append(f'{name}: {entry!r} is not a list of texts, ["one", "another"]')
+            faults.append(f'{name}: {entry!r} is not a list of texts such as ["one", "another"]')
     analysis = _settings(given.get("analysis", {}), faults)
     listed = given.get("subgroups", [])
     subgroups = listed if isinstance(listed, list) and all(isinstance(one, str) for one in listed) else []
     pool = _pool(path.parent / given["pool"], subgroups, faults) if isinstance(given.get("pool"), str) else None
     plan = _plan(path.parent / given["plan"], faults) if isinstance(given.get("plan"), str) else None
     if pool and plan and plan["pool_sha256"] not in (None, pool["sha256"]):
-        faults.append(f"plan: {given['plan']} is for another pool than {given['pool']} (pool_sha256 differs)")
+        faults.append(f"plan: {given['plan']} was made for a different pool than {given['pool']} (pool_sha256 differs)")
     if faults or analysis is None:
         raise ResponsesError([f"{path.name}: {fault}" for fault in faults])
     said = {name: given[name].strip() for name in TEXTS if name in given}
@@ -105,7 +105,7 @@ def read_form(path: Path) -> Form:
 
 def _settings(given: Any, faults: list[str]) -> Settings | None:
     if not isinstance(given, dict):
-        faults.append("analysis: a table [analysis] is expected")
+        faults.append("analysis: expected a table [analysis]")
         return None
     usual = {entry.name: entry.default for entry in fields(Settings)}
     wrong = [
@@ -127,7 +127,7 @@ def _settings(given: Any, faults: list[str]) -> Settings | None:
 
 
 def _pool(folder: Path, subgroups: list[str], faults: list[str]) -> dict[str, Any] | None:
-    """What is registered of a pool folder. How many images of each class there are is not: readers may look it up."""
+    """Return the registered facts of a pool folder; not the number of images per class, which readers could look up."""
     try:
         manifest = json.loads((folder / "pool.json").read_text("utf-8"))
         text = (folder / "cases.csv").read_bytes()
@@ -137,7 +137,7 @@ def _pool(folder: Path, subgroups: list[str], faults: list[str]) -> dict[str, An
         faults.append(f"pool: {folder} is not a pool folder ({type(error).__name__}: {error})")
         return None
     faults += [
-        f"subgroups: cases.csv of {folder.name} has no column {column!r}"
+        f"subgroups: cases.csv in {folder.name} has no column {column!r}"
         for column in subgroups
         if column not in (rows.fieldnames or ())
     ]
@@ -156,10 +156,10 @@ def _plan(path: Path, faults: list[str]) -> dict[str, Any] | None:
         faults.append(f"plan: {path.name} is not a TOML file: {error}")
         return None
     if not isinstance(given.get("design"), str) or not isinstance(given.get("settings"), dict):
-        faults.append(f"plan: {path.name} has no design or no [settings]; `discern study plan` writes such a file")
+        faults.append(f"plan: {path.name} has no design or no [settings]; use a file written by `discern study plan`")
         return None
     if dated := [name for name, value in given["settings"].items() if not isinstance(value, str | int | float | list)]:
-        faults.append(f"plan: {path.name}: settings: {', '.join(dated)}: a text, a number or a list is expected")
+        faults.append(f"plan: {path.name}: settings: {', '.join(dated)}: expected text, a number or a list")
         return None
     sha256 = hashlib.sha256(text).hexdigest()
     kept = {name: given.get(name) for name in ("design", "seed", "pool_sha256", "settings")}

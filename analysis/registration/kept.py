@@ -1,4 +1,4 @@
-"""What a study kept of its registration, and what differs: a line for everything that was put down beforehand."""
+"""Compare a study with its registration: one line for every registered entry."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 from analysis.registration import written
 from analysis.responses import Responses, ResponsesError
 
-STYLES = {"accuracy": "share_ci", "quartet": "share_ci", "threshold": "ms_ci"}  # as the report writes a figure
+STYLES = {"accuracy": "share_ci", "quartet": "share_ci", "threshold": "ms_ci"}  # how the report formats each figure
 KEPT, DIFFERENT, UNKNOWN = "kept", "different", "not known"
 COUNTED = {"kept": KEPT, "different": DIFFERENT, "unknown": UNKNOWN}
-# Where results.json has the registered figure.
+# Where the registered figure is in results.json.
 FIGURES: dict[str, tuple[str, ...]] = {
     "auc": ("overall", "auc"),
     "accuracy": ("overall", "accuracy", "RULE"),
@@ -23,20 +23,20 @@ FIGURES: dict[str, tuple[str, ...]] = {
 
 
 def compare(registration: Mapping[str, Any], results: Mapping[str, Any], responses: Responses) -> dict[str, Any]:
-    """The part `registration` of results.json.
+    """Return the part `registration` of results.json.
 
     Args:
-        registration: as `load` hands it over.
-        results: the study as it was measured.
-        responses: what was measured.
+        registration: as returned by `load`.
+        results: the measured results of the study.
+        responses: the responses that were measured.
 
     Returns:
         `sha256`, `registered_at`, `title`, `question`, `hypotheses`; `lines`, each with `part`, `what`, `registered`,
-        `done` and `verdict` (kept, different, not known); `counts` of the lines by verdict; what is `different`;
-        `figure`: the registered `endpoint`, its `pointer` into results.json, the `test` in words.
+        `done` and `verdict` (kept, different, not known); `counts` of lines by verdict; `different`, the names of the
+        lines that differ; `figure`: the registered `endpoint`, its `pointer` into results.json, the `test` in words.
 
     Raises:
-        ResponsesError: the registration is of another pool or of another design.
+        ResponsesError: the registration is for another pool or another design.
     """
     parts = registration["registration"]
     assert_same(registration, results["design"], results["study"].get("pool"))
@@ -66,24 +66,24 @@ def compare(registration: Mapping[str, Any], results: Mapping[str, Any], respons
 
 
 def assert_same(registration: Mapping[str, Any], design: str, pool: Mapping[str, Any] | None) -> None:
-    """Refuse a registration of another pool or design with a ResponsesError; `pool` has a name and a sha256."""
+    """Raise ResponsesError for a registration of another pool or design; `pool` has a name and a sha256."""
     parts = registration["registration"]
     faults, wanted = [], parts["pool"]
     if wanted and pool and pool.get("sha256") and wanted["sha256"] != pool["sha256"]:
         faults.append(
-            f"registration: is of another pool: {wanted['name']!r}, SHA-256 {wanted['sha256'][:12]}...; "
+            f"registration: is for another pool: {wanted['name']!r}, SHA-256 {wanted['sha256'][:12]}...; "
             f"the study's pool is {pool['name']!r}, {pool['sha256'][:12]}..."
         )
     if parts["design"]["name"] != design:
-        faults.append(f"registration: is of the design {parts['design']['name']}, the study of the design {design}")
+        faults.append(f"registration: is for the design {parts['design']['name']}; the study has the design {design}")
     if faults:
         raise ResponsesError(faults)
 
 
 def _figure(parts: Mapping[str, Any], results: Mapping[str, Any]) -> tuple[tuple[str | int, ...] | None, bool]:
-    """Where the registered figure is, and whether its p is that of the registered test.
+    """Return where the registered figure is, and whether its p is that of the registered test.
 
-    Nowhere (None) where two conditions, or two sources, were registered and not two were found.
+    The pointer is None if two conditions or sources were registered but the data do not have two.
     """
     estimand, by, looks = parts["estimand"], parts["sample"].get("by"), parts["sample"].get("looks")
     endpoint = estimand["endpoint"]
@@ -95,7 +95,7 @@ def _figure(parts: Mapping[str, Any], results: Mapping[str, Any]) -> tuple[tuple
     if looks and "adjusted" in results.get("looks", {}):
         return ("looks", "adjusted"), True
     tested = estimand["margin"] is None and endpoint in ("auc", "accuracy")
-    tested = tested and estimand["null"] == 0.5 and not looks  # for nothing else is the figure's own p
+    tested = tested and estimand["null"] == 0.5 and not looks  # the figure's own p tests only this
     rule = parts["analysis"]["unsure"]
     return tuple(rule if step == "RULE" else step for step in FIGURES[endpoint]), tested
 
@@ -108,7 +108,7 @@ def _lines(parts: Mapping[str, Any], results: Mapping[str, Any], responses: Resp
     at, first = parts["made"]["at"], study.get("first_answer")
     before = _is_before(at, first)
     yield "Time", "Registered before the first answer", at, first, _verdict(before)
-    yield "Design", "What a trial is", parts["design"]["name"], results["design"], KEPT
+    yield "Design", "Type of trial", parts["design"]["name"], results["design"], KEPT
     if by := parts["sample"].get("by"):
         yield _of_conditions(by, results)
     yield from _of_pool(parts["pool"], study)
@@ -120,7 +120,7 @@ def _lines(parts: Mapping[str, Any], results: Mapping[str, Any], responses: Resp
     same = None if not versions else len(versions) == 1
     yield (
         "Conduct",
-        "The settings stayed the same while readers answered",
+        "Settings unchanged while readers answered",
         "one version",
         versions or told,
         _verdict(same),
@@ -128,13 +128,13 @@ def _lines(parts: Mapping[str, Any], results: Mapping[str, Any], responses: Resp
     known = study.get("state") is not None
     opened = study.get("unblinded_at")
     yield (
-        "Conduct", "Researchers saw no truth before the close", "blinded", opened or ("blinded" if known else None),
+        "Conduct", "Researchers blinded until study closure", "blinded", opened or ("blinded" if known else None),
         _verdict(not opened if known else None),
     )  # fmt: skip
     left_out = ", ".join(f"{count} {name}" for name, count in study["excluded"].items() if count) or "no row"
-    yield "Exclusions", "Left out by the report", " ".join(parts["exclusions"][:2]), left_out, KEPT
+    yield "Exclusions", "Excluded by the report", " ".join(parts["exclusions"][:2]), left_out, KEPT
     for rule in parts["exclusions"][2:]:
-        yield "Exclusions", "Left out besides", rule, None, UNKNOWN
+        yield "Exclusions", "Further exclusions", rule, None, UNKNOWN
     if parts["procedure"]["stopping"]:
         yield "Sample", "Stopping rule", parts["procedure"]["stopping"], study.get("closed_at"), UNKNOWN
     software = parts["made"]["software"]["discern"]
@@ -143,14 +143,14 @@ def _lines(parts: Mapping[str, Any], results: Mapping[str, Any], responses: Resp
 
 
 def _of_conditions(by: str, results: Mapping[str, Any]) -> Line:
-    """Two conditions, or sources, and who read what under which."""
+    """Compare the two conditions or sources, and which cases were read under which."""
     if by == "sources":
         count = len(results.get("sources", {}).get("names", []))
         return "Design", "Sources of synthetic images", 2, count, _verdict(count == 2)
     found = results.get("conditions", {})
     names, done = found.get("names", []), found.get("cases") or found.get("by")
     told = f"{len(names)}, {done}" if done else len(names)
-    return "Design", "Conditions, and who reads what under which", f"2, {by}", told, _verdict(told == f"2, {by}")
+    return "Design", "Conditions and their assignment", f"2, {by}", told, _verdict(told == f"2, {by}")
 
 
 def _of_pool(pool: Mapping[str, Any] | None, study: Mapping[str, Any]) -> Iterator[Line]:
@@ -158,7 +158,7 @@ def _of_pool(pool: Mapping[str, Any] | None, study: Mapping[str, Any]) -> Iterat
     if pool is None:
         yield "Pool", "SHA-256 of the pool", "no pool yet", found.get("sha256"), UNKNOWN
     else:
-        same = None if not found.get("sha256") else True  # another one was refused
+        same = None if not found.get("sha256") else True  # a different pool was refused earlier
         yield "Pool", "SHA-256 of the pool", pool["sha256"], found.get("sha256"), _verdict(same)
 
 
@@ -166,7 +166,7 @@ def _of_sample(parts: Mapping[str, Any], results: Mapping[str, Any], responses: 
     study, design = results["study"], parts["design"]
     flow = study.get("flow") or {}
     finished = flow.get("finished", study["readers"])
-    told = f"{study['readers']}, {finished} of them finished" if flow else study["readers"]
+    told = f"{study['readers']}, of whom {finished} finished" if flow else study["readers"]
     wanted = {design["readers"]}
     if planned := parts["sample"].get("looks"):
         taken = results.get("looks") or {}
@@ -174,21 +174,21 @@ def _of_sample(parts: Mapping[str, Any], results: Mapping[str, Any], responses: 
         done = written.looks(taken.get("plan")) or "none"
         yield "Sample", "Interim looks", written.looks(planned), done, _verdict(same)
         for look in taken.get("taken", []):
-            if look["decision"] == "efficacy":  # which ends the study
+            if look["decision"] == "efficacy":  # ends the study
                 wanted = {look["readers"]}
-            elif look["decision"] == "futility":  # which does not bind
+            elif look["decision"] == "futility":  # not binding
                 wanted.add(look["readers"])
     yield "Sample", "Readers", design["readers"], told, _verdict(study["readers"] == finished and finished in wanted)
     asked = study.get("quartets") or responses.asked
-    what = "Quartets for each reader" if design["name"] == "quartet" else "Cases for each reader"
+    what = "Quartets per reader" if design["name"] == "quartet" else "Cases per reader"
     yield "Sample", what, design["cases"], asked, _verdict(asked == design["cases"])
     if study.get("expected") is not None:
         missing = study["expected"] - study["answers"]
-        yield "Sample", "Answers that are missing", 0, missing, _verdict(missing == 0)
+        yield "Sample", "Missing answers", 0, missing, _verdict(missing == 0)
 
 
 def _sizes(looks: Mapping[str, Any] | None) -> list[Any] | None:
-    """What rules a plan of looks; the levels follow from it, to the last digit on one machine alone."""
+    """Return what defines a plan of looks; the levels follow from it, but their last digits differ between machines."""
     if looks is None:
         return None
     ruling = [looks[name] for name in ("endpoint", "null", "alpha", "spending", "futility")]
@@ -196,10 +196,10 @@ def _sizes(looks: Mapping[str, Any] | None) -> list[Any] | None:
 
 
 def _of_analysis(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Line]:
-    names = {"unsure": "Rule that leads for unsure answers", "margin": "Margin of equivalence"}
+    names = {"unsure": "Scoring of unsure answers (main analysis)", "margin": "Equivalence margin"}
     names |= {
         "bootstrap": "Bootstrap replicates",
-        "seed": "Seed of everything random",
+        "seed": "Random seed",
         "subgroups": "Subgroups of images",
     }
     for name, wanted in parts["analysis"].items():
@@ -209,27 +209,27 @@ def _of_analysis(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> Itera
     if settings["subgroups"] and "subgroups" not in parts["analysis"]:
         yield "Analysis", "Subgroups of images", "none", settings["subgroups"], DIFFERENT
     alpha = parts["estimand"]["alpha"]
-    yield "Analysis", "Level of the tests", alpha, 0.05, _verdict(alpha == 0.05)
+    yield "Analysis", "Significance level", alpha, 0.05, _verdict(alpha == 0.05)
 
 
 def _of_settings(plan: Mapping[str, Any] | None, study: Mapping[str, Any]) -> Iterator[Line]:
-    """A line for each setting that differs, and one for all that were kept."""
+    """Yield a line for each setting that differs, and one line for all that were kept."""
     if plan is None:
         return
     wanted, found = plan["settings"], study.get("settings")
     if not found:
-        yield "Settings", "Settings of the study", f"{len(wanted)} in {plan['file']}", None, UNKNOWN
+        yield "Settings", "Study settings", f"{len(wanted)} in {plan['file']}", None, UNKNOWN
         return
     other = [name for name in wanted if found.get(name) != wanted[name]]
     same = len(wanted) - len(other)
     if same:
-        yield "Settings", "Settings of the study that are as planned", len(wanted), same, KEPT
+        yield "Settings", "Study settings as planned", len(wanted), same, KEPT
     for name in other:
         yield "Settings", name, wanted[name], found.get(name), DIFFERENT
 
 
 def _is_before(at: str, first: str | None) -> bool | None:
-    """Whether one moment is not after the other; None where either is no moment in ISO 8601 with its time zone."""
+    """Return whether `at` is not after `first`; None unless both are ISO 8601 times with a time zone."""
     try:
         return datetime.fromisoformat(at) <= datetime.fromisoformat(first or "")
     except (ValueError, TypeError):
@@ -241,7 +241,7 @@ def _verdict(same: bool | None) -> str:
 
 
 def _text(entry: Any) -> str:
-    """An entry as a line of the report shows it; nothing where it is not known."""
+    """Return an entry as the report shows it; empty if it is not known."""
     if entry is None:
         return ""
     if isinstance(entry, list | tuple):

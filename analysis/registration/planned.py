@@ -1,4 +1,4 @@
-"""Putting a plan on record: the numbers of `discern plan`, with what the researchers say of the study."""
+"""Register a plan: the numbers of `discern plan` together with the researchers' form."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FOUND = ("power", "half_width", "factor", "coverage", "simulated_power", "exact_
 
 
 def assert_one_size(options: argparse.Namespace) -> None:
-    """A registration is of one study. Raises ValueError where the options name several, or no folder to write to."""
+    """Raise ValueError if the options describe more than one study, or no folder to write to."""
     if options.register is None:
         return
     if options.out is None:
         raise ValueError("--register: also give --out, the folder to write to")
-    for name in () if options.looks else ("readers", "cases"):  # looks have a number each, and the last one is whole
+    for name in () if options.looks else ("readers", "cases"):  # each look has a number; the last one is the full study
         if len(getattr(options, name)) != 1:
             raise ValueError(
                 f"--register: give exactly one number of {name}, e.g. --{name} {getattr(options, name)[0]}"
@@ -30,10 +30,10 @@ def assert_one_size(options: argparse.Namespace) -> None:
 def drafted(
     options: argparse.Namespace, row: Mapping[str, Any], model: Any, method: str, **more: Any
 ) -> dict[str, Any] | None:
-    """The registration of the study that `row` of the planning's table describes; None where none is asked for.
+    """Return the registration of the study described by `row` of the planning table; None if none was requested.
 
-    `model` is the dataclass with what was assumed, `method` that of the power; `more` is what else was planned.
-    Raises ResponsesError with every fault of the form.
+    `model` is the dataclass with the assumptions, `method` describes the power calculation, `more` has more entries.
+    Raises ResponsesError listing every problem in the form.
     """
     if options.register is None:
         return None
@@ -44,6 +44,6 @@ def drafted(
 
 
 def write_drafted(draft: Mapping[str, Any] | None, out: Path) -> None:
-    """Write it into the folder `out` and print the paths."""
+    """Write the registration into the folder `out` and print the paths."""
     for path in write(draft, out) if draft else ():
         print(path)

@@ -1,4 +1,4 @@
-"""The registration as it is kept: JSON whose parts have checksums, so that an edited one is known, and what was edited.
+"""The stored registration: JSON with a checksum for each part, which shows whether it was edited and where.
 
 {"kind": "discern registration", "format": 1, "registration": {PART: ...}, "sums": {PART: SHA-256},
  "sha256": of the sums}
@@ -20,33 +20,33 @@ from analysis.registration.form import Form
 from analysis.responses import ResponsesError
 
 KIND, FORMAT = "discern registration", 1
-DESIGNS = {"quartet": "quartet", "threshold": "staircase"}  # of an end point; all others are of ratings
+DESIGNS = {"quartet": "quartet", "threshold": "staircase"}  # by end point; all others are rating studies
 PARTS = ("made", "study", "estimand", "design", "pool", "plan", "sample", "analysis", "exclusions", "procedure")
-# What the report always does, so that it need not be said in every form.
+# What the report always does; forms need not repeat it.
 LEFT_OUT = (
-    "Practice trials, second answers to a repeated case, and sittings that a reader began anew are left out.",
-    "Late answers are counted as they were given. Unanswered cases are missing, not wrong.",
+    "Practice trials, second answers to repeated cases, and sittings that a reader restarted are excluded.",
+    "Late answers count as given. Unanswered cases are treated as missing, not as incorrect.",
 )
 
 
 def make(form: Form, sample: Mapping[str, Any], at: datetime | None = None) -> dict[str, Any]:
-    """The registration of a study.
+    """Create the registration of a study.
 
     Args:
-        form: what the researchers said.
-        sample: what was planned: `endpoint`, `value` (as assumed), `null`, `margin`, `alpha`, `target`, `readers`,
-            `cases`, `power`, `half_width`, `method`, `model`, and whatever else the planning found.
-        at: when; now by default.
+        form: the form that the researchers completed.
+        sample: the planned numbers: `endpoint`, `value` (as assumed), `null`, `margin`, `alpha`, `target`, `readers`,
+            `cases`, `power`, `half_width`, `method`, `model`, and other results of the planning.
+        at: time of registration; by default, now.
 
     Raises:
-        ResponsesError: with every contradiction between form, plan, pool and numbers.
+        ResponsesError: lists every contradiction between form, plan, pool and numbers.
     """
     faults = []
     design = form.plan["design"] if form.plan else DESIGNS.get(sample["endpoint"], "rating")
     if (wanted := DESIGNS.get(sample["endpoint"], "rating")) != design and not (
         wanted == "rating" and design == "staircase"
     ):
-        faults.append(f"plan: a study of the design {design}; the end point {sample['endpoint']} asks for {wanted}")
+        faults.append(f"plan: the study has the design {design}, but the end point {sample['endpoint']} needs {wanted}")
     margin = sample.get("margin")
     if margin is not None and form.margin_given and margin != form.analysis.margin:
         faults.append(f"analysis: margin {form.analysis.margin:g}, but the study was planned with --margin {margin:g}")
@@ -54,11 +54,11 @@ def make(form: Form, sample: Mapping[str, Any], at: datetime | None = None) -> d
     planned = tuple(listed) if isinstance(listed, list) else ()
     if form.plan and form.subgroups and set(form.subgroups) != set(planned):
         told = ", ".join(planned) or "none"
-        faults.append(f"subgroups: {', '.join(form.subgroups)}, but the settings of the plan have {told}")
+        faults.append(f"subgroups: {', '.join(form.subgroups)}, but the plan's settings have {told}")
     subgroups = list(form.subgroups or planned)
     room = form.pool["cases"] if form.pool else None
     if room is not None and design != "quartet" and sample["cases"] > room:
-        faults.append(f"pool: has {room} cases that are not for practice; {sample['cases']} are planned")
+        faults.append(f"pool: has {room} cases (practice cases not counted), but {sample['cases']} are planned")
     if faults:
         raise ResponsesError(faults)
     analysis = asdict(form.analysis) | ({"margin": margin} if margin is not None else {})
@@ -90,13 +90,13 @@ def make(form: Form, sample: Mapping[str, Any], at: datetime | None = None) -> d
 
 
 def _sum(entry: Any) -> str:
-    """SHA-256 of a part: of its JSON with sorted keys and no blanks."""
+    """Return the SHA-256 of a part, taken from its JSON with sorted keys and no spaces."""
     text = json.dumps(entry, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write(registration: Mapping[str, Any], out: Path) -> list[Path]:
-    """Write registration.json, .md and .pdf into the folder `out`; returns their paths."""
+    """Write registration.json, .md and .pdf into the folder `out`; return their paths."""
     files = {
         "registration.json": (json.dumps(registration, indent=1, ensure_ascii=False) + "\n").encode(),
         "registration.md": written.markdown(registration).encode(),
@@ -109,10 +109,10 @@ def write(registration: Mapping[str, Any], out: Path) -> list[Path]:
 
 
 def load(path: str | Path) -> dict[str, Any]:
-    """The registration in the JSON file at `path`; its sums are checked.
+    """Load the registration in the JSON file at `path` and verify its checksums.
 
     Raises:
-        ResponsesError: for what is no registration, and for one that was edited, with the parts that were.
+        ResponsesError: the file is not a registration, or was edited; names the edited parts.
     """
     path = Path(path)
     try:
@@ -123,23 +123,23 @@ def load(path: str | Path) -> dict[str, Any]:
 
 
 def loads(text: str, name: str = "registration") -> dict[str, Any]:
-    """The same from the text of such a file, called `name` in messages."""
+    """Load a registration from the text of such a file; messages call it `name`."""
     try:
         given = json.loads(text)
         kind, version = given["kind"], given["format"]
         parts, sums, whole = dict(given["registration"]), dict(given["sums"]), given["sha256"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        expected = "registration.json, as `discern plan --register` writes it, is expected"
+        expected = "expected registration.json as written by `discern plan --register`"
         raise ResponsesError([f"{name}: not a registration; {expected}"]) from None
     if kind != KIND or version != FORMAT:
-        raise ResponsesError([f"{name}: {kind!r} of format {version!r}; {KIND!r} of format {FORMAT} is expected"])
+        raise ResponsesError([f"{name}: got {kind!r} in format {version!r}, expected {KIND!r} in format {FORMAT}"])
     try:
         edited = [part for part in PARTS if part not in parts or _sum(parts[part]) != sums.get(part)]
     except ValueError:
-        edited = ["a number that JSON does not know"]
+        edited = ["a number that is not valid JSON"]
     edited += sorted((parts.keys() | sums.keys()) - set(PARTS))
     if edited:
-        raise ResponsesError([f"{name}: was edited after it was made: {', '.join(edited)} (SHA-256 differs)"])
+        raise ResponsesError([f"{name}: was edited after it was created: {', '.join(edited)} (SHA-256 differs)"])
     if whole != _sum(sums):
-        raise ResponsesError([f"{name}: was edited after it was made: its own SHA-256 is not that of its parts"])
+        raise ResponsesError([f"{name}: was edited after it was created: its own SHA-256 does not match its parts"])
     return {"kind": kind, "format": version, "registration": parts, "sums": sums, "sha256": whole}

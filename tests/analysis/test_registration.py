@@ -90,9 +90,9 @@ def test_the_same_registration_has_the_same_bytes(form):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("title = 3", ["form.toml: title: 3 is not a text", "form.toml: question: is missing"]),
+        ("title = 3", ["form.toml: title: 3 is not text", "form.toml: question: is missing"]),
         (FORM + "nonsense = 1", ["form.toml: nonsense: unknown entry"]),
-        ('authors = "A. Müller"', ["authors: 'A. Müller' is not a list of texts"]),
+        ('authors = "A. Müller"', ["authors: 'A. Müller' is not a list of texts such as"]),
         (FORM + '[analysis]\nunsure = "maybe"', ["analysis: unsure: expected one of fractional"]),
         (FORM + "[analysis]\nspeed = 3\nseed = 1.5", ["speed is not a setting", "seed 1.5; expected int"]),
         (FORM + 'pool = "none"\nplan = "none.toml"', ["pool: ", "is not a pool folder", "none.toml cannot be read"]),
@@ -134,13 +134,17 @@ def test_pool_and_plan_are_registered_by_their_checksums_and_must_belong_togethe
     assert parts["pool"] == {"name": "mine", "sha256": sha256, "cases": 200}
     assert parts["plan"]["sha256"] == hashlib.sha256(study.read_bytes()).hexdigest()
     assert parts["plan"]["settings"] == {"time_limit_s": 60}
-    with pytest.raises(ResponsesError, match="pool: has 200 cases that are not for practice; 300 are planned"):
+    with pytest.raises(
+        ResponsesError, match=r"pool: has 200 cases \(practice cases not counted\), but 300 are planned"
+    ):
         made(form, 'pool = "pool"\n', cases=300)
     study.write_text(study.read_text().replace(sha256, "0" * 64))
-    with pytest.raises(ResponsesError, match=r"plan: study\.toml is for another pool than pool"):
+    with pytest.raises(ResponsesError, match=r"plan: study\.toml was made for a different pool than pool"):
         made(form, 'pool = "pool"\nplan = "study.toml"\n')
     study.write_text('design = "quartet"\n[settings]\n')
-    with pytest.raises(ResponsesError, match="plan: a study of the design quartet; the end point auc asks for rating"):
+    with pytest.raises(
+        ResponsesError, match="plan: the study has the design quartet, but the end point auc needs rating"
+    ):
         made(form, 'plan = "study.toml"\n')
 
 
@@ -155,10 +159,10 @@ def test_an_edited_registration_is_refused_and_the_part_named(form, part):
     given = made(form)
     edited = copy.deepcopy(given)
     edited["registration"][part] |= {"value": 0.9, "title": "Another"}
-    with pytest.raises(ResponsesError, match=f"was edited after it was made: {part} "):
+    with pytest.raises(ResponsesError, match=f"was edited after it was created: {part} "):
         registration.loads(json.dumps(edited))
     edited["sums"][part] = registration.record._sum(edited["registration"][part])
-    with pytest.raises(ResponsesError, match="its own SHA-256 is not that of its parts"):
+    with pytest.raises(ResponsesError, match="its own SHA-256 does not match its parts"):
         registration.loads(json.dumps(edited))
     assert registration.loads(json.dumps(given)) == given
 
@@ -185,8 +189,8 @@ def test_what_was_kept_and_what_differs_stands_line_by_line(form, published):
     told = computed(published, Settings(bootstrap=60), given)["registration"]
     found = verdicts(told)
     assert found["Readers"] == found["Bootstrap replicates"] == "different"
-    assert found["Cases for each reader"] == found["Seed of everything random"] == "kept"
-    assert found["Left out besides"] == found["SHA-256 of the pool"] == "not known"
+    assert found["Cases per reader"] == found["Random seed"] == "kept"
+    assert found["Further exclusions"] == found["SHA-256 of the pool"] == "not known"
     assert told["different"] == ["Readers", "Bootstrap replicates"]
     assert sum(told["counts"][name] for name in ("kept", "different", "unknown")) == told["counts"]["all"] == len(found)
     lines = {line["what"]: (line["registered"], line["done"]) for line in told["lines"]}
@@ -266,8 +270,8 @@ def test_a_registration_of_another_pool_or_design_is_refused_by_name(form, tmp_p
     registration.assert_same(given, "rating", {"name": "mine", "sha256": sha256})
     with pytest.raises(ResponsesError) as bad:
         registration.assert_same(given, "quartet", {"name": "other", "sha256": "0" * 64})
-    assert "is of another pool: 'mine'" in bad.value.faults[0]
-    assert "is of the design rating, the study of the design quartet" in bad.value.faults[1]
+    assert "is for another pool: 'mine'" in bad.value.faults[0]
+    assert "is for the design rating; the study has the design quartet" in bad.value.faults[1]
 
 
 def test_the_report_has_a_section_of_it_and_refuses_what_does_not_belong(form, tmp_path, capsys):
@@ -275,7 +279,7 @@ def test_the_report_has_a_section_of_it_and_refuses_what_does_not_belong(form, t
     command = ["--example", "--bootstrap", "20", "--registration", str(path), "--out", str(tmp_path / "report")]
     assert report(command) == 0
     page = (tmp_path / "report" / "report.html").read_text("utf-8")
-    assert "Registered and kept" in page
+    assert "Adherence to the preregistration" in page
     assert "was registered on" in (tmp_path / "report" / "methods.txt").read_text("utf-8")
     rows = list(csv.reader(io.StringIO((tmp_path / "report" / "tables" / "registration.csv").read_text("utf-8"))))
     assert rows[0] == ["part", "what", "registered", "done", "verdict"]
@@ -283,7 +287,7 @@ def test_the_report_has_a_section_of_it_and_refuses_what_does_not_belong(form, t
     path.write_text(path.read_text("utf-8").replace("Can dentists", "Cannot dentists"))
     capsys.readouterr()
     assert report([*command[:-1], str(tmp_path / "second")]) == 2
-    assert "registration.json: was edited after it was made: study" in capsys.readouterr().err
+    assert "registration.json: was edited after it was created: study" in capsys.readouterr().err
     assert not (tmp_path / "second").exists()
 
 
@@ -303,7 +307,7 @@ def test_a_plan_of_two_conditions_or_sources_is_registered(form, tmp_path, by, s
     text = (tmp_path / "registration.md").read_text("utf-8")
     for words in (said, f"differs between the two {'sources' if by == 'sources' else 'conditions'}"):
         assert words in text
-    assert "if the true AUC is 0.6 under one and 0.75 under the other" in text
+    assert "if the true AUC is 0.6 for one and 0.75 for the other" in text
     assert "reader_share 0.25" in text
     assert "Two-sided test of no difference" in text
 
@@ -329,13 +333,13 @@ def test_the_report_says_whether_two_conditions_were_read_as_registered(form, tm
     results = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))
     jsonschema.validate(results, json.loads((tmp_path / "out" / "results.schema.json").read_text("utf-8")))
     told = results["registration"]
-    line = next(line for line in told["lines"] if line["what"].startswith("Conditions, and who"))
+    line = next(line for line in told["lines"] if line["what"].startswith("Conditions and their"))
     assert line["verdict"] == verdict
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     if len(names) == 2:
         assert told["figure"]["pointer"] == ["conditions", "differences", 0]
         assert results["conditions"]["differences"][0]["figure"] == "auc"
-        assert "readers' mean area under the ROC curve (AUC), difference: <strong>" in page.replace("&#39;", "'")
+        assert "mean area under the ROC curve (AUC) over readers, difference: <strong>" in page.replace("&#39;", "'")
     else:
         assert told["figure"]["pointer"] is None
         assert "is not in this report, because there were not two to compare" in page
@@ -353,15 +357,17 @@ def test_a_registered_difference_of_two_sources_is_found(form, tmp_path):
 
 def test_subgroups_are_registered_from_form_or_plan_and_held_against_those_compared(form, tmp_path, published):
     pool_folder(tmp_path / "pool", 200)
-    with pytest.raises(ResponsesError, match=r"subgroups: cases\.csv of pool has no column 'device'"):
+    with pytest.raises(ResponsesError, match=r"subgroups: cases\.csv in pool has no column 'device'"):
         made(form, 'pool = "pool"\nsubgroups = ["device"]\n')
     (tmp_path / "study.toml").write_text('design = "rating"\n[settings]\nsubgroups = ["device", "teeth"]\n')
-    with pytest.raises(ResponsesError, match="subgroups: device, but the settings of the plan have device, teeth"):
+    with pytest.raises(ResponsesError, match="subgroups: device, but the plan's settings have device, teeth"):
         made(form, 'plan = "study.toml"\nsubgroups = ["device"]\n')
     given = made(form, 'plan = "study.toml"\n')
     assert given["registration"]["analysis"]["subgroups"] == ["device", "teeth"]
     words = registration.written.markdown(given)
-    assert "p corrected for their number: device, teeth." in words.split("### Follow-up analyses")[1][:200]
+    assert (
+        "p values corrected for the number of columns: device, teeth." in words.split("### Follow-up analyses")[1][:250]
+    )
     labels = {case: {"device": f"{n % 2}", "teeth": f"{n % 3}"} for n, case in enumerate(published.case_names)}
 
     def held(columns, registered):

@@ -1,4 +1,4 @@
-"""What was said of each method under each criterion, as bars that add up to all."""
+"""Answers for each method under each criterion, as bars that add up to all."""
 
 from __future__ import annotations
 

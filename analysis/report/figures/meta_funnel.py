@@ -10,7 +10,7 @@ from analysis.report.figures import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TITLE = "Small studies and large ones"
+TITLE = "Small-study effects"
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from analysis.report.figures import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TITLE = "Who was taken for real"
+TITLE = "Images chosen as real, by source"
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:

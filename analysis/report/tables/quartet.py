@@ -131,7 +131,7 @@ def agreement(results: dict[str, Any]) -> Table:
 def sources(results: dict[str, Any]) -> Table:
     return Table(
         "sources",
-        "Who was taken for real",
+        "Images chosen as real, by source",
         "How often an image of each source was chosen as the real one, out of the trials that showed one, with 95 % "
         "intervals as if all answers were independent (Wilson).",
         ("source", "shown", "chosen", "share chosen"),

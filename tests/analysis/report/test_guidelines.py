@@ -102,7 +102,7 @@ def test_a_section_without_its_tables_answers_nothing():
     rows = next(one for one in all_tables(results) if one.name == "guideline_tripod_ai").rows
     where = {row[0]: row[2] for row in rows}
     assert "Groups of readers" not in str(where["23a"])
-    assert str(where["23a"]).startswith("Over readers and cases")
+    assert str(where["23a"]).startswith("Overall results")
 
 
 def test_every_table_in_the_map_is_one_of_its_design():

@@ -103,8 +103,8 @@ def test_a_registered_study_is_reported_archived_and_certified(app, owner, plann
     results = json.loads(owner.get(f"{address}/results.json", buffered=True).text)
     found = {line["what"]: line["verdict"] for line in results["registration"]["lines"]}
     assert found["Registered before the first answer"] == found["SHA-256 of the pool"] == found["Readers"] == "kept"
-    assert found["Researchers saw no truth before the close"] == "kept"
-    assert found["Settings of the study that are as planned"] == found["Cases for each reader"] == "kept"
+    assert found["Researchers blinded until study closure"] == "kept"
+    assert found["Study settings as planned"] == found["Cases per reader"] == "kept"
     assert found["Interim looks"] == "kept"
     assert [look["decision"] for look in results["looks"]["recorded"]] == decisions
     assert results["looks"]["adjusted"]["ci"][0] < results["looks"]["adjusted"]["value"]
@@ -171,14 +171,14 @@ def test_a_registration_that_does_not_belong_is_refused_at_the_desk_and_the_comm
     assert owned().pool.slug == "noise"
     refused = registered(owner, text.encode(), "mine")
     assert refused.status_code == 422
-    assert "is of another pool" in refused.text
+    assert "is for another pool" in refused.text
     edited = registered(owner, text.replace("phantoms of two", "phantoms of three").encode())
     assert edited.status_code == 422
-    assert "was edited after it was made: study" in edited.text
+    assert "was edited after it was created: study" in edited.text
     assert registered(owner, b"\xff").status_code == 422
     assert owner.get("/researcher/studies/phantoms/registration.json").status_code == 404
     result = app.test_cli_runner().invoke(args=["study", "register", "mine", str(planned / "registration.json")])
-    assert (result.exit_code, "is of another pool" in result.output) == (1, True)
+    assert (result.exit_code, "is for another pool" in result.output) == (1, True)
     result = app.test_cli_runner().invoke(args=["study", "register", "phantoms", str(planned / "registration.json")])
     assert result.exit_code == 0, result.output
     assert "phantoms: registered, SHA-256" in result.output
