@@ -29,7 +29,7 @@ def init_app(app: Flask) -> None:
 
 
 def _chosen() -> str:
-    if request.blueprint not in ("reader", "join"):
+    if not request.path.startswith(("/r/", "/join/")):
         return "en"
     return request.accept_languages.best_match(LANGUAGES, "en")
 

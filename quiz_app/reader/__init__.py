@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask import Blueprint, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from werkzeug.exceptions import NotFound
 
 from quiz_app import log
 from quiz_app.database import commit_lightly, db, fault, only_look
@@ -67,6 +68,15 @@ def refuse(refused: RefusedError) -> ResponseReturnValue:
     if request.method == "GET" or request.form:
         return render_template("reader/message.html", message=message), refused.status
     return {"error": refused.code, "message": message}, refused.status
+
+
+@blueprint.app_errorhandler(404)
+def lost(error: NotFound) -> ResponseReturnValue | NotFound:
+    """A link of which a part is missing leads nowhere; whoever opens it is told so, and how to go on."""
+    if request.method != "GET" or not request.path.startswith(("/r/", "/join/")):
+        return error
+    message = gettext("This link is not valid. Please check that you copied all of it, or ask the person who sent it.")
+    return render_template("reader/message.html", message=message), 404
 
 
 @blueprint.errorhandler(sa.exc.OperationalError)

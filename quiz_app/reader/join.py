@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from werkzeug.exceptions import TooManyRequests
 
 from quiz_app import panels
 from quiz_app.database import db, fault, only_look
@@ -48,6 +49,13 @@ def not_stored(error: sa.exc.SQLAlchemyError) -> ResponseReturnValue:
     current_app.logger.error("%s: not stored: %s", request.endpoint, fault(error))
     message = gettext("The server could not save this just now. Please try again in a moment.")
     return render_template("reader/message.html", message=message), 503
+
+
+@blueprint.errorhandler(429)
+def crowded(_error: TooManyRequests) -> ResponseReturnValue:
+    """Nobody was registered: too many came from one address within an hour."""
+    message = gettext("Too many people have joined from this network in the last hour. Please try again later.")
+    return render_template("reader/message.html", message=message), 429
 
 
 @blueprint.errorhandler(RefusedError)

@@ -129,7 +129,8 @@ def between() -> ResponseReturnValue:
     opens = g.reader.next_part_opens
     waits = opens is not None and clock.now() < opens
     if request.method == "GET" or waits:
-        when = f"{format_datetime(opens, 'd MMMM yyyy, HH:mm')} UTC" if waits else ""
+        form = gettext("d MMMM yyyy, HH:mm")
+        when = f"{format_datetime(opens, form)} UTC" if waits else ""
         return _page("between", when=when, opens=opens)
     start_of_sitting.begin_next(g.reader)
     return _onward()

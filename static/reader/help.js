@@ -22,6 +22,13 @@ export class Help {
     if (this.dialog.open) return this.dialog.close();
     this.list.replaceChildren(...this.#rows());
     this.dialog.showModal();
+    this.dialog.scrollTop = 0; // a long list begins at its head, wherever its button is
+  }
+
+  // As the key is written on a keyboard of the reader's language.
+  #name(key) {
+    if (key === "Delete") return this.list.dataset.delete;
+    return key.length === 1 ? key.toUpperCase() : key;
   }
 
   // Keys as written on the buttons, in their order.
@@ -31,14 +38,16 @@ export class Help {
       const key = button.getAttribute("aria-keyshortcuts");
       const shown = button.cloneNode(true);
       shown.querySelector("kbd")?.remove();
-      const said = (button.title || shown.textContent).replace(/\s+/g, " ").trim();
-      if (said === key || button.id === "keys") continue;
+      for (const number of shown.querySelectorAll("b")) if (number.textContent === key) number.remove();
+      shown.querySelector("small:not(:empty)")?.before(", ");
+      const said = (button.title || shown.textContent).replace(/\s+/g, " ").replace(" ,", ",").trim();
+      if (!said || button.id === "keys") continue;
       told.set(key, told.has(key) && told.get(key) !== said ? `${told.get(key)} / ${said}` : said);
     }
     return [...told].map(([key, said]) => {
       const row = document.createElement("div");
       const term = document.createElement("dt");
-      term.append(Object.assign(document.createElement("kbd"), { textContent: key.length === 1 ? key.toUpperCase() : key }));
+      term.append(Object.assign(document.createElement("kbd"), { textContent: this.#name(key) }));
       row.append(term, Object.assign(document.createElement("dd"), { textContent: said }));
       return row;
     });

@@ -67,7 +67,7 @@ def test_a_question_mark_lists_the_keys_and_none_of_them_answers_meanwhile(sitte
     told = dict(zip(keys.locator("dt").all_inner_texts(), keys.locator("dd").all_inner_texts(), strict=True))
     assert told.keys() >= {"Enter", "1", "2", "3", "4", "5", "P", "I"}
     assert told["P"] == "Pause after this answer"
-    assert told["1"] == "Real fully certain"
+    assert told["1"] == "Real, fully certain"
     assert told["3"] == "Unsure"
     assert not Axe().run(page).response["violations"]
     for key in ("1", "p", "i"):

@@ -3,6 +3,7 @@
 import ast
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -178,6 +179,23 @@ def test_a_refusal_is_told_in_the_readers_language(app):
     response = app.test_client().get("/r/nobody/", headers={"Accept-Language": "de"})
     assert "nicht gültig" in response.text
     assert '<html lang="de">' in response.text
+
+
+@pytest.mark.parametrize("path", ["/r/", "/join/", "/r/nobody/nowhere"])
+def test_a_link_of_which_a_part_is_missing_is_explained_in_the_readers_language(app, path):
+    response = app.test_client().get(path, headers={"Accept-Language": "da"})
+    assert response.status_code == 404
+    assert "Kontrollér, at du har kopieret hele linket" in response.text
+    assert '<html lang="da">' in response.text
+    assert "Kontrollér" not in app.test_client().get("/nowhere", headers={"Accept-Language": "da"}).text
+
+
+def test_who_comes_when_too_many_have_is_told_so_in_the_readers_language(app, monkeypatch):
+    monkeypatch.setitem(app.config, "SETTINGS", replace(app.config["SETTINGS"], joins_per_hour=1))
+    client, german = app.test_client(), {"Accept-Language": "de"}
+    codes = [client.post("/join/nothing/", headers=german) for _ in range(2)]
+    assert [response.status_code for response in codes] == [404, 429]
+    assert "In der letzten Stunde haben sich zu viele Personen" in codes[1].text
 
 
 def test_the_page_of_an_open_link_speaks_the_readers_language(app, make_study):

@@ -252,7 +252,7 @@ def test_the_card_has_a_result_only_where_the_study_shows_it_and_never_a_truth(m
     taker.finish()
     card = taker.client.get(taker.url("end")).text.partition('id="card"')[2].partition("</section>")[0]
     assert "I judged 12 radiographs." in card  # neither practice nor repeats
-    assert ("6 of 12 answers were right (50 %)." in card) is told
+    assert ("6 of 12 answers correct (50 %)." in card) is told
     assert "data-title" in card
     assert not {"real", "synthetic", "misses"} & set(card.replace('"', " ").split())
 
