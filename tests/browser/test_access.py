@@ -218,3 +218,25 @@ def test_the_browser_chooses_the_language(sit, house, locale, begin, real):
     expect(page.locator("#place")).to_contain_text(re.compile("^2 "))
     boxes = [page.locator(part).bounding_box() for part in ("#kept:not(:empty)", "#theme")]
     assert len({round(box["y"] + box["height"] / 2) for box in boxes}) == 1  # a row of the bar has room for all
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "da-DK", "de-DE"])
+def test_what_is_told_on_a_phone_does_not_move_the_image(sit, house, locale):
+    phone = {"width": 390, "height": 844}
+    sitter = sit(house.invite(practice=0, limit_s=1, at_timeout="keep"), locale=locale, viewport=phone)
+    page = sitter.page
+    page.goto(sitter.invitation.link)
+    page.locator("input[name=consent]").check()
+    page.locator("main button.primary").click()
+    page.locator("main button.primary").click()
+    sitter.phase("begin").page.wait_for_timeout(160)
+    page.keyboard.press("Enter")
+    sitter.phase("image")
+    before = page.locator("#stage").bounding_box()
+    expect(page.locator("#kept[data-state=late]")).to_be_visible()
+    assert page.locator("#stage").bounding_box() == before
+    page.context.set_offline(True)
+    page.keyboard.press("1")
+    expect(page.locator("#kept[data-state=waiting]")).to_be_visible()
+    assert page.locator("#stage").bounding_box() == before
+    page.context.set_offline(False)
