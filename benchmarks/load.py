@@ -5,6 +5,8 @@ the bare application a form (one durable insert, a redirect) and the page after 
 with `--images` the sealed image too, for which the bare one sends a file of that size. `--database` puts ours on
 another database, `--workers` makes it several processes. Figures: answers a second, their ratio, for how long an answer
 waits to be acknowledged, and for how long the server's processors work for it, which says most on a busy machine.
+Where readers, servers and database share few cores, `--share 30` holds each process of ours to 30 % of one (by
+Linux' control groups, as root), so that two workers can show what they add.
 
     python benchmarks/load.py --arrive 200 --within 10    readers who open one open link, until their first case
 """
@@ -139,7 +141,7 @@ class BareReader:
 
     def __init__(self, port: int, number: int, cases: int, images: bool) -> None:
         self.line, self.number, self.cases, self.images = Line(port), number, cases, images
-        self.waits: list[float] = []
+        self.answers: list[tuple[float, float]] = []  # when each was sent, and acknowledged
 
     def come_in(self) -> None:
         self.line.get(f"/reader-{self.number}/1")
@@ -151,7 +153,7 @@ class BareReader:
                 self.line.get("/image")
             began = time.perf_counter()
             where = self.line.form(where, answer="real")
-            self.waits.append(time.perf_counter() - began)
+            self.answers.append((began, time.perf_counter()))
             self.line.get(where)
 
 
@@ -160,7 +162,7 @@ class OurReader:
 
     def __init__(self, port: int, token: str, images: bool) -> None:
         self.line, self.base, self.images = Line(port), f"/r/{token}/", images
-        self.waits: list[float] = []
+        self.answers: list[tuple[float, float]] = []  # when each was sent, and acknowledged
 
     def come_in(self) -> None:
         self.line.get(self.line.form(f"{self.base}welcome", consent="yes"))
@@ -181,24 +183,47 @@ class OurReader:
             said = {"id": str(uuid.uuid4()), "answer": "real", "certainty": "full", "client_ms": 900}
             began = time.perf_counter()
             self.step = self.line.post(f"{trial}/answer", lease=self.lease, **said)["step"]
-            self.waits.append(time.perf_counter() - began)
+            self.answers.append((began, time.perf_counter()))
+
+
+@contextmanager
+def held(server: Popen, workers: int, percent: int) -> Iterator[None]:
+    """Each process of a server gets this share of a processor at most; 0: as much as there is."""
+    there = psutil.Process(server.pid)
+    while workers > 1 and len(there.children()) < workers:
+        time.sleep(0.1)
+    groups = {}
+    for process in (there.children() if workers > 1 else [there]) if percent else []:
+        groups[process.pid] = group = Path("/sys/fs/cgroup/cpu", f"discern-{process.pid}")
+        group.mkdir()
+        (group / "cpu.cfs_period_us").write_text("10000")
+        (group / "cpu.cfs_quota_us").write_text(f"{100 * percent}")
+        (group / "cgroup.procs").write_text(f"{process.pid}")
+    try:
+        yield
+    finally:
+        for pid, group in groups.items():
+            (group.parent / "cgroup.procs").write_text(f"{pid}")
+            group.rmdir()
 
 
 def rate(name: str, readers: list, server: Popen) -> tuple[float, float]:
-    """Answers a second of `readers` together, and for how many ms the server's processor worked for one of them."""
+    """Answers a second while all `readers` answer, and for how many ms the server's processor worked for one."""
     together(lambda reader: reader.come_in(), readers)
-    before = processor_s(server)
-    seconds = together(lambda reader: reader.read(), readers)
-    spent = processor_s(server) - before
-    waits = np.concatenate([reader.waits for reader in readers])
-    median, worst = 1000 * np.percentile(waits, [50, 99])
+    before, began = processor_s(server), time.perf_counter()
+    together(lambda reader: reader.read(), readers)
+    spent_ms = 1000 * (processor_s(server) - before)
+    sent, acknowledged = np.concatenate([reader.answers for reader in readers]).T
+    until = min(reader.answers[-1][1] for reader in readers)  # from then on fewer of them ask
+    per_s = np.sum(acknowledged <= until) / (until - began)
+    median, worst = 1000 * np.percentile(acknowledged - sent, [50, 99])
     print(
-        f"{name:28} {len(readers):3} readers: {len(waits) / seconds:6.1f} answers/s; "
+        f"{name:28} {len(readers):3} readers: {per_s:6.1f} answers/s; "
         f"acknowledged in {median:.0f} ms (median), {worst:.0f} (99 %); "
-        f"{1000 * spent / len(waits):.2f} ms of the server's processors",
+        f"{spent_ms / len(sent):.2f} ms of the server's processors",
         flush=True,
     )
-    return len(waits) / seconds, 1000 * spent / len(waits)
+    return per_s, spent_ms / len(sent)
 
 
 def processor_s(server: Popen) -> float:
@@ -298,6 +323,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=30)
     parser.add_argument("--database", help="SQLAlchemy address of an empty database (default: SQLite)")
     parser.add_argument("--workers", type=int, default=1, help="processes of ours")
+    parser.add_argument("--share", type=int, default=0, help="percent of a processor that each of them may use")
     parser.add_argument("--images", action="store_true", help="fetch the image of every case, too")
     parser.add_argument("--arrive", type=int, default=0, help="so many readers open one open link")
     parser.add_argument("--within", type=float, default=10, help="seconds in which they do")
@@ -316,6 +342,7 @@ def main() -> None:
         with (
             serving([sys.executable, __file__, "bare", str(other := free_port()), name, str(size)], other, {}) as plain,
             serving(command, port, environment) as discern,
+            held(discern, given.workers, given.share),
         ):
             for count, keys in zip(given.readers, tokens, strict=True):
                 people = [BareReader(other, number, given.cases, given.images) for number in range(count)]

@@ -106,14 +106,16 @@ def init_app(app: Flask, url: str) -> None:
     migrate.init_app(app, db, render_as_batch=sqlite)
     with app.app_context():
         looking = sa.create_engine(url, **(_sqlite_options(THREADS) if sqlite else _POSTGRES_OPTIONS))
-        sa.event.listen(db.engine, "begin", _begin_sqlite if sqlite else _begin_postgres)
         if sqlite:
+            # SQLAlchemy's own does nothing. A listener to "begin" would go the long way of any statement.
+            db.engine.dialect.do_begin = _begin_sqlite  # type: ignore[method-assign]
+            looking.dialect.do_begin = _begin_sqlite_to_look  # type: ignore[method-assign]
             sa.event.listen(db.engine, "connect", _prepare_sqlite)
             sa.event.listen(db.engine, "handle_error", _note_read_only)
             sa.event.listen(db.engine, "checkout", partial(_open_anew, looking))
             sa.event.listen(looking, "connect", _prepare_sqlite_to_look)
-            sa.event.listen(looking, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         else:
+            sa.event.listen(db.engine, "begin", _begin_postgres)
             looking = looking.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         app.extensions["discern.looking"] = looking
 
@@ -134,12 +136,16 @@ def _sqlite_options(connections: int) -> dict[str, Any]:
     }
 
 
-def _begin_sqlite(connection: sa.Connection) -> None:
+def _begin_sqlite(dbapi_connection: Any) -> None:
     waits = "NORMAL" if _said(_LIGHT) else "FULL"
-    if connection.info.get(_WAITS) != waits:
-        connection.exec_driver_sql(f"PRAGMA synchronous={waits}")
-        connection.info[_WAITS] = waits
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if dbapi_connection.info.get(_WAITS) != waits:
+        dbapi_connection.execute(f"PRAGMA synchronous={waits}")
+        dbapi_connection.info[_WAITS] = waits
+    dbapi_connection.execute("BEGIN IMMEDIATE")
+
+
+def _begin_sqlite_to_look(dbapi_connection: Any) -> None:
+    dbapi_connection.execute("BEGIN")
 
 
 def _begin_postgres(connection: sa.Connection) -> None:

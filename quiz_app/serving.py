@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import select
 import time
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 1000  # of browsers, held by one process
 TURN_S = 0.001  # between two looks at every connection
+OBJECTS = 20_000  # made before Python looks for cycles among them; a request makes some thousands
 
 
 def serve(app: Flask, host: str, port: int, workers: int) -> None:
@@ -38,7 +40,7 @@ def by_waitress(app: Flask, host: str, port: int) -> None:
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     connections: dict[int, Any] = {}
     server = waitress.create_server(
-        mirrored(app),
+        ready(app),
         map=connections,
         host=host,
         port=port,
@@ -79,13 +81,17 @@ def by_gunicorn(app: Flask, host: str, port: int, workers: int) -> None:
                     self.cfg.set(name, value)
 
         def load(self) -> Any:
-            return mirrored(create_app(settings))  # each worker has connections of its own
+            return ready(create_app(settings))  # each worker has connections of its own
 
     Workers().run()
 
 
-def mirrored(app: Flask) -> Flask:
-    """`app`, with answers on their way to Firestore where that is set."""
+def ready(app: Flask) -> Flask:
+    """`app` as a server process runs it, with answers on their way to Firestore where that is set."""
+    # By default Python searches for cycles several times a request, and now and then in all that was imported, too.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(OBJECTS, *gc.get_threshold()[1:])
     if app.config["SETTINGS"].firestore_credentials:
         from quiz_app.exchange.mirror import Worker
 

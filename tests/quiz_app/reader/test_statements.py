@@ -13,7 +13,7 @@ from quiz_app.sittings import rows
 from quiz_app.study import readers
 
 MOST = 7  # statements of onset and answer together
-ASIDE = ("BEGIN", "PRAGMA", "SAVEPOINT", "SET LOCAL")  # what a transaction begins with
+ASIDE = ("SAVEPOINT", "SET LOCAL")  # what a transaction begins with
 
 
 @contextmanager
