@@ -1,4 +1,4 @@
-"""The plan of a study as a TOML file: written for a study that is there, read to make one, the same both ways."""
+"""The plan of a study as a TOML file: written from an existing study, read to create one, the same both ways."""
 
 from __future__ import annotations
 
@@ -22,20 +22,23 @@ from quiz_app.study.settings import SECTIONS, StudySettings
 FORMAT = 1
 # What stands above [settings], its kind, and what it means.
 HEAD: dict[str, tuple[type, str]] = {
-    "format": (int, "Version of this form of file."),
+    "format": (int, "Version of this file format."),
     "title": (str, "What readers and researchers call the study."),
     "slug": (str, "Short name for addresses and exports."),
     "design": (str, "What a trial is."),
     "seed": (int, "Seed of all orders: the same pool, seed and pseudonyms give the same orders."),
     "pool": (str, "Short name of the pool."),
-    "pool_sha256": (str, "Checksum of the pool's cases.csv, which holds those of the images."),
-    "hints_sha256": (str, "Checksum of the hints, which the plan itself does not tell: bring the same hint file."),
-    "preset": (str, "Where settings that are not given come from."),
+    "pool_sha256": (str, "Checksum of the pool's cases.csv, which contains the checksums of the images."),
+    "hints_sha256": (
+        str,
+        "Checksum of the hints. The plan does not contain the hints themselves; use the same hint file.",
+    ),
+    "preset": (str, "Preset that supplies the settings not given in the file."),
 }
 
 
 def dump(study: Study) -> str:
-    """The plan of `study`: everything that makes it, with the meaning of every entry beside it."""
+    """The plan of `study`: everything needed to create it, with a comment that explains each entry."""
     head = {
         "format": FORMAT,
         "title": study.title,
@@ -47,7 +50,7 @@ def dump(study: Study) -> str:
     }
     if study.hints:
         head["hints_sha256"] = hints.digest(study)
-    lines = ["# A study of Discern. Make it with: discern study create --file THIS", ""]
+    lines = ["# A Discern study. Create it with: discern study create --file THIS", ""]
     for name, value in head.items():
         lines += [f"# {HEAD[name][1]}", f"{name} = {_toml(value)}"]
     lines += ["", "[settings]"]
@@ -69,7 +72,7 @@ def make(
     seed: int | None = None,
     owner: Researcher | None = None,
 ) -> Study:
-    """A draft after the plan in `text`; what is given besides goes before it. The caller commits or rolls back.
+    """A draft made from the plan in `text`; arguments override the plan. The caller commits or rolls back.
 
     Raises InvalidInputError with every fault by field, among them a pool that is not here or is not the one of the
     plan.
@@ -97,7 +100,7 @@ def make(
 
 
 def load(text: str) -> dict[str, Any]:
-    """The entries of a plan; its settings are not checked yet. Raises InvalidInputError for what is no such file."""
+    """The entries of a plan; its settings are not checked yet. Raises InvalidInputError if the file is not a plan."""
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -122,14 +125,14 @@ def load(text: str) -> dict[str, Any]:
 
 
 def _pool(given: dict[str, Any], slug: str, faults: list[str]) -> Pool | None:
-    """The pool named, and where a checksum is given, that very pool."""
+    """The pool with the given name; if a checksum is given, it must match."""
     slug, sha256 = slug or given.get("pool", ""), given.get("pool_sha256")
     pool = db.session.scalar(sa.select(Pool).filter_by(slug=slug))
     if sha256 and (pool is None or pool.sha256 != sha256):
         # Another installation may have the same pool under another name.
         same = db.session.scalar(sa.select(Pool).filter_by(sha256=sha256))
         if same is None and pool is not None:
-            faults.append(f"pool_sha256: pool {slug!r} is not the one of the plan, its cases differ")
+            faults.append(f"pool_sha256: pool {slug!r} is not the plan's pool; its cases differ")
         pool = same or pool
     if pool is None:
         faults.append(f"pool: there is no pool {slug!r}; import one with: discern pool import FOLDER")
@@ -147,7 +150,7 @@ def meaning(entry: Field[Any]) -> str:
 
 
 def by_section(rules: StudySettings) -> dict[str, list[Field[Any]]]:
-    """The settings in the sections of the form, in their order, without sections in which there are none."""
+    """The settings by section of the form, in order, without empty sections."""
     found: dict[str, list[Field[Any]]] = {section: [] for section in SECTIONS}
     for entry in rules.entries().values():
         found[entry.metadata["section"]].append(entry)
@@ -160,19 +163,19 @@ def _toml(value: Any) -> str:
 
 
 def handbook() -> Iterator[str]:
-    """docs/reference/settings.md, line by line: made from the settings themselves."""
+    """docs/reference/settings.md, line by line, generated from the settings themselves."""
     yield "# Settings\n"
-    yield "Made by `discern study settings`; a test fails when this page is not what the code says.\n"
+    yield "Generated by `discern study settings`; a test fails if this page does not match the code.\n"
     yield "## The application"
-    yield "In `settings.toml` in the instance folder, or as `DISCERN_` and the name in capitals in the environment.\n"
+    yield "In `settings.toml` in the instance folder, or as environment variables: `DISCERN_` and the name in capitals.\n"
     yield "| setting | default | meaning |\n|---|---|---|"
     for entry in fields(Settings):
         default = "`instance`" if entry.name == "instance" else _shown(entry.default)
         yield f"| `{entry.name}` | {default} | {entry.metadata['help']} |"
     yield "\n## A study"
     yield (
-        "In the form of a draft, or in a file for `study create --file`, which `study plan` writes for any study.\n"
-        "A study with answers is frozen.\n"
+        "On the settings page of a draft, or in a file for `study create --file`; `study plan` writes this file for\n"
+        "any study. The settings of a study with answers are locked.\n"
     )
     for section, entries in by_section(StudySettings()).items():
         yield f"### {section}\n\n| setting | default | meaning |\n|---|---|---|"
@@ -181,7 +184,7 @@ def handbook() -> Iterator[str]:
         yield ""
     for design in DESIGNS.values():
         yield from _own(design)
-    yield "### Presets\n\n| preset | design | what it is | other than the defaults of its design |\n|---|---|---|---|"
+    yield "### Presets\n\n| preset | design | what it is | different from the defaults of its design |\n|---|---|---|---|"
     for name, (what, rules) in PRESETS.items():
         plain = type(rules)().as_dict()
         other = [f"`{key}` {_shown(value)}" for key, value in rules.as_dict().items() if value != plain[key]]
@@ -192,7 +195,7 @@ def handbook() -> Iterator[str]:
 
 
 def _own(design: Design) -> Iterator[str]:
-    """What a design has of its own, or otherwise than the others."""
+    """The settings that only this design has, or that differ from the usual ones."""
     usual, own = StudySettings.entries(), design.settings.entries()
     other = [entry for name, entry in own.items() if name not in usual or entry.metadata != usual[name].metadata]
     if not other:
@@ -202,7 +205,7 @@ def _own(design: Design) -> Iterator[str]:
         yield f"| `{entry.name}` | {_shown(entry.default)} | {meaning(entry)} |"
     if unused := [f"`{name}`" for name in usual if name not in own]:
         yield ""
-        yield from textwrap.wrap(f"It does not know {', '.join(unused)}.", 120)
+        yield from textwrap.wrap(f"These settings do not apply: {', '.join(unused)}.", 120)
     yield ""
 
 

@@ -1,4 +1,4 @@
-"""Every setting of a study: its default, its bounds and its meaning. One source for form, file and docs."""
+"""Every setting of a study: its default, its bounds and its meaning. The single source for form, file and docs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SECTIONS = (
 
 TOOLS = ("zoom", "window", "invert", "magnifier", "fullscreen")
 
-# What goes with levels of certainty alone: the mean AUC and accuracy of looks, subgroups of the cases.
+# What only makes sense with levels of certainty: interim looks at mean AUC or accuracy, and subgroups of the cases.
 OF_RATINGS = frozenset({"looks", "looks_figure", "looks_spending", "looks_futility", "subgroups"})
 
 
@@ -38,8 +38,8 @@ OF_RATINGS = frozenset({"looks", "looks_figure", "looks_spending", "looks_futili
 class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
     """How a study is read. The defaults are those of the published PanoDiff-SR study.
 
-    A design with settings of its own derives a class from this one: a field of the same name takes the place of the
-    one here, and `unused` names those that mean nothing there.
+    A design with its own settings derives a class from this one. A field with the same name replaces the one here, and
+    `unused` names the fields that do not apply to that design.
     """
 
     unused: ClassVar[frozenset[str]] = frozenset()
@@ -121,10 +121,10 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Cases",
         "Block",
         20,
-        "Each run of this many cases has as many real as synthetic ones; repeats are extra.",
+        "Each block of this many cases has equal numbers of real and synthetic ones; repeats are extra.",
         2,
         10_000,
-        even="a block holds as many real as synthetic cases",
+        even="a block holds equal numbers of real and synthetic cases",
     )
     subgroups: tuple[str, ...] = rule(
         "Cases",
@@ -231,8 +231,8 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Viewer",
         "Keys ahead",
         0,
-        "For sites with poor connections: how many cases may be opened before their turn, so that a reader can "
-        "continue while offline. The times of these cases then come from the browser alone.",
+        "For sites with poor connections: how many cases can be opened ahead of time, so that a reader can continue "
+        "while offline. Only the browser then measures the times of these cases.",
         0,
         20,
     )
@@ -253,7 +253,7 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Looks",
         "Interim looks",
         "",
-        "Numbers of finished readers at which to look, such as 3, 4, 6. "
+        "Numbers of finished readers after which to take an interim look, such as 3, 4, 6. "
         "A look only says stop or continue; empty = none.",
     )
     looks_figure: str = rule(
@@ -296,7 +296,7 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         "Texts",
         "Welcome",
         marked("Thank you for taking part. You will see radiographs one at a time. Some are real, others synthetic."),
-        "First words on the welcome page.",
+        "Shown at the top of the welcome page.",
         long=True,
     )
     consent: str = rule(
@@ -329,14 +329,14 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
 
     @classmethod
     def entries(cls) -> dict[str, Field[Any]]:
-        """The settings that mean something here, by name, in the order of the form."""
+        """The settings that apply here, by name, in the order of the form."""
         return {entry.name: entry for entry in fields(cls) if entry.name not in cls.unused}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Check and take over `values`; a missing one keeps its default.
+        """Check `values` and build the settings; a missing value keeps its default.
 
-        Raises InvalidInputError with every fault by field.
+        Raises InvalidInputError that lists every invalid field.
         """
         known = cls.entries()
         faults = [f"{name}: unknown setting" for name in values if name not in known]
@@ -353,7 +353,7 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         return cls(**taken)
 
     def under(self, condition: str | None) -> Self:
-        """The settings as they are under a condition; None, or one that is not known any more, changes nothing."""
+        """The settings under a condition; None, or a condition that no longer exists, changes nothing."""
         return replace(self, **conditions.changes(self.entries(), self.conditions, condition)) if condition else self
 
     @property
@@ -363,7 +363,7 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
 
     @property
     def closing(self) -> datetime | None:
-        """The moment from which nobody is let in, if there is one."""
+        """The moment after which nobody can start, if there is one."""
         return datetime.fromisoformat(self.closes) if self.closes else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -372,7 +372,7 @@ class StudySettings(conditions.ConditionSettings, panels.PanelSettings):
         return {name: plain[name] for name in self.entries()}
 
 
-# The settings of designs that have their own, by the design's name; filled where designs are registered.
+# The settings of designs that have their own, by design name; filled in where designs are registered.
 OF_DESIGNS: dict[str, type[StudySettings]] = {}
 
 
@@ -383,6 +383,6 @@ def settings_of(design: str) -> type[StudySettings]:
 
 PRESETS: dict[str, tuple[str, StudySettings]] = {
     "panodiff": ("The published study: every case, 12 s each, five levels, breaks.", StudySettings()),
-    "untimed": ("As the published study, without a time limit (HYPE-infinity).", StudySettings(limit_s=0.0)),
+    "untimed": ("Like the published study, without a time limit (HYPE-infinity).", StudySettings(limit_s=0.0)),
     "short": ("Forty cases, one break: about ten minutes.", StudySettings(cases=40, break_every=20, long_break_s=30)),
 }

@@ -29,7 +29,7 @@ def test_every_fault_of_the_file_is_named(tmp_path):
     with pytest.raises(SettingsError, match=r"(?s)unknown setting 'colour'.*trusted_proxies is 'one', expected a int"):
         Settings.load({}, instance=tmp_path)
     (tmp_path / "settings.toml").write_text("smtp_password = 24681012")
-    with pytest.raises(SettingsError, match="smtp_password is not a text; put its value in quotes") as faulty:
+    with pytest.raises(SettingsError, match="smtp_password is not text; put its value in quotes") as faulty:
         Settings.load({}, instance=tmp_path)
     assert "24681012" not in str(faulty.value)
     (tmp_path / "settings.toml").write_text("colour = ")
