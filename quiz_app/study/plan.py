@@ -184,7 +184,7 @@ def handbook() -> Iterator[str]:
         yield ""
     for design in DESIGNS.values():
         yield from _own(design)
-    yield "### Presets\n\n| preset | design | what it is | different from the defaults of its design |\n|---|---|---|---|"
+    yield "### Presets\n\n| preset | design | meaning | different from the design's defaults |\n|---|---|---|---|"
     for name, (what, rules) in PRESETS.items():
         plain = type(rules)().as_dict()
         other = [f"`{key}` {_shown(value)}" for key, value in rules.as_dict().items() if value != plain[key]]
