@@ -20,13 +20,13 @@ remember(__name__, MOVED)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application. Without `settings` they come from the environment and the instance folder."""
+    """Create the application. If `settings` is None, they come from the environment and the instance folder."""
     settings = settings or Settings.load()
     app = Discern(__name__, template_folder=str(beside("templates")), static_folder=str(beside("static")))
     app.config.update(
         SETTINGS=settings,
         SECRET_KEY=settings.secret_key,
-        MAX_CONTENT_LENGTH=2**20,  # where researchers upload files, `max_upload_mb`
+        MAX_CONTENT_LENGTH=2**20,  # `max_upload_mb` applies where researchers upload files
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),

@@ -1,6 +1,6 @@
-"""Where a server of this instance can be reached: each one leaves its address in the instance folder while it runs.
+"""Where a server of this instance can be reached: each server writes its address to the instance folder while it runs.
 
-A killed server leaves its note behind, so a note is believed only when the address answers as this instance does.
+A killed server leaves its note behind, so a note is trusted only if this instance answers at its address.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ WAIT_S = 1.0
 
 
 def name_of(settings: Settings) -> str:
-    """What /healthz calls this instance: a one-way digest of its secret, so that another instance is told apart."""
+    """The name that /healthz gives this instance: a one-way digest of its secret, different for each instance."""
     return hashlib.blake2b(settings.secret_key.encode(), digest_size=8, person=b"instance").hexdigest()
 
 
 @contextmanager
 def announced(settings: Settings, address: str) -> Iterator[None]:
-    """Let the commands find the server at `address` for as long as the context lasts."""
+    """Let the commands find the server at `address` while the context lasts."""
     note = _folder(settings) / f"{time.time_ns()}-{os.getpid()}"
     note.parent.mkdir(exist_ok=True)
     for old in _notes(settings):
@@ -35,12 +35,12 @@ def announced(settings: Settings, address: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if os.getpid() == owner:  # a worker that ends is a copy of this process, and the server goes on
+        if os.getpid() == owner:  # a worker that exits is a copy of this process; the server keeps running
             note.unlink(missing_ok=True)
 
 
 def found(settings: Settings) -> str:
-    """Where readers reach this instance: `public_url`, the open tunnel, the server started last; else empty."""
+    """Where readers reach this instance: `public_url`, the open tunnel or the newest server; otherwise empty."""
     if settings.reached_at:
         return settings.reached_at
     return next((found for note in _notes(settings) if (found := _answers(settings, note))), "")
@@ -51,12 +51,12 @@ def _folder(settings: Settings) -> Path:
 
 
 def _notes(settings: Settings) -> list[Path]:
-    """The notes of servers, the last started first."""
+    """The notes of servers, newest first."""
     return sorted(_folder(settings).iterdir(), reverse=True) if _folder(settings).is_dir() else []
 
 
 def _answers(settings: Settings, note: Path) -> str:
-    """The address in a note if this instance answers there; else empty, also for a note that has just gone."""
+    """The address in a note if this instance answers there; otherwise empty, also if the note has just been removed."""
     import httpx
 
     try:

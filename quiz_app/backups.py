@@ -1,4 +1,4 @@
-"""A copy of the whole database while readers answer: of SQLite by its own backup, of PostgreSQL by pg_dump."""
+"""Copy the whole database while readers answer: SQLite with its own backup, PostgreSQL with pg_dump."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from quiz_app.errors import InvalidInputError
 
 
 def copy(file: Path) -> None:
-    """Write the database, as it is at one moment, to `file`, which must not exist; whole or not at all.
+    """Write a snapshot of the database to `file`, which must not exist; the copy is complete or is not made at all.
 
-    SQLite: a database that can take the place of the first. PostgreSQL: an archive for pg_restore.
-    Raises InvalidInputError where the file exists or cannot be written, the copy is not whole, or pg_dump fails.
+    SQLite: a database that can replace the original. PostgreSQL: an archive for pg_restore.
+    Raises InvalidInputError if the file exists or cannot be written, the copy is not complete, or pg_dump fails.
     """
     if file.exists():
-        raise InvalidInputError([f"backup: {file} is there already"])
+        raise InvalidInputError([f"backup: {file} already exists"])
     part = file.with_name(file.name + ".part")
     try:
         part.touch(mode=0o600)
@@ -38,7 +38,7 @@ def copy(file: Path) -> None:
 
 
 def before_migration(instance: Path, found: str) -> Path:
-    """A backup of the database of version `found`, made before it changes: where it lies. Raises as `copy`."""
+    """Back up the database of version `found` before it is changed, and return the file. Raises like `copy`."""
     suffix = "sqlite" if db.engine.dialect.name == "sqlite" else "dump"
     folder = instance / "backups"
     with suppress(FileExistsError):
@@ -49,7 +49,7 @@ def before_migration(instance: Path, found: str) -> Path:
 
 
 def kept(instance: Path) -> list[Path]:
-    """The backups that lie in the instance folder, oldest first."""
+    """The backups in the instance folder, oldest first."""
     folder = instance / "backups"
     return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
 
@@ -60,13 +60,15 @@ def _copy_sqlite(part: Path) -> None:
         assert isinstance(source, sqlite3.Connection)
         source.backup(target)
         if (found := target.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
-            raise InvalidInputError([f"backup: the copy is not whole: {found}"])
+            raise InvalidInputError([f"backup: the copy is not intact: {found}"])
 
 
 def _dump_postgres(part: Path) -> None:
     program = shutil.which("pg_dump")
     if program is None:
-        raise InvalidInputError(["backup: pg_dump is not installed; back up by other means, then say so"])
+        raise InvalidInputError(
+            ["backup: pg_dump is not installed; back up by other means, then record it with --elsewhere"]
+        )
     url = db.engine.url
     address = sa.URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
     secret = {"PGPASSWORD": url.password} if url.password else {}
@@ -77,6 +79,6 @@ def _dump_postgres(part: Path) -> None:
 
 
 def _sync(file: Path) -> None:
-    """Wait until the copy is on the disk: what follows may change the original."""
+    """Wait until the copy is on disk: the next step may change the original."""
     with file.open("rb+") as written:
         os.fsync(written.fileno())

@@ -1,6 +1,6 @@
-"""What many look at and need not be newer than a second: in Redis where one is set, for every process; else in this.
+"""Cache what many people view and what may be a second old: in Redis for all processes if it is set, else in memory.
 
-While Redis is away everything is made anew at each look, as Flask-Caching does with a backend that fails.
+While Redis is not available, everything is computed at each view, as Flask-Caching does with a backend that fails.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ cache = Cache()
 
 
 class Text(BaseSerializer):
-    """Text as it is: a pickle that lay in a Redis could run anything here."""
+    """Store plain text: unpickling from Redis could run arbitrary code here."""
 
     def dumps(self, value: str, protocol: int = 0) -> bytes:
         return value.encode()
@@ -31,7 +31,7 @@ class Text(BaseSerializer):
 
 
 def redis_options() -> dict[str, Any]:
-    """A Redis that does not answer at once is given up: the page, or the log-in, does not wait for it."""
+    """Give up on a Redis that does not answer at once: neither pages nor log-ins wait for it."""
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
@@ -43,7 +43,7 @@ def redis_options() -> dict[str, Any]:
 
 
 def init_app(app: Flask) -> None:
-    """Keep what `cache` is given for the application."""
+    """Set up `cache` for the application."""
     settings: Settings = app.config["SETTINGS"]
     config: dict[str, Any] = {"CACHE_TYPE": "SimpleCache", "CACHE_SERIALIZER": Text}
     if settings.redis_url:

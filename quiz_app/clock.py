@@ -1,4 +1,4 @@
-"""The one clock. Tests replace `source`; nothing else asks the machine for the time of day."""
+"""The only clock. Tests replace `source`; nothing else reads the time of day from the machine."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ source: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731
 
 
 def now() -> datetime:
-    """The present moment in UTC, to the millisecond: what the database keeps, no finer."""
+    """The current time in UTC, to the millisecond: the precision that the database stores."""
     moment = source()
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def milliseconds(start: datetime, end: datetime) -> int:
-    """From `start` to `end`."""
+    """Milliseconds from `start` to `end`."""
     return round((end - start).total_seconds() * 1000)
 
 
 def dated(day: date) -> str:
-    """A day in English, as in 3 December 2026; `%-d` is unknown to some systems."""
+    """A day in English, such as 3 December 2026; some systems do not support `%-d`."""
     return f"{day.day} {day:%B %Y}"

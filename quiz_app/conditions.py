@@ -1,6 +1,6 @@
-"""The conditions under which the cases of a study are read, one a line: `aided: hints = true, limit_s = 20`.
+"""The conditions under which the cases of a study are read, one per line: `aided: hints = true, limit_s = 20`.
 
-What follows the colon is the inside of an inline table of TOML: the settings that are different under the condition.
+The part after the colon is the inside of a TOML inline table: the settings that are different under the condition.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from quiz_app.rules import checked, rule
 
 FEWEST, MOST = 2, 4
 NAME = re.compile(r"\w[\w -]{0,38}\w|\w")
-# The settings that a condition may change, as far as the design knows them.
+# The settings that a condition may change, if the design has them.
 MAY_CHANGE = (
     *("limit_s", "second_s", "at_timeout", "tools", "largest_side", "practice", "practice_feedback"),
     *("hints", "clue"),
@@ -25,14 +25,14 @@ MAY_CHANGE = (
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition and the settings that are different under it, not checked yet."""
+    """A condition and the settings that it changes, not checked yet."""
 
     name: str
     settings: Mapping[str, Any]
 
 
 def parse(lines: Sequence[str]) -> list[Condition]:
-    """The conditions in these lines. Raises ValueError for the first that is not one, or for too few or too many."""
+    """The conditions in these lines. Raises ValueError for the first invalid line, or for too few or too many."""
     return list(_parse(tuple(lines)))
 
 
@@ -40,10 +40,10 @@ def parse(lines: Sequence[str]) -> list[Condition]:
 def _parse(lines: tuple[str, ...]) -> tuple[Condition, ...]:
     found = tuple(_condition(line) for line in lines)
     if found and not FEWEST <= len(found) <= MOST:
-        raise ValueError(f"{len(found)} conditions, {FEWEST} to {MOST} or none are expected")
+        raise ValueError(f"{len(found)} conditions; expected {FEWEST} to {MOST}, or none")
     names = [condition.name.lower() for condition in found]
     if twice := next((name for name in names if names.count(name) > 1), ""):
-        raise ValueError(f"there are two conditions called {twice!r}")
+        raise ValueError(f"two conditions have the name {twice!r}")
     return found
 
 
@@ -62,21 +62,21 @@ def _condition(line: str) -> Condition:
 
 
 def check(lines: Sequence[str]) -> None:
-    """Raises ValueError where these lines are not conditions."""
+    """Raise ValueError if these lines are not conditions."""
     parse(lines)
 
 
 @dataclass(frozen=True)
 class ConditionSettings:
-    """The settings of a study that say who reads under which condition, and when."""
+    """The study settings that define who reads under which condition, and when."""
 
     conditions: tuple[str, ...] = rule(
         "Conditions",
         "Conditions",
         (),
-        "Two to four conditions under which cases are read, one a line: its name, a colon and the settings that are "
-        'different under it, as in "aided: hints = true, limit_s = 20.0"; none = no conditions. These settings may '
-        f"differ: {', '.join(MAY_CHANGE)}.",
+        "Two to four conditions under which cases are read, one per line: its name, a colon and the settings that it "
+        'changes, as in "aided: hints = true, limit_s = 20.0"; none = no conditions. A condition can change '
+        f"{', '.join(MAY_CHANGE)}.",
         check=check,
     )
     conditions_by: str = rule(
@@ -85,7 +85,7 @@ class ConditionSettings:
         "within",
         "Who reads under which condition.",
         choices={
-            "within": "every reader reads under each, one after the other, in a balanced sequence",
+            "within": "every reader reads under each condition in turn, in a balanced sequence",
             "between": "every reader reads under one, assigned at random in balanced blocks within each group",
         },
     )
@@ -93,40 +93,40 @@ class ConditionSettings:
         "Conditions",
         "Cases of a condition",
         "same",
-        "Which cases a reader reads under each condition, where readers read under several.",
+        "Which cases a reader reads under each condition, if readers read under several.",
         choices={
-            "same": "the same ones under each, in another order",
-            "split": "every case under one of them; which one is balanced over readers",
+            "same": "the same cases under each, in a different order",
+            "split": "every case under only one of them, balanced over readers",
         },
     )
     washout_days: int = rule(
         "Conditions",
         "Washout (days)",
         0,
-        "Days that pass from the end of a reader's part under one condition to the beginning of the next.",
+        "Minimum number of days between the end of a reader's part under one condition and the start of the next.",
         0,
         365,
     )
 
     @property
     def condition_names(self) -> list[str]:
-        """The names of the conditions, in their order; empty where all is read alike."""
+        """The names of the conditions, in order; empty if there are none."""
         return [condition.name for condition in parse(self.conditions)]
 
     @property
     def periods(self) -> int:
-        """In how many parts a reader reads: one for each condition, or one."""
+        """The number of parts in which a reader reads: one for each condition, or one."""
         return len(self.conditions) or 1 if self.conditions_by == "within" else 1
 
 
 def changes(known: Mapping[str, Field[Any]], lines: Sequence[str], condition: str) -> dict[str, Any]:
-    """What is different under a condition, as the settings keep it; `known` are the settings by name."""
+    """The settings that a condition changes, in the form in which settings store them; `known` is settings by name."""
     found = (one.settings for one in parse(lines) if one.name == condition)
     return {name: checked(known[name], value) for name, value in next(found, {}).items()}
 
 
 def faults(known: Mapping[str, Field[Any]], lines: Sequence[str]) -> list[str]:
-    """What is wrong with the settings that conditions change, each as `conditions: CONDITION: setting: reason`."""
+    """Problems with the settings that conditions change, each as `conditions: CONDITION: setting: reason`."""
     wrong = []
     for condition in parse(lines):
         for name, value in condition.settings.items():

@@ -1,10 +1,10 @@
-"""The engine, its pragmas, and the two ways to the database: `db.session` to write, `reading()` to look.
+"""The engine, its pragmas, and the two ways to the database: `db.session` to write, `reading()` to read.
 
-SQLite: one connection a process, and every transaction of `db.session` is BEGIN IMMEDIATE. A transaction that
-begins deferred and writes later is refused as "locked" when another has written in between, whatever the
-timeout (https://www.sqlite.org/lang_transaction.html, section 2.2); beginning as a writer waits instead.
-Looks (exports, reports, the monitor, and requests that call `only_look`) have connections of their own, which WAL lets
-run beside the writer.
+SQLite: one connection per process, and every transaction of `db.session` is BEGIN IMMEDIATE. A transaction that
+begins deferred and writes later is refused as "locked" if another one has written in the meantime, whatever the
+timeout (https://www.sqlite.org/lang_transaction.html, section 2.2); a transaction that begins as a writer waits.
+Read-only work (exports, reports, the monitor, and requests that call `only_look`) has its own connections, which WAL
+lets run at the same time as the writer.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from sqlalchemy.pool import QueuePool
 from quiz_app.paths import beside
 
 BUSY_SECONDS = 30
-PATIENCE_MS = 2000  # of a deletion with those who look
-THREADS = 8  # of a server process, each with a connection
+PATIENCE_MS = 2000  # how long a deletion waits for reading transactions
+THREADS = 8  # per server process, each with a connection
 _ONLY_LOOKS, _LIGHT = "discern.only_looks", "discern.light"  # in the environment of a request
-_READ_ONLY, _WAITS = "discern.read_only", "discern.waits"  # of a connection
+_READ_ONLY, _WAITS = "discern.read_only", "discern.waits"  # properties of a connection
 
 
 class Base(DeclarativeBase):
-    """Constraints have names, so that migrations can change them on every database."""
+    """Name all constraints, so that migrations can change them on every database."""
 
     metadata = sa.MetaData(
         naming_convention={
@@ -50,7 +50,7 @@ class Base(DeclarativeBase):
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
-    """A moment in UTC, kept as `2026-11-20T09:41:58.123Z`: the same text on every database, in order as text."""
+    """A time in UTC, stored as `2026-11-20T09:41:58.123Z`: the same text on every database, and it sorts as text."""
 
     impl = sa.String(24)
     cache_ok = True
@@ -67,7 +67,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
 
 class RequestSession(FlaskSession):
-    """In a request that only looks, the session of the request goes the way of `reading`."""
+    """In a read-only request, the session of the request uses the same engine as `reading`."""
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Any:
         if _said(_ONLY_LOOKS):
@@ -76,15 +76,15 @@ class RequestSession(FlaskSession):
 
 
 def only_look(*, really: bool = True) -> None:
-    """Say at its beginning, or after a rollback, whether this request only looks."""
+    """Declare, at the beginning of a request or after a rollback, whether it only reads."""
     request.environ[_ONLY_LOOKS] = really
 
 
 def commit_lightly() -> None:
-    """Say at the beginning of a request that its commit need not wait for the disk.
+    """Declare, at the beginning of a request, that its commit need not wait for the disk.
 
-    A killed server loses nothing of it, and what is committed after it is never kept without it; only where the
-    machine or PostgreSQL itself stops at once it may be lost.
+    It survives a killed server, and no later commit is kept without it; it can be lost only if the machine or
+    PostgreSQL itself stops at that moment.
     """
     request.environ[_LIGHT] = True
 
@@ -98,7 +98,7 @@ migrate = Migrate(directory=str(beside("migrations")))
 
 
 def init_app(app: Flask, url: str) -> None:
-    """Bind the application to the database at `url` (SQLAlchemy's form)."""
+    """Bind the application to the database at `url` (in SQLAlchemy's format)."""
     sqlite = make_url(url).get_backend_name() == "sqlite"
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _sqlite_options(1) if sqlite else _POSTGRES_OPTIONS
@@ -120,12 +120,12 @@ def init_app(app: Flask, url: str) -> None:
         app.extensions["discern.looking"] = looking
 
 
-# hide_parameters: what people said of themselves must not get into a log by an error.
+# hide_parameters: errors must not write personal data into a log.
 _POSTGRES_OPTIONS = {"pool_pre_ping": True, "pool_size": THREADS, "hide_parameters": True}
 
 
 def _sqlite_options(connections: int) -> dict[str, Any]:
-    # isolation_level None: the driver begins nothing by itself, the "begin" event does.
+    # isolation_level None: the driver does not begin transactions itself; the "begin" event does.
     return {
         "hide_parameters": True,
         "poolclass": QueuePool,
@@ -159,34 +159,34 @@ def _note_read_only(context: sa.engine.ExceptionContext) -> None:
 
 
 def _open_anew(looking: sa.Engine, _connection: Any, record: Any, _proxy: Any) -> None:
-    """SQLite keeps files that it could not open for writing as they are, for every connection of a process: close all,
-    so that the next request finds out anew."""
+    """Close all connections: if SQLite could not open a file for writing, it stays read-only for every connection of
+    the process. The next request then checks again."""
     if record.info.get(_READ_ONLY):
         looking.dispose()
         raise sa.exc.DisconnectionError
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # secure_delete: what is deleted at a reader's wish is overwritten, and not only unlinked.
+    # secure_delete: data deleted at a reader's request are overwritten, not only unlinked.
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _prepare_sqlite_to_look(connection: Any, record: Any) -> None:
     _prepare_sqlite(connection, record)
-    connection.execute("PRAGMA query_only=ON")  # as PostgreSQL's, so that what writes by mistake is seen on either
+    connection.execute("PRAGMA query_only=ON")  # as on PostgreSQL, so that writing by mistake fails on both
 
 
 def fault(error: sa.exc.SQLAlchemyError) -> str:
-    """What the database says of an error, in its first line: PostgreSQL's further ones quote the row."""
+    """The first line of the database's error message: in PostgreSQL, further lines quote the row."""
     return str(getattr(error, "orig", error)).partition("\n")[0]
 
 
 def commit_deletion() -> None:
-    """Commit, and leave nothing of what was deleted in the files of SQLite: `secure_delete` overwrites it in the
-    database, and the journal, where the pages as they were still lie, is emptied.
+    """Commit, and leave no deleted data in SQLite's files: `secure_delete` overwrites them in the database, and the
+    journal, which still contains the old pages, is emptied.
 
-    Where somebody looks at an older state meanwhile, the journal is emptied when they have ended.
+    If another transaction still reads an older state, the journal is emptied when that transaction has ended.
     """
     db.session.commit()
     if db.engine.dialect.name != "sqlite":
@@ -207,13 +207,13 @@ def let_go(app: Flask) -> None:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A session that only looks, at one moment of the database, and holds nobody up."""
+    """A read-only session on a snapshot of the database; it blocks nobody."""
     with Session(current_app.extensions["discern.looking"]) as session:
         yield session
 
 
 def versions() -> tuple[str | None, str]:
-    """The version of the database, None for one without, and the version that this Discern needs."""
+    """The version of the database (None if it has none) and the version that this Discern needs."""
     with reading() as session:
         found = MigrationContext.configure(session.connection()).get_current_revision()
     wanted = ScriptDirectory(current_app.extensions["migrate"].directory).get_current_head()
@@ -221,9 +221,7 @@ def versions() -> tuple[str | None, str]:
 
 
 def another_version(found: str | None, wanted: str) -> str:
-    """What to say of a database of another version."""
+    """The message for a database of a different version."""
     if found is None:
-        return "The database has no tables of this Discern yet. Make them with: discern db upgrade"
-    return (
-        f"The database is of version {found}, this Discern needs {wanted}. Back it up, then run:\n  discern db upgrade"
-    )
+        return "The database does not have Discern's tables yet. Create them with: discern db upgrade"
+    return f"The database has version {found}; this Discern needs {wanted}. Back it up, then run:\n  discern db upgrade"

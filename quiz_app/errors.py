@@ -1,4 +1,4 @@
-"""What can be wrong with what somebody gave us."""
+"""Errors in what a user gives us."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class InvalidInputError(ValueError):
-    """Input that cannot be used. `faults` lists everything found, each naming its field, file or row."""
+    """Invalid input. `faults` lists every problem found, each with its field, file or row."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = list(faults)
@@ -14,7 +14,7 @@ class InvalidInputError(ValueError):
 
 
 class RefusedError(Exception):
-    """A request of a reader that the rules do not allow. Nothing was changed; the page can show `message`.
+    """A reader's request that the rules do not allow. Nothing was changed; the page can show `message`.
 
     `code` is for programs (see docs/reference/protocol.md), `status` is the HTTP status.
     """
@@ -26,4 +26,4 @@ class RefusedError(Exception):
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used; the message names it and says what was expected."""
+    """An invalid setting; the message names it and says what was expected."""

@@ -112,7 +112,7 @@ def test_a_database_of_another_version_is_said_and_left_alone(tmp_path):
         pass
     with closing(sqlite3.connect(tmp_path / "instance" / "discern.sqlite")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '0000'")
-    assert "is of version 0000, this Discern needs" in refused(tmp_path)
+    assert "has version 0000; this Discern needs" in refused(tmp_path)
 
 
 def test_a_file_that_is_no_database_is_said(tmp_path):

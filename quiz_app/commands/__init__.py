@@ -35,7 +35,7 @@ for command in (move.move, databases.upgrade, databases.check):
 
 
 def init_app(app: Flask) -> None:
-    """Add the commands to the application; Flask-Migrate adds `db` itself."""
+    """Add the commands to the application; Flask-Migrate itself adds `db`."""
     for name, command in COMMANDS.items():
         if name != "db":
             app.cli.add_command(command)

@@ -1,4 +1,4 @@
-"""discern backup: a copy of the database while the server runs, on record."""
+"""discern backup: copy the database while the server runs, and record it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How commands speak: of what they did, in words or as JSON, and of what went wrong."""
+"""The output of commands: what they did, as text or JSON, and what went wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def tell(text: str, what: Any, as_json: bool) -> None:
 
 
 def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
-    """List what is wrong with the input, one fault a line, and end with 1; also for a database of another version."""
+    """List problems with the input, one per line, and exit with 1; also if the database has a different version."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -56,7 +56,7 @@ def _is_locked(error: sa.exc.SQLAlchemyError) -> bool:
 
 
 def _locked() -> str:
-    """What to say of an SQLite file that another program holds."""
+    """The message for an SQLite file that another program has locked."""
     return (
         f"The database {db.engine.url.database} is locked: another program has held it for over {BUSY_SECONDS} s. "
         "Close that program or wait until it has finished, then run the command again."

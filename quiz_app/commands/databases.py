@@ -1,4 +1,4 @@
-"""discern db upgrade and discern db check: a backup before every migration, and proof that nothing is missing."""
+"""discern db upgrade and discern db check: back up before every migration, and check that nothing is missing."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def check(slug: str | None, as_json: bool) -> None:
         proofs = [proof.of_study(session, study, current_app.config["SETTINGS"].images) for study in studies]
     lines = [
         f"{one.study}: {one.readers} readers, {one.finished} finished; {one.trials} trials, {one.answered} answered "
-        f"with {one.answers} rows; {'whole' if not one.faults else 'NOT WHOLE'}\n  responses sha256 {one.sha256}"
+        f"with {one.answers} rows; {'complete' if not one.faults else 'NOT COMPLETE'}\n  responses sha256 {one.sha256}"
         for one in proofs
     ]
     tell("\n".join(lines), {"faults": faults, "studies": [asdict(one) for one in proofs]}, as_json)

@@ -21,7 +21,7 @@ group = AppGroup("mirror", help="Keep a copy of every answer in Firestore.")
 
 
 def mirrored(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Trouble with the mirror is one sentence, and the command ends with 1."""
+    """Report a problem with the mirror in one sentence, and exit with 1."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -34,7 +34,7 @@ def mirrored(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def current(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Only on a database of the version that this Discern needs: another one cannot be compared or filled."""
+    """Require the database version that this Discern needs: another version cannot be compared or filled."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -80,12 +80,12 @@ def verify() -> None:
     outside = list(mirror.stored(mirror.connect(_settings())))
     with reading() as session:
         found = archive.compare(session, outside)
-    click.echo(f"{found.same} rows of answers are the same on both sides")
+    click.echo(f"{found.same} answer rows are the same on both sides")
     faults = [
         f"{len(ids)} {what}: {', '.join(ids[:3])}{' ...' if len(ids) > 3 else ''}"
         for ids, what in (
             (found.unsent, "are not in the mirror"),
-            (found.unremoved, "are deleted here and not yet removed from the mirror"),
+            (found.unremoved, "are deleted here but not yet removed from the mirror"),
             (found.unknown, "are only in the mirror"),
             (found.different, "differ"),
         )

@@ -18,9 +18,9 @@ from quiz_app.exchange import moving
 def move(url: str, as_json: bool) -> None:
     """Move everything from the SQLite database to a PostgreSQL database.
 
-    Studies may be open and in progress. Afterwards set DISCERN_DATABASE_URL to the new address and restart the server:
-    readers continue where they were. Keep the instance folder, which holds the images and the secret key. The SQLite
-    file stays, but is sealed against further writing.
+    Studies may be open and in progress. Afterwards, set DISCERN_DATABASE_URL to the new address and restart the server:
+    readers continue where they were. Keep the instance folder, which contains the images and the secret key. The SQLite
+    file is kept, but can no longer be written to.
     """
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     tables = moving.move(app, url)

@@ -1,4 +1,4 @@
-"""discern simulate: a rehearsal of a study."""
+"""discern simulate: rehearse a study."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def simulate(
 
     They are invited as sim-001, sim-002, ... and their answers stay in the study, so use a copy of your study.
     """
-    from quiz_app import simulation  # with its client of HTTP
+    from quiz_app import simulation  # imported here because it loads an HTTP client
 
     def told(outcome: Outcome) -> None:
         score = f"{outcome.correct / outcome.scored:.1%} correct" if outcome.scored and outcome.has_truth else ""

@@ -1,4 +1,4 @@
-"""What a trial is, one module a design: it composes trials, checks what a reader says, and says what it means."""
+"""What a trial is, one module per design: it composes trials, and checks and interprets a reader's answers."""
 
 from quiz_app.designs.comparison import Comparison
 from quiz_app.designs.design import Design
@@ -15,5 +15,5 @@ OF_DESIGNS.update({name: design.settings for name, design in DESIGNS.items()})
 
 
 def design_of(preset: str) -> str:
-    """The design for which a preset is."""
+    """The design of a preset."""
     return next(name for name, design in DESIGNS.items() if preset in design.presets)

@@ -1,4 +1,4 @@
-"""Who reads under which conditions, in which sequence, and which cases: seeded, balanced, and not to be foreseen."""
+"""Who reads which cases, under which conditions and in which sequence: seeded, balanced and unpredictable."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MARK = ">"  # between the conditions of a sequence
 def sequences(count: int) -> list[tuple[int, ...]]:
     """The orders of `count` conditions, each as indices, that balance period and carry-over.
 
-    Every condition stands in every period equally often and follows every other equally often: Williams' Latin
-    squares, one of `count` rows where that is even, two where it is odd (Williams, Aust. J. Sci. Res. A 1949; 2:149).
+    Every condition occurs in every period equally often and follows every other condition equally often: Williams'
+    Latin squares, one with `count` rows if that is even, two if it is odd (Williams, Aust. J. Sci. Res. A 1949; 2:149).
     """
     first = [0]
     for step in range(1, count):  # 0, 1, n-1, 2, n-2, ...
@@ -26,10 +26,11 @@ def sequences(count: int) -> list[tuple[int, ...]]:
 
 
 def allotted(arms: int, number: int, seed: int, stratum: str) -> int:
-    """The arm, from 0, of the reader who is the `number`-th, from 0, of a stratum.
+    """The arm, from 0, of reader `number`, from 0, in a stratum.
 
-    Permuted blocks, each of one or two times `arms` at random so that its end cannot be foreseen: after a block each
-    arm has equally many readers. The same seed and stratum always give the same arms.
+    Uses permuted blocks. The length of each is once or twice `arms`, chosen at random so that its end cannot be
+    predicted; after each block, all arms have the same number of readers. The same seed and stratum always give the
+    same arms.
     """
     digest = hashlib.sha256(f"{seed}/allotment/{stratum}".encode()).digest()
     rng = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "big")))
@@ -41,9 +42,9 @@ def allotted(arms: int, number: int, seed: int, stratum: str) -> int:
 
 
 def parts(strata: Sequence[Hashable], count: int, rng: np.random.Generator) -> list[int]:
-    """The part, from 0 to `count` - 1, of every case, at random: of each stratum each part has equally many cases.
+    """A random part, from 0 to `count` - 1, for every case; each part has the same number of cases from each stratum.
 
-    As far as its size is a multiple of `count`; else the numbers differ by at most one, as do those of all cases.
+    If the size of a stratum is not a multiple of `count`, the numbers differ by at most one, as do the totals.
     """
     part, dealt = [0] * len(strata), int(rng.integers(count))
     for stratum in sorted(set(strata), key=repr):
@@ -63,9 +64,9 @@ def anchored(
 ) -> tuple[list[int], list[list[int]]]:
     """The anchors, which everybody reads, and the blocks that cover all other cases; half of each class in both.
 
-    A block holds `cases` - `anchors` cases, so that a reader who reads the anchors and a block reads `cases`; the last
-    one is filled up from the first ones. `sources`, one entry a case, are in anchors and blocks in proportion.
-    Raises ValueError where there are not enough cases of a class.
+    A block has `cases` - `anchors` cases, so that a reader who reads the anchors and a block reads `cases`. The last
+    block is filled up with cases from the first ones. `sources` has one entry per case; anchors and blocks contain
+    sources in proportion. Raises ValueError if there are not enough cases of a class.
     """
     drawn = {}
     for truth in (False, True):
@@ -86,10 +87,10 @@ def anchored(
 def least_filled(
     blocks: Sequence[Sequence[int]], finished: Sequence[int], begun: Sequence[int], rng: np.random.Generator
 ) -> int:
-    """The block to be read next: of the fewest finished readers, then of the fewest who have begun, then at random.
+    """The block to read next: the one with the fewest finished readers, then the fewest who have begun, then at random.
 
-    `finished` and `begun` count readers by case; that of a block is the smallest count of its cases, as a block that
-    was filled up shares cases with others.
+    `finished` and `begun` count readers by case. The count of a block is the smallest count of its cases, because a
+    block that was filled up shares cases with others.
     """
     order = [int(number) for number in rng.permutation(len(blocks))]
     return min(order, key=lambda n: (min(finished[i] for i in blocks[n]), min(begun[i] for i in blocks[n])))

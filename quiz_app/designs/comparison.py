@@ -1,7 +1,7 @@
-"""Comparison: the images of one case by several methods, blind, judged on several criteria.
+"""Comparison: images of one case by several methods, shown blind and judged on several criteria.
 
 The cases compared are the groups of the pool; the method is the source. An image whose source is `reference` is shown
-as such, at the last place, and is not judged.
+as the reference, in the last place, and is not judged.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _KINDS = {"better/same/worse": "better", "yes/no": "yes-no", "choice": "choice"}
 
 @dataclass(frozen=True)
 class Criterion:
-    """One question: its short name in exports, its kind, the points of a scale, and its words."""
+    """One question: its short name in exports, its kind, the points of a scale, and its wording."""
 
     name: str
     kind: str  # better, yes-no, choice or scale
@@ -41,16 +41,16 @@ class Criterion:
 
 
 def parsed(lines: Sequence[str], language: str = "") -> list[Criterion]:
-    """The criteria of these lines, in this language where they have it. Raises ValueError for a line out of form."""
+    """The criteria in these lines, in this language if available. Raises ValueError for a line in the wrong format."""
     by_language = {code: _criteria(part) for code, part in sections("\n".join(lines)).items()}
     usual = by_language[""]
     if not usual:
-        raise ValueError("no criterion is given; one a line is expected")
+        raise ValueError("no criteria are given; expected one per line")
     if twice := [name for name, count in Counter(one.name for one in usual).items() if count > 1]:
-        raise ValueError(f"two criteria are called {', '.join(twice)}")
+        raise ValueError(f"two criteria have the same name: {', '.join(twice)}")
     for code, others in by_language.items():
         if [(one.name, one.kind, one.points) for one in others] != [(o.name, o.kind, o.points) for o in usual]:
-            raise ValueError(f"[{code}]: the same names and kinds are expected as in the lines before it")
+            raise ValueError(f"[{code}]: expected the same names and kinds as in the lines before it")
     return by_language.get(language) or usual
 
 
@@ -68,7 +68,7 @@ def _criteria(part: str) -> list[Criterion]:
 
 @dataclass(frozen=True)
 class ComparisonSettings(StudySettings):
-    """How a study of comparisons is read."""
+    """How a comparison study is read."""
 
     unused: ClassVar[frozenset[str]] = OF_RATINGS | {
         *("block", "unsure", "labels", "practice_feedback", "result", "leaderboard", "marks_for"),
@@ -94,8 +94,8 @@ class ComparisonSettings(StudySettings):
         1000,
     )
     practice: int = rule("Cases", "Practice cases", 1, "Practice cases at the start, never scored.", 0, 50)
-    practice_feedback: bool = False  # there is no truth to tell
-    marks_for: str = "all"  # nor is any image taken for synthetic
+    practice_feedback: bool = False  # there is no truth to show
+    marks_for: str = "all"  # and no image is called synthetic
     criteria: tuple[str, ...] = rule(
         "Answers",
         "Criteria",
@@ -120,7 +120,7 @@ class ComparisonSettings(StudySettings):
         "Texts",
         "Welcome",
         marked("Thank you for taking part. You will see several versions of one radiograph at a time."),
-        "First words on the welcome page.",
+        "Shown at the top of the welcome page.",
         long=True,
     )
     instructions: str = rule(
@@ -141,15 +141,15 @@ DIFFUSIONXRAY = (
 
 
 class Comparison(Grouped):
-    """One group of the pool a trial; over a reader's trials each method stands at each place equally often."""
+    """One group of the pool per trial; over a reader's trials, each method appears in each place equally often."""
 
     name = "comparison"
     settings = ComparisonSettings
     presets: Mapping[str, tuple[str, StudySettings]] = MappingProxyType(
         {
-            "comparisons": ("Every case of the pool, which is better, no time limit.", ComparisonSettings()),
+            "comparisons": ("Every case of the pool, which image is better, no time limit.", ComparisonSettings()),
             "diffusionxray": (
-                "As in the DiffusionXRay study: its four criteria, yes or no of each image.",
+                "Like the DiffusionXRay study: its four criteria, yes or no for each image.",
                 ComparisonSettings(criteria=DIFFUSIONXRAY),
             ),
         }
@@ -162,7 +162,7 @@ class Comparison(Grouped):
     untimed_s = 40
 
     def unfit(self, cases: Sequence[Shown]) -> list[str]:
-        """Every case compared has one image of every method."""
+        """Every case must have one image by every method."""
         alone = sum(not case.group for case in cases)
         if not cases or alone == len(cases):
             return [
@@ -171,27 +171,27 @@ class Comparison(Grouped):
                 "group, and their method as source (upload one folder per method as comparisons, or run: discern "
                 "generate pool --comparisons)"
             ]
-        reasons = [f"pool: {alone} images belong to no group"] if alone else []
+        reasons = [f"pool: {alone} images do not belong to a group"] if alone else []
         sources = sorted({case.source for case in cases if case.group})
         for name, group in by_group(cases).items():
             given = Counter(cases[index].source for index in group)
             reasons += [f"pool: case {name}: no image of {source}" for source in sources if source not in given]
             twice = [source for source, times in given.items() if times > 1]
-            reasons += [f"pool: case {name}: {given[s]} images of {s}; one is expected" for s in twice]
+            reasons += [f"pool: case {name}: {given[s]} images of {s}; expected one" for s in twice]
         methods = [source for source in sources if source != REFERENCE]
         if not FEWEST <= len(methods) <= MOST:
             found = ", ".join(methods) or "none"
-            reasons.append(f"pool: {len(methods)} methods ({found}); {FEWEST} to {MOST} are expected")
+            reasons.append(f"pool: {len(methods)} methods ({found}); expected {FEWEST} to {MOST}")
         return reasons
 
     def unlike(self, cases: Sequence[Shown], practice: Sequence[Shown]) -> str:
-        """By its methods."""
+        """Compare the methods."""
         scored, rehearsed = ({case.source for case in some} for some in (cases, practice))
         said = " and ".join(", ".join(sorted(some)) for some in (rehearsed, scored))
-        return "" if scored == rehearsed else f"its methods are not those of the scored cases: {said}"
+        return "" if scored == rehearsed else f"its methods differ from those of the scored cases: {said}"
 
     def ordered(self, cases: Sequence[Shown], group: Sequence[int]) -> list[int]:
-        """By method, the reference last."""
+        """Sorted by method, with the reference last."""
         return sorted(group, key=lambda i: (cases[i].source == REFERENCE, cases[i].source))
 
     def kind(self, case: Shown) -> str:
@@ -199,11 +199,11 @@ class Comparison(Grouped):
         return case.source
 
     def reference(self, cases: Sequence[Shown]) -> int | None:
-        """The last place, where the pool has a reference."""
+        """The last place, if the pool has a reference."""
         return len(cases) if cases[-1].source == REFERENCE else None
 
     def choices(self, rules: StudySettings) -> list[dict[str, Any]]:
-        """The criteria in their order: name, kind, words, and the points of a scale."""
+        """The criteria in order: name, kind, wording, and the points of a scale."""
         assert isinstance(rules, ComparisonSettings)
         return [
             {"criterion": one.name, "kind": one.kind, "words": one.words}
@@ -212,23 +212,23 @@ class Comparison(Grouped):
         ]
 
     def page(self, rules: StudySettings) -> dict[str, Any]:
-        """The criteria, in their order."""
+        """The criteria, in order."""
         assert isinstance(rules, ComparisonSettings)
         return {
             "criteria": [replace(one, words=gettext(one.words)) for one in parsed(rules.criteria, str(get_locale()))]
         }
 
     def check(self, said: Mapping[str, Any], rules: StudySettings, places: Sequence[int]) -> list[dict[str, Any]]:
-        """A row a place and criterion: `value`. `places` are those of the images that are judged."""
+        """One row per place and criterion, with `value`. `places` are those of the images to be judged."""
         given, choices = said.get("criteria"), self.choices(rules)
         names = {choice["criterion"] for choice in choices}
         if not isinstance(given, Mapping) or given.keys() - names:
-            raise _refused(f"criteria: an answer for each of {', '.join(sorted(names))} is expected, and no other")
+            raise _refused(f"criteria: expected an answer for each of {', '.join(sorted(names))}, and no others")
         rows = []
         for choice in choices:
             name = choice["criterion"]
             if name not in given:
-                raise _refused(f"criterion {name!r} is left out")
+                raise _refused(f"criterion {name!r} is missing")
             values = _values(choice, given[name], sorted(places))
             rows += [
                 {"place": place, "criterion": name, "value": value}
@@ -237,7 +237,7 @@ class Comparison(Grouped):
         return rows
 
     def told(self, answers: Sequence[Said]) -> dict[str, Any]:
-        """Of each criterion the values by place, or the place that was chosen."""
+        """For each criterion, the values by place or the chosen place."""
         values: dict[str, list[Any]] = defaultdict(list)
         for row in answers:
             if row.value is None:
@@ -246,13 +246,13 @@ class Comparison(Grouped):
         return {"criteria": {name: _as_sent(given) for name, given in values.items()}}
 
     def feedback(self, told: Mapping[str, Any], truths: Sequence[str]) -> dict[str, Any]:
-        """Nothing is right or wrong."""
+        """None: there are no right or wrong answers."""
         return {}
 
     def simulate(
         self, observer: Observer, cases: Sequence[tuple[str, str]], choices: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        """With a given chance of preferring the earlier method by name."""
+        """Prefer the method that comes first by name with a given probability."""
         return observer.compare([case for case in cases if case[1] != REFERENCE], choices, len(cases))
 
 
@@ -261,14 +261,14 @@ def _refused(what: str) -> RefusedError:
 
 
 def _values(choice: Mapping[str, Any], given: Any, places: Sequence[int]) -> list[str]:
-    """What is stored of one criterion, by place. Raises RefusedError."""
+    """The stored values for one criterion, by place. Raises RefusedError."""
     name, kind = choice["criterion"], choice["kind"]
     if kind == "choice":
         if type(given) is not int or given not in places:
-            raise _refused(f"criterion {name!r}: {given!r} is none of the images on the screen")
+            raise _refused(f"criterion {name!r}: {given!r} is not the place of an image on the screen")
         return ["chosen" if place == given else "not chosen" for place in places]
     if not isinstance(given, list) or len(given) != len(places):
-        raise _refused(f"criterion {name!r}: a list of {len(places)} answers is expected, one an image")
+        raise _refused(f"criterion {name!r}: expected a list of {len(places)} answers, one per image")
     for one in given:
         if kind == "scale" and (type(one) is not int or not 1 <= one <= choice["points"]):
             raise _refused(f"criterion {name!r}: {one!r} is not a whole number from 1 to {choice['points']}")

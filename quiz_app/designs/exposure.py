@@ -1,10 +1,10 @@
-"""For how long the next image is shown: staircases that follow a reader's answers, several interleaved.
+"""How long the next image is shown: interleaved staircases that follow a reader's answers.
 
-Weighted up-down (Kaernbach 1991, Percept Psychophys 49:227): shorter after a right answer, longer after a wrong one,
-the steps in the ratio that settles where a reader is right as often as wanted (30 up to 10 down: three times in four).
-Or QUEST+ (Watson 2017, J Vis 17(3):10) by the package questplus: the exposure from whose answer most is learnt.
+Weighted up-down (Kaernbach 1991, Percept Psychophys 49:227): shorter after a right answer, longer after a wrong one.
+The ratio of the steps determines the share of right answers at which the staircase settles (30 up and 10 down: three in
+four). Or QUEST+ (Watson 2017, J Vis 17(3):10) from the package questplus: the exposure that is the most informative.
 
-Nothing here knows the truth of the trial to come: the exposure follows from earlier answers and the sitting's seed.
+Nothing here knows the truth of the next trial: the exposure depends on earlier answers and the sitting's seed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from quiz_app.designs.staircase import StaircaseSettings
 
-TOLERANCE_MS = 50.0  # three pictures of a screen at 60 Hz: an image shown so much longer or shorter tells nothing
+TOLERANCE_MS = 50.0  # three frames at 60 Hz: an image shown this much longer or shorter does not count
 LEVELS = 24  # exposures from which QUEST+ chooses
 GUESS = 0.5
 LAPSES = (0.0, 0.02, 0.05)
@@ -28,8 +28,8 @@ SLOPES = tuple(np.geomspace(0.8, 8, 6))
 
 @dataclass(frozen=True)
 class Past:
-    """An answered trial: the number of its staircase, the exposure asked for and that measured, if it was; and whether
-    the answer was right."""
+    """An answered trial: the number of its staircase, the requested exposure, the measured exposure if there is one,
+    and whether the answer was right."""
 
     track: int
     asked_ms: float
@@ -39,12 +39,12 @@ class Past:
 
     @property
     def counts(self) -> bool:
-        """Whether the image was shown as asked for; if not, the staircase asks for the same exposure again."""
+        """Whether the image was shown as requested; if not, the staircase requests the same exposure again."""
         return not self.cut and self.shown_ms is not None and abs(self.shown_ms - self.asked_ms) <= TOLERANCE_MS
 
 
 def next_ms(rules: StaircaseSettings, past: Sequence[Past], track: int, seed: int, position: int) -> float:
-    """The exposure of the trial at this position, in ms: that of its staircase, and a random share of the jitter."""
+    """The exposure of the trial at this position, in ms: that of its staircase plus a random share of the jitter."""
     counted = [one for one in past if one.counts and one.track == track]
     level = _quest(rules, counted) if rules.method == "quest" else _up_down(rules, [one.right for one in counted])
     rng = np.random.Generator(np.random.PCG64([seed, position]))
@@ -52,7 +52,7 @@ def next_ms(rules: StaircaseSettings, past: Sequence[Past], track: int, seed: in
 
 
 def has_quest() -> bool:
-    """Whether the package questplus is there."""
+    """Whether the package questplus is installed."""
     return find_spec("questplus") is not None
 
 
@@ -66,9 +66,9 @@ def _up_down(rules: StaircaseSettings, answers: Sequence[bool]) -> float:
 
 
 def _quest(rules: StaircaseSettings, counted: Sequence[Past]) -> float:
-    """The first exposure is that of the settings; each further one is chosen by the answers of this staircase alone.
+    """The first exposure comes from the settings; each further one depends only on the answers of this staircase.
 
-    From all answers more would be learnt, and the next exposure would tell whether the one just given was right.
+    Using all answers would be more efficient, but the next exposure would reveal whether the last answer was right.
     """
     if not counted:
         return float(rules.start_ms)

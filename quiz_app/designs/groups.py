@@ -1,7 +1,7 @@
-"""Trials that are groups of the pool: every case with the same `group` is one trial, each image at its place.
+"""Trials that are groups of the pool: all cases with the same `group` form one trial, each image in its place.
 
-Cases for practice have the group `practice`, and are put together in the order of the pool: the first image of each
-kind, the second, and so on.
+Cases for practice have the group `practice` and are combined in the order of the pool: the first image of each kind,
+then the second, and so on.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from quiz_app.study.settings import StudySettings
 
 
 class Grouped(Design):
-    """What designs have in common of which a trial is a group."""
+    """What all designs have in common in which a trial is a group."""
 
     grouped = True
 
     @abstractmethod
     def unlike(self, cases: Sequence[Shown], practice: Sequence[Shown]) -> str:
-        """How practice, of which there is some, differs from these scored cases; nothing where it does not."""
+        """How the practice cases differ from these scored cases; empty if they do not. There is at least one."""
 
     @abstractmethod
     def ordered(self, cases: Sequence[Shown], group: Sequence[int]) -> list[int]:
-        """The images of one group: those that are judged, in an order of its own, then a reference."""
+        """The images of one group: those to be judged, in the design's order, then the reference if there is one."""
 
     @abstractmethod
     def kind(self, case: Shown) -> str:
-        """What a group has one image of."""
+        """The kind of image of which a group has exactly one."""
 
     def available(self, cases: Sequence[Shown]) -> int:
-        """The groups."""
+        """The number of groups."""
         return len(self.groups(cases))
 
     def faults(self, cases: Sequence[Shown], practice: Sequence[Shown], rules: StudySettings) -> list[str]:
-        """Whole groups, enough of them for what the settings ask, and practice with the same sources."""
+        """Groups must be complete, numerous enough for the settings, and practice must have the same sources."""
         reasons = self.unfit(cases)
         if reasons:
             return reasons
@@ -57,7 +57,7 @@ class Grouped(Design):
     def deal(
         self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator, read: Sequence[int] | None
     ) -> list[int]:
-        """Whole groups."""
+        """Deal complete groups."""
         groups = self.groups(cases)
         order = [groups[number] for number in rng.permutation(len(groups))]
         if read is not None:
@@ -65,13 +65,13 @@ class Grouped(Design):
         return sorted(index for group in order[: rules.cases] for index in group)
 
     def rehearse(self, practice: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
-        """As many as asked for, at random."""
+        """The number of trials in the settings, at random."""
         groups = self.rehearsals(practice)
         order = [groups[number] for number in rng.permutation(len(groups))[: rules.practice]]
         return self._placed(practice, order, [(0, False)] * len(order), rng)
 
     def compose(self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
-        """Every group once, some again, in one block."""
+        """Every group once, some of them again, in one block."""
         groups = self.groups(cases)
         order = [int(number) for number in rng.permutation(len(groups))]
         shown = shown_again(order, order[: rules.repeats], rng)
@@ -82,7 +82,7 @@ class Grouped(Design):
         return [self.ordered(cases, group) for group in by_group(cases).values()]
 
     def rehearsals(self, practice: Sequence[Shown]) -> list[list[int]]:
-        """The practice trials, `ordered`: the n-th image of each kind together, as many as all kinds have."""
+        """The practice trials, `ordered`: the n-th image of each kind together, as long as every kind has one."""
         columns: dict[str, list[int]] = defaultdict(list)
         for index, case in enumerate(practice):
             columns[self.kind(case)].append(index)
@@ -95,7 +95,7 @@ class Grouped(Design):
         kinds: list[tuple[int, bool]],
         rng: np.random.Generator,
     ) -> list[Planned]:
-        """The trials with these images, each that is judged at its place; `kinds` says block and repeat."""
+        """The trials with these images, each judged image in its place; `kinds` gives block and repeat."""
         if not groups:
             return []
         shown_as_such = self.reference([cases[index] for index in groups[0]])
@@ -108,7 +108,7 @@ class Grouped(Design):
 
 
 def by_group(cases: Sequence[Shown]) -> dict[str, list[int]]:
-    """The cases of each group of the pool, as indices in their order."""
+    """The cases of each group of the pool, as indices in order."""
     groups: dict[str, list[int]] = defaultdict(list)
     for index, case in enumerate(cases):
         if case.group:

@@ -1,7 +1,8 @@
 """A simulated observer, by signal detection theory (Macmillan and Creelman, Detection Theory, 2005, chapters 1 and 3).
 
-A reader's evidence for a case is normal with standard deviation 1 around +d'/2 when it is synthetic and -d'/2 when it
-is real, shifted by how odd this case looks to everybody; the answer is where it falls among the reader's thresholds.
+A reader's evidence for a case is normal with standard deviation 1 around +d'/2 if it is synthetic and -d'/2 if it is
+real, shifted by how odd the case looks to all readers. The answer depends on where it lies among the reader's
+thresholds.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from typing import Any, Protocol
 import numpy as np
 
 ABLE = 1.2  # mean sensitivity of the readers
-PREFERENCE = 0.7  # chance of preferring the earlier of two methods by name
+PREFERENCE = 0.7  # chance of preferring the first of two methods by name
 PAUSES = 0.01  # share of the answers after which a reader asks for a pause
 SLOPE = 4.0  # of the psychometric function, per natural log unit of exposure
 LAPSE = 0.02
 THRESHOLD_MS, THRESHOLD_SPREAD = 350.0, 0.25  # geometric mean over readers, standard deviation of its logarithm
-SEEN = 0.05  # the half axis of a fault, in shares of the image, that 63 % of readers see
+SEEN = 0.05  # half axis of a fault that 63 % of readers see, as a share of the image
 STRAY = 0.2  # chance of each further mark, anywhere in the image
-NAMED = 0.7  # chance of giving the reason that goes with the kind of a fault
-ODDITY = 0.5  # standard deviation of what all readers see in a case beyond its class
+NAMED = 0.7  # chance of giving the reason that matches the kind of fault
+ODDITY = 0.5  # standard deviation of what all readers see in a case apart from its class
 
 
 class Ellipse(Protocol):
-    """Where a fault of an image is known to lie, in shares of width and height."""
+    """The known place of a fault in an image, as shares of width and height."""
 
     kind: str
     x: float
@@ -43,13 +44,13 @@ class Observer:
     number: int
     dprime: float
     criterion: float
-    narrow: float  # "unsure" within so much of the criterion
-    wide: float  # "partially certain" within so much of it
-    success: float | None = None  # chance of choosing the real one of several; none = as sensitivity and bias give it
-    threshold_ms: float = THRESHOLD_MS  # exposure half way between guessing and knowing
-    exposure_ms: float | None = None  # for how long the image of this trial is shown, where that is limited
-    lift: float = 0.0  # what a synthetic image of this trial shows more than others, in units of the evidence's sd
-    period: int = 1  # an image that is read again is seen anew
+    narrow: float  # "unsure" within this distance of the criterion
+    wide: float  # "partially certain" within this distance
+    success: float | None = None  # chance of choosing the real image of several; None = from sensitivity and bias
+    threshold_ms: float = THRESHOLD_MS  # exposure halfway between guessing and always being right
+    exposure_ms: float | None = None  # how long the image of this trial is shown, if limited
+    lift: float = 0.0  # extra evidence for synthetic images of this trial, in units of the evidence's sd
+    period: int = 1  # reading an image again gives new evidence
 
     @classmethod
     def drawn(
@@ -60,7 +61,7 @@ class Observer:
         threshold_ms: float = THRESHOLD_MS,
         dprime: float | None = None,
     ) -> Observer:
-        """The observer with this number: the same seed always gives the same one, but for a `dprime` that is given."""
+        """The observer with this number: the same seed always gives the same one, unless `dprime` is given."""
         rng = np.random.default_rng([seed, number])
         narrow = rng.uniform(0.05, 0.35)
         able = max(0.0, rng.normal(ABLE, 0.4))
@@ -76,13 +77,13 @@ class Observer:
         )
 
     def judge(self, case: str, truth: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        """What this observer says of `case`: one of 2, 4 or 5 `choices` (in the order of the levels), the time it
-        takes in ms, and whether a pause is asked for. It depends on nothing but the seed, the observer and the case."""
+        """This observer's answer about `case`: one of 2, 4 or 5 `choices` (in order of the levels), the time taken in
+        ms, and whether a pause is requested. It depends only on the seed, the observer and the case."""
         evidence, own = self._sees(case, truth)
         inner = [-self.narrow, self.narrow] if len(choices) == 5 else [0.0]
         bounds = [-self.wide, *inner, self.wide] if len(choices) > 2 else inner
         thresholds = self.criterion + np.array(bounds)
-        # The closer to the criterion, the longer it takes; times are skewed as people's are.
+        # The closer to the criterion, the longer it takes; times are skewed, as in people.
         seconds = 6 * np.exp(own.normal(0, 0.3)) / (1 + abs(evidence - self.criterion))
         return {
             **choices[int(np.searchsorted(thresholds, evidence))],
@@ -91,9 +92,10 @@ class Observer:
         }
 
     def choose(self, cases: Sequence[tuple[str, str]], points: int) -> dict[str, Any]:
-        """What this observer says of several cases (name and truth, by place), of which one is real: the place chosen,
-        from 1, and the realism of each from 1 to `points`; with the time it takes in ms, and whether a pause is asked
-        for. The one that looks least synthetic is chosen, or where `success` is given the real one with that chance."""
+        """This observer's answer about several cases (name and truth, by place), one of which is real: the chosen
+        place, from 1, and the realism of each from 1 to `points`; with the time taken in ms, and whether a pause is
+        requested. It chooses the case that looks least synthetic or, if `success` is given, the real one with that
+        probability."""
         seen = [self._sees(case, truth) for case, truth in cases]
         evidence, own = [one for one, _ in seen], seen[0][1]
         chosen = int(np.argmin(evidence))
@@ -110,12 +112,12 @@ class Observer:
         }
 
     def shown_for(self, exposure_ms: float | None) -> Observer:
-        """This observer, before an image that is shown for so long; None = for as long as one likes."""
+        """This observer when an image is shown for this long; None = without a limit."""
         return replace(self, exposure_ms=exposure_ms)
 
     def glance(self, case: str, truth: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        """What this observer says of an image shown for `exposure_ms`, one of 2 or 4 `choices`, with the time it takes
-        in ms and what a browser reports of the exposure; and whether a pause is asked for."""
+        """This observer's answer about an image shown for `exposure_ms`, one of 2 or 4 `choices`, with the time taken
+        in ms, the exposure that a browser would report, and whether a pause is requested."""
         _, own = self._sees(case, truth)
         exposure_ms = self.exposure_ms or self.threshold_ms
         knows = (1 - 2 * LAPSE) / (1 + (exposure_ms / self.threshold_ms) ** -SLOPE)
@@ -129,18 +131,18 @@ class Observer:
         }
 
     def meeting(self, known: Mapping[str, float], condition: str | None, source: str, period: int) -> Observer:
-        """This observer before an image of this source, under this condition, in this period.
+        """This observer when seeing an image from this source, under this condition, in this period.
 
-        `known` is the mean sensitivity of all readers, by names of conditions and sources: by as much as it is off
-        ABLE, this observer's own goes up or down, of a condition for all images, of a source for its synthetic ones.
+        `known` is the mean sensitivity of all readers, by name of condition or source. This observer's own sensitivity
+        is changed by the difference from ABLE: for a condition with all images, for a source with its synthetic ones.
         """
         change, lift = (known.get(name, ABLE) - ABLE for name in (condition or "", source))
         return replace(self, dprime=max(0.0, self.dprime + change), lift=lift, period=period)
 
     def compare(self, cases: Sequence[tuple[str, str]], choices: list[dict[str, Any]], images: int) -> dict[str, Any]:
-        """What this observer says of several cases (name and method, by place), under each criterion of `choices`; with
-        the time it takes in ms, and whether a pause is asked for. Of two methods that follow each other by name the
-        first is preferred with the chance `success`, or PREFERENCE (Bradley and Terry's model, by Gumbel noise)."""
+        """This observer's answer about several cases (name and method, by place), under each criterion of `choices`;
+        with the time taken in ms, and whether a pause is requested. Of two methods with adjacent names, the first is
+        preferred with probability `success`, or PREFERENCE (Bradley and Terry's model, with Gumbel noise)."""
         chance = PREFERENCE if self.success is None else min(max(self.success, 1e-6), 1 - 1e-6)
         names = sorted({method for _, method in cases})
         _, own = self._sees("/".join(sorted(case for case, _ in cases)), "real")
@@ -161,8 +163,8 @@ class Observer:
     def mark(self, cases: Mapping[int, tuple[str, Sequence[Ellipse]]], asked: Mapping[str, Any]) -> dict[str, Any]:
         """Where this observer says that images (name and known faults, by place) gave themselves away, as `asked`.
 
-        A fault is seen the more likely the larger it is, and marked near its middle; further marks lie at random. Who
-        guesses (a sensitivity of 0) sees no fault.
+        Larger faults are more likely to be seen, and are marked near their centre; further marks are placed at random.
+        An observer who guesses (with a sensitivity of 0) sees no faults.
         """
         places = [place for place in asked["places"] if place in cases]
         name = _number("/".join(cases[place][0] for place in places))
@@ -185,28 +187,28 @@ class Observer:
         return {"outcome": "marked" if kept else "nothing", "marks": kept}
 
     def _sees(self, case: str, truth: str) -> tuple[float, np.random.Generator]:
-        """The evidence for a case, and what else is random about it."""
+        """The evidence for a case, and the generator for its other random parts."""
         name = _number(case)
         again = [self.period] if self.period > 1 else []
-        own = np.random.default_rng([self.seed, self.number, name, *again, *again])  # never that of `mark`
+        own = np.random.default_rng([self.seed, self.number, name, *again, *again])  # never the same as in `mark`
         oddity = np.random.default_rng([self.seed, name]).normal(0, ODDITY)
         mean = self.dprime / 2 + self.lift if truth == "synthetic" else -self.dprime / 2
         return own.normal(mean) + oddity, own
 
 
 def _number(name: str) -> int:
-    """A number that goes with a name, the same everywhere."""
+    """A number derived from a name, the same on every machine."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
 def _reason(kind: str, reasons: Sequence[str]) -> str:
-    """The reason that shares a word with the kind of a fault; where there is none, always the same one."""
+    """The reason that shares a word with the kind of fault; if there is none, always the same one."""
     sharing = (reason for reason in reasons if set(reason.split()) & set(kind.split()))
     return next(sharing, reasons[_number(kind) % len(reasons)])
 
 
 def _ranked(choice: dict[str, Any], ranks: list[int]) -> Any:
-    """The answer to a criterion that follows from the ranks by place, 0 = the best."""
+    """The answer to a criterion, given the ranks by place, 0 = the best."""
     kind = choice["kind"]
     if kind == "choice":
         return 1 + ranks.index(0)

@@ -1,4 +1,4 @@
-"""The order in which a reader sees the cases: seeded per study and reader, classes and sources balanced by block."""
+"""The order in which a reader sees the cases: seeded by study and reader, classes and sources balanced by block."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ def reader_seed(study_seed: int, pseudonym: str, sitting: int = 1) -> int:
 
 
 def spread(members: Sequence[int], sources: Sequence[str] | None) -> list[int]:
-    """`members` with their sources spread evenly: every stretch of them holds the sources in proportion.
+    """`members` with their sources spread evenly: every stretch has the sources in proportion.
 
-    Sources of equal numbers come once each in every run of as many members as there are sources, in the order in which
-    they are given; of the same source the order stays. `sources` has one entry a case, None = all of one.
+    If there are n sources with equal numbers, each occurs once in every run of n members. Sources come in the order in
+    which they are given, and members of one source keep their order. `sources` has one entry per case; None = all from
+    one source.
     """
     if sources is None:
         return list(members)
@@ -35,11 +36,11 @@ def spread(members: Sequence[int], sources: Sequence[str] | None) -> list[int]:
 def balanced_order(
     truths: Sequence[bool], block: int, rng: np.random.Generator, sources: Sequence[str] | None = None
 ) -> list[int]:
-    """A random permutation of the cases in which every block holds the classes in the pool's own proportion.
+    """A random permutation of the cases in which every block has the classes in the same proportion as the pool.
 
-    `truths` has one entry a case. With as many real as synthetic cases and an even `block`, each full block holds
-    exactly half of each (permuted-block randomisation); `sources`, one entry a case, are spread over the blocks within
-    their class. Returns indices into `truths`.
+    `truths` has one entry per case. With equal numbers of real and synthetic cases and an even `block`, each full block
+    has exactly half of each (permuted-block randomisation); `sources`, one entry per case, are spread over the blocks
+    within their class. Returns indices into `truths`.
     """
     shuffled = [rng.permutation([i for i, truth in enumerate(truths) if truth == wanted]) for wanted in (True, False)]
     synthetic, real = (spread([int(index) for index in members], sources) for members in shuffled)
@@ -61,11 +62,10 @@ def balanced_choice(
     read: Sequence[int] | None = None,
     sources: Sequence[str] | None = None,
 ) -> list[int]:
-    """`count` of the cases at random, half of each class, as sorted indices; its sources in the pool's proportion.
+    """`count` random cases, half of each class, as sorted indices, with sources in the same proportion as the pool.
 
-    `read`, one number a case, says how often each was dealt before: then those dealt least often go first, within
-    their source where `sources` are given.
-    Raises ValueError if a class is too small.
+    `read`, one number per case, is how often each was dealt before: cases dealt least often are then chosen first,
+    within their source if `sources` is given. Raises ValueError if a class is too small.
     """
     chosen: list[int] = []
     for wanted in (False, True):
@@ -81,10 +81,10 @@ def balanced_choice(
 def with_repeats(
     order: Sequence[int], truths: Sequence[bool], count: int, rng: np.random.Generator
 ) -> list[tuple[int, bool]]:
-    """`order` with `count` of its cases a second time: pairs of index into `truths` and whether it is a repeat.
+    """`order` with `count` of its cases shown a second time: pairs of index into `truths` and whether it is a repeat.
 
-    Repeated are the first `count` / 2 cases of each class; each comes again at a random place in the last third of the
-    order, in any case after its first showing. Raises ValueError if a class is too small.
+    The first `count` / 2 cases of each class are repeated. Each returns at a random position in the last third of the
+    order, and always after it was first shown. Raises ValueError if a class is too small.
     """
     repeated: list[int] = []
     for wanted in (False, True):
@@ -96,12 +96,12 @@ def with_repeats(
 
 
 def shown_again(order: Sequence[int], repeated: Sequence[int], rng: np.random.Generator) -> list[tuple[int, bool]]:
-    """`order` with those `repeated` once more, each at a random place in its last third, and after its first showing.
+    """`order` with those in `repeated` shown again, each at a random position in its last third and after the first.
 
-    Returns pairs of what is shown and whether it is a repeat.
+    Returns pairs of the item shown and whether it is a repeat.
     """
     first = {index: place for place, index in enumerate(order)}
-    # Before which place of the order each repeat comes.
+    # The position in the order before which each repeat is inserted.
     last_third = len(order) - len(order) // 3
     before = [int(rng.integers(max(last_third, first[index] + 1), len(order) + 1)) for index in repeated]
     shown: list[tuple[int, bool]] = []
@@ -114,11 +114,11 @@ def shown_again(order: Sequence[int], repeated: Sequence[int], rng: np.random.Ge
 
 
 def balanced_places(trials: int, count: int, rng: np.random.Generator) -> list[list[int]]:
-    """The places, from 0, of the `count` members of every trial: each member stands at each place equally often.
+    """The places, from 0, of the `count` members of every trial: each member appears in each place equally often.
 
-    As far as `trials` is a multiple of `count`; else the numbers differ by at most one. Random Latin squares (cyclic,
-    with rows, columns and symbols in random order), whose rows are spread over all trials, so that no place follows
-    from those before it. Returns one row a trial: `row[member]` is its place.
+    If `trials` is not a multiple of `count`, the numbers differ by at most one. Uses random Latin squares (cyclic, with
+    rows, columns and symbols in random order), whose rows are spread over all trials, so that no place can be predicted
+    from earlier ones. Returns one row per trial: `row[member]` is its place.
     """
     rows: list[list[int]] = []
     while len(rows) < trials:

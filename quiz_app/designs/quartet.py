@@ -1,4 +1,5 @@
-"""Quartet: several images, of which one is real and each other one of another source; which is real, how real is each.
+"""Quartet: several images, one of them real and each of the others from a different source. Readers say which one is
+real and how realistic each image is.
 
 The quartets are the groups of the pool.
 """
@@ -32,7 +33,7 @@ SCALE = (
 
 @dataclass(frozen=True)
 class QuartetSettings(StudySettings):
-    """How a study of quartets is read. The defaults are those of the published study of the cervical spine."""
+    """How a quartet study is read. The defaults are those of the published study of the cervical spine."""
 
     unused: ClassVar[frozenset[str]] = frozenset({"block", "unsure", "labels"}) | OF_RATINGS
 
@@ -95,7 +96,7 @@ class QuartetSettings(StudySettings):
             "Thank you for taking part. You will see several radiographs at a time. One of them is real, the others "
             "are synthetic."
         ),
-        "First words on the welcome page.",
+        "Shown at the top of the welcome page.",
         long=True,
     )
     instructions: str = rule(
@@ -108,18 +109,18 @@ class QuartetSettings(StudySettings):
 
     @property
     def trial_s(self) -> float:
-        """Both parts together."""
+        """The time limit of both parts together, in seconds."""
         return self.limit_s and self.limit_s + self.second_s
 
     @property
     def points(self) -> int:
-        """How many points the scale of realism has."""
+        """The number of points on the realism scale."""
         own = sections("\n".join(self.scale))[""]
         return sum(bool(line.strip()) for line in own.splitlines()) or len(SCALE)
 
 
 class Quartet(Grouped):
-    """One group of the pool a trial; over a reader's trials each source stands at each place equally often."""
+    """One group of the pool per trial; over a reader's trials, each source appears in each place equally often."""
 
     name = "quartet"
     settings = QuartetSettings
@@ -139,48 +140,48 @@ class Quartet(Grouped):
     untimed_s = 30
 
     def unfit(self, cases: Sequence[Shown]) -> list[str]:
-        """Without groups it is a pool for ratings; a quartet has one real image and one of every source."""
+        """A pool without groups is for ratings; a quartet has one real image and one from every source."""
         alone = sum(not case.group for case in cases)
         if not cases or alone == len(cases):
             return [
                 "pool: its cases are single images, as for ratings; in quartets each belongs to a group (upload one "
                 "folder per source as quartets, or run: discern generate pool --quartets)"
             ]
-        reasons = [f"pool: {alone} cases belong to no quartet"] if alone else []
+        reasons = [f"pool: {alone} cases do not belong to a quartet"] if alone else []
         groups = by_group(cases)
         sources = {cases[index].source for group in groups.values() for index in group if _is_synthetic(cases[index])}
         for name, group in groups.items():
             reasons += [f"pool: quartet {name}: {fault}" for fault in _faults([cases[i] for i in group], sources)]
         if not FEWEST <= len(sources) + 1 <= MOST:
-            reasons.append(f"pool: quartets of {len(sources) + 1} images; {FEWEST} to {MOST} are expected")
+            reasons.append(f"pool: quartets of {len(sources) + 1} images; expected {FEWEST} to {MOST}")
         return reasons
 
     def faults(self, cases: Sequence[Shown], practice: Sequence[Shown], rules: StudySettings) -> list[str]:
-        """A second clock follows a first."""
+        """A second clock needs a first one."""
         assert isinstance(rules, QuartetSettings)
         alone = rules.second_s and not rules.limit_s
-        reason = "second_s: without a time limit of the first part (limit_s) there is none of the second"
+        reason = "second_s: the second part can have a time limit only if the first part has one (limit_s)"
         return super().faults(cases, practice, rules) + [reason] * bool(alone)
 
     def unlike(self, cases: Sequence[Shown], practice: Sequence[Shown]) -> str:
-        """By how many sources there are."""
+        """Compare the numbers of sources."""
         scored, rehearsed = (len(set(map(self.kind, some))) for some in (cases, practice))
-        return "" if scored == rehearsed else f"{rehearsed} sources are for practice, {scored} are scored"
+        return "" if scored == rehearsed else f"practice has {rehearsed} sources, the scored cases have {scored}"
 
     def ordered(self, cases: Sequence[Shown], group: Sequence[int]) -> list[int]:
-        """The real one first, then by source."""
+        """The real image first, then sorted by source."""
         return sorted(group, key=lambda i: (cases[i].truth, cases[i].source))
 
     def kind(self, case: Shown) -> str:
-        """Real, from wherever, or synthetic from one source."""
+        """Real, whatever its source, or synthetic from one source."""
         return f"synthetic {case.source}" if _is_synthetic(case) else case.truth
 
     def rehearsals(self, practice: Sequence[Shown]) -> list[list[int]]:
-        """Those with a real image."""
+        """The practice trials that have a real image."""
         return [row for row in super().rehearsals(practice) if practice[row[0]].truth == "real" and len(row) >= FEWEST]
 
     def choices(self, rules: StudySettings) -> list[dict[str, Any]]:
-        """The two parts, in their order; realism goes from 1 to `points`."""
+        """The two parts, in order; realism goes from 1 to `points`."""
         assert isinstance(rules, QuartetSettings)
         parts: list[dict[str, Any]] = [{"part": "choice"}, {"part": "realism", "points": rules.points}]
         parts = parts if rules.first == "choice" else parts[::-1]
@@ -188,19 +189,21 @@ class Quartet(Grouped):
         return [part | ({"limit_ms": round(s * 1000)} if s else {}) for part, s in zip(parts, limits, strict=True)]
 
     def page(self, rules: StudySettings) -> dict[str, Any]:
-        """The words on the scale of realism, from 1 on."""
+        """The words on the realism scale, starting at 1."""
         assert isinstance(rules, QuartetSettings)
         own = [line.strip() for line in study_text("\n".join(rules.scale)).splitlines() if line.strip()]
         return {"scale": own or [gettext(word) for word in SCALE]}
 
     def check(self, said: Mapping[str, Any], rules: StudySettings, places: Sequence[int]) -> list[dict[str, Any]]:
-        """A row a place: `chosen`, `realism`."""
+        """One row per place, with `chosen` and `realism`."""
         assert isinstance(rules, QuartetSettings)
         chosen, realism = said.get("chosen"), said.get("realism")
         if type(chosen) is not int or chosen not in places:
-            raise RefusedError("not-an-answer", f"chosen {chosen!r} is none of the images on the screen", status=422)
+            raise RefusedError(
+                "not-an-answer", f"chosen {chosen!r} is not the place of an image on the screen", status=422
+            )
         if not isinstance(realism, list) or len(realism) != len(places):
-            raise RefusedError("not-an-answer", f"realism: a list of {len(places)} numbers is expected", status=422)
+            raise RefusedError("not-an-answer", f"realism: expected a list of {len(places)} numbers", status=422)
         for one in realism:
             if type(one) is not int or not 1 <= one <= rules.points:
                 what = f"realism {one!r} is not a whole number from 1 to {rules.points}"
@@ -211,7 +214,7 @@ class Quartet(Grouped):
         ]
 
     def is_late(self, rules: StudySettings, client_ms: int | None, viewer: Mapping[str, Any]) -> bool:
-        """One part took longer than its own time. Only the browser knows when the first one ended."""
+        """Whether one part took longer than its own limit. Only the browser knows when the first part ended."""
         assert isinstance(rules, QuartetSettings)
         first_ms = viewer.get("first_ms")
         if not rules.second_s or first_ms is None:
@@ -219,25 +222,25 @@ class Quartet(Grouped):
         return first_ms > rules.limit_s * 1000 or (client_ms or 0) - first_ms > rules.second_s * 1000
 
     def taken_for_synthetic(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-        """Those that were not chosen."""
+        """The images that were not chosen."""
         return [row["place"] for row in rows if not row["chosen"]]
 
     def told(self, answers: Sequence[Said]) -> dict[str, Any]:
-        """The place that was chosen, and the realism by place."""
+        """The chosen place, and the realism by place."""
         return {
             "chosen": next(place for place, row in enumerate(answers, start=1) if row.chosen),
             "realism": [row.realism for row in answers],
         }
 
     def feedback(self, told: Mapping[str, Any], truths: Sequence[str]) -> dict[str, Any]:
-        """The place of the real one."""
+        """The place of the real image."""
         real = 1 + list(truths).index("real")
         return {"real": real, "correct": told["chosen"] == real}
 
     def simulate(
         self, observer: Observer, cases: Sequence[tuple[str, str]], choices: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        """By signal detection theory, or with a given chance of success."""
+        """Answer by signal detection theory, or with a given probability of success."""
         points = next(part["points"] for part in choices if part["part"] == "realism")
         return observer.choose(cases, points)
 
@@ -247,9 +250,9 @@ def _is_synthetic(case: Shown) -> bool:
 
 
 def _faults(group: Sequence[Shown], sources: set[str]) -> list[str]:
-    """What is wrong with one quartet, where every synthetic source is to be there once."""
+    """What is wrong with one quartet, which should have every synthetic source once."""
     real = sum(case.truth == "real" for case in group)
     given = Counter(case.source for case in group if _is_synthetic(case))
-    faults = [] if real == 1 else [f"{real or 'no'} real image{'s' if real > 1 else ''}; one is expected"]
+    faults = [] if real == 1 else [f"{real or 'no'} real image{'s' if real > 1 else ''}; expected one"]
     faults += [f"no image of {source}" for source in sorted(sources - given.keys())]
-    return faults + [f"{times} images of {source}; one is expected" for source, times in given.items() if times > 1]
+    return faults + [f"{times} images of {source}; expected one" for source, times in given.items() if times > 1]

@@ -1,4 +1,4 @@
-"""Rating: one image, real or synthetic, how certain."""
+"""Rating: one image; is it real or synthetic, and how certain is the reader?"""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LEVELS: dict[tuple[str, str | None], int] = {
 
 @dataclass(frozen=True)
 class Choice:
-    """One answer button. Its key is its level, so that a key means the same in every study."""
+    """One answer button. Its key is its level, so that each key means the same in every study."""
 
     key: int
     answer: str
@@ -44,7 +44,7 @@ class Choice:
 
     @property
     def detail(self) -> LazyString | str:
-        """How certain, where the study has no words of its own."""
+        """How certain, if the study has no labels of its own."""
         return CERTAINTIES[self.certainty] if self.certainty and not self.label else ""
 
 
@@ -55,21 +55,21 @@ CONDITIONED: dict[str, tuple[str, StudySettings]] = {
         StudySettings(block=40, break_every=40),
     ),
     "clues": (
-        "Half of the readers are told what to look for; write the clue card before opening.",
+        "Half of the readers are told what to look for; edit the clue card before you open the study.",
         StudySettings(
             conditions=("untold", 'told: clue = "Look at the roots, at fine texture and at borders between tissues."'),
             conditions_by="between",
         ),
     ),
     "assisted": (
-        "Every reader reads the same cases with and without a hint, four weeks apart; bring a hint file.",
+        "Every reader reads the same cases with and without a hint, four weeks apart; needs a hint file.",
         StudySettings(conditions=("unaided", "assisted: hints = true"), washout_days=28),
     ),
 }
 
 
 class Rating(Design):
-    """One case a trial, both classes equally frequent in every block."""
+    """One case per trial, with both classes equally frequent in every block."""
 
     name = "rating"
     presets: Mapping[str, tuple[str, StudySettings]] = PRESETS | CONDITIONED
@@ -83,7 +83,7 @@ class Rating(Design):
     )
 
     def faults(self, cases: Sequence[Shown], practice: Sequence[Shown], rules: StudySettings) -> list[str]:
-        """Equal classes, and enough cases for what the settings ask."""
+        """Classes must be equal in size, and have enough cases for the settings."""
         real, reasons = len(cases) - sum(_synthetic(cases)), []
         synthetic = len(cases) - real
         if real != synthetic or not cases:
@@ -101,15 +101,15 @@ class Rating(Design):
     def deal(
         self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator, read: Sequence[int] | None
     ) -> list[int]:
-        """Half of each class, its sources in the pool's proportion."""
+        """Half of each class, with sources in the same proportion as the pool."""
         return balanced_choice(_synthetic(cases), rules.cases, rng, read, [case.source for case in cases])
 
     def rehearse(self, practice: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
-        """As many as asked for, at random."""
+        """The number of trials in the settings, at random."""
         return [Planned((int(index),), block=0) for index in rng.permutation(len(practice))[: rules.practice]]
 
     def compose(self, cases: Sequence[Shown], rules: StudySettings, rng: np.random.Generator) -> list[Planned]:
-        """Every case once, in balanced blocks, some again; a repeat counts to the block it falls in."""
+        """Every case once, in balanced blocks, and some again; a repeat belongs to the block in which it appears."""
         truths, planned, firsts = _synthetic(cases), [], 0
         order = balanced_order(truths, rules.block, rng, [case.source for case in cases])
         for index, is_repeat in with_repeats(order, truths, rules.repeats, rng):
@@ -118,12 +118,12 @@ class Rating(Design):
         return planned
 
     def choices(self, rules: StudySettings) -> list[dict[str, Any]]:
-        """What a reader may say, in the order of the levels."""
+        """The possible answers, in order of the levels."""
         offered = [pair for pair in LEVELS if pair[0] != "unsure" or rules.unsure]
         return [{"answer": answer, "certainty": certainty} for answer, certainty in offered]
 
     def page(self, rules: StudySettings) -> dict[str, Any]:
-        """The answer buttons in their order, and the study's own words for the levels 1 to 5, if it has any."""
+        """The answer buttons in order, and the study's own labels for the levels 1 to 5, if it has any."""
         labels = [line.strip() for line in study_text("\n".join(rules.labels)).splitlines() if line.strip()]
         own = labels or [""] * len(LEVELS)
         offered = [(str(c["answer"]), c["certainty"]) for c in self.choices(rules) if "answer" in c]
@@ -132,7 +132,7 @@ class Rating(Design):
         return {"choices": choices, "labels": labels}
 
     def check(self, said: Mapping[str, Any], rules: StudySettings, places: Sequence[int]) -> list[dict[str, Any]]:
-        """One row: `answer`, `certainty`, `level`."""
+        """One row, with `answer`, `certainty` and `level`."""
         answer, certainty = said.get("answer"), said.get("certainty")
         if {"answer": answer, "certainty": certainty} not in self.choices(rules):
             raise RefusedError(
@@ -148,13 +148,13 @@ class Rating(Design):
         return {"answer": answers[0].answer, "certainty": answers[0].certainty}
 
     def feedback(self, told: Mapping[str, Any], truths: Sequence[str]) -> dict[str, Any]:
-        """The truth of the case; "unsure" is not right."""
+        """The truth of the case; "unsure" is not correct."""
         return {"truth": truths[0], "correct": told["answer"] == truths[0]}
 
     def simulate(
         self, observer: Observer, cases: Sequence[tuple[str, str]], choices: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        """By signal detection theory."""
+        """Answer by signal detection theory."""
         return observer.judge(*cases[0], choices)
 
 

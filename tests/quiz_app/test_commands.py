@@ -77,7 +77,7 @@ def test_a_backup_has_every_answer_and_stays_on_record(app, make_study, invite, 
             assert copy.execute("SELECT count(*) FROM responses").fetchone() == (15,)
     else:
         assert (tmp_path / "copy").read_bytes().startswith(b"PGDMP")  # restored in tests/faults
-    assert "there already" in ran(app, "backup", tmp_path / "copy", code=1)
+    assert "already exists" in ran(app, "backup", tmp_path / "copy", code=1)
     assert "cannot be written" in ran(app, "backup", tmp_path / "nowhere" / "copy", code=1)
     assert list(tmp_path.glob("*.part")) == []
     assert "either FILE or" in ran(app, "backup", code=1)

@@ -122,7 +122,7 @@ def test_a_check_names_everything_that_is_wrong(app):
         taken.listen()
         done = check(settings.instance, "--port", str(taken.getsockname()[1]), url=settings.database_url)
     assert done.returncode == 1
-    assert "is of version 0000, this Discern needs" in done.stdout
+    assert "has version 0000; this Discern needs" in done.stdout
     assert "(see above): database, redis, port" in done.stderr
 
 

@@ -111,12 +111,12 @@ def test_an_answer_is_stored_by_image_and_criterion_and_told_as_it_was_sent(take
 @pytest.mark.parametrize(
     ("criteria", "words"),
     [
-        (GOOD | {"report": 3}, "criterion 'report': 3 is none of the images on the screen"),
-        (GOOD | {"report": True}, "criterion 'report': True is none of the images on the screen"),
-        ({k: v for k, v in GOOD.items() if k != "nodule"}, "criterion 'nodule' is left out"),
-        (GOOD | {"colour": ["yes", "no"]}, "an answer for each of clearer, nodule, report, sharp is expected"),
+        (GOOD | {"report": 3}, "criterion 'report': 3 is not the place of an image on the screen"),
+        (GOOD | {"report": True}, "criterion 'report': True is not the place of an image on the screen"),
+        ({k: v for k, v in GOOD.items() if k != "nodule"}, "criterion 'nodule' is missing"),
+        (GOOD | {"colour": ["yes", "no"]}, "expected an answer for each of clearer, nodule, report, sharp"),
         (GOOD | {"sharp": [6, 1]}, "6 is not a whole number from 1 to 5"),
-        (GOOD | {"nodule": ["yes"]}, "a list of 2 answers is expected"),
+        (GOOD | {"nodule": ["yes"]}, "expected a list of 2 answers"),
         (GOOD | {"nodule": ["yes", "better"]}, "'better' is not one of yes, no"),
         ("yes", "an answer for each of"),
     ],
@@ -140,9 +140,9 @@ def test_a_pool_with_a_missing_method_is_refused_by_name(app, tmp_path):
     ("lines", "words"),
     [
         (["noise: maybe: There is noise"], "expected a name, a kind and the words"),
-        (["noise: yes/no: There is noise", "noise: choice: Which?"], "two criteria are called noise"),
+        (["noise: yes/no: There is noise", "noise: choice: Which?"], "two criteria have the same name: noise"),
         (["noise: yes/no: Noise", "[da]", "noise: choice: Støj"], r"\[da\]: the same names and kinds"),
-        ([], "no criterion is given"),
+        ([], "no criteria are given"),
     ],
 )
 def test_criteria_out_of_form_are_refused(lines, words):

@@ -174,7 +174,7 @@ def test_both_parts_together_have_the_servers_time(app, pool, take, time):
 
 
 def test_there_is_no_second_clock_without_a_first(app, pool):
-    with pytest.raises(InvalidInputError, match="second_s: without a time limit of the first part"):
+    with pytest.raises(InvalidInputError, match="second_s: the second part can have a time limit only"):
         quartets.opened(pool, second_s=30)
 
 
@@ -198,10 +198,10 @@ def changed(given, **more):
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ({"q002/ckpt-b": {"truth": "real"}}, "quartet q002: 2 real images; one is expected"),
-        ({"q002/clinic": {"truth": "synthetic"}}, "quartet q002: no real image; one is expected"),
+        ({"q002/ckpt-b": {"truth": "real"}}, "quartet q002: 2 real images; expected one"),
+        ({"q002/clinic": {"truth": "synthetic"}}, "quartet q002: no real image; expected one"),
         ({"q003/ckpt-b": {"source": "ckpt-a"}}, "quartet q003: no image of ckpt-b"),
-        ({"q003/ckpt-b": {"group": ""}}, "1 cases belong to no quartet"),
+        ({"q003/ckpt-b": {"group": ""}}, "1 cases do not belong to a quartet"),
     ],
 )
 def test_a_pool_whose_quartets_are_not_whole_is_refused_by_the_quartets_name(app, tmp_path, fault, said):

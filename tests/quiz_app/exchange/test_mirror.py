@@ -145,7 +145,7 @@ def test_verify_sees_what_is_missing_added_or_changed(mirrored, make_study):
     worker.begin()
     worker.send()
     run = mirrored.test_cli_runner().invoke
-    assert "15 rows of answers are the same" in run(args=["mirror", "verify"]).output
+    assert "15 answer rows are the same" in run(args=["mirror", "verify"]).output
     answers = worker.client.collection(mirror.COLLECTION)
     answers.document(ids[0]).delete()
     answers.document(ids[1]).set(answers.document(ids[1]).get().to_dict() | {"level": 9})
@@ -255,7 +255,7 @@ def test_a_database_of_another_version_is_named_before_anything_is_asked_or_kept
     more = ["--study", "again", "--labels", str(labels), "--submissions", str(submissions)]
     result = app.test_cli_runner().invoke(args=["mirror", command, *(more if command == "import" else [])])
     assert result.exit_code == 1
-    assert "The database is of version 0001, this Discern needs " in result.output
+    assert "The database has version 0001; this Discern needs " in result.output
     assert "db upgrade" in result.output
     assert db.session.query(Answer).count() == 0
 

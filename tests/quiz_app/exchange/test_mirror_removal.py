@@ -84,20 +84,20 @@ def test_verify_tells_what_waits_for_its_removal_from_what_is_strange(mirrored, 
     run = mirrored.test_cli_runner().invoke
     told = run(args=["mirror", "verify"])
     assert told.exit_code == 1
-    assert "15 rows of answers are the same" in told.output
-    assert "15 are deleted here and not yet removed from the mirror: " in told.output
+    assert "15 answer rows are the same" in told.output
+    assert "15 are deleted here but not yet removed from the mirror: " in told.output
     assert "1 are only in the mirror: stranger" in told.output
     assert "removals\t15" in run(args=["mirror", "status"]).output
     two_readers.remove()
     two_readers.client.collection(mirror.COLLECTION).document("stranger").delete()
-    assert run(args=["mirror", "verify"]).output == "15 rows of answers are the same on both sides\n"
+    assert run(args=["mirror", "verify"]).output == "15 answer rows are the same on both sides\n"
 
 
 def test_the_monitor_and_healthz_tell_how_many_removals_wait(mirrored, two_readers, owner, owned):
     owned()
     assert "deleted here" not in owner.get("/researcher/studies/mine/live").text
     delete(mirrored)
-    assert "15 deleted here and not yet removed there." in owner.get("/researcher/studies/mine/live").text
+    assert "15 deleted here but not yet removed there." in owner.get("/researcher/studies/mine/live").text
     assert mirrored.test_client().get("/healthz").get_json()["mirror"]["removals"] == 15
 
 
