@@ -1,4 +1,4 @@
-"""Whether this server can do its work (/healthz), how much it does (/metrics), and the checks before it starts."""
+"""Whether this server works (/healthz), how much it does (/metrics), and the checks before it starts."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ from quiz_app.settings import Settings
 from quiz_app.version import __version__
 
 LITTLE_DISK = 2**29
-PROCESSES = "PROMETHEUS_MULTIPROC_DIR"  # the folder in which several processes count together
+PROCESSES = "PROMETHEUS_MULTIPROC_DIR"  # the folder through which several processes share their counts
 
 blueprint = Blueprint("health", __name__)
 _taken = Histogram(
     "discern_request_seconds", "Time a request took, by route and status.", ["route", "method", "status"]
 )
-_not_stored = Counter("discern_not_stored", "Requests of readers that were not stored: answered 503, and sent again.")
+_not_stored = Counter(
+    "discern_not_stored", "Readers' requests that were not stored: answered with 503, and sent again."
+)
 
 
 @blueprint.get("/healthz")
 def healthz() -> ResponseReturnValue:
-    """200 and `database: ok`, or 503 and what is wrong in a word; where answers are mirrored, how that goes."""
+    """200 and `database: ok`, or 503 and what is wrong in a word; if there is a mirror, also its state."""
     settings = current_app.config["SETTINGS"]
     told = {"version": __version__, "instance": address.name_of(settings)}
     try:
@@ -49,7 +51,7 @@ def healthz() -> ResponseReturnValue:
 
 @blueprint.get("/metrics")
 def metrics() -> ResponseReturnValue:
-    """For Prometheus, and only for who asks this server directly: through a proxy or a tunnel there is nothing here."""
+    """Metrics for Prometheus, only for direct requests to this server: not found through a proxy or a tunnel."""
     if "X-Forwarded-For" in request.headers:
         abort(404)
     registry: CollectorRegistry = REGISTRY
@@ -62,18 +64,18 @@ def metrics() -> ResponseReturnValue:
             stored.register(_Stored(session))
             told = generate_latest(stored)
     except sa.exc.SQLAlchemyError:
-        told = b""  # what the processes count is told all the same
+        told = b""  # still report what the processes count
     return current_app.response_class(generate_latest(registry) + told, content_type=CONTENT_TYPE_LATEST)
 
 
 class _Stored(Collector):
-    """What lies in the database, whichever process asks."""
+    """What is in the database, whichever process asks."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
 
     def collect(self) -> Iterator[Metric]:
-        """The numbers of studies by state, readers, sittings and answers; of the mirror, what waits for it."""
+        """The numbers of studies by state, readers, sittings and answers, and of answers waiting for the mirror."""
         count = sa.func.count()
         studies = GaugeMetricFamily("discern_studies", "Studies.", labels=["state"])
         by_state = {row[0]: row[1] for row in self.session.execute(sa.select(Study.state, count).group_by(Study.state))}
@@ -103,7 +105,7 @@ def init_app(app: Flask) -> None:
 
 
 def checks(settings: Settings) -> Iterator[tuple[str, str, bool]]:
-    """What a server needs before it starts: name, what was found, whether it is well. In the application's context."""
+    """What a server needs before it starts: name, finding, and whether it is fine. Needs the application's context."""
     yield "instance", str(settings.instance), True
     looks: tuple[tuple[str, Callable[[Settings], str]], ...] = (
         ("database", _database),
@@ -116,7 +118,7 @@ def checks(settings: Settings) -> Iterator[tuple[str, str, bool]]:
         try:
             if found := look(settings):
                 yield name, found, True
-        except Exception as error:  # each part has errors of its own, and the others are still looked at
+        except Exception as error:  # each part has its own errors, and the others are still checked
             yield name, f"{error}".splitlines()[0] if f"{error}" else type(error).__name__, False
 
 
@@ -124,10 +126,10 @@ def _database(settings: Settings) -> str:
     url = sa.make_url(settings.database_url)
     where = url.render_as_string(hide_password=True)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        return f"{where}: is made at the first start"
+        return f"{where}: will be created at the first start"
     found, wanted = versions()
     if found is None:
-        return f"{where}: empty; its tables are made at the first start"
+        return f"{where}: empty; its tables will be created at the first start"
     if found != wanted:
         raise ValueError(another_version(found, wanted).replace("\n ", ""))
     return f"{where}: version {found}"
@@ -142,7 +144,7 @@ def _images(settings: Settings) -> str:
 def _disk(settings: Settings) -> str:
     free = shutil.disk_usage(settings.instance).free
     if free < LITTLE_DISK:
-        raise ValueError(f"{free / 2**20:.0f} MB free in {settings.instance}: too little")
+        raise ValueError(f"{free / 2**20:.0f} MB free in {settings.instance}: not enough")
     return f"{free / 2**30:.1f} GB free"
 
 
@@ -162,5 +164,5 @@ def _firestore(settings: Settings) -> str:
     if not settings.firestore_credentials:
         return ""
     if not Path(settings.firestore_credentials).is_file():
-        raise ValueError(f"firestore_credentials: there is no file {settings.firestore_credentials}")
+        raise ValueError(f"firestore_credentials: the file {settings.firestore_credentials} does not exist")
     return settings.firestore_credentials

@@ -1,7 +1,7 @@
-"""The languages a reader is met in: the interface by catalogue, a study's own texts by sections.
+"""The languages in which readers see a study: the interface from catalogues, a study's own texts from sections.
 
-The browser's preference chooses. A text of a study may hold several languages: what stands before the first
-line `[da]` or `[de]` is for everyone else.
+The browser's preference decides. A study's text may contain several languages: the part before the first line `[da]` or
+`[de]` is for everyone else.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EARLIER_DEFAULTS = {
 
 
 def init_app(app: Flask) -> None:
-    """Readers' pages speak their language; the researcher's pages are English."""
+    """Show readers' pages in the reader's language; the researcher's pages are in English."""
     Babel(app, locale_selector=_chosen)
     app.jinja_env.globals.update(study_text=study_text, get_locale=get_locale)
 

@@ -35,7 +35,7 @@ def record(
     actor: str = "",
     **details: Any,
 ) -> None:
-    """Add a line to the log, in the present transaction."""
+    """Add a line to the log, in the current transaction."""
     if sitting is not None:
         study, actor = sitting.reader.study, actor or sitting.reader.pseudonym
     db.session.add(

@@ -1,6 +1,6 @@
-"""What the server logs: plain lines, or one JSON object a line (setting `log_json`) and one for each request.
+"""The server's log: plain lines, or one JSON object per line (setting `log_json`), including one per request.
 
-A reader's link is a secret and an address is personal data: neither is logged. A request goes by its route.
+A reader's link is a secret and an address is personal data: neither is logged. A request is logged by its route.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ requests = logging.getLogger("quiz_app.requests")
 
 
 class Discern(Flask):
-    """Flask, which names a failed request by its route: the path of a reader's request holds the link."""
+    """Flask that logs a failed request by its route, because the path of a reader's request contains the link."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """As it is: nothing of ours is async, and Flask asks it of every hook of every request."""
+        """Return `func` unchanged: nothing here is async, and Flask calls this for every hook of every request."""
         return func
 
     def log_exception(self, exc_info: ExcInfo) -> None:
-        """As Flask's own, without the path."""
+        """Log like Flask, without the path."""
         self.logger.error("Exception on %s [%s]", route(), request.method, exc_info=exc_info)
 
 
 def route() -> str:
-    """The route of the present request, such as `/r/<token>/claim`."""
+    """The route of the current request, such as `/r/<token>/claim`."""
     return request.url_rule.rule if request.url_rule else "(no route)"
 
 
 class AsJson(logging.Formatter):
-    """A record as one line of JSON: time, level, logger, message, what was said of a request, a traceback."""
+    """A record as one line of JSON: time, level, logger, message, details of a request, traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -56,7 +56,7 @@ class AsJson(logging.Formatter):
 
 
 def init_app(app: Flask) -> None:
-    """Log as the settings say, and measure how long each request takes."""
+    """Set up logging according to the settings, and measure how long each request takes."""
     settings: Settings = app.config["SETTINGS"]
     if settings.log_json:
         root, handler = logging.getLogger(), logging.StreamHandler()
@@ -77,5 +77,5 @@ def init_app(app: Flask) -> None:
 
 
 def took_ms() -> float:
-    """For how long the present request has been here."""
+    """How long the current request has taken so far."""
     return 1000 * (time.perf_counter() - g.began) if has_request_context() and "began" in g else 0.0

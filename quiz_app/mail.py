@@ -1,7 +1,6 @@
-"""A mail server, where the settings name one: letters handed to it one after the other, tried again a bounded number
-of times.
+"""The mail server, if one is set: e-mails are sent one by one, with a limited number of retries.
 
-The standard library speaks SMTP; here stands what it does not say: what may be tried again, and what holds for all.
+The standard library speaks SMTP; this module decides which failures to retry and which apply to all e-mails.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 
 from quiz_app.errors import SettingsError
 
-WAITS_S = (5, 30)  # before a letter is tried again; there is no further try
+WAITS_S = (5, 30)  # before each retry of an e-mail; there are no further retries
 TIMEOUT_S = 30
 MOST_PER_MINUTE = 600
 LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -27,7 +26,7 @@ TLS = ("starttls", "tls", "none")
 
 @dataclass(frozen=True)
 class MailServer:
-    """Where letters go out, as the settings say."""
+    """The mail server of the settings."""
 
     host: str
     port: int
@@ -39,26 +38,29 @@ class MailServer:
 
     @property
     def pause_s(self) -> float:
-        """From one letter to the next."""
+        """The pause between two e-mails, in seconds."""
         return 60 / self.per_minute
 
 
 def server_of(settings: Any) -> MailServer | None:
-    """The mail server of these settings; None where there is none. Raises SettingsError with every fault."""
+    """The mail server of these settings; None if there is none. Raises SettingsError with every problem."""
     if not settings.smtp_host:
         return None
     faults = []
     if not 1 <= settings.smtp_port <= 65_535:
         faults.append(f"smtp_port: {settings.smtp_port} is not between 1 and 65535")
     if settings.smtp_tls not in TLS:
-        faults.append(f"smtp_tls: {settings.smtp_tls!r} is none of {', '.join(TLS)}")
+        faults.append(f"smtp_tls: {settings.smtp_tls!r} is not one of {', '.join(TLS)}")
     elif settings.smtp_tls == "none" and settings.smtp_password and settings.smtp_host not in LOCAL:
-        faults.append("smtp_tls: without TLS the password would be sent in the clear; set starttls or tls")
+        faults.append("smtp_tls: without TLS, the password would be sent unencrypted; set starttls or tls")
     if bool(settings.smtp_user) != bool(settings.smtp_password):
-        faults.append("smtp_user: user and password are set together, or neither of them")
-    for name in ("smtp_user", "smtp_password"):  # the standard library sends no others, and would name the letter
+        faults.append("smtp_user: set both user and password, or neither")
+    for name in (
+        "smtp_user",
+        "smtp_password",
+    ):  # the standard library cannot send others, and its error would name the letter
         if not getattr(settings, name).isascii():
-            faults.append(f"{name}: only letters, digits and signs of ASCII can be sent to a mail server")
+            faults.append(f"{name}: only ASCII characters can be sent to a mail server")
     address = parseaddr(settings.smtp_from)[1]
     if "@" not in address or not settings.smtp_from.isprintable():
         faults.append(
@@ -75,7 +77,7 @@ def server_of(settings: Any) -> MailServer | None:
 
 
 class UndeliveredError(Exception):
-    """The mail server did not take a letter. `passing`: another try may succeed; `for_all`: it would take no other."""
+    """The mail server did not accept an e-mail. `passing`: a retry may succeed; `for_all`: others would fail too."""
 
     def __init__(self, why: str, *, passing: bool = False, for_all: bool = False) -> None:
         self.passing, self.for_all = passing, for_all
@@ -83,7 +85,7 @@ class UndeliveredError(Exception):
 
 
 class Line:
-    """The line to a mail server: opened when it is needed, and opened again when it was lost."""
+    """The connection to a mail server: opened when it is needed, and reopened when it was lost."""
 
     def __init__(self, server: MailServer, sleep: Callable[[float], None] = time.sleep) -> None:
         self.server = server
@@ -91,10 +93,10 @@ class Line:
         self._open: smtplib.SMTP | None = None
 
     def deliver(self, message: EmailMessage, to: str) -> None:
-        """Hand a letter over, in at most three tries. Raises UndeliveredError.
+        """Send an e-mail, with at most three attempts. Raises UndeliveredError.
 
-        Every try has the same Message-ID: should a line break after the server has taken a letter, and it is sent
-        again, whoever receives both can tell.
+        Every attempt has the same Message-ID: if the connection breaks after the server has accepted an e-mail, and it
+        is sent again, the recipient's program can recognise the duplicate.
         """
         for pause in (*WAITS_S, None):
             try:
@@ -115,9 +117,11 @@ class Line:
         except smtplib.SMTPResponseException as refused:
             raise _answered(refused.smtp_code, refused.smtp_error) from None
         except (smtplib.SMTPNotSupportedError, UnicodeError, ValueError) as unfit:
-            raise UndeliveredError(f"the address or the letter cannot be sent by this server: {unfit}") from None
+            raise UndeliveredError(
+                f"this server cannot send to this address, or cannot send this e-mail: {unfit}"
+            ) from None
         except (smtplib.SMTPException, OSError) as lost:
-            raise UndeliveredError(f"the line to the mail server broke: {lost}", passing=True) from None
+            raise UndeliveredError(f"the connection to the mail server broke: {lost}", passing=True) from None
 
     def _opened(self) -> smtplib.SMTP:
         server = self.server
@@ -134,16 +138,16 @@ class Line:
                 line.login(server.user, server.password)
         except smtplib.SMTPAuthenticationError as refused:
             raise UndeliveredError(
-                f"the mail server refused user or password ({refused.smtp_code})", for_all=True
+                f"the mail server refused the user or password ({refused.smtp_code})", for_all=True
             ) from None
         except (smtplib.SMTPNotSupportedError, ssl.SSLError) as unsafe:
-            raise UndeliveredError(f"no safe line to the mail server: {unsafe}", for_all=True) from None
+            raise UndeliveredError(f"no secure connection to the mail server: {unsafe}", for_all=True) from None
         except (smtplib.SMTPException, OSError) as away:
             raise UndeliveredError(f"the mail server cannot be reached: {away}", passing=True, for_all=True) from None
         return line
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._open is not None:
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 self._open.quit()
@@ -152,6 +156,6 @@ class Line:
 
 
 def _answered(code: int, said: bytes | str) -> UndeliveredError:
-    """What the server said to a letter: a code from 400 to 499 may pass, 421 closes the line."""
+    """The server's reply to an e-mail: codes from 400 to 499 may be temporary, 421 closes the connection."""
     words = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
     return UndeliveredError(f"the mail server said: {code} {words}", passing=400 <= code < 500)

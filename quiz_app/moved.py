@@ -1,4 +1,4 @@
-"""Modules of the quiz that have moved to a floor: the old name and the new, see `analysis.moved`."""
+"""Modules of the quiz that have moved to a subpackage: old and new names; see `analysis.moved`."""
 
 MOVED = {
     "archive": "exchange.recovery",

@@ -1,4 +1,4 @@
-"""Readers who come from a panel, such as Prolific: the ID by which the panel knows them, and their way back to it."""
+"""Readers who come from a panel, such as Prolific: their ID at the panel, and their way back to it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from quiz_app.rules import rule
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 EXTERNAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
-ADDRESS = re.compile(r"[!#-;=?-\[\]-~]{1,1000}")  # of what can be printed all but spaces, quotes, < > and backslashes
+ADDRESS = re.compile(r"[!#-;=?-\[\]-~]{1,1000}")  # all printable characters except spaces, quotes, < > and backslashes
 PLACEHOLDERS = ("code", "reader")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 def check_code(code: str) -> None:
-    """Raises ValueError for a code that could not be copied into any panel's form."""
+    """Raise ValueError for a code that cannot be copied into every panel's form."""
     if not CODE.fullmatch(code):
         raise ValueError(f"{code!r} is not 1 to 64 letters A to Z, digits, dashes or underscores")
 
 
 def check_parameter(name: str) -> None:
-    """Raises ValueError for what is not the name of a parameter in a link."""
+    """Raise ValueError if this is not the name of a parameter in a link."""
     if not PARAMETER.fullmatch(name):
         raise ValueError(
             f"{name!r} is not a parameter of a link, such as PROLIFIC_PID: "
@@ -35,15 +35,15 @@ def check_parameter(name: str) -> None:
 
 
 def check_return(address: str) -> None:
-    """Raises ValueError for an address to which no reader should be sent, or with a placeholder that is not known."""
+    """Raise ValueError for an address to which no reader should be sent, or for an unknown placeholder."""
     if strange := [f"{{{name}}}" for name in _BRACES.findall(address) if name not in PLACEHOLDERS]:
         known = " and ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-        raise ValueError(f"{', '.join(strange)}: unknown placeholder; known are {known}")
+        raise ValueError(f"{', '.join(strange)}: unknown placeholder; expected {known}")
     if set("{}") & set(_BRACES.sub("", address)):
-        raise ValueError("there is a brace without its partner")
+        raise ValueError("a brace is not closed, or not opened")
     if not ADDRESS.fullmatch(address):
         raise ValueError(
-            "an address of at most 1000 characters is expected, without spaces, quotes, backslashes or accents"
+            "expected an address of at most 1000 characters, without spaces, quotes, backslashes or accents"
         )
     try:
         parts = urlsplit(address)
@@ -53,7 +53,7 @@ def check_return(address: str) -> None:
     if not is_fit or "@" in parts.netloc:
         raise ValueError(f"{address!r} is not an address that begins with https:// and a host, without a user name")
     if "{" in parts.netloc:
-        raise ValueError("a placeholder may stand in the path or the query, not in the host")
+        raise ValueError("a placeholder can be in the path or the query, but not in the host")
 
 
 @dataclass(frozen=True)
@@ -80,38 +80,38 @@ class PanelSettings:
         "Panel",
         "Reader's ID in the link",
         "",
-        "The parameter with which the panel's link carries the reader's ID, such as PROLIFIC_PID. The ID is stored "
-        "with the reader once they consent. Empty = no ID is stored.",
+        "Name of the parameter of the panel's link that contains the reader's ID, such as PROLIFIC_PID. The ID is "
+        "stored once the reader consents. Empty = no ID is stored.",
         check=check_parameter,
     )
 
 
 def faults(taken: Mapping[str, Any]) -> list[str]:
-    """What does not fit together in settings that are each in order, by field."""
+    """Inconsistencies between settings that are each valid, by field."""
     address = taken.get("return_address", "")
     wanting = []
     if "{code}" in address and not taken.get("completion_code"):
-        wanting.append("return_address: {code} stands for the completion code, and there is none")
+        wanting.append("return_address: contains {code}, but there is no completion code")
     if "{reader}" in address and not taken.get("panel_parameter"):
-        wanting.append("return_address: {reader} stands for the reader's ID in the link, whose parameter is not named")
+        wanting.append("return_address: contains {reader}, but no parameter is set for the reader's ID in the link")
     return wanting
 
 
 @dataclass(frozen=True)
 class WayBack:
-    """What a reader who has finished is told: a code to copy, and an address to go back to; either may be empty."""
+    """What a reader sees after finishing: a code to copy and an address to return to; either may be empty."""
 
     code: str
     address: str
 
     @property
     def host(self) -> str:
-        """To whom the address leads, so that it can be read before it is followed."""
+        """The host of the address, so that the reader can see it before following the link."""
         return urlsplit(self.address).hostname or ""
 
 
 def way_back(rules: PanelSettings, external_id: str | None) -> WayBack:
-    """The way back of a reader; only what the study says and the reader's own ID is in it."""
+    """A reader's way back; it contains only the study's settings and the reader's own ID."""
     values = {"{code}": rules.completion_code, "{reader}": external_id or ""}
     address = rules.return_address
     for placeholder, value in values.items():
@@ -120,7 +120,7 @@ def way_back(rules: PanelSettings, external_id: str | None) -> WayBack:
 
 
 def told(rules: PanelSettings, query: Mapping[str, str]) -> dict[str, str]:
-    """The parameter of a link that carries the reader's ID, as it came, to be carried on; {} = the study asks for none.
+    """The link's parameter with the reader's ID, unchanged, to be passed on; {} = the study does not use one.
 
     Raises RefusedError (422) for a value that cannot be an ID.
     """
@@ -138,5 +138,5 @@ def told(rules: PanelSettings, query: Mapping[str, str]) -> dict[str, str]:
 
 
 def carrying(address: str, carried: Mapping[str, str]) -> str:
-    """A page's address without a query, with what `told` gave; its name may be that of a part of the address."""
+    """A page's address plus what `told` returned; a parameter may have the same name as a part of the address."""
     return f"{address}?{urlencode(carried)}" if carried else address

@@ -1,4 +1,4 @@
-"""Where the folders lie that are no Python: at the top of a checkout, inside this package in an installed copy."""
+"""Where the folders without Python code are: at the top of a checkout, inside this package in an installed copy."""
 
 from __future__ import annotations
 

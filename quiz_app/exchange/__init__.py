@@ -1,1 +1,1 @@
-"""What goes out and what comes back: exports, archives, the mirror, another database. No Flask in here."""
+"""Data going out and coming back: exports, archives, the mirror, another database. No Flask in here."""

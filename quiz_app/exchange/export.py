@@ -1,6 +1,7 @@
-"""Handing a study over: everything about it as one zip of CSV files with a dictionary, and as other software takes it.
+"""Export a study: everything about it as one zip of CSV files with a dictionary, and in the formats of other software.
 
-All of it is of one moment of the database, written row by row, and counted against the database.
+Everything comes from one snapshot of the database, is written row by row, and its rows are checked against the
+database's counts.
 """
 
 from __future__ import annotations
@@ -26,65 +27,65 @@ from quiz_app.study import plan
 
 READERS = {
     "reader": "Pseudonym.",
-    "group": "Group, as invited or as the reader said.",
+    "group": "Group, as given in the invitation or by the reader.",
     "years": "Years of experience.",
     "profile": "Answers to further questions of the study, as JSON.",
-    "invited_at": "UTC, as all moments.",
+    "invited_at": "When the reader was invited; UTC, like all times.",
     "consented_at": "When the reader agreed to take part.",
     "revoked_at": "When the link was withdrawn.",
     "withdrawn_at": "When the reader left the study.",
     "sittings": "Number of sittings; more than 1 after a reset.",
     "finished_at": "When the last sitting was finished.",
     "seed": "Seed of the last sitting's order.",
-    "device": "What the browser told of itself, as JSON.",
+    "device": "What the browser reported about the device, as JSON.",
     "external_id": "ID of the reader at the panel from which they came.",
 }
 TRIALS = {
     "reader": "Pseudonym.",
     "sitting": "Number of the reader's sitting.",
-    "trial": "Name of the trial, as in responses.csv. Every trial is here that was put before the reader.",
-    "position": "Place of the trial in the reader's order, from 1; practice is counted apart.",
+    "trial": "Name of the trial, as in responses.csv. All trials that were shown to the reader are included.",
+    "position": "Position of the trial in the reader's order, from 1; practice is counted separately.",
     "is_training": "1 = practice, never scored.",
-    "releases": "How often the image was given out: 2 = again, since nothing could be painted the first time.",
-    "released_at": "When the image could first be seen, UTC; of the last time it was given out.",
-    "keyed_at": "When the key of its image was handed out ahead of its turn; empty = it was not.",
+    "releases": "How often the image was released: 2 = again, because nothing could be painted the first time.",
+    "released_at": "When the image could first be seen, UTC, after its latest release.",
+    "keyed_at": "When the key of its image was sent ahead of its turn; empty = it was not.",
     "onset_at": "When the image was painted.",
     "deadline_at": "When the time was up; empty = no limit.",
-    "answered_at": "When the answer reached the server; empty = there is none.",
+    "answered_at": "When the answer reached the server; empty = no answer.",
     "zoom_ms": "How long the image was magnified, in ms.",
     "lens_ms": "How long the magnifier was on, in ms.",
     "inverted": "How often the image was inverted.",
     "full_screen": "1 = answered in full screen.",
     "light": "1 = answered in the light theme.",
-    "first_ms": "In quartets: when the first part, choice or realism, was answered, in ms since painting.",
-    "asked_ms": "In staircases: for how long the image was to be shown, in ms; empty while the study is blinded.",
-    "shown_ms": "For how long it was, as the browser measured it; empty while the study is blinded.",
-    "frames": "In how many pictures of the screen; empty while the study is blinded.",
-    "frame_ms": "How long a picture of the screen lasts, in ms.",
+    "first_ms": "In quartets: when the first part, choice or realism, was answered, in ms after painting.",
+    "asked_ms": "In staircases: how long the image was meant to be shown, in ms; empty while the study is blinded.",
+    "shown_ms": "How long it was shown, as measured by the browser; empty while the study is blinded.",
+    "frames": "For how many frames of the screen; empty while the study is blinded.",
+    "frame_ms": "How long one frame of the screen lasts, in ms.",
     "cut": "1 = the page was hidden while the image was shown.",
 }
-EXPOSED = ("asked_ms", "shown_ms", "frames")  # they tell which answers were right
+EXPOSED = ("asked_ms", "shown_ms", "frames")  # they reveal which answers were right
 SETTINGS = {
-    "setting": "Name of the setting; study.toml holds the same in a form that makes the study again.",
-    "value": "As JSON.",
-    "meaning": "What it does, and what it may be.",
+    "setting": "Name of the setting; study.toml has the same settings, and the study can be recreated from it.",
+    "value": "Its value, as JSON.",
+    "meaning": "What it does, and its possible values.",
 }
 CASES = {
     "case": "Name in the pool.",
     "truth": "real or synthetic.",
     "source": "Where the image comes from.",
-    "group": "practice, or what binds the cases of one trial.",
-    "sha256": "Of the image file as it was imported.",
+    "group": "practice, or the name that the cases of one trial share.",
+    "sha256": "SHA-256 of the image file as imported.",
     "width": "In pixels.",
     "height": "In pixels.",
-    "excluded": "Why the case is left out; empty = it is in.",
+    "excluded": "Why the case is left out; empty = it is included.",
 }
 FURTHER = "A further column of the pool's cases.csv; empty while the study is blinded."
 EVENTS = {
     "at": "UTC.",
     "kind": "What happened.",
-    "actor": "Pseudonym or log-in name of who did it.",
-    "sitting": "Number of the reader's sitting it belongs to.",
+    "actor": "Pseudonym or log-in name of the person who did it.",
+    "sitting": "Number of the reader's sitting to which it belongs.",
     "details": "As JSON.",
 }
 # The authors' words for the levels 1 to 5.
@@ -93,7 +94,7 @@ PANODIFF = (None, "Definitely Real", "Probably Real", "Unsure", "Probably Fake",
 
 @dataclass(frozen=True)
 class Part:
-    """A file of the zip: its rows, and how many the database says there are."""
+    """A file of the zip: its rows, and how many there are according to the database."""
 
     name: str
     columns: dict[str, str]
@@ -102,7 +103,7 @@ class Part:
 
 
 class MiscountedError(RuntimeError):
-    """A file does not hold as many rows as the database says; it must not be handed over."""
+    """A file has a different number of rows from the database; it must not be delivered."""
 
 
 def write(session: Session, study: Study, file: IO[bytes]) -> dict[str, int]:
@@ -115,7 +116,7 @@ def write(session: Session, study: Study, file: IO[bytes]) -> dict[str, int]:
         for part in _parts(session, study):
             counted[part.name], sums[part.name] = _table(archive, part)
             if counted[part.name] != part.expected:
-                raise MiscountedError(f"{part.name}: {counted[part.name]} rows, the database has {part.expected}")
+                raise MiscountedError(f"{part.name}: {counted[part.name]} rows, but the database has {part.expected}")
         texts = {"study.toml": plan.dump(study), "dictionary.csv": _dictionary(session, study)}
         if not study.blinded and DESIGNS[study.design].has_levels:
             texts |= _for_others(session, study)
@@ -161,7 +162,7 @@ def _parts(session: Session, study: Study) -> list[Part]:
 
 
 def _pool(study: Study) -> dict[str, Any]:
-    """What the report tells of the pool; while the study is blinded, without the numbers of each class."""
+    """What the report says about the pool; while the study is blinded, without the numbers of each class."""
     pool = study.pool
     about = {"name": pool.name, "sha256": pool.sha256, "phantom": bool(pool.manifest.get("phantom"))}
     flow = None if study.blinded else pool.manifest.get("flow")
@@ -196,7 +197,7 @@ def _readers(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
 
 
 def _shown(study: Study, *columns: Any) -> sa.Select[*tuple[Any, ...]]:
-    """Of the trials that were put before a reader of the study."""
+    """Select `columns` of the trials that were shown to a reader of the study."""
     query = sa.select(*columns).select_from(Trial).join(Sitting).join(Reader)
     return query.where(Reader.study_id == study.id, sa.not_(Reader.is_preview)).where(
         sa.or_(Trial.released_at.isnot(None), Trial.keyed_at.isnot(None))
@@ -230,7 +231,7 @@ def _trials(session: Session, study: Study) -> Iterator[tuple[Any, ...]]:
 
 
 def _cases(session: Session, study: Study) -> tuple[dict[str, str], Iterator[tuple[Any, ...]]]:
-    """The columns with their meaning, and the rows; while the study is blinded, nothing in them reveals the truth."""
+    """The columns with their meaning, and the rows; while the study is blinded, they do not reveal the truth."""
     cases = session.scalars(sa.select(Case).where(Case.pool_id == study.pool_id).order_by(Case.id)).all()
     further = list(dict.fromkeys(name for case in cases for name in case.labels if name not in CASES))
 
@@ -277,7 +278,7 @@ def _dictionary(session: Session, study: Study) -> str:
 
 
 def _for_others(session: Session, study: Study) -> dict[str, str]:
-    """The scored answers as iMRMC, MRMCaov and the PanoDiff authors' scripts take them."""
+    """The scored answers in the formats of iMRMC, MRMCaov and the PanoDiff authors' scripts."""
     from analysis.report.files import exchange
     from analysis.responses import ResponsesError, load_csv
 
@@ -296,9 +297,9 @@ def _for_others(session: Session, study: Study) -> dict[str, str]:
 
 
 def _panodiff(scored: Any) -> dict[str, str]:
-    """`submissions.csv` and `image_labels.csv` in the form of the published study's repository.
+    """`submissions.csv` and `image_labels.csv` in the format of the published study's repository.
 
-    Its folder is the study, and where there are conditions the study and the condition.
+    The folder is the study or, if there are conditions, the study and the condition.
     """
     answers: list[tuple[Any, ...]] = [("User Name", "Folder", "File", "Zoom Value", "RealFakeValueSlider")]
     for row in scored[scored["level"].notna()].itertuples():

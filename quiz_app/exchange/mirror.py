@@ -1,9 +1,9 @@
-"""A copy of every answer in Firestore, behind the reader's back: an outbox, and a worker that empties it.
+"""A copy of every answer in Firestore, made in the background: an outbox, and a worker that empties it.
 
-An answer and its outbox row are stored in one transaction, so that what was acknowledged is sent, some time. The worker
-sends in order, at least once, each answer under its own id: sending twice does no harm. What is deleted here is queued
-in the same way, and deleted there. The worker holds no transaction while it talks to Firestore, so that a slow or
-absent Firestore delays nobody. Of several workers one at a time sends: the one that holds the lease.
+An answer and its outbox row are stored in one transaction, so every acknowledged answer is eventually sent. The worker
+sends in order and at least once, each answer under its own id, so sending twice does no harm. Deletions are queued in
+the same way, and carried out there. The worker holds no transaction while it talks to Firestore, so a slow or missing
+Firestore delays nobody. If there are several workers, only the one that holds the lease sends.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from quiz_app.models.outbox import queue
 from quiz_app.settings import Settings
 
 FORMAT = 1
-WITH_MARKS = 2  # the format of an answer that marks followed
-UNDER_CONDITION = 3  # that of one under a condition or with a hint, marks or not
+WITH_MARKS = 2  # the format of an answer followed by marks
+UNDER_CONDITION = 3  # the format of an answer under a condition or with a hint, with or without marks
 FORMATS = (FORMAT, WITH_MARKS, UNDER_CONDITION)
 COLLECTION = "discern_answers"
 BATCH = 100
 TIMEOUT_S = 20.0
-HELD = timedelta(seconds=60)  # how long a worker that died keeps the others waiting
+HELD = timedelta(seconds=60)  # how long the others wait after a worker has died
 IDLE_S, LONGEST_WAIT_S = 1.0, 60.0
 
-# The answers with these ids, or all, as the export tells them. A case is shown once in a trial.
+# The answers with these ids, or all, in the form of the export. A case is shown once in a trial.
 _DOCUMENTS = """
 SELECT answer.id AS id, trial_case.id AS shown, trial.marks_id, trial.marks_outcome, trial.marked_at,
        sitting.period, sitting."condition", sitting."sequence", trial_case.hint, {columns}
@@ -63,7 +63,7 @@ _UNREMOVED = sa.select(Removal.answer_id).order_by(Removal.queued_at, Removal.an
 
 
 class MirrorError(Exception):
-    """The mirror cannot go on; the message says why, and the next step."""
+    """The mirror cannot continue; the message says why, and what to do next."""
 
 
 @sa.event.listens_for(Answer, "after_insert")
@@ -73,18 +73,18 @@ def _enqueue(_mapper: Any, connection: sa.Connection, answer: Answer) -> None:
 
 @sa.event.listens_for(Answer, "before_delete")
 def _withdraw(_mapper: Any, connection: sa.Connection, answer: Answer) -> None:
-    """Whatever deletes an answer also has its copy removed: one that was sent, or is on its way."""
+    """When an answer is deleted, also remove its copy, whether it was sent already or is on its way."""
     sent = sa.select(Outgoing.answer_id, sa.literal(clock.now(), Instant)).where(Outgoing.answer_id == answer.id)
     new = sent.where(Outgoing.answer_id.not_in(sa.select(Removal.answer_id)))
     connection.execute(sa.insert(Removal).from_select(["answer_id", "queued_at"], new))
 
 
 def documents(session: Session, ids: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The answers with these ids, or all, as they stand in Firestore: the columns of the export, `id` and `format`.
+    """The answers with these ids, or all, as stored in Firestore: the columns of the export, `id` and `format`.
 
-    Those that marks followed have `marks_id`, `marks_outcome` and `marked_at`, and in `marks` those of their image.
-    Those under a condition or with a hint have `period`, `condition`, `sequence` and `hint`.
-    Previews are no answers and are left out. Nothing here names a person.
+    Answers followed by marks have `marks_id`, `marks_outcome` and `marked_at`, and in `marks` the marks of their image.
+    Answers under a condition or with a hint have `period`, `condition`, `sequence` and `hint`.
+    Answers in previews are left out. Nothing here names a person.
     """
     columns = ", ".join(f'responses."{name}"' for name in DICTIONARY)
     query = sa.text(_DOCUMENTS.format(columns=columns, where="" if ids is None else "WHERE answer.id IN :ids"))
@@ -116,34 +116,34 @@ def _marks(session: Session, ids: Sequence[str] | None) -> dict[int, list[dict[s
 
 
 def digest(document: dict[str, Any]) -> str:
-    """SHA-256 of a document, the same before and after its journey."""
+    """SHA-256 of a document, the same before sending and after receiving it."""
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def project_of(settings: Settings) -> str:
-    """The Firebase project that the credentials are for. Raises MirrorError."""
+    """The Firebase project to which the credentials belong. Raises MirrorError."""
     path = Path(settings.firestore_credentials)
     try:
         return str(json.loads(path.read_text("utf-8"))["project_id"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MirrorError(
-            f"firestore_credentials: {path} is not the JSON file of a service account ({type(error).__name__}); make "
+            f"firestore_credentials: {path} is not the JSON file of a service account ({type(error).__name__}); create "
             "one in the Firebase console under Project settings, Service accounts."
         ) from error
 
 
 def assert_same_project(session: Session, settings: Settings) -> None:
-    """Raises MirrorError for credentials of another project than the one this database is mirrored to."""
+    """Raise MirrorError if the credentials belong to a different project from the one this database is mirrored to."""
     project, known = project_of(settings), session.scalar(sa.select(Mirror.project))
     if known and known != project:
         raise MirrorError(
-            f"The credentials are of project {project}, but this database is mirrored to {known}: use credentials of "
+            f"The credentials are for project {project}, but this database is mirrored to {known}: use credentials for "
             "that project."
         )
 
 
 def certificate(settings: Settings) -> Any:
-    """The credentials, read but not tried. Raises MirrorError."""
+    """The credentials, read but not tested. Raises MirrorError."""
     if not settings.firestore_credentials:
         raise MirrorError("There is no mirror: set firestore_credentials to the JSON file of a service account.")
     project_of(settings)
@@ -158,7 +158,7 @@ def certificate(settings: Settings) -> Any:
 
 
 def connect(settings: Settings) -> Any:
-    """A client of the Firestore of the credentials' project, which Google has let in. Raises MirrorError."""
+    """A client for the Firestore of the credentials' project, accepted by Google. Raises MirrorError."""
     found = certificate(settings)
     import firebase_admin
     from firebase_admin import firestore
@@ -166,7 +166,7 @@ def connect(settings: Settings) -> Any:
     from google.auth.transport.requests import Request
 
     if not os.environ.get("FIRESTORE_EMULATOR_HOST"):
-        # Firestore's own client asks for a token while it sends, and then calls every refusal "unavailable".
+        # Firestore's own client requests a token while it sends, and reports every refusal as "unavailable".
         try:
             found.get_credential().refresh(partial(Request(), timeout=TIMEOUT_S))
         except GoogleAuthError as error:
@@ -175,7 +175,7 @@ def connect(settings: Settings) -> Any:
     try:
         return firestore.client(firebase)
     finally:
-        firebase_admin.delete_app(firebase)  # the client is whole without it, and after trouble a new one is made
+        firebase_admin.delete_app(firebase)  # the client works without it, and after an error a new one is created
 
 
 def stored(client: Any, collection: str = COLLECTION) -> Iterator[dict[str, Any]]:
@@ -188,20 +188,22 @@ def stored(client: Any, collection: str = COLLECTION) -> Iterator[dict[str, Any]
 
 
 def sentence(error: Exception) -> str:
-    """What Firestore or its credentials did not like, and the next step."""
+    """What was wrong with Firestore or its credentials, and what to do next."""
     from google.api_core import exceptions
     from google.auth.exceptions import RefreshError, TransportError
 
     words = str(error)
     if re.search(r"\biat\b.*\bexp\b", words, re.DOTALL):
-        return "Google refuses the time of this machine: set its clock."
+        return "Google does not accept the time of this machine: set its clock."
     if isinstance(error, RefreshError) and error.retryable:
-        return "Google cannot give out a token just now."
-    # A token that is refused while something is sent comes as ServiceUnavailable.
+        return "Google cannot issue a token at the moment."
+    # A token that is refused while sending is reported as ServiceUnavailable.
     if isinstance(error, RefreshError | exceptions.Unauthenticated) or "invalid_grant" in words:
-        return "Google does not accept the key, it may have been revoked: make a new one in the Firebase console."
+        return "Google does not accept the key; it may have been revoked: create a new one in the Firebase console."
     if isinstance(error, exceptions.PermissionDenied):
-        return "The service account may not write here: give it the role Cloud Datastore User in this project."
+        return (
+            "The service account is not allowed to write here: give it the role Cloud Datastore User in this project."
+        )
     if isinstance(error, exceptions.NotFound):
         return "The project has no Firestore database: create one in the Firebase console."
     if isinstance(error, exceptions.ResourceExhausted):
@@ -212,8 +214,8 @@ def sentence(error: Exception) -> str:
 
 
 def status(session: Session) -> dict[str, Any]:
-    """How the mirror does: answers waiting, how long the oldest has waited, answers deleted here that may still be
-    there, the last trouble (empty = none)."""
+    """The state of the mirror: answers waiting, how long the oldest has waited, answers deleted here that may still be
+    there, the last error (empty = none)."""
     waiting, oldest = session.execute(
         sa.select(sa.func.count(), sa.func.min(Outgoing.queued_at)).where(Outgoing.sent_at.is_(None))
     ).one()
@@ -229,7 +231,7 @@ def status(session: Session) -> dict[str, Any]:
 
 
 class Worker:
-    """Empties the outbox of `app`'s database, until stopped."""
+    """Empties the outbox of `app`'s database until stopped."""
 
     def __init__(self, app: Flask) -> None:
         self.app, self.name = app, secrets.token_hex(8)
@@ -240,19 +242,19 @@ class Worker:
         threading.Thread(target=self.run, name="mirror", daemon=True).start()
 
     def run(self, stop: threading.Event | None = None) -> None:
-        """Send what waits, as it comes; after a failure begin anew, later each time."""
+        """Send waiting answers as they come; after a failure, start again, with a longer pause each time."""
         stop, failed, wait = stop or threading.Event(), 0, 0.0
         while not stop.wait(wait):
             with self.app.app_context():
                 try:
                     if self.client is None:
                         self.begin()
-                    full = BATCH in (self.send(), self.remove())  # and has more behind it
+                    full = BATCH in (self.send(), self.remove())  # and there are more
                     wait, failed = 0.0 if full else IDLE_S, 0
                 except Exception as error:
                     failed += 1
                     wait = min(IDLE_S * 2**failed, LONGEST_WAIT_S)
-                    self.client = None  # the key may be another by then
+                    self.client = None  # the key may have been replaced by then
                     self._record(str(error) if isinstance(error, MirrorError) else sentence(error))
                 finally:
                     db.session.remove()
@@ -260,8 +262,8 @@ class Worker:
             self._let_go()
 
     def begin(self) -> None:
-        """Take up the work: the credentials must be of the project known to the database, and answers that were given
-        while there was no mirror are queued. Raises MirrorError."""
+        """Start work: check that the credentials are for the project known to the database, and queue answers that were
+        given while there was no mirror. Raises MirrorError."""
         settings = self.app.config["SETTINGS"]
         project, client = project_of(settings), connect(settings)
         with reading() as session:
@@ -275,10 +277,10 @@ class Worker:
         self.client = client
 
     def send(self) -> int:
-        """Send the answers that have waited longest. Returns how many; 0 when none waits or another worker is at it."""
+        """Send the answers that have waited longest. Returns how many; 0 if none is waiting or another worker sends."""
         if not self._may_do(_UNSENT):
             return 0
-        # Read under the lease: what another worker has removed in the meantime is not there any more.
+        # Read under the lease: answers that another worker has removed in the meantime are no longer there.
         with reading() as session:
             waiting = {row.answer_id: row.queued_at for row in session.execute(_UNSENT)}
             found = list(documents(session, list(waiting)))
@@ -290,7 +292,7 @@ class Worker:
         return len(waiting)
 
     def remove(self) -> int:
-        """Delete there what is deleted here. Returns how many; 0 when none waits or another worker is at it."""
+        """Delete there what was deleted here. Returns how many; 0 if none is waiting or another worker does it."""
         if not self._may_do(_UNREMOVED):
             return 0
         with reading() as session:
@@ -304,7 +306,7 @@ class Worker:
         return len(waiting)
 
     def _may_do(self, work: sa.Executable) -> bool:
-        """Whether there is `work`, and this worker is the one to do it."""
+        """Whether there is `work` and this worker may do it."""
         with reading() as session:
             if session.execute(work).first() is None:
                 return False
@@ -323,10 +325,10 @@ class Worker:
         db.session.commit()
 
     def _sent(self, ids: Mapping[str, datetime]) -> None:
-        """Remember that these, by the moment at which they were queued, were sent. Those queued anew on the way, with
-        their marks, wait on. Those deleted on the way are queued for removal: they may have been removed before they
-        arrived, by a worker that took the lease over."""
-        # In the order in which a deletion takes them, so that neither waits for the other in a circle.
+        """Record that these answers, with the time at which they were queued, were sent. Answers queued again in the
+        meantime, with their marks, keep waiting. Answers deleted in the meantime are queued for removal: a worker that
+        took over the lease may have removed them before they arrived."""
+        # In the order in which a deletion takes them, to avoid a deadlock.
         mine = sa.select(Outgoing.answer_id, Outgoing.queued_at).where(Outgoing.answer_id.in_(ids))
         here = db.session.execute(mine.order_by(Outgoing.answer_id).with_for_update()).all()
         sent = [row.answer_id for row in here if row.queued_at == ids[row.answer_id]]
@@ -341,18 +343,18 @@ class Worker:
         db.session.commit()
 
     def _record(self, trouble: str) -> None:
-        trouble = f"{trouble[:460]} It is tried again."
+        trouble = f"{trouble[:460]} Trying again."
         self.app.logger.warning("mirror: %s", trouble)
         try:
             db.session.rollback()
             _row().last_error = trouble
             db.session.commit()
         except sa.exc.SQLAlchemyError:
-            db.session.rollback()  # the database itself is the trouble
+            db.session.rollback()  # the database itself is the problem
 
 
 def _row() -> Mirror:
-    """The one row of this database's mirror."""
+    """The single row for this database's mirror."""
     row = db.session.scalar(sa.select(Mirror))
     if row is None:
         row = Mirror(id=1, project="", last_error="")

@@ -1,7 +1,7 @@
-"""Everything that is stored about one reader, for the reader who asks for it (GDPR, articles 15 and 20).
+"""Everything stored about one reader, at the reader's request (GDPR, articles 15 and 20).
 
-The truth of the cases is the study's and not the reader's: it is left out, so that nothing is unblinded. So are the
-hints, which tell much of it, while the study is blinded.
+The truth of the cases belongs to the study and not to the reader: it is left out, so that nothing is unblinded. While
+the study is blinded, so are the hints, which reveal much of the truth.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ INTERNAL = {"id", "study_id", "reader_id", "sitting_id", "trial_id", "case_id", 
 
 
 def written(session: Session, reader: Reader) -> str:
-    """The same as JSON."""
+    """The result of `of`, as JSON."""
     return json.dumps(of(session, reader), ensure_ascii=False, indent=1, default=str) + "\n"
 
 

@@ -1,6 +1,7 @@
-"""Proof that nothing is missing: every trial of every sitting once, every answered one with its answer, in order.
+"""Check that nothing is missing: every trial of every sitting is there once and in order, with its answer if it was
+answered.
 
-The checksum is that of the responses as they are exported, so that a restored backup can be held against its original.
+The checksum is that of the exported responses, so that a restored backup can be compared with its original.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from quiz_app.storage import Store
 
 @dataclass(frozen=True)
 class Proof:
-    """What a study holds; `sha256` is over its responses; `faults` lists what is missing or does not fit."""
+    """What a study contains; `sha256` is that of its responses; `faults` lists what is missing or inconsistent."""
 
     study: str
     readers: int
@@ -34,7 +35,7 @@ class Proof:
 
 
 def of_database(session: Session) -> list[str]:
-    """What the database itself finds wrong: SQLite reads every page; PostgreSQL has its own checksums."""
+    """Errors that the database itself finds: SQLite reads every page; PostgreSQL has its own checksums."""
     if session.connection().dialect.name != "sqlite":
         return []
     said = [row[0] for row in session.execute(sa.text("PRAGMA integrity_check")) if row[0] != "ok"]
@@ -43,14 +44,14 @@ def of_database(session: Session) -> list[str]:
 
 
 def of_study(session: Session, study: Study, images: Store) -> Proof:
-    """Look at every sitting, trial, answer and image of `study`."""
+    """Check every sitting, trial, answer and image of `study`."""
     rows = session.execute(_TRIALS, {"study": study.id}).all()
     sittings: dict[int, list[sa.Row]] = defaultdict(list)
     for row in rows:
         sittings[row.sitting].append(row)
     faults = [fault for trials in sittings.values() for fault in _of_sitting(trials, study)]
     faults += _uneven(sittings, study)
-    faults += [f"image of case {name}: is not there" for name in _without_image(session, study, images)]
+    faults += [f"image of case {name}: is missing" for name in _without_image(session, study, images)]
     finished = sa.select(sa.func.count(Reader.id.distinct())).join(Sitting).where(Sitting.finished_at.isnot(None))
     digest = hashlib.sha256()
     for line in responses_csv.lines(session, study.slug):
@@ -68,7 +69,7 @@ def of_study(session: Session, study: Study, images: Store) -> Proof:
 
 
 def _counting() -> sa.Select:
-    """Every trial of a study with the number of its images and of the rows of its answer, in the order of reading."""
+    """Every trial of a study with the number of its images and answer rows, in reading order."""
     counted = (
         sa.select(
             TrialCase.trial_id,
@@ -105,15 +106,15 @@ def _of_sitting(trials: list[sa.Row], study: Study) -> Iterator[str]:
         if missing := sorted(set(range(1, max(found, default=0) + 1)) - set(found)):
             yield f"{where}: {what} {', '.join(map(str, missing))} are missing"
     several = DESIGNS[study.design].grouped
-    restored = not study.pool.served_bytes  # from answers alone, which do not say who had finished
+    restored = not study.pool.served_bytes  # from answers alone, which do not show who had finished
     for row in trials:
         name = f"{where}, {'practice ' if row.is_training else ''}trial {row.position}"
         if not row.places:
             yield f"{name}: has no image"
         if row.answered_at is not None and not row.answers:
-            yield f"{name}: was answered, and the answer is missing"
+            yield f"{name}: was answered, but the answer is missing"
         if row.answered_at is None and row.answers:
-            yield f"{name}: has an answer, and was never answered"
+            yield f"{name}: has an answer, but was never answered"
         if row.answers > 1 and not several:
             yield f"{name}: has {row.answers} answers"
     answered = [row.answered_at is not None for row in trials]
@@ -125,7 +126,7 @@ def _of_sitting(trials: list[sa.Row], study: Study) -> Iterator[str]:
 
 
 def _uneven(sittings: dict[int, list[sa.Row]], study: Study) -> Iterator[str]:
-    """Sittings laid down under the same settings have the same number of trials; restored ones only what was kept."""
+    """Sittings created under the same settings must have the same number of trials, unless restored from answers."""
     if not study.pool.served_bytes:
         return
     sizes: dict[int, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))

@@ -1,6 +1,6 @@
-"""Answers that come back from outside: compared with the database, restored into an empty one, or brought in.
+"""Answers from outside: compared with the database, restored into an empty one, or imported.
 
-A restored or imported study is closed and has no images: it serves exports and reports, which need the answers alone.
+A restored or imported study is closed and has no images: it is for exports and reports, which only need the answers.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Comparison:
-    """The ids of answers: only in the database; only in the mirror, where they wait for their removal, or for another
-    reason; in both but not the same; and how many agree."""
+    """The ids of answers that are only in the database; only in the mirror, because they wait for removal or for
+    another reason; in both but different; and the number that agree."""
 
     unsent: list[str]
     unremoved: list[str]
@@ -47,7 +47,7 @@ class Comparison:
 
 
 def compare(session: Session, outside: Iterable[Row]) -> Comparison:
-    """Hold what the mirror has against the database, by count and by the checksum of every answer."""
+    """Compare the mirror with the database, by the number of answers and the checksum of each."""
     here = {row["id"]: mirror.digest(row) for row in mirror.documents(session)}
     there = {row["id"]: mirror.digest(row) for row in outside}
     both, only_there = here.keys() & there.keys(), there.keys() - here.keys()
@@ -60,14 +60,14 @@ def compare(session: Session, outside: Iterable[Row]) -> Comparison:
 
 
 def restore(rows: Iterable[Row]) -> list[Study]:
-    """Rebuild studies from the mirror's answers, in a database without any. The caller commits.
+    """Rebuild studies from the mirror's answers, in a database without studies. The caller commits.
 
-    Raises InvalidInputError, with nothing kept, for a database with studies, answers of an unknown format, or a result
-    that does not give every answer back as it came.
+    Raises InvalidInputError, with nothing kept, if the database has studies, an answer has an unknown format, or the
+    result does not reproduce every answer exactly.
     """
     rows = list(rows)
     if db.session.scalar(sa.select(sa.func.count()).select_from(Study)):
-        raise InvalidInputError(["database: has studies already; restore into an empty instance"])
+        raise InvalidInputError(["database: already has studies; restore into an empty instance"])
     if not rows:
         raise InvalidInputError(["mirror: has no answers"])
     if strange := {row.get("format") for row in rows} - {*mirror.FORMATS}:
@@ -78,17 +78,17 @@ def restore(rows: Iterable[Row]) -> list[Study]:
     found = compare(db.session(), rows)
     if found.unsent or found.unknown or found.different:
         raise InvalidInputError(
-            [f"mirror: {len(rows)} answers came, {found.same} can be given back as they came; nothing is kept"]
+            [f"mirror: {len(rows)} answers received, but only {found.same} can be reproduced exactly; nothing was kept"]
         )
     return studies
 
 
 def import_submissions(slug: str, submissions: Iterable[Row], labels: Path) -> Study:
     """A closed study from the answers of the original quiz: documents or rows with `user_name`, `file` and
-    `realFakeValueSlider`, and its table of truths. Readers become P01, P02, ...; of what they typed as their name only
-    the letters of a code such as EC1 are kept, as their group.
+    `realFakeValueSlider`, and its table of truths. Readers become P01, P02, ...; of the name that they typed, only the
+    letters of a code such as EC1 are kept, as their group.
 
-    The caller commits. Raises InvalidInputError with every fault, each with its row.
+    The caller commits. Raises InvalidInputError with every problem, each with its row.
     """
     if slug != slugified(slug) or db.session.scalar(sa.select(Study).filter_by(slug=slug)):
         raise InvalidInputError([f"slug: {slug!r} is in use or not valid; use lower-case letters, digits and dashes"])
@@ -203,7 +203,7 @@ def _answer(trial: Trial, case: Case, row: Row) -> None:
         place = row["place"] or len(trial.cases) + 1
         token = secrets.token_urlsafe(16)
         shown = TrialCase(trial=trial, case=case, place=place, token=token, hint=row.get("hint"))
-        for mark in row.get("marks", []):  # every answer about the image tells them
+        for mark in row.get("marks", []):  # every answer about the image includes them
             told = {name: mark[name] for name in ("x", "y", "reason", "rating")}
             shown.marks.append(Mark(number=mark["mark"], **told))
     said = {name: row[name] for name in ("answer", "certainty", "level", "realism", "value")}

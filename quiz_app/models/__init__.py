@@ -1,5 +1,5 @@
-"""The tables. Views, made by the migrations, join them: `responses` has a row per trial and case, `marks` one per mark,
-`faults` one per flaw that is known of a case, `conditions` says under which one a trial was read."""
+"""The tables. Views, created by the migrations, join them: `responses` has a row per trial and case, `marks` one per
+mark, `faults` one per known fault of a case; `conditions` gives the condition under which a trial was read."""
 
 from quiz_app.models.event import Event
 from quiz_app.models.outbox import Mirror, Outgoing, Removal

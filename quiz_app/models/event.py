@@ -1,4 +1,4 @@
-"""Event: what happened, in order, never changed."""
+"""Event: what happened, in order; never changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from quiz_app.database import Base, Instant
 
 
 class Event(Base):
-    """One line of the log of a study. People are named by pseudonym or log-in name, so that a line outlives them."""
+    """One line of the log of a study. It names people by pseudonym or log-in name, so that it can outlive them."""
 
     __tablename__ = "event"
 

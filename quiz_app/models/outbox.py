@@ -1,4 +1,4 @@
-"""Outgoing, Removal and Mirror: what is still to be copied to Firestore or taken out of it, and how that goes."""
+"""Outgoing, Removal and Mirror: what must still be copied to Firestore or removed from it, and the state of that."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Outgoing(Base):
 
 
 def queue(connection: sa.Connection, ids: Sequence[str]) -> None:
-    """Whatever stores answers also queues them for the mirror, in the same transaction, where there is one."""
+    """Queue answers for the mirror, if there is one, in the transaction that stores them."""
     if current_app.config["SETTINGS"].firestore_credentials:
         now = clock.now()
         connection.execute(sa.insert(Outgoing), [{"answer_id": answer_id, "queued_at": now} for answer_id in ids])
 
 
 class Removal(Base):
-    """An answer that is deleted here and may still lie in the mirror; the row goes when it no longer can."""
+    """An answer that was deleted here and may still be in the mirror; the row is removed when it cannot be any more."""
 
     __tablename__ = "removal"
 
@@ -41,8 +41,8 @@ class Removal(Base):
 
 
 class Mirror(Base):
-    """One row: which Firebase project this database is mirrored to (empty: none was reached yet), who is sending, and
-    the last trouble."""
+    """One row: the Firebase project to which this database is mirrored (empty: none reached yet), the worker that is
+    sending, and the last error."""
 
     __tablename__ = "mirror"
 

@@ -1,4 +1,4 @@
-"""Pool, Case and Fault: the images, their truth, and where those that are known to be flawed have their flaws."""
+"""Pool, Case and Fault: the images, their truth, and the known faults in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from quiz_app.database import Base, Instant
 
 
 class Pool(Base):
-    """An imported pool folder. Its images are kept re-encoded under the instance folder."""
+    """An imported pool folder. Its images are re-encoded and kept in the instance folder."""
 
     __tablename__ = "pool"
 
@@ -21,8 +21,8 @@ class Pool(Base):
     name: Mapped[str] = mapped_column(sa.String(200))
     width: Mapped[int]
     height: Mapped[int]
-    manifest: Mapped[dict[str, Any]] = mapped_column(sa.JSON)  # pool.json as it came
-    sha256: Mapped[str] = mapped_column(sa.String(64))  # of cases.csv, which holds the sums of the images
+    manifest: Mapped[dict[str, Any]] = mapped_column(sa.JSON)  # pool.json as imported
+    sha256: Mapped[str] = mapped_column(sa.String(64))  # of cases.csv, which contains the checksums of the images
     served_bytes: Mapped[int]  # every served image of the pool has this length
     created_at: Mapped[datetime] = mapped_column(Instant)
 
@@ -49,7 +49,7 @@ class Case(Base):
     width: Mapped[int]
     height: Mapped[int]
     stored: Mapped[str] = mapped_column(sa.String(64), unique=True)  # opaque name of the blinded image
-    excluded: Mapped[str | None] = mapped_column(sa.String(500))  # why it is left out; NULL = in
+    excluded: Mapped[str | None] = mapped_column(sa.String(500))  # why it is left out; NULL = included
     labels: Mapped[dict[str, str]] = mapped_column(sa.JSON, default=dict, server_default="{}")  # see generation.pool
 
     pool: Mapped[Pool] = relationship(back_populates="cases")
@@ -59,12 +59,12 @@ class Case(Base):
 
     @property
     def is_practice(self) -> bool:
-        """Practice cases are never scored: the pool marks them by their group."""
+        """Whether this is a practice case, which is never scored; the pool marks it by its group."""
         return self.group == "practice"
 
 
 class Fault(Base):
-    """A flaw of an image, as an ellipse in shares of width and height. It is as secret as the truth."""
+    """A fault in an image, as an ellipse in shares of width and height. It is as secret as the truth."""
 
     __tablename__ = "fault"
 

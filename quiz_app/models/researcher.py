@@ -13,7 +13,7 @@ from quiz_app.database import Base, Instant
 
 
 class Researcher(UserMixin, Base):
-    """Someone who may log in. An admin adds others, and owns the studies that nobody owns."""
+    """Someone who can log in. An admin adds others, and owns studies without an owner."""
 
     __tablename__ = "researcher"
 
@@ -24,12 +24,12 @@ class Researcher(UserMixin, Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
 
     def get_id(self) -> str:
-        """What a session remembers: a new password ends every session begun with the old one."""
+        """What a session stores: a new password ends every session begun with the old one."""
         return f"{self.id}-{hashlib.sha256(self.password_hash.encode()).hexdigest()[:32]}"
 
 
 class Member(Base):
-    """A researcher's part in somebody else's study: a collaborator runs it too, a viewer looks on."""
+    """A researcher's role in somebody else's study: a collaborator can run it, a viewer can only look."""
 
     __tablename__ = "member"
     __table_args__ = (

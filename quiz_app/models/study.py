@@ -1,7 +1,7 @@
-"""Study, its readers, and each reader's way through it: Reader, Sitting, Trial, TrialCase, Answer, Mark; its Hints.
+"""Study, its readers, and each reader's way through it: Reader, Sitting, Trial, TrialCase, Answer, Mark; and its Hints.
 
 A study is a pool, a design and its settings. A trial is one question with its times; it shows one case (rating) or
-several (quartet, comparison). An answer is what the reader said of one of its cases, under one criterion where the
+several (quartet, comparison). An answer is what the reader said about one of its cases, under one criterion if the
 design has several.
 """
 
@@ -24,7 +24,7 @@ MARKS_DUE = "due"  # in `marks_outcome` of a trial
 
 
 class Study(Base):
-    """Draft, then open, then closed. `version` rises with every change of its settings."""
+    """Draft, then open, then closed. `version` increases with every change of its settings."""
 
     __tablename__ = "study"
     __table_args__ = (sa.CheckConstraint("state IN ('draft', 'open', 'closed')", name="state"),)
@@ -42,14 +42,16 @@ class Study(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     opened_at: Mapped[datetime | None] = mapped_column(Instant)
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
-    unblinded_at: Mapped[datetime | None] = mapped_column(Instant)  # truth was shown on purpose before the close
+    unblinded_at: Mapped[datetime | None] = mapped_column(Instant)  # truth was deliberately shown before the close
 
-    archived_at: Mapped[datetime | None] = mapped_column(Instant)  # put away: not listed with the others
-    open_token_hash: Mapped[str | None] = mapped_column(sa.String(64), index=True)  # of the link that anybody may use
-    open_cap: Mapped[int | None]  # readers who may come in by it
+    archived_at: Mapped[datetime | None] = mapped_column(Instant)  # archived: not listed with the others
+    open_token_hash: Mapped[str | None] = mapped_column(
+        sa.String(64), index=True
+    )  # of the open link, which anybody may use
+    open_cap: Mapped[int | None]  # maximum number of readers who register by it
     registration: Mapped[dict[str, Any] | None] = mapped_column(
         sa.JSON(none_as_null=True)
-    )  # as `plan --register` made it
+    )  # as created by `plan --register`
 
     pool: Mapped[Pool] = relationship()
     owner: Mapped[Researcher | None] = relationship()
@@ -60,23 +62,23 @@ class Study(Base):
 
     @property
     def blinded(self) -> bool:
-        """Whether researchers must not see truth or accuracy yet."""
+        """Whether researchers must not see the truth or accuracy yet."""
         return self.state != "closed" and self.unblinded_at is None
 
     @property
     def rules(self) -> StudySettings:
-        """The settings as a typed, checked structure, made once for as long as they are the same."""
+        """The settings as a typed, checked structure, cached until they change."""
         return rules_of(self.design, json.dumps(self.settings))
 
 
 @lru_cache(maxsize=64)
 def rules_of(design: str, settings: str) -> StudySettings:
-    """The settings of a study of this design from their JSON, made once for as long as it is the same text."""
+    """The settings of a study of this design from their JSON, cached by its text."""
     return settings_of(design).from_dict(json.loads(settings))
 
 
 class Hint(Base):
-    """What a reader may be told of a case beside its image, from a file of the study. It may tell much of the truth."""
+    """A hint shown to a reader next to a case's image, from the study's hint file. It may reveal much of the truth."""
 
     __tablename__ = "hint"
     __table_args__ = (sa.UniqueConstraint("study_id", "case_id"),)
@@ -85,11 +87,11 @@ class Hint(Base):
     study_id: Mapped[int] = mapped_column(sa.ForeignKey("study.id", ondelete="CASCADE"))
     case_id: Mapped[int] = mapped_column(sa.ForeignKey("case.id", ondelete="CASCADE"), index=True)
     hint: Mapped[str] = mapped_column(sa.String(80))  # such as a detector's probability
-    text: Mapped[str] = mapped_column(sa.String(500), default="")  # words beside it
+    text: Mapped[str] = mapped_column(sa.String(500), default="")  # explanation shown with it
 
 
 class Reader(Base):
-    """Someone who takes one study, known by a pseudonym and let in by a link whose token is stored hashed."""
+    """Someone who takes one study, known by a pseudonym and admitted by a link whose token is stored as a hash."""
 
     __tablename__ = "reader"
     __table_args__ = (sa.UniqueConstraint("study_id", "pseudonym"), sa.UniqueConstraint("study_id", "external_id"))
@@ -105,10 +107,10 @@ class Reader(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     consented_at: Mapped[datetime | None] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
-    closes_at: Mapped[datetime | None] = mapped_column(Instant)  # instead of the study's closing date
+    closes_at: Mapped[datetime | None] = mapped_column(Instant)  # replaces the study's closing date
     is_preview: Mapped[bool] = mapped_column(default=False, server_default=sa.false())  # a researcher trying it out
     withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)  # the reader left the study
-    external_id: Mapped[str | None] = mapped_column(sa.String(80))  # by which the panel knows them who sent them
+    external_id: Mapped[str | None] = mapped_column(sa.String(80))  # the reader's ID at the panel that sent them
 
     study: Mapped[Study] = relationship(back_populates="readers")
     sittings: Mapped[list[Sitting]] = relationship(
@@ -117,7 +119,7 @@ class Reader(Base):
 
     @property
     def study_state(self) -> str:
-        """The state of the study as this reader meets it: a preview is always open."""
+        """The state of the study for this reader: a preview is always open."""
         return "open" if self.is_preview else self.study.state
 
     @property
@@ -127,12 +129,12 @@ class Reader(Base):
 
     @property
     def has_finished(self) -> bool:
-        """Whether that sitting has every answer, and it is the last one."""
+        """Whether that sitting has every answer and is the last one."""
         return self.period_ended_at is not None and not self.has_period_left
 
     @property
     def period_ended_at(self) -> datetime | None:
-        """When the sitting that counts was finished, if it is."""
+        """When the sitting that counts was finished, if it was."""
         return self.sitting.finished_at if self.sitting else None
 
     @property
@@ -142,22 +144,22 @@ class Reader(Base):
 
     @property
     def next_part_opens(self) -> datetime | None:
-        """From when on the next period may be begun, by the server's clock; None = the sitting that counts is not
-        finished, or it was the last one. A preview does not wait."""
+        """When the next period can begin, by the server's clock; None = the sitting that counts is not finished, or it
+        was the last one. A preview does not wait."""
         if self.period_ended_at is None or not self.has_period_left:
             return None
         return self.period_ended_at + timedelta(days=0 if self.is_preview else self.study.rules.washout_days)
 
     @property
     def rules(self) -> StudySettings:
-        """The settings of the study as this reader meets them now: under the condition of the sitting that counts."""
+        """The settings of the study that apply to this reader now: under the condition of the sitting that counts."""
         return self.study.rules.under(self.sitting.condition) if self.sitting else self.study.rules
 
 
 class Sitting(Base):
-    """One reader's way through a study, resumable: its order is in its trials, its place is the first unanswered.
+    """One reader's way through a study, resumable: its trials define the order; it resumes at the first unanswered one.
 
-    Where readers read under several conditions there is a sitting for each, its `period` counted from 1.
+    If readers read under several conditions, there is a sitting for each, with `period` counted from 1.
     """
 
     __tablename__ = "sitting"
@@ -170,14 +172,16 @@ class Sitting(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     instructed_at: Mapped[datetime | None] = mapped_column(Instant)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
-    lease: Mapped[str | None] = mapped_column(sa.String(64))  # the page that may act: the newest one
-    rested_after: Mapped[int] = mapped_column(default=-1)  # scored answers when the last break ended; -1 = not begun
+    lease: Mapped[str | None] = mapped_column(sa.String(64))  # the page that can act: the newest one
+    rested_after: Mapped[int] = mapped_column(
+        default=-1
+    )  # number of scored answers when the last break ended; -1 = not begun
     paused_at: Mapped[datetime | None] = mapped_column(Instant)  # the reader asked for a pause
     device: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
     period: Mapped[int] = mapped_column(default=1, server_default="1")
     condition: Mapped[str | None] = mapped_column(sa.String(40))  # NULL = the study has none
-    sequence: Mapped[str | None] = mapped_column(sa.String(200))  # of conditions, as allotted: A>B
-    share: Mapped[int | None]  # where cases are split: by how many parts the reader's first one is turned
+    sequence: Mapped[str | None] = mapped_column(sa.String(200))  # assigned order of conditions: A>B
+    share: Mapped[int | None]  # if cases are split: by how many parts the reader's first one is rotated
 
     reader: Mapped[Reader] = relationship(back_populates="sittings")
     trials: Mapped[list[Trial]] = relationship(
@@ -188,7 +192,7 @@ class Sitting(Base):
 
 
 class Trial(Base):
-    """One question put to one reader. `token` is its name outside, and says nothing."""
+    """One question put to one reader. `token` is its public name, which reveals nothing."""
 
     __tablename__ = "trial"
     __table_args__ = (sa.UniqueConstraint("sitting_id", "is_training", "position"),)
@@ -196,7 +200,7 @@ class Trial(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     sitting_id: Mapped[int] = mapped_column(sa.ForeignKey("sitting.id", ondelete="CASCADE"))
     token: Mapped[str] = mapped_column(sa.String(32), unique=True)
-    position: Mapped[int]  # from 1, training trials counted apart
+    position: Mapped[int]  # from 1; training trials are counted separately
     block: Mapped[int]  # from 1; 0 = training
     is_training: Mapped[bool] = mapped_column(default=False)
     is_repeat: Mapped[bool] = mapped_column(default=False)
@@ -212,9 +216,13 @@ class Trial(Base):
     late: Mapped[bool | None]
     zoom_max: Mapped[float | None]  # largest magnification used, 1 = the whole image
     windowed: Mapped[bool | None]  # whether brightness or contrast were changed
-    viewer: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))  # all that was counted of its use
-    keyed_at: Mapped[datetime | None] = mapped_column(Instant)  # its image could be opened, ahead of its turn
-    # NULL = no marks were asked for; MARKS_DUE = they are; marked, nothing, skipped = how that ended.
+    viewer: Mapped[dict[str, Any] | None] = mapped_column(
+        sa.JSON(none_as_null=True)
+    )  # everything recorded about its use
+    keyed_at: Mapped[datetime | None] = mapped_column(
+        Instant
+    )  # its image could be opened from now on, ahead of its turn
+    # NULL = no marks were requested; MARKS_DUE = they are due; marked, nothing, skipped = the outcome.
     marks_outcome: Mapped[str | None] = mapped_column(sa.String(7))
     marks_id: Mapped[str | None] = mapped_column(sa.String(36), index=True, unique=True)  # made by the browser
     marked_at: Mapped[datetime | None] = mapped_column(Instant)  # the marks reached the server
@@ -226,7 +234,7 @@ class Trial(Base):
 
 
 class TrialCase(Base):
-    """A case at its place on the screen. `token` is the opaque address of its image for this one reader."""
+    """A case in its place on the screen. `token` is the opaque address of its image for this one reader."""
 
     __tablename__ = "trial_case"
     __table_args__ = (sa.UniqueConstraint("trial_id", "place"),)
@@ -236,7 +244,7 @@ class TrialCase(Base):
     case_id: Mapped[int] = mapped_column(sa.ForeignKey("case.id"), index=True)
     place: Mapped[int] = mapped_column(default=1)
     token: Mapped[str] = mapped_column(sa.String(32), unique=True)
-    hint: Mapped[str | None] = mapped_column(sa.String(80))  # that is shown with it, as it was laid down
+    hint: Mapped[str | None] = mapped_column(sa.String(80))  # shown with it, as it was when the trial was created
     hint_text: Mapped[str | None] = mapped_column(sa.String(500))
 
     trial: Mapped[Trial] = relationship(back_populates="cases")
@@ -248,7 +256,7 @@ class TrialCase(Base):
 
 
 class Answer(Base):
-    """What the reader said of a case. `id` is made by the browser, so that a retry is known as one."""
+    """What the reader said about a case. The browser creates `id`, so that a retry can be recognised."""
 
     __tablename__ = "answer"
     __table_args__ = (
@@ -285,6 +293,6 @@ class Mark(Base):
     x: Mapped[float]  # from the left edge of the image, as a share of its width
     y: Mapped[float]  # from the top edge, as a share of its height
     reason: Mapped[str] = mapped_column(sa.String(80))
-    rating: Mapped[int | None]  # how sure the reader is of it, 1 to 5
+    rating: Mapped[int | None]  # how sure the reader is, 1 to 5
 
     trial_case: Mapped[TrialCase] = relationship(back_populates="marks")

@@ -108,7 +108,7 @@ def check(instance, *more, url=""):
 def test_a_check_before_the_start_finds_a_new_instance_well_and_makes_nothing(tmp_path):
     done = check(tmp_path / "instance")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "is made at the first start" in done.stdout
+    assert "will be created at the first start" in done.stdout
     assert not (tmp_path / "instance" / "discern.sqlite").exists()
 
 

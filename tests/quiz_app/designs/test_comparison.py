@@ -141,7 +141,7 @@ def test_a_pool_with_a_missing_method_is_refused_by_name(app, tmp_path):
     [
         (["noise: maybe: There is noise"], "expected a name, a kind and the words"),
         (["noise: yes/no: There is noise", "noise: choice: Which?"], "two criteria have the same name: noise"),
-        (["noise: yes/no: Noise", "[da]", "noise: choice: Støj"], r"\[da\]: the same names and kinds"),
+        (["noise: yes/no: Noise", "[da]", "noise: choice: Støj"], r"\[da\]: expected the same names and kinds"),
         ([], "no criteria are given"),
     ],
 )

@@ -414,7 +414,7 @@ def test_the_desk_offers_the_preset_watches_the_exposures_and_makes_the_report(a
     assert not any(outcome.refusal for outcome in simulation.run(app, "quick", 2, seed=4, threshold_ms=40))
     told = owner.get(f"{page}live?part").text
     assert "Exposures: 48 of 48 were within one screen frame of the target" in told
-    assert "less than two pictures of a 60 Hz screen" in owner.get(f"{page}preflight").text
+    assert "less than two frames of a 60 Hz screen" in owner.get(f"{page}preflight").text
     assert owner.post(f"{page}close").status_code == 303
     assert owner.post(f"{page}results").status_code == 303
     db.session.remove()

@@ -166,7 +166,7 @@ def test_how_every_case_was_shown_and_looked_at_is_in_it(owned, invite, handed, 
 def test_a_file_with_another_number_of_rows_than_the_database_is_not_handed_over(owned, invite, handed, monkeypatch):
     taken(owned, invite)
     monkeypatch.setattr(responses_csv, "rows", lambda *_args, **_more: iter([("one row",)]))
-    with pytest.raises(export.MiscountedError, match=r"responses\.csv: 1 rows, the database has 26"):
+    with pytest.raises(export.MiscountedError, match=r"responses\.csv: 1 rows, but the database has 26"):
         handed()
 
 

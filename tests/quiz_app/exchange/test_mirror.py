@@ -191,7 +191,7 @@ def test_restore_gives_every_answer_back_in_an_empty_instance(mirrored, make_stu
             assert {row["id"]: row for row in mirror.documents(session)} == before
         again = run(args=["mirror", "restore"])
     assert again.exit_code == 1
-    assert "has studies already" in again.output
+    assert "already has studies" in again.output
 
 
 def test_answers_of_an_unknown_format_are_refused_and_nothing_is_kept(mirrored, make_study, empty_instance):

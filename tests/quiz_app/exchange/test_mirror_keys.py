@@ -98,9 +98,9 @@ def test_a_key_that_google_knows_goes_on(keyed, google):
 
 
 TROUBLES = [
-    ("unknown", "Google does not accept the key, it may have been revoked"),
-    ("an hour behind", "Google refuses the time of this machine: set its clock"),
-    ("an hour ahead", "Google refuses the time of this machine: set its clock"),
+    ("unknown", "Google does not accept the key; it may have been revoked"),
+    ("an hour behind", "Google does not accept the time of this machine: set its clock"),
+    ("an hour ahead", "Google does not accept the time of this machine: set its clock"),
     ("away", "cannot be reached"),
 ]
 
@@ -139,7 +139,7 @@ def test_the_worker_names_what_is_wrong_with_the_key_before_it_ever_sent(trouble
     until(lambda: words in status()["last_error"])
     told = app.test_client().get("/healthz")
     assert told.status_code == 200
-    assert told.get_json()["mirror"]["last_error"].endswith("It is tried again.")
+    assert told.get_json()["mirror"]["last_error"].endswith("Trying again.")
 
 
 @pytest.fixture

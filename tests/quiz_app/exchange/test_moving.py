@@ -106,7 +106,7 @@ def test_a_target_with_rows_is_refused_and_the_source_goes_on(app, moved, empty_
         db.session.commit()
         db.session.remove()
     db.session.remove()
-    with pytest.raises(InvalidInputError, match="event has rows already"):
+    with pytest.raises(InvalidInputError, match="event already has rows"):
         moving.move(app, empty_postgres)
     assert taker.answer().status_code == 200
     with moved.app_context():
@@ -159,7 +159,7 @@ def test_an_address_that_leads_nowhere_is_a_clear_error(app, url, reason):
 
 
 def test_a_source_that_is_no_sqlite_is_named(moved, empty_postgres):
-    with pytest.raises(InvalidInputError, match="is no SQLite database"):
+    with pytest.raises(InvalidInputError, match="is not an SQLite database"):
         moving.move(moved, empty_postgres)
 
 
@@ -167,7 +167,7 @@ def test_a_database_of_an_older_version_is_named(app, empty_postgres):
     db.session.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
     db.session.commit()
     db.session.remove()
-    with pytest.raises(InvalidInputError, match="is of version 0001"):
+    with pytest.raises(InvalidInputError, match="has version 0001"):
         moving.move(app, empty_postgres)
 
 

@@ -46,12 +46,12 @@ def test_the_checksum_is_that_of_the_responses(read, proved):
 FIRST = "(SELECT min(id) FROM trial WHERE position = {} AND NOT is_training)"
 HARM = {
     "UPDATE trial SET answered_at = NULL WHERE id = " + FIRST.format(2): [
-        "reader R1, sitting 1, trial 2: has an answer, and was never answered",
+        "reader R1, sitting 1, trial 2: has an answer, but was never answered",
         "reader R1, sitting 1: an answer follows a trial that was not answered",
         "reader R1, sitting 1: has an end but not every answer",
     ],
     f"DELETE FROM answer WHERE trial_case_id = (SELECT id FROM trial_case WHERE trial_id = {FIRST.format(3)})": [
-        "reader R1, sitting 1, trial 3: was answered, and the answer is missing"
+        "reader R1, sitting 1, trial 3: was answered, but the answer is missing"
     ],
     "UPDATE sitting SET finished_at = NULL": ["reader R1, sitting 1: has every answer but no end"],
     "UPDATE trial SET position = 15 WHERE position = 12 AND NOT is_training": [
@@ -74,7 +74,7 @@ def test_a_case_without_its_image_is_named(app, read, proved):
     case = db.session.query(Case).order_by(Case.name).first()
     (app.config["SETTINGS"].images / case.stored).unlink()
     name = case.name
-    assert proved().faults == [f"image of case {name}: is not there"]
+    assert proved().faults == [f"image of case {name}: is missing"]
 
 
 def test_the_command_ends_with_1_and_names_the_faults(app, read):

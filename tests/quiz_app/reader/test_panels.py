@@ -185,8 +185,8 @@ def test_a_way_back_of_a_reader_without_an_id_leaves_its_place_empty():
         ("https://panel.example:port/", "https://"),
         ("https://{reader}/done", "not in the host"),
         ("https://panel.example.{code}/", "not in the host"),
-        ("https://panel.example/?id={pid}", "{pid}: unknown placeholder; known are {code} and {reader}"),
-        ("https://panel.example/?id={reader", "brace without its partner"),
+        ("https://panel.example/?id={pid}", "{pid}: unknown placeholder; expected {code} and {reader}"),
+        ("https://panel.example/?id={reader", "a brace is not closed"),
         ("https://panel.example/a b", "without spaces"),
         ("https://panel.example/\\evil", "backslashes"),
         ('https://panel.example/"><script>', "quotes"),
@@ -206,8 +206,8 @@ def test_placeholders_need_what_they_stand_for():
     with pytest.raises(InvalidInputError) as faulty:
         StudySettings.from_dict({"return_address": "https://panel.example/?cc={code}&pid={reader}"})
     assert faulty.value.faults == [
-        "return_address: {code} stands for the completion code, and there is none",
-        "return_address: {reader} stands for the reader's ID in the link, whose parameter is not named",
+        "return_address: contains {code}, but there is no completion code",
+        "return_address: contains {reader}, but no parameter is set for the reader's ID in the link",
     ]
     with pytest.raises(InvalidInputError) as faulty:
         StudySettings.from_dict({"completion_code": "zwei Wörter", "panel_parameter": "a b"})

@@ -294,7 +294,7 @@ def test_a_wrong_password_is_said_once_and_not_tried_again(serve_mail, post):
     inbox, settings = serve_mail(authenticator=right, auth_require_tls=False)
     settings |= {"smtp_user": "office", "smtp_password": "wrong"}
     waited, became = post(settings, "a@example.org", "b@example.org")
-    assert became == [("letter-not-sent", "the mail server refused user or password (535)")] * 2
+    assert became == [("letter-not-sent", "the mail server refused the user or password (535)")] * 2
     assert waited == []
     server = mail.server_of(replace(Settings(instance=None), **settings | {"smtp_password": "right"}))
     line = mail.Line(server)
@@ -324,13 +324,13 @@ def test_the_line_is_safe_or_there_is_none(serve_mail, post, certificate, truste
     _, became = post(settings | {"smtp_tls": "starttls"}, "a@example.org")
     assert len(inbox.taken) == int(trusted)
     assert became[0][0] == ("letter-sent" if trusted else "letter-not-sent")
-    assert trusted or became[0][1].startswith("no safe line to the mail server")
+    assert trusted or became[0][1].startswith("no secure connection to the mail server")
 
 
 def test_a_server_that_offers_no_tls_gets_no_letter(serve_mail, post):
     inbox, settings = serve_mail()
     _, became = post(settings | {"smtp_tls": "starttls"}, "a@example.org")
-    assert became[0][1].startswith("no safe line to the mail server")
+    assert became[0][1].startswith("no secure connection to the mail server")
     assert inbox.taken == []
 
 
@@ -345,7 +345,7 @@ def test_every_fault_of_the_mail_servers_settings_is_named(tmp_path):
     for name in ("smtp_port", "smtp_tls: without TLS", "smtp_user", "smtp_from: 'nobody'", "smtp_per_minute"):
         assert name in told
     assert "secret" not in told
-    with pytest.raises(SettingsError, match="smtp_tls: 'ssl' is none of starttls, tls, none"):
+    with pytest.raises(SettingsError, match="smtp_tls: 'ssl' is not one of starttls, tls, none"):
         Settings.load(
             {"DISCERN_SMTP_HOST": "h", "DISCERN_SMTP_FROM": "a@b.c", "DISCERN_SMTP_TLS": "ssl"}, instance=tmp_path
         )
