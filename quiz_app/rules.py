@@ -1,4 +1,4 @@
-"""What a rule of a study is: a field with its label, its meaning and its bounds, and how a value is checked by them."""
+"""The rules of a study: fields with a label, a meaning and bounds, and how values are checked against them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ KINDS = {int: "whole number", float: "number", bool: "yes or no", str: "text", t
 
 
 def marked(text: str) -> str:
-    """Marks a text that readers see for the catalogues of translations."""
+    """Mark a text that readers see, for the translation catalogues."""
     return text
 
 
-# What gives an image away, in the order of their keys: 1 to 9, then 0. They are stored in these words.
+# What gives an image away, in order of their keys: 1 to 9, then 0. They are stored in these words.
 REASONS = (
     marked("teeth"),
     marked("roots"),
@@ -32,26 +32,26 @@ REASONS = (
     marked("overall look"),
 )
 LONGEST_REASON = 80
-LONGEST_COLUMN = 80  # name of a column by which cases are compared
+LONGEST_COLUMN = 80  # characters in the name of a column by which cases are compared
 
 
 def check_reasons(reasons: Sequence[str]) -> None:
-    """Raises ValueError for reasons that cannot all be offered by a key of their own."""
+    """Raise ValueError for reasons that cannot each have their own key."""
     if not 1 <= len(reasons) <= len(REASONS):
-        raise ValueError(f"{len(reasons)} reasons, 1 to {len(REASONS)} are expected: each has a digit as its key")
+        raise ValueError(f"{len(reasons)} reasons; expected 1 to {len(REASONS)}, because each has a digit as its key")
     if any(not reason.strip() or len(reason) > LONGEST_REASON for reason in reasons):
-        raise ValueError(f"each reason is a line of 1 to {LONGEST_REASON} characters")
+        raise ValueError(f"each reason must be a line of 1 to {LONGEST_REASON} characters")
     if len({reason.strip().lower() for reason in reasons}) < len(reasons):
         raise ValueError("a reason is given twice")
 
 
 def check_columns(columns: Sequence[str]) -> None:
-    """Raises ValueError for what are no further columns of a pool's cases.csv, each named once."""
+    """Raise ValueError unless these are extra columns of a pool's cases.csv, each named once."""
     usual = (*generation.pool.COLUMNS, "excluded")
     if own := [column for column in columns if column.strip() in usual]:
-        raise ValueError(f"{', '.join(own)}: every cases.csv has it; further columns are expected, such as device")
+        raise ValueError(f"{', '.join(own)}: every cases.csv has this; expected extra columns, such as device")
     if any(not column.strip() or len(column) > LONGEST_COLUMN for column in columns):
-        raise ValueError(f"each column is a name of 1 to {LONGEST_COLUMN} characters")
+        raise ValueError(f"each column name must have 1 to {LONGEST_COLUMN} characters")
     if twice := [column for column in dict.fromkeys(columns) if columns.count(column) > 1]:
         raise ValueError(f"{', '.join(twice)}: given twice")
 
@@ -65,24 +65,24 @@ def rule(
     high: float | None = None,
     **more: Any,
 ) -> Any:
-    """A field with its section, label and meaning; for numbers its bounds, for lists `among` what they may hold.
+    """A field with its section, label and meaning; numbers have bounds, and lists have `among`, the possible entries.
 
-    more: `choices` maps what a text may be to its meaning; `long` is a text of several lines; `moment` is a text that
-    is empty or a moment with its time zone; `lines` are the numbers of lines that a list may have, the same in each of
-    its languages, if it has any; `check` raises ValueError for a list that cannot be, or for a text that cannot be and
-    is not empty; `even` is why a number must be even.
+    more: `choices` maps possible texts to their meanings; `long` is a text of several lines; `moment` is a text that is
+    empty or a time with its time zone; `lines` are the possible numbers of lines in a list, the same in each of its
+    languages, if it has any; `check` raises ValueError for an invalid list, or for an invalid text that is not empty;
+    `even` says why a number must be even.
     """
     metadata = {"section": section, "label": label, "help": meaning, "low": low, "high": high, **more}
     return field(default=default, metadata=metadata)
 
 
 def checked(entry: Field[Any], value: Any) -> Any:
-    """`value` as the setting keeps it. Raises ValueError."""
+    """`value` in the form in which the setting stores it. Raises ValueError."""
     rules: Mapping[str, Any] = entry.metadata
     wanted: Any = type(entry.default)
     if wanted is tuple and isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
         if strange := [item for item in value if item not in rules.get("among", value)]:
-            raise ValueError(f"{', '.join(strange)}: none of {', '.join(rules['among'])}")
+            raise ValueError(f"{', '.join(strange)}: not one of {', '.join(rules['among'])}")
         if rules.get("lines") and value:
             _count_lines(value, rules["lines"])
         if rules.get("check"):
@@ -111,10 +111,10 @@ def checked(entry: Field[Any], value: Any) -> Any:
 
 
 def _count_lines(value: Sequence[str], wanted: Sequence[int]) -> None:
-    """Raises ValueError where a language has a number of lines that is not `wanted`, or other than the first."""
+    """Raise ValueError if a language has a number of lines that is not `wanted`, or different from the first."""
     for language, part in sections("\n".join(value)).items():
         given = sum(bool(line.strip()) for line in part.splitlines())
         if given not in wanted:
             expected = " or ".join(map(str, [*wanted, "none"]))
-            raise ValueError(f"{given} lines{f' in [{language}]' if language else ''}, {expected} are expected")
+            raise ValueError(f"{given} lines{f' in [{language}]' if language else ''}; expected {expected}")
         wanted = (given,)

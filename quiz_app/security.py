@@ -1,4 +1,4 @@
-"""What every answer of the server carries for safety, and who may log in how often."""
+"""The security headers of every response, and limits on log-in attempts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from quiz_app.errors import SettingsError
 
 
 class Limiter(flask_limiter.Limiter):
-    """Counts requests of the views that are marked, which do so themselves; the others need not be looked at."""
+    """Counts only requests to marked views, which do so themselves; other requests are not checked."""
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
         if not in_middleware:
@@ -22,11 +22,11 @@ class Limiter(flask_limiter.Limiter):
 
 
 csrf = CSRFProtect()
-# Where a Redis is set, every process counts together; while it is away each counts for itself.
+# If Redis is set, all processes count together; while it is not available, each counts for itself.
 limiter = Limiter(get_remote_address, in_memory_fallback_enabled=True)
 
 HEADERS = {
-    # Our own files only; images also from memory, where a sealed one is opened.
+    # Only our own files; images also from memory, where sealed ones are opened.
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; "
     "form-action 'self'; base-uri 'none'; object-src 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -37,16 +37,16 @@ HEADERS = {
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Flask's cookie, which goes over HTTPS alone once it was given over HTTPS."""
+    """Flask's cookie, which is sent only over HTTPS if it was set over HTTPS."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """A reader has none, and nothing is signed for them."""
+        """No session for readers: nothing is signed for them."""
         if "HTTP_COOKIE" not in request.environ or self.get_cookie_name(app) not in request.cookies:
             return self.session_class()
         return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Nor is there anything to say of a session that holds nothing: no cache may keep what it does not change."""
+        """Do nothing for an empty session: the cache headers need not depend on a cookie that is not there."""
         if session or session.modified:
             super().save_session(app, session, response)
 
@@ -59,7 +59,7 @@ def init_app(app: Flask) -> None:
 
     @app.before_request
     def refuse_nul() -> None:
-        """No text of ours holds a NUL, and PostgreSQL keeps none."""
+        """Refuse NUL: no valid text contains it, and PostgreSQL cannot store it."""
         forms = request.query_string or request.mimetype != "application/json"
         said = [value for _, value in request.values.items(multi=True)] if forms else []
         if any("\0" in text for text in (request.path, *said)):
@@ -73,15 +73,13 @@ def init_app(app: Flask) -> None:
         app.config["RATELIMIT_STORAGE_OPTIONS"] = caching.redis_options() if redis_url else {}
         limiter.init_app(app)
     except (ConfigurationError, ImportError, ValueError) as error:
-        raise SettingsError(
-            f"redis_url: {redis_url!r} cannot be used, redis://HOST:PORT is expected: {error}"
-        ) from error
+        raise SettingsError(f"redis_url: {redis_url!r} cannot be used; expected redis://HOST:PORT: {error}") from error
 
     @app.after_request
     def protect(response: Response) -> Response:
         given = {name.lower() for name, _ in response.headers}
         response.headers.extend({name: value for name, value in HEADERS.items() if name.lower() not in given})
-        # Flask's own word for a file that is sent, "no-cache", would let the browser keep it.
+        # Flask's default for files, "no-cache", would let the browser store them.
         if request.endpoint != "static" and response.headers.get("Cache-Control", "no-cache") == "no-cache":
             response.headers["Cache-Control"] = "no-store"
         if request.is_secure:

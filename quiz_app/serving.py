@@ -1,4 +1,4 @@
-"""The server: one process by waitress, several by gunicorn."""
+"""The server: waitress for one process, gunicorn for several."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from quiz_app.database import THREADS
 if TYPE_CHECKING:
     from flask import Flask
 
-CONNECTIONS = 1000  # of browsers, held by one process
-TURN_S = 0.001  # between two looks at every connection
-OBJECTS = 20_000  # made before Python looks for cycles among them; a request makes some thousands
+CONNECTIONS = 1000  # maximum number of browser connections per process
+TURN_S = 0.001  # pause between two checks of all connections
+OBJECTS = 20_000  # created before Python looks for reference cycles; a request creates several thousand
 
 
 def serve(app: Flask, host: str, port: int, workers: int) -> None:
-    """Serve until stopped. `app` is the one process's; each of several workers makes its own from the same settings."""
+    """Serve until stopped. A single process uses `app`; several workers each create their own from its settings."""
     if workers == 1:
         by_waitress(app, host, port)
     else:
@@ -29,14 +29,15 @@ def serve(app: Flask, host: str, port: int, workers: int) -> None:
 def by_waitress(app: Flask, host: str, port: int) -> None:
     """Serve in this process.
 
-    Waitress looks at every connection whenever one of them wakes it, which with a hundred of them takes most of the
-    processor. A short rest between two looks lets it find many awake at once.
+    Waitress checks every connection whenever one of them wakes it up; with a hundred connections, this takes most of
+    the processor. After a short pause between two checks, it finds many of them ready at once.
     """
     import waitress
     from waitress import wasyncore
 
     settings = app.config["SETTINGS"]
-    # A line for each request that waits for a thread, which with many readers is every request; /metrics counts them.
+    # Waitress logs a line for each request that waits for a thread: with many readers, every request. /metrics counts
+    # them.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     connections: dict[int, Any] = {}
     server = waitress.create_server(
@@ -48,9 +49,10 @@ def by_waitress(app: Flask, host: str, port: int) -> None:
         connection_limit=CONNECTIONS,
         ident=None,
         clear_untrusted_proxy_headers=not settings.trusted_proxies,
-        max_request_body_size=(settings.max_upload_mb + 1) * 2**20,  # the application says what is too large
+        max_request_body_size=(settings.max_upload_mb + 1)
+        * 2**20,  # the application itself refuses uploads that are too large
     )
-    poll = hasattr(select, "poll")  # which knows no limit; Windows has select alone
+    poll = hasattr(select, "poll")  # poll has no limit; Windows only has select
     try:
         while connections:
             wasyncore.loop(timeout=1, use_poll=poll, map=connections, count=1)
@@ -60,7 +62,7 @@ def by_waitress(app: Flask, host: str, port: int) -> None:
 
 
 def by_gunicorn(app: Flask, host: str, port: int, workers: int) -> None:
-    """Serve by so many processes, which only POSIX has."""
+    """Serve with `workers` processes; only on POSIX."""
     from gunicorn.app.base import BaseApplication
 
     from quiz_app import create_app
@@ -75,20 +77,20 @@ def by_gunicorn(app: Flask, host: str, port: int, workers: int) -> None:
                 "threads": THREADS,
                 "worker_class": "gthread",
                 "control_socket_disable": True,
-                "graceful_timeout": 10,  # s; a worker that is told to end while it begins does not hear it
+                "graceful_timeout": 10,  # s; a worker that is told to stop while it starts does not notice
             }.items():
                 if name in self.cfg.settings:
                     self.cfg.set(name, value)
 
         def load(self) -> Any:
-            return ready(create_app(settings))  # each worker has connections of its own
+            return ready(create_app(settings))  # each worker has its own connections
 
     Workers().run()
 
 
 def ready(app: Flask) -> Flask:
-    """`app` as a server process runs it, with answers on their way to Firestore where that is set."""
-    # By default Python searches for cycles several times a request, and now and then in all that was imported, too.
+    """`app` as a server process runs it, with answers sent to Firestore if that is set."""
+    # By default, Python looks for cycles several times per request, and sometimes in everything that was imported.
     gc.collect()
     gc.freeze()
     gc.set_threshold(OBJECTS, *gc.get_threshold()[1:])

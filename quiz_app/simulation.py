@@ -1,8 +1,8 @@
-"""Simulated readers: they take a study through real HTTP, for rehearsals and load tests: docs/reference/protocol.md.
+"""Simulated readers take a study over real HTTP, for rehearsals and load tests; see docs/reference/protocol.md.
 
-What they say is up to the design of the study and to `quiz_app.designs.observer`. The truth never goes over the wire.
-It is looked up in the database by the name of the trial: the privilege of a rehearsal, which therefore runs beside
-the database of the server it talks to.
+Their answers come from the design of the study and from `quiz_app.designs.observer`. The truth is never sent over HTTP:
+it is looked up in the database by the name of the trial. A rehearsal is allowed to do this, and therefore needs access
+to the database of the server.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ from quiz_app.models import Case, Fault, Reader, Sitting, Study, Trial, TrialCas
 from quiz_app.study import lifecycle, readers
 from quiz_app.tunnel import SKIP_WARNING
 
-PATIENCE_S = 60.0  # how long a request is tried again before the reader gives up
+PATIENCE_S = 60.0  # how long a request is repeated before the reader gives up
 
 
 @dataclass
 class Outcome:
-    """What became of one simulated reader."""
+    """The result of one simulated reader."""
 
     pseudonym: str
     group: str
-    saved: list[dict[str, Any]] = field(default_factory=list)  # every acknowledged answer, as the server told it
+    saved: list[dict[str, Any]] = field(default_factory=list)  # every acknowledged answer, as returned by the server
     scored: int = 0
     correct: int = 0
     late: int = 0
@@ -55,8 +55,8 @@ class Outcome:
     seconds: float = 0.0
     noun: str = "cases"  # what is scored
     has_truth: bool = True  # whether `correct` means anything
-    waits_until: datetime | None = None  # where a washout holds the reader up: its end
-    refusal: str = ""  # why the reader could not finish; empty = finished, or held up by a washout
+    waits_until: datetime | None = None  # the end of the washout, if the reader waits for one
+    refusal: str = ""  # why the reader could not finish; empty = finished, or waiting for a washout
 
 
 class StoppedError(Exception):
@@ -79,20 +79,20 @@ def run(
     patience_s: float = PATIENCE_S,
     tell: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
-    """Let `count` new readers take the study through the server at `url`, or through one started for the purpose.
+    """Let `count` new readers take the study through the server at `url`, or through a server started for this.
 
-    success: the chance with which each of them finds the real image of several, or of two methods prefers the first
-    by name; none = as able as they are.
-    threshold_ms: the exposure at which they are half way between guessing and knowing, as a geometric mean.
-    dprime: the sensitivity of each of them, 0 = they guess; none = as able as they are.
-    known: mean sensitivity by name of conditions and of sources, for ratings; 1.2 where none is given.
-    clear: whether they get images in the clear, as a browser without WebCrypto does.
-    skip_washouts: when a washout holds all of them up, the clock is moved to its end; else they stop there. It is the
-    clock of this process, and so needs a server that is started for the purpose.
-    `tell` hears of each reader as it ends. Raises InvalidInputError when the study cannot be taken.
+    success: the probability with which each reader finds the real image of several, or prefers the first of two methods
+    by name; None = according to their own ability.
+    threshold_ms: the exposure at which they are halfway between guessing and always being right, as a geometric mean.
+    dprime: the sensitivity of each reader, 0 = guessing; None = according to their own ability.
+    known: mean sensitivity by name of condition or source, for ratings; 1.2 if not given.
+    clear: whether they get images in the clear, like a browser without WebCrypto.
+    skip_washouts: if all of them must wait for a washout, move the clock to its end; otherwise they stop there. This is
+    the clock of this process, so it needs a server started by this function.
+    `tell` is called for each reader when it ends. Raises InvalidInputError if the study cannot be taken.
     """
     if skip_washouts and url is not None:
-        raise InvalidInputError(["url: the clock of a server that runs already is not moved over a washout"])
+        raise InvalidInputError(["url: the clock of a server that is already running cannot be moved past a washout"])
     with app.app_context():
         invited, groups, design = _invite(slug, count)
     started = serving(app) if url is None else _there(url)
@@ -124,8 +124,8 @@ def run(
 
 @contextmanager
 def _movable_clock() -> Iterator[Callable[[datetime], None]]:
-    """Gives a function that moves the clock of this process to a moment, from which it goes on; in the end it is as it
-    was."""
+    """Yield a function that sets the clock of this process to a moment, from which it continues to run. At the end, the
+    clock is restored."""
     usual = clock.source
 
     def move_to(moment: datetime) -> None:
@@ -139,12 +139,12 @@ def _movable_clock() -> Iterator[Callable[[datetime], None]]:
 
 
 def _invite(slug: str, count: int) -> tuple[list[tuple[int, str, str]], tuple[str, ...], Design]:
-    """Number, pseudonym and token of `count` new readers, numbered on from those there are; the study's groups, its
+    """Number, pseudonym and token of `count` new readers, numbered after the existing ones; the study's groups and its
     design."""
     study = lifecycle.find(slug)
     if study.state != "open":
         hint = f"; open it with: flask study open {slug}" if study.state == "draft" else ""
-        raise InvalidInputError([f"study: {slug} is {study.state}, simulated readers need an open one{hint}"])
+        raise InvalidInputError([f"study: {slug} is {study.state}, but simulated readers need an open study{hint}"])
     taken = set(db.session.scalars(sa.select(Reader.pseudonym).filter_by(study_id=study.id)))
     free = (number for number in itertools.count(1) if _name(number) not in taken)
     numbers = list(itertools.islice(free, count))
@@ -161,16 +161,16 @@ def _name(number: int) -> str:
 
 @contextmanager
 def serving(app: Flask) -> Iterator[str]:
-    """A server of `app` on a free port of this machine, for as long as the context lasts."""
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # many readers on few threads are meant here
+    """A server of `app` on a free port of this machine, while the context lasts."""
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # many readers on few threads are intended here
     server = waitress.server.create_server(app, host="127.0.0.1", port=0, threads=8)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
-        server.task_dispatcher.shutdown()  # first: a task that ends wakes the server, which must still be there
-        pulled = threading.Event()  # until then the trigger must stay: an earlier pull may carry our request along
+        server.task_dispatcher.shutdown()  # first: a task that ends wakes up the server, which must still exist
+        pulled = threading.Event()  # the trigger must exist until then: an earlier pull may also run our request
         server.trigger.pull_trigger(lambda: pulled.wait() and server.close())  # in the server's own thread
         pulled.set()
         thread.join()  # it ends with its last connection
@@ -178,19 +178,19 @@ def serving(app: Flask) -> Iterator[str]:
 
 @contextmanager
 def _there(url: str) -> Iterator[str]:
-    """The address of a server that runs already. Raises InvalidInputError if it does not answer."""
+    """The address of a server that is already running. Raises InvalidInputError if it does not answer."""
     address = url.rstrip("/")
     try:
         httpx.get(f"{address}/healthz", headers=SKIP_WARNING, timeout=10).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise InvalidInputError(
-            [f"url: {address}/healthz does not answer as a server of this application: {error}"]
+            [f"url: {address}/healthz does not answer like a server of this application: {error}"]
         ) from error
     yield address
 
 
 class _Taker:
-    """One reader at one browser."""
+    """One reader in one browser."""
 
     def __init__(
         self,
@@ -213,7 +213,7 @@ class _Taker:
         self.faults: dict[str, list[Fault]] = {}  # by case, where they are known
 
     def take(self) -> Outcome:
-        """The whole way from the link to the last page, or to a washout; called again, from there on."""
+        """Take the study from the link to the last page, or to a washout; if called again, continue from there."""
         self.outcome.waits_until = None
         began = time.perf_counter()
         local = self.link.host == "127.0.0.1"
@@ -231,7 +231,7 @@ class _Taker:
         return self.outcome
 
     def _read(self) -> None:
-        """Every trial of the sitting that has begun."""
+        """Answer every trial of the current sitting."""
         self.truths = self._look_up()
         told = self._post("claim", way="clear" if self.clear else "sealed")
         self.lease, step = told["lease"], told["step"]
@@ -242,7 +242,7 @@ class _Taker:
             step = self._go(step)
 
     def _go(self, step: dict[str, Any]) -> dict[str, Any]:
-        """Do what a step asks, and return the one that follows."""
+        """Do what a step requires, and return the next step."""
         if step["kind"] == "trial":
             return self._judge(step["trial"])
         if step["kind"] == "marks":
@@ -255,7 +255,7 @@ class _Taker:
         return self._post("continue")["step"]
 
     def _walk_in(self) -> str:
-        """Through the pages, each with its form, to the reading room, the end, or a washout that is not over."""
+        """Go through the pages, with their forms, to the reading room, the end, or a washout that is not over."""
         forms = {
             "welcome": {"consent": "yes"},
             "about": {"group": self.outcome.group, "years": str(5 + self.observer.number % 20)},
@@ -320,14 +320,14 @@ class _Taker:
         return found
 
     def _judge(self, trial: dict[str, Any]) -> dict[str, Any]:
-        """Look at the images of a trial, answer it, and return the step that follows."""
+        """View the images of a trial, answer it, and return the next step."""
         cases = self.truths[trial["trial"]]
         for image in trial["images"]:
             self._look_at(image)
         self._post(f"trials/{trial['trial']}/onset")
         said = {"id": str(uuid.uuid4()), "viewer": {"zoom_max": 1.0, "windowed": False}}
         if exposure_ms := trial.get("exposure_ms"):
-            time.sleep(exposure_ms / 1000)  # the server knows since when the image has been there
+            time.sleep(exposure_ms / 1000)  # the server knows when the image was shown
         observer = self.observer.meeting(self.known, *self.met[trial["trial"]])
         said |= self.design.simulate(observer.shown_for(exposure_ms), cases, trial["choices"])
         sent = time.perf_counter()
@@ -361,7 +361,7 @@ class _Taker:
         return self._send("POST", path, json={"lease": self.lease} | body).json()
 
     def _send(self, method: str, path: str, **what: Any) -> httpx.Response:
-        """Send as a browser would: again and again while the line or the server fails.
+        """Send like a browser: again and again while the connection or the server fails.
 
         Raises StoppedError on a refusal.
         """

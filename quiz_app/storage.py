@@ -1,6 +1,6 @@
-"""Where the blinded images lie: a folder, or a bucket at any address that fsspec knows.
+"""Where the blinded images are stored: a folder, or a bucket at any address that fsspec supports.
 
-Readers never get an address of the store: every image passes through the application, which blinds and seals it.
+Readers never get an address in the store: every image passes through the application, which blinds and seals it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Store: TypeAlias = "Path | UPath"
 def at(address: str) -> UPath:
     """The store at this address, such as s3://BUCKET/PREFIX.
 
-    Raises SettingsError where the package for such addresses is missing, or none is known.
+    Raises SettingsError if the package for such addresses is missing, or none is known.
     """
     try:
-        from upath import UPath  # only where an address is set
+        from upath import UPath  # imported only if an address is set
 
         store = UPath(address)
         if not store.protocol:
-            raise ValueError("an address such as s3://BUCKET/PREFIX is expected")
+            raise ValueError("expected an address such as s3://BUCKET/PREFIX")
         _ = store.fs
     except (ImportError, ValueError) as error:
         raise SettingsError(
@@ -42,30 +42,30 @@ def at(address: str) -> UPath:
 
 
 def assert_usable(store: Store) -> None:
-    """Something can be put into `store` and removed. Raises SettingsError."""
+    """Raise SettingsError unless a file can be put into `store` and removed."""
     try:
         with putting(store) as staging:
             (staging / ".writable").touch()
-        (store / ".writable").unlink(missing_ok=True)  # a process that starts beside this one uses the same
+        (store / ".writable").unlink(missing_ok=True)  # another process that starts at the same time uses the same file
     except InvalidInputError as faulty:
         raise SettingsError(str(faulty)) from faulty
 
 
 def read(store: Store, name: str) -> bytes:
-    """The file called `name`. Raises InvalidInputError where a bucket does not give it."""
+    """The file with this name. Raises InvalidInputError if a bucket does not return it."""
     if isinstance(store, Path):
         return (store / name).read_bytes()
     try:
         return store.fs.cat_file((store / name).path)
-    except Exception as error:  # each kind of store has errors of its own
+    except Exception as error:  # each kind of store has its own errors
         raise InvalidInputError([f"images_url: {store / name} cannot be read: {_said(error)}"]) from error
 
 
 @contextmanager
 def putting(store: Store) -> Iterator[Path]:
-    """A folder of this machine to fill: when the block ends well its files all come to lie in `store`, else none does.
+    """A local folder to fill: if the block succeeds, all its files are put into `store`, otherwise none.
 
-    Raises InvalidInputError where a bucket does not take them.
+    Raises InvalidInputError if a bucket does not accept them.
     """
     if isinstance(store, Path):
         store.mkdir(parents=True, exist_ok=True)
@@ -81,9 +81,9 @@ def putting(store: Store) -> Iterator[Path]:
 
 @contextmanager
 def on_disk(store: Store, names: list[str]) -> Iterator[Path]:
-    """A folder of this machine with the files of these names, while the block lasts.
+    """A local folder with the files of these names, while the block lasts.
 
-    Raises InvalidInputError, as `read`.
+    Raises InvalidInputError like `read`.
     """
     if isinstance(store, Path):
         yield store
@@ -101,14 +101,14 @@ def _upload(files: list[Path], store: UPath) -> None:
         with ThreadPoolExecutor() as threads:
             list(threads.map(store.fs.put_file, map(str, files), targets))
     except BaseException as error:
-        with contextlib.suppress(Exception):  # what stopped the upload may stop this too
+        with contextlib.suppress(Exception):  # whatever stopped the upload may stop this too
             store.fs.invalidate_cache()
             put = {path.strip("/") for path in store.fs.find(store.path)}
             for target in targets:
                 if target.strip("/") in put:
                     store.fs.rm_file(target)
         if isinstance(error, Exception):
-            raise InvalidInputError([f"images_url: {store} does not take images: {_said(error)}"]) from error
+            raise InvalidInputError([f"images_url: {store} does not accept images: {_said(error)}"]) from error
         raise
 
 

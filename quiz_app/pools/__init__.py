@@ -1,1 +1,1 @@
-"""Images coming in, and lying there: uploads, pools, storage, blinded bytes. No Flask in here."""
+"""Importing and storing images: uploads, pools, storage, blinded bytes. No Flask in here."""

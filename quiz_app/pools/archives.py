@@ -1,4 +1,4 @@
-"""Unpacking zips as Windows, macOS, phones and archives of hospitals write them."""
+"""Unpack zips as written by Windows, macOS, phones and hospital archives."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from quiz_app.errors import InvalidInputError
 
 MOST_FILES = 50_000
 MOST_BYTES = 64 * 2**30
-# Deflate cannot do better than about 1000:1, and images hardly 10:1.
+# Deflate cannot exceed about 1000:1, and images hardly reach 10:1.
 MOST_RATIO = 200
-SMALL = 2**20  # bytes that may swell as they like
+SMALL = 2**20  # bytes; files up to this size may have any ratio
 DEEPEST = 2  # zips within zips
-LONGEST = 120  # letters of a name; more than some file systems take, once they are bytes
+LONGEST = 120  # characters of a name; once encoded, longer names exceed the limit of some file systems
 
 
 @dataclass
 class Room:
-    """What may still be unpacked of an upload, all zips within it together."""
+    """How much of an upload may still be unpacked, for all zips in it together."""
 
     files: int
     space: int
 
 
 def unpack(path: Path, into: Path) -> None:
-    """Unpack a zip, and zips within it into folders of their names.
+    """Unpack a zip, and the zips in it into folders with their names.
 
-    Backslashes part folders, letters that some file system refuses become `_`, and of equal names each is kept.
-    Raises InvalidInputError for a zip that climbs out, links, swells, is locked, or is none; then nothing is unpacked.
-    It swells as a whole where members share their bytes, or zips within it are packed once more.
+    Backslashes separate folders, characters that some file systems refuse become `_`, and files with equal names are
+    all kept. Raises InvalidInputError for a file that is not a zip, or for a zip that has paths outside it, has links,
+    expands too much or is protected by a password; then nothing is unpacked. The size is checked as a whole, because
+    members can share their bytes and zips can contain compressed zips.
     """
     try:
         most = max(SMALL, MOST_RATIO * path.stat().st_size)
@@ -44,7 +45,7 @@ def unpack(path: Path, into: Path) -> None:
         if isinstance(error, InvalidInputError):
             raise
         raise InvalidInputError([f"zip: cannot be read: {error}"]) from error
-    except Exception as error:  # zlib.error and what else a spoilt stream raises
+    except Exception as error:  # zlib.error and anything else that a corrupt stream raises
         shutil.rmtree(into, ignore_errors=True)
         raise InvalidInputError([f"zip: cannot be unpacked: {error}"]) from error
 
@@ -79,8 +80,8 @@ def _unpack(path: Path, into: Path, room: Room, depth: int) -> None:
 def _names(members: list[zipfile.ZipInfo]) -> list[str]:
     """The names of members with forward slashes.
 
-    Without the flag for UTF-8 a name is in the code page of whoever packed it, and Python takes it for cp437: macOS
-    writes UTF-8 all the same, and Japanese Windows Shift-JIS.
+    Without the UTF-8 flag, a name is in the code page of the computer that packed it, and Python decodes it as cp437.
+    macOS writes UTF-8 anyway, and Japanese Windows writes Shift-JIS.
     """
     raw = [b"" if info.flag_bits & 0x800 else _bytes(info.orig_filename) for info in members]
     code = _code_page(b"\n".join(raw))
@@ -106,7 +107,7 @@ def _code_page(names: bytes) -> str:
 
 
 def _is_japanese(text: str) -> bool:
-    """Whether all that is no ASCII is Japanese, and makes up most of the words it stands in."""
+    """Whether all non-ASCII characters are Japanese, and make up most of the words in which they occur."""
     words = "".join(word for word in re.findall(r"\w+", text) if not word.isascii())
     japanese = re.findall(r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]", words)
     return len(japanese) == sum(not letter.isascii() for letter in words) and 2 * len(japanese) >= len(words)
@@ -127,7 +128,7 @@ def _faults(info: zipfile.ZipInfo, name: str) -> list[str]:
     if info.flag_bits & 0x1:
         faults.append("is protected by a password; pack it without one")
     if info.file_size > MOST_RATIO * max(1, info.compress_size) and info.file_size > SMALL:
-        faults.append(f"swells from {info.compress_size} to {info.file_size} bytes")
+        faults.append(f"expands from {info.compress_size} to {info.file_size} bytes")
     return faults
 
 
@@ -138,7 +139,7 @@ def _safe(name: str) -> PurePosixPath:
 
 
 def _free(path: PurePosixPath, taken: set[str]) -> PurePosixPath:
-    """The path, with a number where one that some file system thinks equal is taken."""
+    """The path, with a number if one that some file system treats as equal is taken."""
     number, free = 2, path
     while str(free).casefold() in taken:
         free, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1

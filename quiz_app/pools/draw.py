@@ -1,4 +1,4 @@
-"""Drawing the cases of a pool from the images of an upload: alone, as quartets or as comparisons."""
+"""Draw the cases of a pool from the images of an upload: single images, quartets or comparisons."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ if TYPE_CHECKING:
 
 
 class IncompleteError(InvalidInputError):
-    """Cases to be compared lack a method, and nobody has said that they may be left out."""
+    """Cases to be compared lack a method, and the user has not agreed to leave them out."""
 
 
 def size_of(wishes: Wishes) -> tuple[int, int] | None:
-    """The size at which images are kept before they are drawn; none where they are to be harmonised, at their own."""
+    """The size at which images are kept before drawing; None if they will be harmonised and keep their own size."""
     return None if wishes.harmonise else (wishes.width, wishes.height)
 
 
 def drawn(
     images: Images, wishes: Wishes, incomplete: bool, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Drawn, list[str]]:
-    """What is drawn of the images of each class, and what is said of it.
+    """What is drawn from the images of each class, and notes about it.
 
-    incomplete: whether cases to be compared that lack a method may be left out. progress: images drawn, and in all.
-    Raises InvalidInputError or InputError where there are not enough images, IncompleteError for such cases otherwise.
+    incomplete: whether cases to be compared may be left out if they lack a method. progress: images drawn, and total.
+    Raises InvalidInputError or InputError if there are not enough images, and IncompleteError for incomplete cases that
+    may not be left out.
     """
     from generation import drawing
 
@@ -52,14 +53,14 @@ def drawn(
 
 
 def methods(images: Images) -> Images:
-    """The images to be compared by their method, and those of the reference, where there is one."""
+    """The images to be compared, by method, and those of the reference, if there is one."""
     from generation.drawing import REFERENCE
 
     return _by_source(images["synthetic"]) | ({REFERENCE: images["real"]} if images["real"] else {})
 
 
 def incomplete(images: Images) -> list[dict[str, str]]:
-    """The images of cases that lack a method, as a pool records what was left out: class, checksum and why, no name."""
+    """The images of cases that lack a method, as a pool records them: class, checksum and reason, but no name."""
     from generation import drawing
 
     whole, _ = drawing.matched(methods(images))
@@ -97,12 +98,12 @@ def _compared(
 
 
 def _sets(practice: int, images: int) -> int:
-    """How many sets of so many images the practice cases fill."""
+    """How many sets of `images` images the practice cases fill."""
     return -(-practice // images)
 
 
 def _counts(candidates: dict[str, list], wishes: Wishes) -> tuple[int, int]:
-    """How many cases of each class, and how many for practice. Raises InvalidInputError for too few images."""
+    """The number of cases of each class, and for practice. Raises InvalidInputError if there are too few images."""
     shares = {"real": (wishes.practice + 1) // 2, "synthetic": wishes.practice // 2}
     each = wishes.each or min(len(candidates[truth]) - shares[truth] for truth in candidates)
     if each < 1:
@@ -122,9 +123,9 @@ def _by_source(synthetic: list) -> dict[str, list]:
 
 
 def _quartet_counts(real: list, sources: dict[str, list], wishes: Wishes) -> tuple[int, int, list[str]]:
-    """How many quartets, how many for practice (as many as the practice cases fill), and what is said of it.
+    """The number of quartets, the number for practice (as many as the practice cases fill), and notes about them.
 
-    Raises InvalidInputError where a folder has too few images, by its name.
+    Raises InvalidInputError that names every folder with too few images.
     """
     practice = _sets(wishes.practice, 1 + len(sources))
     have = {"real images": len(real)} | {source: len(own) for source, own in sources.items()}

@@ -1,13 +1,13 @@
 """Images from a hospital's archive: searched and fetched over DICOMweb in the background, then treated as an upload.
 
-    query.json    what was asked
-    found.json    the images that fit: their UIDs, and the descriptions of their studies
-    fetch.json    how many of them are fetched
-    unpacked/     a folder for each description; images that are there are not fetched again
+    query.json    the query
+    found.json    the matching images: their UIDs, and the descriptions of their studies
+    fetch.json    how many of them to fetch
+    unpacked/     a folder for each description; images that are already there are not fetched again
     missing.json  what could not be fetched, and why
 
-A search ends in the choice of how many images, and fetching in the survey, as an upload does. Either can be paused or
-break off, and goes on where it was.
+After a search, the user chooses how many images to fetch; after fetching, the images are surveyed like an upload. Both
+can be paused or interrupted, and then continue where they stopped.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from quiz_app.settings import Settings
 
 QUERY, FOUND, FETCH, PAUSE = "query.json", "found.json", "fetch.json", "pause"
 MOST = 20_000  # images that a search counts
-NAMED = 11  # descriptions that get a folder each; the rest share one, since each folder is asked about
+NAMED = 11  # descriptions with a folder each; the rest share one, because the user is asked about each folder
 
 
 def archive(settings: Settings) -> pacs.Archive:
-    """The archive of the settings. Raises InvalidInputError with one sentence where it is not set, or not installed."""
+    """The archive in the settings. Raises InvalidInputError with one sentence if it is not set or not installed."""
     if not settings.pacs_url:
         raise InvalidInputError(
             ["Set pacs_url in settings.toml, or DISCERN_PACS_URL, to the DICOMweb address of your archive."]
@@ -49,7 +49,7 @@ def archive(settings: Settings) -> pacs.Archive:
 
 
 def query(form: Mapping[str, str]) -> pacs.Query:
-    """What a form asks for. Raises InvalidInputError with every fault by field."""
+    """The query from a form. Raises InvalidInputError with every problem by field."""
     said = {name: form.get(name, "").strip() for name in ("modality", "since", "until", "description")}
     said |= {name: said[name].replace("-", "") for name in ("since", "until")}
     asked = pacs.Query(**said | {"modality": said["modality"].upper(), "limit": MOST})  # type: ignore[arg-type]
@@ -59,7 +59,7 @@ def query(form: Mapping[str, str]) -> pacs.Query:
 
 
 def begin(settings: Settings, asked: pacs.Query) -> str:
-    """Have the archive searched. Returns the name of the work. Raises InvalidInputError as `archive` does."""
+    """Start a search of the archive. Returns the name of the work. Raises InvalidInputError like `archive`."""
     archive(settings)
     name = secrets.token_hex(8)
     folder = intake.home(settings.instance) / name
@@ -71,13 +71,13 @@ def begin(settings: Settings, asked: pacs.Query) -> str:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found: the images that fit, in a random order that is the same each time."""
+    """The result of a search: the matching images, in a random order that is always the same."""
 
     images: list[pacs.Image]
 
     @classmethod
     def load(cls, folder: Path) -> Found:
-        """What the search of the work in `folder` found."""
+        """The result of the search in `folder`."""
         images = [pacs.Image(*image) for image in json.loads((folder / FOUND).read_text("utf-8"))]
         return cls(sorted(images, key=lambda image: image.path))
 
@@ -93,7 +93,7 @@ class Found:
         return [(words, studies[words], count) for words, count in images.most_common()]
 
     def chosen(self, limit: int) -> dict[pacs.Image, Path]:
-        """The first `limit` images of that order, and where each is fetched to below the folder of an upload."""
+        """The first `limit` images in that order, and the path of each below the folder of an upload."""
         images = self.images[:limit]
         counted = Counter(_words(image) for image in images).most_common()
         own = {words for words, _ in (counted if len(counted) <= NAMED + 1 else counted[:NAMED])}
@@ -102,15 +102,15 @@ class Found:
 
 
 def _words(image: pacs.Image) -> str:
-    """The description of an image's study, as a folder may be called."""
+    """The description of an image's study, as a valid folder name."""
     words = " ".join(re.sub(r"[^\w()+,.-]+", " ", image.description.lower()).split())
     return words[:60].strip(". ") or "no description"
 
 
 def fetch(settings: Settings, name: str, limit: str, form: Mapping[str, str]) -> int:
-    """Have images fetched, at most `limit`, to become a pool as `form` wishes. Returns how many.
+    """Start fetching at most `limit` images, for a pool as described in `form`. Returns how many.
 
-    Raises InvalidInputError with every fault by field.
+    Raises InvalidInputError with every problem by field.
     """
     folder = intake.home(settings.instance) / name
     found, faults = Found.load(folder), []
@@ -130,22 +130,22 @@ def fetch(settings: Settings, name: str, limit: str, form: Mapping[str, str]) ->
 
 
 def is_at_work(folder: Path) -> bool:
-    """Whether the work in `folder` searches or fetches, or waits for the choice of how many images."""
+    """Whether the work in `folder` is searching or fetching, or waits for the choice of how many images."""
     return (folder / QUERY).exists() and not (folder / survey.FILE).exists()
 
 
 def is_interrupted(folder: Path, work: background.Work) -> bool:
-    """Whether the work in `folder` broke off and can be resumed or discarded."""
+    """Whether the work in `folder` was interrupted and can be resumed or discarded."""
     return (folder / QUERY).exists() and work.state in ("failed", "stopped")
 
 
 def pause(folder: Path) -> None:
-    """Have the work in `folder` end at the next study or image."""
+    """Make the work in `folder` stop at the next study or image."""
     (folder / PAUSE).touch()
 
 
 def resume(settings: Settings, name: str) -> None:
-    """Continue a search or a fetch where it broke off; what has been surveyed is asked about again."""
+    """Continue a search or a fetch where it stopped; the user is asked again about images already surveyed."""
     folder = intake.home(settings.instance) / name
     if (folder / survey.FILE).exists():
         background.tell(folder, "asking", 0.0)
@@ -154,7 +154,7 @@ def resume(settings: Settings, name: str) -> None:
 
 
 def progress(folder: Path) -> tuple[int, int]:
-    """How many of the chosen images are here, and how many were chosen; (0, 0) before that."""
+    """The number of chosen images that have arrived, and the number chosen; (0, 0) before the choice."""
     if not (folder / FETCH).exists():
         return 0, 0
     chosen = Found.load(folder).chosen(_limit(folder)).values()
@@ -162,7 +162,7 @@ def progress(folder: Path) -> tuple[int, int]:
 
 
 def unfinished(instance: Path) -> list[tuple[str, pacs.Query, background.Work]]:
-    """What has been asked of the archive and is not a pool yet, the newest first."""
+    """Queries to the archive that have not become a pool yet, newest first."""
     found = []
     for path in intake.home(instance).glob(f"*/{QUERY}"):
         if (work := background.find(path.parent)) is not None:
@@ -181,7 +181,7 @@ def _start(settings: Settings, folder: Path) -> None:
 
 
 def _work(folder: Path) -> None:
-    """Search the archive, or fetch what was chosen of it."""
+    """Search the archive, or fetch the chosen images."""
     with background.working(folder, InvalidInputError, InputError) as told:
 
         def telling(share: float, what: str) -> None:

@@ -1,8 +1,8 @@
-"""Blinded bytes: what a reader receives of a case.
+"""Blinded images: the bytes that a reader receives for a case.
 
-Every image of a pool is re-encoded by one encoder (8-bit grey PNG, no metadata) and filled up to one length, so
-that neither format, headers nor size tell its class. It travels either in the clear, while its trial is due, or
-sealed (AES-256-GCM) one trial ahead; the key comes when the trial is due.
+Every image of a pool is re-encoded by one encoder (8-bit grey PNG, no metadata) and padded to one length, so that
+neither format, headers nor size reveal its class. It is sent either in the clear, while its trial is due, or sealed
+(AES-256-GCM) one trial ahead; the key follows when the trial is due.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ def encoded(image: Image.Image) -> bytes:
 def padded(png: bytes, length: int) -> bytes:
     """`png` with an ancillary chunk of zeros so that it is `length` bytes long.
 
-    A decoder may skip a chunk whose name begins in lower case (PNG specification, 5.4).
-    Raises ValueError where `png` is too long already.
+    A decoder may skip a chunk whose name begins with a lower-case letter (PNG specification, 5.4).
+    Raises ValueError if `png` is already too long.
     """
     room = length - len(png) - _OVERHEAD
     if room < 0 or not png.endswith(_END):
-        raise ValueError(f"a PNG of {len(png)} bytes cannot be filled up to {length}")
+        raise ValueError(f"a PNG of {len(png)} bytes cannot be padded to {length}")
     chunk = b"paDd" + bytes(room)
     return png[: -len(_END)] + struct.pack(">I", room) + chunk + struct.pack(">I", zlib.crc32(chunk)) + _END
 
 
 def reduced_size(width: int, height: int, largest_side: int) -> tuple[int, int]:
-    """Width and height with the longer side at most `largest_side` pixels; 0 = as they are."""
+    """Width and height with the longer side at most `largest_side` pixels; 0 = unchanged."""
     if not 0 < largest_side < max(width, height):
         return width, height
     scale = largest_side / max(width, height)
@@ -50,9 +50,9 @@ def reduced_size(width: int, height: int, largest_side: int) -> tuple[int, int]:
 
 
 def reduced(png: bytes, largest_side: int) -> bytes:
-    """A blinded image with its longer side at most `largest_side` pixels; as it is where that changes nothing.
+    """A blinded image with its longer side at most `largest_side` pixels; unchanged if it is not larger.
 
-    Its length follows from its size alone: it is filled up to what an image of that size can have at most.
+    Its length depends only on its size: it is padded to the maximum length of an image of that size.
     """
     if not largest_side:
         return png
@@ -66,12 +66,12 @@ def reduced(png: bytes, largest_side: int) -> bytes:
 
 
 def common_length(pngs: list[int]) -> int:
-    """The length to which images of these lengths are filled up: every one needs room for its chunk."""
+    """The length to which images of these lengths are padded: each one needs room for its chunk."""
     return max(pngs) + _OVERHEAD
 
 
 def seal_key(secret: str, token: str) -> bytes:
-    """The key (32 bytes) of the image at this address. One key seals one image, so the nonce may be constant."""
+    """The key (32 bytes) of the image at this address. Each key seals only one image, so the nonce can be constant."""
     return hmac.new(secret.encode(), b"discern image seal " + token.encode(), hashlib.sha256).digest()
 
 

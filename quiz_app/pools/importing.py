@@ -1,4 +1,4 @@
-"""Importing a pool folder: checked whole, its images re-encoded and filled up to one length, then put on record."""
+"""Import a pool folder: check all of it, re-encode its images, pad them to one length, and record the import."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Progress = Callable[[int, int], None]
 
 
 def slugified(name: str) -> str:
-    """`name` as it can stand in an address: small letters, digits and dashes."""
+    """`name` in a form that can be part of an address: lower-case letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:80]
 
 
 def free_slug(name: str, model: type) -> str:
-    """The slug of `name`, with a number behind it where it is taken among the rows of `model`."""
+    """The slug of `name`, followed by a number if it is already used by a row of `model`."""
     stem = slugified(name) or model.__name__.lower()
     taken = set(db.session.scalars(sa.select(model.slug)))  # type: ignore[attr-defined]
     numbered = (f"{stem[:74]}-{number}" for number in range(2, len(taken) + 3))
@@ -41,10 +41,10 @@ def free_slug(name: str, model: type) -> str:
 def import_folder(
     folder: Path, store: Store, slug: str = "", *, actor: str = "", progress: Progress | None = None
 ) -> Pool:
-    """Import the pool folder at `folder`; its blinded images go into `store`. The caller commits.
+    """Import the pool folder at `folder`; its blinded images are put into `store`. The caller commits.
 
-    Raises InvalidInputError with every fault of the folder, each with its file and row, or for a store that takes no
-    images; then nothing has been kept.
+    Raises InvalidInputError with every problem in the folder, each with its file and row, or if the store does not
+    accept images; then nothing has been kept.
     """
     try:
         given = generation.pool.read(folder)
@@ -86,9 +86,9 @@ def import_folder(
 
 
 def exclude(case: Case, reason: str, *, actor: str = "") -> None:
-    """Leave a case out of every study to come, or with an empty reason take it in again; either stays on record.
+    """Leave a case out of all future studies or, with an empty reason, include it again; both are recorded.
 
-    Raises InvalidInputError once a study on the pool has been opened: what its readers meet is frozen.
+    Raises InvalidInputError once a study on the pool has been opened: its cases are then locked.
     """
     studies = db.session.scalars(sa.select(Study).filter_by(pool_id=case.pool_id)).all()
     faults = [
@@ -105,7 +105,7 @@ def exclude(case: Case, reason: str, *, actor: str = "") -> None:
 
 
 def _store(sources: list[Path], store: Store, names: list[str], progress: Progress | None) -> int:
-    """Re-encode `sources` into `store` under `names`; all get the same length, which is returned."""
+    """Re-encode `sources` into `store` under `names`, padded to the same length, which is returned."""
     with putting(store) as staging:
 
         def encode(pair: tuple[Path, str]) -> int:
@@ -115,7 +115,7 @@ def _store(sources: list[Path], store: Store, names: list[str], progress: Progre
         def fill_up(name: str) -> None:
             (staging / name).write_bytes(images.padded((staging / name).read_bytes(), length))
 
-        with ThreadPoolExecutor() as threads:  # Pillow lets go of the interpreter while it encodes
+        with ThreadPoolExecutor() as threads:  # Pillow releases the interpreter lock while it encodes
             lengths = []
             try:
                 for done, size in enumerate(threads.map(encode, zip(sources, names, strict=True)), start=1):
@@ -123,7 +123,7 @@ def _store(sources: list[Path], store: Store, names: list[str], progress: Progre
                     if progress is not None:
                         progress(done, len(sources))
             except BaseException:
-                threads.shutdown(wait=False, cancel_futures=True)  # who cancels does not wait for the rest
+                threads.shutdown(wait=False, cancel_futures=True)  # cancelling does not wait for the rest
                 raise
             length = images.common_length(lengths)
             list(threads.map(fill_up, names))

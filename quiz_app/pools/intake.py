@@ -1,9 +1,10 @@
-"""Bringing images in: an uploaded zip becomes a pool, in the background.
+"""Make a pool from an uploaded zip, in the background.
 
-The zip holds either a pool folder (pool.json, cases.csv, images), or PNG, JPEG, TIFF or DICOM files in folders. Those
-are read as `generation.radiographs` says and surveyed by folder. Where folders are called `real` and `synthetic` and
-every file can be read, they become a pool; else the researcher is asked which folder is which class, and whether files
-that cannot be read are left out. They are mixed at random, brought to one size and encoder, and imported as any pool.
+The zip contains either a pool folder (pool.json, cases.csv, images), or PNG, JPEG, TIFF or DICOM files in folders.
+Those are read by `generation.radiographs` and surveyed by folder. If the folders are named `real` and `synthetic` and
+every file can be read, they become a pool; otherwise the researcher is asked which class each folder belongs to, and
+whether to leave out unreadable files. The images are mixed at random, converted to one size and encoding, and imported
+like any other pool.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ from quiz_app.pools.archives import unpack
 from quiz_app.pools.wishes import COMPARISONS, Choices, Wishes, class_faults
 from quiz_app.settings import Settings
 
-MOST_STRETCH = 0.02  # more can be seen, and tells the classes apart where only one is stretched
+MOST_STRETCH = 0.02  # more would be visible, and would reveal the class if only one is stretched
 NOTES = "notes.json"
 SPECIMENS = "specimens"
 CHOICES = "choices.json"
-MISSING = "missing.json"  # files that should be here and are not: why, by path
+MISSING = "missing.json"  # files that should be here but are not: the reason, by path
 MORE = "more.zip"
 
 
 def begin(settings: Settings, upload: Path, wishes: Wishes) -> str:
-    """Take over the zip at `upload` and have it made into a pool. Returns the name of the work."""
+    """Take over the zip at `upload` and start making a pool of it. Returns the name of the work."""
     name = secrets.token_hex(8)
     folder = home(settings.instance) / name
     background.claim(folder)
@@ -52,7 +53,7 @@ def _start(settings: Settings, folder: Path) -> None:
 
 
 def keep(folder: Path, wishes: Wishes) -> None:
-    """Keep with the work in `folder` how its images become a pool."""
+    """Store, with the work in `folder`, how its images become a pool."""
     (folder / "wishes.json").write_text(json.dumps(asdict(wishes)), "utf-8")
 
 
@@ -62,7 +63,7 @@ def asked(folder: Path) -> Wishes:
 
 
 def add(settings: Settings, name: str, upload: Path) -> None:
-    """Take over a zip of more images for an upload that asks, which is then surveyed anew."""
+    """Take over a zip with more images for an upload that awaits answers; the upload is then surveyed again."""
     folder = home(settings.instance) / name
     shutil.move(upload, folder / MORE)
     background.tell(folder, "making", 0.0, "unpacking")
@@ -70,12 +71,12 @@ def add(settings: Settings, name: str, upload: Path) -> None:
 
 
 def home(instance: Path) -> Path:
-    """Where uploads are worked on."""
+    """The folder in which uploads are processed."""
     return instance / "intake"
 
 
 def of_pool(instance: Path, slug: str) -> str:
-    """The name of the upload from which the pool with this slug was made; empty where it came otherwise."""
+    """The name of the upload from which the pool with this slug was made; empty if it was made in another way."""
     for notes in home(instance).glob(f"*/{NOTES}"):
         if json.loads(notes.read_text("utf-8"))["pool"] == slug:
             return notes.parent.name
@@ -83,7 +84,7 @@ def of_pool(instance: Path, slug: str) -> str:
 
 
 def answer(settings: Settings, name: str, choices: Choices) -> None:
-    """Continue an upload that had to ask. Raises InvalidInputError for cases that lack a method and are to stay."""
+    """Continue an upload that awaited answers. Raises InvalidInputError for incomplete cases that are not left out."""
     folder = home(settings.instance) / name
     without = lacking(folder, survey.load(folder), choices.classes)
     if without and not choices.incomplete:
@@ -95,7 +96,7 @@ def answer(settings: Settings, name: str, choices: Choices) -> None:
 
 
 def lacking(folder: Path, found: survey.Survey, classes: Mapping[int, str]) -> list[str]:
-    """What images are missing of cases to be compared, or are there twice, where the folders are of these classes."""
+    """Images of cases to be compared that are missing or duplicated, if the folders have these classes."""
     from generation.drawing import matched
 
     if asked(folder).sets != COMPARISONS:
@@ -104,7 +105,7 @@ def lacking(folder: Path, found: survey.Survey, classes: Mapping[int, str]) -> l
 
 
 def stop(instance: Path, name: str) -> None:
-    """Give up an upload that had to ask, or what was being fetched; its files are removed."""
+    """Discard an upload that awaits answers, or a fetch; its files are removed."""
     folder = home(instance) / name
     faults = survey.load(folder).faults if (folder / survey.FILE).exists() else []
     background.tell(folder, "failed", 0.0, faults=[f"{one['file']}: {one['why']}" for one in faults] or ["Stopped."])
@@ -112,7 +113,7 @@ def stop(instance: Path, name: str) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Remove the images, and all that names their files; what the page tells of the pool stays."""
+    """Remove the images and everything that names their files; keep what the page shows about the pool."""
     for path in folder.iterdir():
         if path.name not in (background.STATUS, NOTES, SPECIMENS):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -121,9 +122,9 @@ def _clear(folder: Path) -> None:
 def make(
     work: Path, found: survey.Survey, choices: Choices, wishes: Wishes, progress: background.Tell
 ) -> tuple[Path, list[str]]:
-    """A pool folder of what was surveyed, and what was noted.
+    """A pool folder made from the surveyed images, and notes about them.
 
-    Raises InputError or InvalidInputError where there are not enough images, or a comparison lacks one.
+    Raises InputError or InvalidInputError if there are not enough images, or a comparison lacks one.
     """
     from generation import mixing
 
@@ -163,7 +164,7 @@ def make(
 
 
 def _candidates(work: Path, found: survey.Survey, choices: Choices) -> dict[str, list]:
-    """The images of each class, made ready."""
+    """The prepared images of each class."""
     from generation.drawing import Candidate
 
     candidates: dict[str, list] = {"real": [], "synthetic": []}
@@ -184,7 +185,7 @@ def _candidates(work: Path, found: survey.Survey, choices: Choices) -> dict[str,
 
 
 def _why(fault: Mapping[str, str]) -> str:
-    """What a pool records of a file that cannot be used: no word of a decoder, which may quote the file's header."""
+    """What a pool records about an unusable file: never a decoder's message, which may quote the file's header."""
     return "it cannot be read as a radiograph" if fault["sha256"] else fault["why"]
 
 
@@ -202,7 +203,7 @@ def _left_out_for_text(work: Path, found: survey.Survey, choices: Choices) -> li
 
 
 def _notes(found: survey.Survey, choices: Choices, size: tuple[int, int]) -> list[str]:
-    """What is said of the files, class by class."""
+    """Notes about the files, by class."""
     notes, telling = [], Counter[str]()
     for truth in ("real", "synthetic"):
         numbers = [number for number, one in choices.classes.items() if one == truth]
@@ -225,12 +226,12 @@ def _notes(found: survey.Survey, choices: Choices, size: tuple[int, int]) -> lis
     notes += [f"not kept from {count} DICOM file(s): {keyword}" for keyword, count in sorted(telling.items())]
     notes += [f"skipped, not readable: {one['file']}: {one['why']}" for one in found.faults]
     if choices.frames == "none":
-        notes += [f"left out, holds {one['frames']} images: {one['file']}" for one in found.several]
+        notes += [f"left out, contains {one['frames']} images: {one['file']}" for one in found.several]
     return notes + [f"skipped, not an image file: {count} x {end}" for end, count in sorted(found.aside.items())]
 
 
 def look(folder: Path, progress: background.Tell) -> survey.Survey:
-    """The survey of what has been unpacked or fetched. Raises InputError for no image."""
+    """Survey what has been unpacked or fetched. Raises InputError if there is no image."""
 
     def reading(done: int, total: int) -> None:
         progress(0.4 * done / total, "reading images")
@@ -242,7 +243,7 @@ def look(folder: Path, progress: background.Tell) -> survey.Survey:
 
 
 def _look_at_more(folder: Path, progress: background.Tell) -> None:
-    """Put more images beside those that are here, in folders of their own, and ask again."""
+    """Add more images to those that are here, in their own folders, and ask again."""
     with _asking_again(folder):
         unpack(folder / MORE, folder / "added")
         for entry in sorted((folder / "added").iterdir()):
@@ -258,7 +259,7 @@ def _look_at_more(folder: Path, progress: background.Tell) -> None:
 
 @contextmanager
 def _asking_again(folder: Path) -> Iterator[None]:
-    """Whatever goes wrong in the block is told where it was asked, and nothing of what was brought is lost."""
+    """Show errors in the block where the user gave the answers, and keep all images that were uploaded or fetched."""
     try:
         yield
     except Exception as error:
@@ -272,7 +273,7 @@ def _asking_again(folder: Path) -> Iterator[None]:
 
 
 def _make_as_answered(folder: Path, progress: background.Tell) -> None:
-    """The pool as the researcher answered; what makes it impossible is told where that was asked."""
+    """Make the pool from the researcher's answers; show problems where the answers were given."""
     said = json.loads((folder / CHOICES).read_text("utf-8"))
     choices = Choices(**said | {"classes": {int(number): truth for number, truth in said["classes"].items()}})
     (folder / CHOICES).unlink()
@@ -281,7 +282,7 @@ def _make_as_answered(folder: Path, progress: background.Tell) -> None:
 
 
 def _make_of_upload(folder: Path, progress: background.Tell) -> None:
-    """The pool of an upload where nothing need be asked."""
+    """Make the pool of an upload about which there are no questions."""
     progress(0.0, "unpacking")
     unpack(folder / "upload.zip", folder / "unpacked")
     if pools := sorted((folder / "unpacked").rglob("pool.json"), key=lambda path: len(path.parts)):
@@ -297,7 +298,7 @@ def _make_of_upload(folder: Path, progress: background.Tell) -> None:
 
 
 def _work(folder: Path) -> None:
-    """Look at an upload, and make its pool where nothing need be asked or all has been answered."""
+    """Survey an upload, and make its pool if there are no questions or all have been answered."""
     from quiz_app import create_app
 
     app = create_app(Settings.load())
@@ -309,7 +310,7 @@ def _work(folder: Path) -> None:
                 _make_as_answered(folder, progress)
             else:
                 _make_of_upload(folder, progress)
-        except Exception:  # of a zip that has just come; whatever came before it is asked about again
+        except Exception:  # in a zip that has just arrived; the user is asked again about earlier images
             _clear(folder)
             raise
         work = background.find(folder)
@@ -318,7 +319,7 @@ def _work(folder: Path) -> None:
 
 
 def _file(folder: Path, pool_folder: Path, notes: list[str], progress: background.Tell) -> None:
-    """Import a pool folder, and keep what the page tells of it."""
+    """Import a pool folder, and store what the page shows about it."""
     from flask import current_app
 
     from quiz_app.database import db
@@ -326,7 +327,7 @@ def _file(folder: Path, pool_folder: Path, notes: list[str], progress: backgroun
     def filed(done: int, total: int) -> None:
         progress(0.8 + 0.2 * done / total, "importing")
         if done == total:
-            background.settle()  # the images come to lie where readers get them
+            background.settle()  # from here on, the images are put where readers get them
 
     made_here = pool_folder == folder / "pool"
     shown = thumbnails.keep(pool_folder, folder / SPECIMENS) if made_here else []

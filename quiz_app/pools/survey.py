@@ -1,8 +1,8 @@
-"""What an upload holds, by folder, before it becomes a pool: every file read once, and made ready for the pool.
+"""Survey an upload, by folder, before it becomes a pool: every file is read once and prepared for the pool.
 
 survey.json   what the page asks about, see `Survey`
-ready/        each image that can be read: 8-bit grey, at the pool's size, or as large as it came to be harmonised
-seen/         a few of each folder, small, and those in which text seems to be burnt, with the place framed
+ready/        each readable image: 8-bit grey, at the pool's size, or at its original size if it will be harmonised
+seen/         small copies: a few from each folder, and images in which text seems to be burnt in, with the text framed
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ from quiz_app.pools import thumbnails
 
 FILE = "survey.json"
 SEEN = "seen"
-EACH = 4  # of each folder are shown
-MOST_FRAMED = 24  # of the images with text
+EACH = 4  # images shown from each folder
+MOST_FRAMED = 24  # images with text shown
 SMALL = (240, 240)
 MOST_METHODS = 4  # compared
-MOST_BRANCHES = 12  # folders below one whose name tells the class: more are no generators but patients
+MOST_BRANCHES = (
+    12  # folders below one whose name gives the class: if there are more, they are patients and not generators
+)
 WORDS = {
     "real": "real original originals genuine authentic patient patients clinical true echt echte original ægte rigtig",
     "synthetic": "synthetic synthetics fake fakes generated gan gans diffusion ai artificial synth syn ki "
@@ -44,40 +46,40 @@ TRUTHS = {word: truth for truth, words in WORDS.items() for word in words.split(
 
 @dataclass
 class Folder:
-    """A folder of the upload as the page asks about it; `images` are numbers in the survey's list."""
+    """A folder of the upload about which the page asks; `images` are indices into the survey's list."""
 
     name: str
     guess: str = ""  # real, synthetic, or nothing
-    sure: bool = False  # called exactly real or synthetic
+    sure: bool = False  # named exactly real or synthetic
     images: list[int] = field(default_factory=list)
     shown: int = 0
     notes: dict[str, int] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
-        """What its images are called in a pool: the innermost part of the name."""
+        """The source of its images in a pool: the innermost part of the folder's name."""
         return self.name.rpartition("/")[2]
 
 
 @dataclass
 class Survey:
-    """Everything found: `images` as `_ready` gives them, `faults` by file, files of several frames, and the rest."""
+    """Everything found: `images` as returned by `_ready`, `faults` by file, files with several frames, and the rest."""
 
     folders: list[Folder]
     images: list[dict[str, Any]]
     faults: list[dict[str, str]]  # file, folder, why, sha256
     several: list[dict[str, Any]]  # file, folder, frames
-    aside: dict[str, int]  # what is no image, by ending
+    aside: dict[str, int]  # files that are not images, counted by extension
 
     @property
     def lettered(self) -> list[dict[str, Any]]:
-        """The images in which text seems to be burnt; none in a survey of an earlier version, which did not look."""
+        """The images in which text seems to be burnt in; none in a survey by an earlier version, which did not look."""
         return [image for image in self.images if image.get("text")]
 
     @property
     def settled(self) -> bool:
-        """Whether nothing need be asked of the folders: all are called what they are, and there is nothing to decide or
-        to look at."""
+        """Whether there are no questions about the folders: their names give their classes, and there is nothing to
+        decide or to check."""
         loud = any("burnt" in note for folder in self.folders for note in folder.notes)
         return not (self.faults or self.several or self.lettered or loud) and all(
             folder.sure for folder in self.folders
@@ -86,9 +88,9 @@ class Survey:
     def counted(
         self, classes: Mapping[str, str], frames: str, text: str = "keep"
     ) -> tuple[Counter[str], dict[str, Counter[str]]]:
-        """How many images were given, by class, and left out before any was drawn, by reason and class.
+        """The number of images given, by class, and of those left out before drawing, by reason and class.
 
-        classes: of each folder by name, empty where it is left out. frames: what is taken of files of several images.
+        classes: of each folder by name, empty if it is left out. frames: what is taken from files with several images.
         text: whether images with text are kept or left out (`leave-out`).
         """
         lost: dict[str, Counter[str]] = defaultdict(Counter)
@@ -122,19 +124,21 @@ def take(
     missing: Mapping[str, str] = MappingProxyType({}),
     by_method: bool = False,
 ) -> Survey:
-    """Read everything below `unpacked`, in processes that one bad file cannot end, and keep what was found in `work`.
+    """Read everything below `unpacked`, in processes that a bad file cannot stop, and store the findings in `work`.
 
-    size: width and height of the pool; None keeps images as large as they came. missing: files that should be there
-    and are not, with the reason. by_method: folders are methods, and a reference, not classes. Raises InputError for no
-    radiograph.
+    size: width and height of the pool; None keeps the original size of images. missing: files that should be there but
+    are not, with the reason. by_method: folders are methods and a reference instead of classes. Raises InputError if
+    there is no radiograph.
     """
     paths = radiographs.find(unpacked)
     rest = Counter(
-        path.suffix.lower() or "no ending" for path in unpacked.rglob("*") if path.is_file() and path not in set(paths)
+        path.suffix.lower() or "no extension"
+        for path in unpacked.rglob("*")
+        if path.is_file() and path not in set(paths)
     )
     if not paths:
         raise InputError(
-            f"zip: contains no image ({', '.join(radiographs.SUFFIXES)}, or DICOM files without an ending)"
+            f"zip: contains no image ({', '.join(radiographs.SUFFIXES)}, or DICOM files without an extension)"
         )
     wanted = [*paths, *(unpacked / file for file in missing)]
     told = (_methods, _guess_method) if by_method else (_folders, _guess)
@@ -174,7 +178,7 @@ def take(
 
 
 def more_frames(found: Survey, work: Path, unpacked: Path, frames: str, size: tuple[int, int] | None) -> None:
-    """Add the frames that were chosen (first, middle or all) of files that hold several to the survey."""
+    """Add to the survey the chosen frames (first, middle or all) of files that contain several."""
     folders = {folder.name: folder for folder in found.folders}
     for one in found.several if frames != "none" else []:
         path = unpacked / one["file"]
@@ -199,7 +203,7 @@ def more_frames(found: Survey, work: Path, unpacked: Path, frames: str, size: tu
 def _ready(
     path: Path, unpacked: Path, out: Path, size: tuple[int, int] | None, frame: int | None = None
 ) -> dict[str, Any] | str | int:
-    """Make one image ready: what is known of it, what is wrong with it, or how many frames it holds."""
+    """Prepare one image. Returns what is known about it, what is wrong with it, or how many frames it has."""
     count = radiographs.frames_of(path)
     if count > 1 and frame is None:
         return count
@@ -211,7 +215,7 @@ def _ready(
     name = re.sub(r"[/\\]", "~", file.as_posix())[-150:] + ("" if frame is None else f"~{frame + 1}")
     ready = out / f"{hashlib.sha256(file.as_posix().encode()).hexdigest()[:16]}-{name}.png"
     image = radiographs.high(read.image, size) if size else read.image
-    image.save(ready, "PNG", compress_level=0)  # it is read once, and deleted
+    image.save(ready, "PNG", compress_level=0)  # it is read once and then deleted
     return {
         "file": file.as_posix(), "frame": frame, "ready": ready.name,
         "width": read.image.width, "height": read.image.height,
@@ -222,15 +226,15 @@ def _ready(
 
 
 def _without_name(why: str, path: Path) -> str:
-    """A fault without the path, which stands beside it."""
+    """An error message without the path, which is shown next to it."""
     return why.replace(f"{path}: ", "").replace(f"'{path}'", "the file").replace(str(path), "the file")
 
 
 def _folders(files: list[Path]) -> list[str]:
-    """The folder by which each file is asked about, without what all have in common.
+    """The folder used for each file in questions, without the part that all files have in common.
 
-    Down to the first whose name tells a class, and one more where these are few: generators, not patients. Where none
-    tells it, the outermost.
+    This is the path down to the first folder whose name gives a class, plus one more level if it has few folders
+    (generators, not patients). If no name gives a class, it is the outermost folder.
     """
     parts = [PurePosixPath(file.as_posix()).parts[:-1] for file in files]
     while parts and all(one and one[0] == parts[0][0] and not _words(one[0]) for one in parts):
@@ -247,8 +251,8 @@ def _folders(files: list[Path]) -> list[str]:
 
 
 def _methods(files: list[Path]) -> list[str]:
-    """The same of comparisons: the folders that hold files, without what all have in common, or the outermost where
-    they are more than methods and a reference."""
+    """The same for comparisons: the folders that contain files, without the part that all have in common, or the
+    outermost folders if there are more than methods and a reference."""
     parts = [PurePosixPath(file.as_posix()).parts[:-1] for file in files]
     while parts and all(one and one[0] == parts[0][0] for one in parts):
         parts = [one[1:] for one in parts]
@@ -257,13 +261,13 @@ def _methods(files: list[Path]) -> list[str]:
 
 
 def _words(part: str) -> set[str]:
-    """The classes that a folder's name speaks of."""
+    """The classes mentioned in a folder's name."""
     spaced = re.sub(r"(?<=[a-zæøåäöü])(?=[A-Z])", " ", part)
     return {TRUTHS[word] for word in re.findall(r"[^\W\d_]+", spaced.lower()) if word in TRUTHS}
 
 
 def _guess(name: str) -> tuple[str, bool]:
-    """The class that a folder's name speaks of, if it is one; and whether it is called exactly so."""
+    """The class mentioned in a folder's name, if there is just one, and whether that is the whole name."""
     said = [_words(part) for part in name.split("/")]
     every = set().union(*said)
     exact = [part.lower() for part in name.split("/") if part.lower() in WORDS]
@@ -271,14 +275,14 @@ def _guess(name: str) -> tuple[str, bool]:
 
 
 def _guess_method(name: str) -> tuple[str, bool]:
-    """Real, the reference, for a folder that is called so; the others are methods, unless they may be the originals."""
+    """Real (the reference) for a folder with that name; others are methods, unless they could be the originals."""
     if name.rpartition("/")[2].lower() == "reference":
         return "real", True
     return ("real", False) if _guess(name)[0] == "real" else ("synthetic" if name else "", bool(name))
 
 
 def _show(work: Path, number: int, folder: Folder, found: Survey) -> None:
-    """Keep a few small pictures of a folder, and count what is to be said of its files."""
+    """Store a few small copies from a folder, and count the notes about its files."""
     step = max(1, len(folder.images) // EACH)
     for place, image in enumerate(folder.images[::step][:EACH], start=1):
         with Image.open(work / "ready" / found.images[image]["ready"]) as picture:

@@ -1,4 +1,4 @@
-"""Small pictures, kept with an upload: a few images as they came, beside what readers get, and places framed."""
+"""Thumbnails stored with an upload: a few original images next to what readers get, and framed places."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import generation.pool
 from generation.radiographs import guarded
 from quiz_app.pools import images
 
-EACH = 2  # of each class
-SIZE = (480, 480)  # at most
+EACH = 2  # per class
+SIZE = (480, 480)  # maximum
 FRAME = (255, 176, 0)
 AROUND = 4  # px between a place and its frame
-CUT_OUT = 96  # px, the height of a place shown for itself
+CUT_OUT = 96  # px, the height of a place shown enlarged
 
 
 def keep(pool_folder: Path, into: Path) -> list[dict[str, Any]]:
-    """Write small pictures of a few cases of each class into the new folder `into`, numbered from 1; see `name`.
+    """Write thumbnails of a few cases of each class into the new folder `into`, numbered from 1; see `name`.
 
-    Returns `truth` and `size` (width, height, as it came) of each, in this order; no file name, which may be a
-    patient's. The originals are read where origins.csv says: `pool_folder` must be one that was made here.
+    Returns the `truth` and original `size` (width, height) of each, in this order, but no file name, which may be a
+    patient's. The originals are read from the paths in origins.csv, so `pool_folder` must have been made here.
     """
     pool = generation.pool.read_table(pool_folder)
     with (pool_folder / "origins.csv").open(encoding="utf-8", newline="") as file:
@@ -42,7 +42,7 @@ def keep(pool_folder: Path, into: Path) -> list[dict[str, Any]]:
 
 
 def framed(image: Image.Image, places: Sequence[Sequence[float]]) -> Image.Image:
-    """A small picture of a grey image with frames around places, and below it the first place, large enough to read.
+    """A thumbnail of a grey image with frames around places, and below it the first place, large enough to read.
 
     places: left, top, right, bottom as shares of the image, at least one.
     """
@@ -64,7 +64,7 @@ def _in_pixels(place: Sequence[float], size: tuple[int, int]) -> tuple[float, ..
 
 
 def _cut_out(image: Image.Image, place: Sequence[float], width: int) -> Image.Image:
-    """A place with what is around it, as high as CUT_OUT or as wide as `width`, in the middle of that width."""
+    """A place with its surroundings, of height CUT_OUT or width `width`, centred within that width."""
     left, top, right, bottom = _in_pixels(place, image.size)
     around = (bottom - top) / 2
     part = image.crop((round(left - around), round(top - around), round(right + around), round(bottom + around)))
@@ -80,5 +80,5 @@ def _of(pool: generation.pool.Pool, truth: str) -> list[generation.pool.Case]:
 
 
 def name(number: int, side: str) -> str:
-    """The file of the picture with this number, as it came or as it is given to readers."""
+    """The file of the thumbnail with this number: the original, or the image that readers get."""
     return f"{number}-{side}.png"

@@ -1,4 +1,4 @@
-"""What a researcher says of images that become a pool: the forms of an upload, and of what it asks."""
+"""A researcher's choices for images that become a pool: the upload form, and the answers to its questions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUARTETS, COMPARISONS = "quartets", "comparisons"
 
 @dataclass(frozen=True)
 class Wishes:
-    """How folders become a pool. `each` cases of each class, or sets; 0 = as many as there can be."""
+    """How folders become a pool. `each` cases of each class, or sets; 0 = as many as possible."""
 
     name: str
     each: int = 0
@@ -23,12 +23,12 @@ class Wishes:
     width: int = 1024
     height: int = 512
     harmonise: bool = False
-    sets: str = ""  # what a trial shows: one image, or those of QUARTETS or COMPARISONS
+    sets: str = ""  # what a trial shows: one image, QUARTETS or COMPARISONS
     seed: int = 0
 
     @classmethod
     def from_form(cls, form: dict[str, str]) -> Wishes:
-        """What a form says. Raises InvalidInputError with every fault by field."""
+        """The choices in a form. Raises InvalidInputError with every problem by field."""
         faults = [] if 0 < len(form.get("name", "").strip()) <= 200 else ["name: enter 1 to 200 characters"]
         bounds = {"each": (0, 10_000), "practice": (0, 50), "width": (64, 8192), "height": (64, 8192)}
         numbers = {}
@@ -54,16 +54,16 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Choices:
-    """What the researcher answered: the class of each folder by its place, the frames to take, what becomes of text."""
+    """The researcher's answers: the class of each folder by its index, the frames to use, what to do about text."""
 
-    classes: dict[int, str] = field(default_factory=dict)  # real, synthetic, or nothing: left aside
+    classes: dict[int, str] = field(default_factory=dict)  # real, synthetic, or empty: left out
     frames: str = "none"
     incomplete: bool = False  # whether cases that lack a method are left out
-    text: str = "keep"  # images in which text seems to be burnt, and cases compared with them: keep, leave-out
+    text: str = "keep"  # images in which text seems to be burnt in, and cases compared with them: keep, leave-out
 
     @classmethod
     def from_form(cls, form: Mapping[str, str], found: survey.Survey, sets: str) -> Choices:
-        """What a form says. Raises InvalidInputError with every fault by field."""
+        """The answers in a form. Raises InvalidInputError with every problem by field."""
         classes = {number: form.get(f"class-{number}", "") for number in range(len(found.folders))}
         faults = [
             f"class-{number}: {found.folders[number].name or 'the upload'} has no class; choose one, or leave it out"
@@ -86,14 +86,14 @@ class Choices:
 
     @classmethod
     def guessed(cls, found: survey.Survey) -> Choices:
-        """What the names of folders say."""
+        """The answers suggested by the names of the folders."""
         return cls({number: folder.guess for number, folder in enumerate(found.folders)})
 
 
 def class_faults(found: survey.Survey, classes: Mapping[int, str], sets: str) -> list[str]:
-    """Why no pool can be made of folders of these classes, by number, each as `field: reason`.
+    """Why no pool can be made of folders with these classes, by number, each as `field: reason`.
 
-    In comparisons a folder that is `synthetic` is a method, and one that is `real` the reference.
+    In comparisons, a `synthetic` folder is a method, and a `real` one is the reference.
     """
     sources = [found.folders[one].source or "synthetic" for one, truth in classes.items() if truth == "synthetic"]
     twice = [name for name, times in Counter(sources).items() if times > 1]
@@ -103,14 +103,16 @@ def class_faults(found: survey.Survey, classes: Mapping[int, str], sets: str) ->
             for truth in ("real", "synthetic")
             if truth not in classes.values()
         ]
-        shared = [f"class-0: two synthetic folders are called {name}; each source needs its own name" for name in twice]
+        shared = [
+            f"class-0: two synthetic folders have the name {name}; each source needs its own name" for name in twice
+        ]
         return faults + (shared if sets == QUARTETS else [])
     from generation.drawing import METHODS
 
     methods, named = sources, ", ".join(sources) or "none"
-    faults = [f"class-0: two methods are called {name}" for name in twice]
+    faults = [f"class-0: two methods have the name {name}" for name in twice]
     if len(methods) not in METHODS:
-        faults.append(f"class-0: {len(methods)} methods ({named}); {METHODS[0]} to {METHODS[-1]} folders are expected")
+        faults.append(f"class-0: {len(methods)} methods ({named}); expected {METHODS[0]} to {METHODS[-1]} folders")
     if sum(truth == "real" for truth in classes.values()) > 1:
-        faults.append("class-0: two folders are the reference; at most one is expected")
+        faults.append("class-0: two folders are the reference; expected at most one")
     return faults

@@ -1,7 +1,7 @@
-"""What a reader meets: the pages from the personal link to the last word, and the JSON the reading room speaks.
+"""What a reader uses: the pages from the personal link to the last page, and the JSON interface of the reading room.
 
-The token in the address is the reader's key (192 random bits). There is no cookie, so there is nothing for
-another site to ride on, and the same link goes on with the sitting on any device.
+The token in the address is the reader's key (192 random bits). There is no cookie that another site could exploit, and
+the same link continues the sitting on any device.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ csrf.exempt(blueprint)
 
 @blueprint.url_value_preprocessor
 def find_reader(_endpoint: str | None, values: dict[str, str] | None) -> None:
-    """Every address of this blueprint begins with the token; the views get `g.reader`."""
+    """Take the token, with which every address of this blueprint begins; the views get `g.reader`."""
     g.token = (values or {}).pop("token", "")
 
 
 @blueprint.url_defaults
 def keep_token(_endpoint: str, values: dict[str, str]) -> None:
-    """Addresses made within a reader's page stay within it."""
+    """Add the reader's token to addresses created in the reader's pages."""
     if "token" in g:
         values.setdefault("token", g.token)
 
 
 @blueprint.before_request
 def let_in() -> None:
-    """Refuse unknown and revoked links. What writes holds the reader, and the study as it is, until it is through."""
+    """Refuse unknown and revoked links. A request that writes locks the reader and the study until it is done."""
     only_look(really=request.method != "POST")
     if request.endpoint == "reader.onset":
-        commit_lightly()  # lost, the clock starts as if the browser had said nothing; an answer brings it along
+        commit_lightly()  # if lost, the clock starts as if the browser had reported nothing; an answer includes it
     found = rows if current_app.view_functions[request.endpoint or ""].__module__ == api.__name__ else readers
     g.reader = found.by_token(g.token, hold=request.method == "POST")
     g.study = g.reader.study
@@ -50,7 +50,7 @@ def let_in() -> None:
 
 @blueprint.errorhandler(RefusedError)
 def refuse(refused: RefusedError) -> ResponseReturnValue:
-    """Nothing was changed; say why, as the caller can read it, and keep it on record."""
+    """Nothing was changed; say why, in the caller's format, and record it."""
     reader_id = g.reader.id if "reader" in g else None
     db.session.rollback()
     only_look(really=False)
@@ -64,7 +64,7 @@ def refuse(refused: RefusedError) -> ResponseReturnValue:
             db.session.commit()
         except (sa.exc.OperationalError, sa.exc.InternalError, sa.exc.TimeoutError) as error:
             return not_stored(error)
-    message = gettext(str(refused))  # the constant ones are in the catalogues
+    message = gettext(str(refused))  # constant messages are in the catalogues
     if request.method == "GET" or request.form:
         return render_template("reader/message.html", message=message), refused.status
     return {"error": refused.code, "message": message}, refused.status
@@ -80,11 +80,11 @@ def lost(error: NotFound) -> ResponseReturnValue | NotFound:
 
 
 @blueprint.errorhandler(sa.exc.OperationalError)
-@blueprint.errorhandler(sa.exc.InternalError)  # PostgreSQL takes nothing for now: it became a standby
+@blueprint.errorhandler(sa.exc.InternalError)  # PostgreSQL accepts no writes: it has become a standby
 @blueprint.errorhandler(sa.exc.TimeoutError)
 @blueprint.errorhandler(sa.exc.IntegrityError)  # another request of the same reader was first
 def not_stored(error: sa.exc.SQLAlchemyError) -> ResponseReturnValue:
-    """The disk is full, the database away or read-only: nothing was kept nor acknowledged; trying again is right."""
+    """The disk is full, or the database missing or read-only: nothing was stored or acknowledged; try again."""
     db.session.rollback()
     current_app.logger.error("%s: not stored: %s", request.endpoint, fault(error))
     message = gettext("The server could not save this just now. Please try again in a moment.")
@@ -95,7 +95,7 @@ def not_stored(error: sa.exc.SQLAlchemyError) -> ResponseReturnValue:
 
 @blueprint.errorhandler(InvalidInputError)
 def no_image(faulty: InvalidInputError) -> ResponseReturnValue:
-    """The images' store is away; the page tries again."""
+    """The image store is not available; the page tries again."""
     current_app.logger.error("%s: %s", request.endpoint, faulty)
     return "", 503
 

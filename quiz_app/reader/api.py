@@ -1,6 +1,6 @@
-"""The JSON of the reading room; docs/reference/protocol.md tells it in full.
+"""The JSON interface of the reading room, described in docs/reference/protocol.md.
 
-Every writing call holds the reader, so that requests of one reader come one after the other, and acknowledges only
+Every call that writes locks the reader, so that requests of one reader are handled one at a time, and acknowledges only
 after the commit.
 """
 
@@ -25,7 +25,7 @@ from quiz_app.sittings.rows import Shown, Way
 def _body() -> dict[str, Any]:
     try:
         body = request.get_json(silent=True)
-    except RecursionError:  # brackets in brackets
+    except RecursionError:  # deeply nested brackets
         body = None
     if not isinstance(body, dict):
         raise RefusedError("not-json", "A JSON object is expected.", 400)
@@ -53,7 +53,7 @@ def _leased(way: Way, body: dict[str, Any]) -> Way:
 
 
 def _keep(way: Way) -> None:
-    """On the disk when this returns."""
+    """Commit; everything is on disk when this returns."""
     way.save()
     db.session.commit()
 
@@ -63,8 +63,8 @@ def _step(way: Way) -> dict[str, Any]:
 
 
 def _acknowledged(way: Way, body: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
-    """What was taken, once it is safely stored, and what comes next."""
-    # A page that has been taken over may still bring its answer, but learns nothing of what comes next.
+    """What was stored, and what comes next; called once it is safely stored."""
+    # A page that has been taken over may still send its answer, but is not told what comes next.
     goes_on = body.get("lease") == way.sitting.lease and g.reader.study_state == "open"
     told["step"] = _step(way) if goes_on else None
     _keep(way)
@@ -73,7 +73,7 @@ def _acknowledged(way: Way, body: dict[str, Any], told: dict[str, Any]) -> dict[
 
 @blueprint.post("/claim")
 def claim() -> ResponseReturnValue:
-    """This page takes over: the newest one acts, older ones are told."""
+    """This page takes over: only the newest page can act, and older ones are told."""
     images_come = _body().get("way")
     if images_come not in (None, "sealed", "clear"):
         raise RefusedError("bad-way", "way: sealed or clear is expected", 422)
@@ -100,7 +100,7 @@ def next_() -> ResponseReturnValue:
 
 @blueprint.post("/continue")
 def continue_() -> ResponseReturnValue:
-    """End a break or a pause. Without one, the same request has ended it before: tell again what comes next."""
+    """End a break or a pause. If there is none, an earlier request has ended it: repeat what comes next."""
     way = _leased(_way(), _body())
     if steps.next_step(way).kind in ("begin", "break", "pause"):
         steps.go_on(way)
@@ -125,7 +125,7 @@ def onset(trial_token: str) -> ResponseReturnValue:
 
 @blueprint.post("/trials/<trial_token>/failed")
 def failed(trial_token: str) -> ResponseReturnValue:
-    """The image could not be fetched or decoded; the page goes on trying. It is put on record, and nothing else."""
+    """Record that the image could not be fetched or decoded, and nothing else; the page keeps trying."""
     body = _body()
     way = _leased(_way(), body)
     answering.note_failure(answering.find_trial(way, trial_token), body.get("reason"))
@@ -135,7 +135,7 @@ def failed(trial_token: str) -> ResponseReturnValue:
 
 @blueprint.post("/trials/<trial_token>/answer")
 def answer(trial_token: str) -> ResponseReturnValue:
-    """Keep an answer, and say what comes next. One that is there already is told again, with 200."""
+    """Store an answer, and say what comes next. A repeated answer is acknowledged again, with 200."""
     body = _body()
     way = _way()
     trial = answering.find_trial(way, trial_token)
@@ -147,7 +147,7 @@ def answer(trial_token: str) -> ResponseReturnValue:
 
 @blueprint.post("/trials/<trial_token>/marks")
 def marks(trial_token: str) -> ResponseReturnValue:
-    """Keep the marks of an answered trial, and say what comes next. Marks that are there already are told again."""
+    """Store the marks of an answered trial, and say what comes next. Repeated marks are acknowledged again."""
     body = _body()
     way = _way()
     trial = marking.find_trial(way, trial_token)
@@ -160,7 +160,7 @@ def marks(trial_token: str) -> ResponseReturnValue:
 
 
 def _image(token: str) -> tuple[Shown | None, Way]:
-    """The case at this address, if it is one of those that come next, and where its reader is."""
+    """The case at this address, if it is one of the next ones, and where its reader is."""
     way = steps.look(g.reader)
     coming = way.coming[: 1 + steps.reach(g.study.rules)] if way else []
     if way and way.marking is not None:
@@ -182,7 +182,7 @@ def _known(token: str) -> bool:
 
 @blueprint.get("/images/<image_token>")
 def image(image_token: str) -> ResponseReturnValue:
-    """The image of the due trial, in the clear, while its time lasts."""
+    """The image of the due trial, in the clear, until its time is up."""
     shown, way = _image(image_token)
     due = way.marking or way.due
     if shown is None or due is None or shown not in due.cases or not steps.visible(due, clock.now()):
@@ -192,7 +192,7 @@ def image(image_token: str) -> ResponseReturnValue:
 
 @blueprint.get("/sealed/<image_token>")
 def sealed(image_token: str) -> ResponseReturnValue:
-    """The image of the due trial or of one soon after it, sealed. Its key comes when it is due."""
+    """The sealed image of the due trial or of one of the next trials. Its key is sent when it is due."""
     shown, _ = _image(image_token)
     if shown is None:
         raise RefusedError("not-visible", "This image is not available at the moment. Please reload the page.", 410)
@@ -201,5 +201,5 @@ def sealed(image_token: str) -> ResponseReturnValue:
 
 
 def _bytes(shown: Shown) -> bytes:
-    """The image of a place as this reader is shown it now."""
+    """The image in a place, as this reader is to see it now."""
     return wire.blinded(rows.stored(g.reader, shown), g.reader.study.rules.largest_side)

@@ -1,4 +1,4 @@
-"""The open link of a study: whoever has it may register, up to the cap, and gets a personal link."""
+"""The open link of a study: anyone who has it can register, up to the maximum, and gets a personal link."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from quiz_app.sittings import entry
 from quiz_app.study import readers
 
 blueprint = Blueprint("join", __name__, url_prefix="/join/<token>")
-csrf.exempt(blueprint)  # as a reader's pages: there is no cookie to ride on
+csrf.exempt(blueprint)  # like a reader's pages: there is no cookie to exploit
 
 
 @blueprint.get("/")
 def welcome(token: str) -> ResponseReturnValue:
-    """What the study is, and the way in."""
+    """Introduce the study, and offer to register."""
     only_look()
     study = readers.by_open_link(token)
     return render_template("reader/join.html", study=study, rules=study.rules)
@@ -30,7 +30,7 @@ def welcome(token: str) -> ResponseReturnValue:
 @blueprint.post("/")
 @limiter.limit(lambda: f"{current_app.config['SETTINGS'].joins_per_hour} per hour")
 def register(token: str) -> ResponseReturnValue:
-    """A new reader, sent on to a personal link."""
+    """Register a new reader, and redirect to the personal link."""
     study = readers.by_open_link(token, hold=True)
     carried = panels.told(study.rules, request.args)
     for external_id in carried.values():
@@ -44,7 +44,7 @@ def register(token: str) -> ResponseReturnValue:
 @blueprint.errorhandler(sa.exc.InternalError)
 @blueprint.errorhandler(sa.exc.TimeoutError)
 def not_stored(error: sa.exc.SQLAlchemyError) -> ResponseReturnValue:
-    """The database is away, full or read-only: nobody was registered; trying again is right."""
+    """The database is missing, full or read-only: nobody was registered; try again."""
     db.session.rollback()
     current_app.logger.error("%s: not stored: %s", request.endpoint, fault(error))
     message = gettext("The server could not save this just now. Please try again in a moment.")

@@ -1,4 +1,4 @@
-"""The pages of a reader, in the order of the way: welcome, about, instructions, room, end."""
+"""The reader's pages, in order: welcome, about, instructions, room, end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from quiz_app.study import readers
 
 
 def _where() -> str:
-    """The one page at which this reader should be."""
+    """The page at which this reader should be."""
     reader, sitting = g.reader, g.reader.sitting
     if reader.withdrawn_at is not None:
         return "left"
@@ -30,7 +30,7 @@ def _where() -> str:
         raise RefusedError("study-closed", "This study is closed. Thank you for your interest.", 403)
     is_between = sitting is not None and sitting.finished_at is not None
     if sitting is None or sitting.instructed_at is None or is_between:
-        readers.assert_in_time(reader)  # who is in the middle of a sitting may finish it
+        readers.assert_in_time(reader)  # readers in the middle of a sitting may finish it
     if reader.consented_at is None:
         return "welcome"
     if sitting is None:
@@ -41,7 +41,7 @@ def _where() -> str:
 
 
 def _page(name: str, **values: object) -> ResponseReturnValue:
-    """The page asked for, if it is the one at which the reader should be; else a way there."""
+    """The requested page if the reader should be there; otherwise a redirect to the right page."""
     where = _where()
     if where != name:
         return redirect(url_for(f"reader.{where}"), code=303)
@@ -53,7 +53,7 @@ def _page(name: str, **values: object) -> ResponseReturnValue:
     templates: list[str | Template] = [
         f"reader/{g.study.design}/{name}.html",
         f"reader/{name}.html",
-    ]  # a design may have its own
+    ]  # a design may have its own page
     return render_template(templates, reader=g.reader, study=g.study, rules=g.reader.rules, **values)
 
 
@@ -76,7 +76,7 @@ def start() -> ResponseReturnValue:
 
 @blueprint.route("/welcome", methods=["GET", "POST"])
 def welcome() -> ResponseReturnValue:
-    """What it is about, and consent."""
+    """Introduction and consent."""
     if request.method == "GET" or _where() != "welcome":
         return _page("welcome", minutes=entry.expected_minutes(g.study))
     if request.form.get("consent") != "yes":
@@ -91,7 +91,7 @@ def welcome() -> ResponseReturnValue:
 
 @blueprint.route("/about", methods=["GET", "POST"])
 def about() -> ResponseReturnValue:
-    """Group, experience and the study's own questions, as far as it asks them; then the sitting begins."""
+    """Group, experience and the study's own questions, if it asks them; then the sitting begins."""
     asked = entry.questions(g.reader)
     own = [question for question in entry.own_questions(g.study) if question.name in asked]
     if request.method == "GET" or _where() != "about":
@@ -105,7 +105,7 @@ def about() -> ResponseReturnValue:
 
 @blueprint.route("/instructions", methods=["GET", "POST"])
 def instructions() -> ResponseReturnValue:
-    """How to answer, and with which keys; the check of the device."""
+    """How to answer, and with which keys; the device check."""
     if request.method == "GET" or _where() != "instructions":
         return _page("instructions")
     try:
@@ -123,7 +123,7 @@ def room() -> ResponseReturnValue:
 
 @blueprint.route("/between", methods=["GET", "POST"])
 def between() -> ResponseReturnValue:
-    """Between two parts that are read under different conditions: when the next one may begin, and its beginning."""
+    """Between two parts under different conditions: say when the next part can begin, and start it."""
     if _where() != "between":
         return _onward()
     opens = g.reader.next_part_opens
@@ -138,7 +138,7 @@ def between() -> ResponseReturnValue:
 
 @blueprint.get("/end")
 def end() -> ResponseReturnValue:
-    """Thanks, and the reader's own result where the study lets it be seen. Here the server has every answer."""
+    """Thanks, and the reader's own result if the study shows it. The server has every answer by now."""
     if _where() != "end":
         return _page("end")
     back = panels.way_back(g.study.rules, g.reader.external_id)
@@ -151,7 +151,7 @@ def end() -> ResponseReturnValue:
 
 @blueprint.get("/misses/<image_token>")
 def miss(image_token: str) -> ResponseReturnValue:
-    """The image of a case the reader got wrong, once the result may be seen."""
+    """The image of a case that the reader got wrong, once the result may be seen."""
     missed = result.own(g.reader).misses if result.visible(g.reader) else []
     shown = next((shown for shown in missed if shown.token == image_token), None)
     if shown is None:
@@ -161,7 +161,7 @@ def miss(image_token: str) -> ResponseReturnValue:
 
 @blueprint.route("/leave", methods=["GET", "POST"])
 def leave() -> ResponseReturnValue:
-    """Leave the study for good, with or without one's answers."""
+    """Leave the study for good, and keep or delete the answers."""
     if g.reader.withdrawn_at is not None:
         return redirect(url_for("reader.left"), code=303)
     choice = request.form.get("answers")
@@ -169,7 +169,7 @@ def leave() -> ResponseReturnValue:
         fault = gettext("Please choose one.") if request.method == "POST" else ""
         return render_template("reader/leave.html", fault=fault, answered=leaving.answered(g.reader))
     if choice == "keep" and g.reader.has_finished:
-        return redirect(url_for("reader.start"), code=303)  # there is nothing left to leave
+        return redirect(url_for("reader.start"), code=303)  # nothing is left to delete or keep
     leaving.withdraw(g.reader, current_app.config["SETTINGS"].instance, delete=choice == "delete")
     commit_deletion()
     return redirect(url_for("reader.left"), code=303)
@@ -177,5 +177,5 @@ def leave() -> ResponseReturnValue:
 
 @blueprint.get("/left")
 def left() -> ResponseReturnValue:
-    """What is said to someone who has left."""
+    """The page for someone who has left."""
     return _page("left")

@@ -1,4 +1,4 @@
-"""What goes over the wire to a reader's browser: nothing here, before the end, may tell the truth of a case."""
+"""What is sent to a reader's browser: before the end, nothing here may reveal the truth of a case."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from quiz_app.sittings.steps import Step
 
 
 def step(step: Step) -> dict[str, Any]:
-    """The step that is due. A trial brings all that is needed to show and answer it."""
+    """The step that is due. A trial includes everything needed to show and answer it."""
     told: dict[str, Any] = {"kind": step.kind, "answered": step.answered, "total": step.total}
     if step.kind == "break":
         told["advised_s"] = step.advised_s
     if step.trial is not None and step.kind == "marks":
         told |= _marks(step.trial)
     elif step.trial is not None:
-        # When the time is up the image is gone for good, unless the study keeps it; the answer is still asked for.
+        # When the time is up, the image is gone for good, unless the study keeps it; an answer is still expected.
         told["trial"] = _trial(step.trial, steps.visible(step.trial, clock.now()))
         told["keyed"] = [_trial(trial, True) for trial in step.keyed]
     base = url_for("reader.start")
@@ -34,7 +34,7 @@ def step(step: Step) -> dict[str, Any]:
 
 
 def _marks(trial: Trial) -> dict[str, Any]:
-    """The images that may be marked, and what is asked of them."""
+    """The images that may be marked, and what is asked about them."""
     rules, places = trial.sitting.reader.study.rules, marking.places(trial)
     asked = {"most": rules.marks_most, "reasons": rules.reasons, "rating": rules.marks_rating}
     return {
@@ -69,7 +69,7 @@ def _trial(trial: Trial, seen: bool) -> dict[str, Any]:
 
 
 def _hints(trial: Trial) -> dict[str, Any]:
-    """The hints that were laid down with the images of a trial, where they are shown: as the file has them."""
+    """The hints stored with the images of a trial, if they are shown, exactly as in the file."""
     if not trial.sitting.reader.study.rules.hints:
         return {}
     told = [case for case in trial.cases if case.hint is not None]
@@ -77,7 +77,7 @@ def _hints(trial: Trial) -> dict[str, Any]:
 
 
 def _size(study: rows.Study) -> tuple[int, int]:
-    """Width and height of the images as they are sent."""
+    """Width and height of the images as sent."""
     return images.reduced_size(study.width, study.height, study.rules.largest_side)
 
 
@@ -94,22 +94,22 @@ def _image(token: str, place: int, width: int, height: int) -> dict[str, Any]:
 
 
 def blinded(stored: str, largest_side: int = 0) -> bytes:
-    """The image of a case, in a request that only looks, reduced where a `largest_side` is given.
+    """The image of a case, in a read-only request, reduced if `largest_side` is given.
 
-    Raises InvalidInputError where the store does not give it.
+    Raises InvalidInputError if the store does not return it.
     """
-    db.session.rollback()  # a slow bucket must hold up nobody's answer
+    db.session.rollback()  # a slow bucket must not delay anybody's answer
     return images.reduced(storage.read(current_app.config["SETTINGS"].images, stored), largest_side)
 
 
 def saved(trial: Trial, answers: list[Answer]) -> dict[str, Any]:
-    """The answer as it is stored."""
+    """The answer as stored."""
     told = DESIGNS[trial.sitting.reader.study.design].told(answers)
     return {"id": answers[0].id, "trial": trial.token, **told, "response_ms": trial.response_ms, "late": trial.late}
 
 
 def feedback(trial: Trial, answers: list[Answer]) -> dict[str, Any] | None:
-    """The truth of a practice trial, after its answer and its marks, where the study gives it."""
+    """The truth of a practice trial, after its answer and its marks, if the study gives it."""
     study = trial.sitting.reader.study
     if trial.marks_outcome == MARKS_DUE:
         return None

@@ -1,4 +1,4 @@
-"""How the viewer's tools are called on the reader's pages, and by which key they are used."""
+"""The names of the viewer's tools on the reader's pages, and their keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from quiz_app.models import Study
 
 @dataclass(frozen=True)
 class Tool:
-    """One button of the viewer: `switch` is on or off, `icon` a path on a square of 16."""
+    """One button of the viewer: `switch` = it toggles, `icon` = a path on a square of 16."""
 
     name: str
     key: str
@@ -21,7 +21,7 @@ class Tool:
     switch: bool = False
 
 
-# By the name under which a study offers them.
+# By the name used in a study's settings.
 TOOLS: dict[str, tuple[Tool, ...]] = {
     "zoom": (
         Tool("closer", "+", lazy_gettext("Zoom in"), "M3 8h10M8 3v10"),
@@ -38,11 +38,11 @@ TOOLS: dict[str, tuple[Tool, ...]] = {
 
 
 def reasons(study: Study) -> list[tuple[str, str]]:
-    """The reasons for marks as they are stored, each with its words in the reader's language."""
+    """The reasons for marks as stored, each with its wording in the reader's language."""
     return [(reason, gettext(reason)) for reason in study.rules.reasons]
 
 
 def tools(names: Sequence[str]) -> list[Tool]:
-    """The buttons of the tools with these names. Without zoom, brightness and contrast still have their way back."""
+    """The buttons of the tools with these names. Even without zoom, brightness and contrast can be reset."""
     offered = [tool for name, some in TOOLS.items() if name in names for tool in some]
     return offered if "zoom" in names or not offered else [TOOLS["zoom"][2], *offered]

@@ -1,8 +1,8 @@
-"""What a researcher meets: studies, pools, readers, the monitor, exports and the report.
+"""The researcher's desk: studies, pools, readers, the monitor, exports and the report.
 
-Every address needs log-in but the one where one logs in. Addresses under `/studies/<study>/` find their study here,
-with its 404 and 403: looking needs the role of a viewer, writing that of a collaborator, and what a view marks with
-`@owner_only` that of the owner. Looking never begins a transaction that holds up a reader's answer.
+Every address except the log-in page requires log-in. Addresses under `/studies/<study>/` find their study here, with
+404 and 403: reading requires the role of a viewer, writing that of a collaborator, and views marked `@owner_only` that
+of the owner. Reading never begins a transaction that delays a reader's answer.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ login.login_view = "researcher.log_in"
 login.login_message = ""
 blueprint.record_once(lambda state: login.init_app(state.app))
 
-MOST = 2**31 - 1  # the largest number of a row
+MOST = 2**31 - 1  # the largest row number
 
 _OWNER_ONLY: set[str] = set()
 _UPLOADS: set[str] = set()
 
 
 def owner_only(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a view of a study that only its owner may use."""
+    """Mark a view of a study that only its owner can use."""
     _OWNER_ONLY.add(f"researcher.{view.__name__}")
     return view
 
 
 def uploads(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a view that takes whole files, up to `max_upload_mb`."""
+    """Mark a view that accepts files of up to `max_upload_mb`."""
     _UPLOADS.add(f"researcher.{view.__name__}")
     return view
 
@@ -62,7 +62,7 @@ def load(remembered: str) -> Researcher | None:
 
 
 def looking() -> Session:
-    """The session of a request that only looks; it lasts as long as the request."""
+    """The session of a read-only request; it lasts as long as the request."""
     if "looking" not in g:
         g.looking = Session(current_app.extensions["discern.looking"])
     return g.looking
@@ -70,16 +70,16 @@ def looking() -> Session:
 
 @blueprint.teardown_request
 def look_away(_error: BaseException | None) -> None:
-    """Give the connection back."""
+    """Return the connection."""
     if "looking" in g:
         g.pop("looking").close()
 
 
 @blueprint.url_value_preprocessor
 def take_study(endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """The study named in the address is found by `let_in`; views get it as `g.study`.
+    """Take the study named in the address; `let_in` finds it, and views get it as `g.study`.
 
-    A number beyond those of the database names nothing. Only who is logged in may upload much.
+    Numbers too large for the database are not found. Only users who are logged in may make large uploads.
     """
     g.study_slug = (values or {}).pop("study", None)
     if any(isinstance(value, int) and value > MOST for value in (values or {}).values()):
@@ -90,14 +90,14 @@ def take_study(endpoint: str | None, values: dict[str, Any] | None) -> None:
 
 @blueprint.url_defaults
 def keep_study(endpoint: str, values: dict[str, Any]) -> None:
-    """Addresses made within a study's pages stay within it."""
+    """Add the study to addresses created in its pages."""
     if g.get("study_slug") and current_app.url_map.is_endpoint_expecting(endpoint, "study"):
         values.setdefault("study", g.study_slug)
 
 
 @blueprint.before_request
 def let_in() -> ResponseReturnValue | None:
-    """Log-in, and for a study the role that is needed."""
+    """Require log-in and, for a study, the role that is needed."""
     if request.endpoint == login.login_view:
         return None
     if not current_user.is_authenticated:
@@ -115,7 +115,7 @@ def let_in() -> ResponseReturnValue | None:
 
 @blueprint.errorhandler(InvalidInputError)
 def tell_faults(faulty: InvalidInputError) -> ResponseReturnValue:
-    """Nothing was saved; say everything that was wrong."""
+    """Nothing was saved; list everything that was wrong."""
     db.session.rollback()
     return _message("Nothing was changed", faulty.faults, 422)
 
@@ -134,7 +134,7 @@ def miss(_error: Exception) -> ResponseReturnValue:
 
 @blueprint.errorhandler(413)
 def take_less(_error: Exception) -> ResponseReturnValue:
-    """More was sent than is taken here."""
+    """More was sent than is accepted here."""
     most = (request.max_content_length or 0) / 2**20
     return _message("Upload too large", [f"One upload can have at most {most:g} MB. Nothing was saved."], 413)
 
@@ -150,7 +150,7 @@ def _message(heading: str, lines: list[str], status: int) -> ResponseReturnValue
 
 
 def saved(endpoint: str, said: str = "", **values: Any) -> ResponseReturnValue:
-    """Commit, say what was done, and go on to the page at `endpoint`."""
+    """Commit, say what was done, and redirect to the page at `endpoint`."""
     db.session.commit()
     if said:
         flash(said)
@@ -158,15 +158,15 @@ def saved(endpoint: str, said: str = "", **values: Any) -> ResponseReturnValue:
 
 
 def cancelled(folder: Path, endpoint: str, **values: Any) -> ResponseReturnValue:
-    """Cancel the work in `folder`, say what became of it, and go on to the page at `endpoint`."""
-    db.session.rollback()  # no reader's answer waits for a transaction of this request while the work ends
+    """Cancel the work in `folder`, say what happened, and redirect to the page at `endpoint`."""
+    db.session.rollback()  # so that no reader's answer waits for this request's transaction while the work ends
     done = background.cancel(folder)
     said = "Cancelled. Nothing was kept." if done else "Not cancelled: the work had already ended, or is about to."
     return saved(endpoint, said, **values)
 
 
 def by_field(faulty: InvalidInputError) -> dict[str, str]:
-    """The faults of a form, all of a field under its name."""
+    """The problems in a form, by field."""
     found: dict[str, str] = {}
     for field, _, fault in (line.partition(": ") for line in faulty.faults):
         found[field] = f"{found[field]}; {fault}" if field in found else fault
@@ -174,13 +174,13 @@ def by_field(faulty: InvalidInputError) -> dict[str, str]:
 
 
 def me() -> Researcher:
-    """The researcher who is logged in, in the session that writes."""
+    """The researcher who is logged in, in the writing session."""
     return db.session.get_one(Researcher, current_user.id)
 
 
 @blueprint.app_template_filter("moment")
 def moment(at: datetime | None) -> str:
-    """A moment in UTC, which the page's script shows in the time zone of whoever looks; a dash for none."""
+    """A time in UTC, which the page's script shows in the viewer's time zone; a dash for None."""
     if at is None:
         return "–"
     return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M} UTC</time>').format(at.isoformat(timespec="seconds"), at)

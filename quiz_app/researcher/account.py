@@ -1,4 +1,4 @@
-"""Logging in and out, and one's own password."""
+"""Log in, log out, and change one's password."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from quiz_app.study import researchers
 @blueprint.route("/login", methods=["GET", "POST"])
 @limiter.limit("10 per minute; 100 per day", methods=["POST"])
 def log_in() -> ResponseReturnValue:
-    """Name and password; which of the two was wrong is not told."""
+    """Check name and password, without saying which of them was wrong."""
     if request.method == "GET":
         return render_template("researcher/login.html")
     name = request.form.get("name", "")
@@ -30,13 +30,13 @@ def log_in() -> ResponseReturnValue:
         return render_template("researcher/login.html", fault="Wrong name or password."), 403
     log.record("logged-in", actor=researcher.name)
     db.session.commit()
-    session.permanent = True  # ends after the hours of the settings, not with the browser alone
+    session.permanent = True  # it ends after `session_hours`, not only when the browser is closed
     login_user(researcher)
     return redirect(_within(request.args.get("next", "")), code=303)
 
 
 def _within(address: str) -> str:
-    """`address` if it lies on this server, else the list of studies."""
+    """`address` if it is on this server, otherwise the list of studies."""
     parts = urlsplit(address)
     own = address.startswith("/researcher/") and not parts.scheme and not parts.netloc and "\\" not in address
     return address if own else url_for("researcher.list_studies")
@@ -51,7 +51,7 @@ def log_out() -> ResponseReturnValue:
 
 @blueprint.route("/password", methods=["GET", "POST"])
 def password() -> ResponseReturnValue:
-    """Take another password."""
+    """Change the password."""
     if request.method == "GET":
         return render_template("researcher/password.html", faults={}, shortest=researchers.SHORTEST_PASSWORD)
     researcher = me()

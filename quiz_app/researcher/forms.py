@@ -1,4 +1,4 @@
-"""The form of a study's settings, made from the settings themselves."""
+"""The form for a study's settings, generated from the settings themselves."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class Control:
 
 
 def sections(rules: StudySettings, said: MultiDict[str, str] | None = None) -> dict[str, list[Control]]:
-    """Every setting by section, with its present value, or with what was `said` in a form that was refused."""
+    """Every setting by section, with its current value, or with the value `said` in a form that was refused."""
     found = plan.by_section(rules).items()
     return {section: [_control(one, rules, said) for one in entries] for section, entries in found}
 
 
 def settings(form: MultiDict[str, str], rules: StudySettings) -> dict[str, Any]:
-    """The settings of `rules` that a form holds. What cannot be read as its kind stays text, for the check to name."""
+    """The settings in a form. A value that cannot be converted stays text, so that the check can report it."""
     given = [entry for entry in rules.entries().values() if entry.name in form]
     return {entry.name: _parsed(entry, form.getlist(entry.name)) for entry in given}
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is a whole number that a row may have: longer ones are not even read."""
+    """Whether a text is a whole number that can be a row number; longer texts are not even parsed."""
     return text.isdecimal() and len(text) < 10
 
 
@@ -73,13 +73,13 @@ def _kind(entry: Field[Any]) -> str:
 def _parsed(entry: Field[Any], texts: list[str]) -> Any:
     kind, text = _kind(entry), texts[-1]
     if kind == "several":
-        return tuple(text for text in texts if text)  # an empty one is sent along: none may be ticked
+        return tuple(text for text in texts if text)  # the form also sends an empty value, so that none can be ticked
     if kind == "switch":
         return text == "yes"
     if kind == "lines":
         return tuple(line.strip() for line in text.splitlines() if line.strip())
     if kind == "moment" and text:
-        return text if text[-1] == "Z" or "+" in text else f"{text}+00:00"  # a browser's field has no zone: UTC
+        return text if text[-1] == "Z" or "+" in text else f"{text}+00:00"  # a browser's date field has no zone: UTC
     if kind == "number":
         try:
             return float(text) if isinstance(entry.default, float) else int(text)

@@ -1,4 +1,4 @@
-"""Letters that the desk sends itself, where a mail server is set: begin a batch, and see what becomes of each."""
+"""E-mails that the desk sends itself, if a mail server is set: start a batch, and see the outcome of each e-mail."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from quiz_app.study import letters, mailing, monitor, readers
 
 
 def outgoing(kind: str, written: Sequence[tuple[letters.Letter, str]]) -> dict[str, object] | None:
-    """What a page of letters needs to offer sending them; None without a mail server, or without an address.
+    """What a page with messages needs in order to offer to send them; None without a mail server or an address.
 
-    written: each letter, and what names it in the form: a reader's number, or pseudonym and link.
+    written: each message, with what identifies it in the form: a reader's number, or pseudonym and link.
     """
     server = mail.server_of(current_app.config["SETTINGS"])
     named = [name for letter, name in written if letter.to]
@@ -33,7 +33,7 @@ def outgoing(kind: str, written: Sequence[tuple[letters.Letter, str]]) -> dict[s
 
 
 def reminded(chosen: dict[int, Reader]) -> list[tuple[letters.Letter, str]]:
-    """The reminders to those chosen, by their numbers, who have something to do now; each with its reader's number."""
+    """The reminders for the chosen readers, by number, who have something to do now; each with its reader's number."""
     held = {one.id for one in returning.returning(db.session(), g.study) if not one.may_come}
     rows = [row for row in monitor.progress(db.session(), g.study) if row.id in chosen.keys() - held]
     due = [row for row in rows if row.state not in letters.FINISHED]
@@ -42,7 +42,7 @@ def reminded(chosen: dict[int, Reader]) -> list[tuple[letters.Letter, str]]:
 
 @blueprint.post("/studies/<study>/letters")
 def send_letters() -> ResponseReturnValue:
-    """Send invitations or reminders; pressed twice, they go out once."""
+    """Send invitations or reminders; if the button is pressed twice, they are still sent once."""
     settings = current_app.config["SETTINGS"]
     server = mail.server_of(settings)
     if server is None:
@@ -51,12 +51,12 @@ def send_letters() -> ResponseReturnValue:
     named = list(dict.fromkeys(request.form.getlist("letter")))
     written = [_invitation(one) for one in named] if kind == "invitation" else _reminders(named)
     if not mailing.send(settings, server, g.study, name, kind, written, actor=current_user.name):
-        db.session.rollback()  # it is under way, and writes
+        db.session.rollback()  # the batch is running, and writes
     return redirect(url_for("researcher.show_letters", batch=name), code=303)
 
 
 def _invitation(named: str) -> letters.Letter:
-    """The invitation with the link that the page before showed. Raises InvalidInputError for one that opens nothing."""
+    """The invitation with the link shown on the previous page. Raises InvalidInputError if the link does not work."""
     pseudonym, _, link = named.partition(" ")
     token = link.rstrip("/").rpartition("/")[2]
     reader = db.session.query(Reader).filter_by(study_id=g.study.id, pseudonym=pseudonym).one_or_none()
@@ -67,7 +67,7 @@ def _invitation(named: str) -> letters.Letter:
 
 
 def _reminders(named: Sequence[str]) -> list[letters.Letter]:
-    """Reminders to those named who still have something to do; who has finished meanwhile gets none."""
+    """Reminders for the named readers who still have something to do; not for readers who have finished meanwhile."""
     numbers = [int(one) for one in named if forms.is_number(one)]
     found = db.session.query(Reader).filter(Reader.study_id == g.study.id, Reader.id.in_(numbers))
     return [letter for letter, _ in reminded({reader.id: reader for reader in found}) if letter.to]
@@ -80,11 +80,11 @@ def _batch(name: str) -> mailing.Batch:
 
 @blueprint.get("/studies/<study>/letters/<batch>")
 def show_letters(batch: str) -> ResponseReturnValue:
-    """What became of each letter of a batch."""
+    """The outcome of each e-mail in a batch."""
     return render_template("researcher/letters.html", batch=_batch(batch), name=batch)
 
 
 @blueprint.get("/studies/<study>/letters/<batch>.json")
 def letters_status(batch: str) -> ResponseReturnValue:
-    """How far the batch is."""
+    """The progress of a batch."""
     return _batch(batch).work.told()

@@ -1,4 +1,4 @@
-"""Images from the hospital's archive: search, choose how many, fetch, pause and continue. Then as any upload."""
+"""Images from the hospital's archive: search, choose how many, fetch, pause and continue. Then like any upload."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from quiz_app.researcher import blueprint, by_field, pools, saved
 
 @blueprint.get("/pacs")
 def search_form() -> ResponseReturnValue:
-    """What to look for, and what has been asked for before and is not a pool yet."""
+    """The search form, and earlier searches that are not a pool yet."""
     return _form({})
 
 
@@ -41,7 +41,7 @@ def _form(faults: dict[str, str]) -> ResponseReturnValue:
 
 @blueprint.post("/pacs")
 def search() -> ResponseReturnValue:
-    """Have the archive searched."""
+    """Start a search of the archive."""
     try:
         asked = fetching.query(request.form)
     except InvalidInputError as faulty:
@@ -52,7 +52,7 @@ def search() -> ResponseReturnValue:
 
 
 def _folder(name: str, *states: str) -> Path:
-    """The folder of a search or fetch that stands so; 404 for none, 409 where it stands otherwise."""
+    """The folder of a search or fetch in one of these states; 404 if there is none, 409 in other states."""
     work, folder = pools.coming(name), intake.home(pools.settings().instance) / name
     if work.state not in states or not (fetching.is_at_work(folder) or fetching.is_interrupted(folder, work)):
         abort(409)
@@ -61,7 +61,7 @@ def _folder(name: str, *states: str) -> Path:
 
 @blueprint.post("/pools/coming/<name>/fetch")
 def fetch(name: str) -> ResponseReturnValue:
-    """Fetch images that were found."""
+    """Fetch the images found."""
     _folder(name, "asking")
     try:
         limit = fetching.fetch(pools.settings(), name, request.form.get("limit", ""), request.form)
@@ -73,14 +73,14 @@ def fetch(name: str) -> ResponseReturnValue:
 
 @blueprint.post("/pools/coming/<name>/pause")
 def pause(name: str) -> ResponseReturnValue:
-    """Stop searching or fetching for now."""
+    """Pause searching or fetching."""
     fetching.pause(_folder(name, "making"))
     return redirect(url_for("researcher.show_intake", name=name), code=303)
 
 
 @blueprint.post("/pools/coming/<name>/resume")
 def resume(name: str) -> ResponseReturnValue:
-    """Continue where it broke off."""
+    """Continue where it stopped."""
     _folder(name, "failed", "stopped")
     fetching.resume(pools.settings(), name)
     return redirect(url_for("researcher.show_intake", name=name), code=303)

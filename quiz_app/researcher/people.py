@@ -21,7 +21,7 @@ SHOWN = 500
 
 @blueprint.route("/people", methods=["GET", "POST"])
 def list_people() -> ResponseReturnValue:
-    """Everyone who may log in; an admin adds others."""
+    """Everyone who can log in; an admin can add others."""
     if not current_user.is_admin:
         abort(403)
     faults: dict[str, str] = {}
@@ -41,7 +41,7 @@ def list_people() -> ResponseReturnValue:
 
 @blueprint.post("/people/<int:person>/password")
 def reset_password(person: int) -> ResponseReturnValue:
-    """A new password for someone who has lost theirs."""
+    """Create a new password for someone who has lost theirs."""
     if not current_user.is_admin:
         abort(403)
     found = db.session.get(Researcher, person) or abort(404)
@@ -54,7 +54,7 @@ def reset_password(person: int) -> ResponseReturnValue:
 
 @blueprint.get("/studies/<study>/team")
 def show_team() -> ResponseReturnValue:
-    """Who runs the study, and who looks on."""
+    """Who runs the study, and who can view it."""
     return _team({})
 
 
@@ -67,7 +67,7 @@ def _team(faults: dict[str, str]) -> ResponseReturnValue:
 @blueprint.post("/studies/<study>/team")
 @owner_only
 def add_member() -> ResponseReturnValue:
-    """Give a researcher a part in the study, or another part."""
+    """Give a researcher a role in the study, or change it."""
     try:
         name, role = request.form.get("name", "").strip(), request.form.get("role", "")
         researchers.give_part(g.study, name, role, actor=current_user.name)
@@ -80,7 +80,7 @@ def add_member() -> ResponseReturnValue:
 @blueprint.post("/studies/<study>/team/<int:member>/remove")
 @owner_only
 def remove_member(member: int) -> ResponseReturnValue:
-    """Take the part away."""
+    """Remove a researcher from the study."""
     found = db.session.get(Member, member)
     if found is None or found.study_id != g.study.id:
         abort(404)
@@ -90,14 +90,14 @@ def remove_member(member: int) -> ResponseReturnValue:
 
 @blueprint.get("/studies/<study>/log")
 def show_log() -> ResponseReturnValue:
-    """What happened, the latest first."""
+    """The log, latest first."""
     query = sa.select(Event).filter_by(study_id=g.study.id).order_by(Event.id.desc()).limit(SHOWN)
     return render_template("researcher/log.html", events=looking().scalars(query).all(), shown=SHOWN)
 
 
 @blueprint.get("/studies/<study>/log.csv")
 def download_log() -> ResponseReturnValue:
-    """All of it."""
+    """The complete log as CSV."""
     slug = g.study.slug
 
     def lines() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Planning a study: how many readers and cases, what more of them would buy, and the words for the application."""
+"""Plan a study: how many readers and cases, what more of them would gain, and the text for the ethics application."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _settings() -> Settings:
 
 @blueprint.get("/plan")
 def plan_study() -> ResponseReturnValue:
-    """The form, and the answer to what it asks."""
+    """The form, and its result."""
     faults, page = {}, {}
     try:
         wish = planning.asked(request.args)
@@ -39,7 +39,7 @@ def plan_study() -> ResponseReturnValue:
 
 @blueprint.post("/plan/simulate")
 def simulate_plan() -> ResponseReturnValue:
-    """Have the plan checked by simulated studies, in the background."""
+    """Check the plan with simulated studies, in the background."""
     wish = planning.asked(request.form)
     planning.simulate(_settings(), wish)
     return redirect(url_for("researcher.plan_study", **_address(wish)), code=303)
@@ -53,12 +53,12 @@ def cancel_simulation() -> ResponseReturnValue:
 
 
 def _address(wish: planning.Wish) -> dict[str, Any]:
-    """The fields of a wish as an address has them."""
+    """The fields of a wish as the query of an address."""
     return {name: value for name, value in vars(wish).items() if value is not None}
 
 
 @blueprint.get("/plan/status.json")
 def plan_status() -> ResponseReturnValue:
-    """How far a simulation is."""
+    """The progress of a simulation."""
     work = background.find(planning.home(_settings(), planning.asked(request.args)))
     return work.told() if work else {"state": "none", "share": 0.0, "what": ""}

@@ -1,4 +1,4 @@
-"""Pools: list, bring images, look at them, leave one out."""
+"""Pools: list them, upload images, view them, leave a case out."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ THUMBNAIL = (320, 320)
 
 
 def settings() -> Settings:
-    """How this copy of the application runs."""
+    """The settings of this application."""
     return current_app.config["SETTINGS"]
 
 
 @blueprint.get("/pools/")
 def list_pools() -> ResponseReturnValue:
-    """Every pool, and the way to bring another."""
+    """Every pool, and the form to upload another."""
     return _page({})
 
 
@@ -55,7 +55,7 @@ def _page(faults: dict[str, str]) -> ResponseReturnValue:
 @blueprint.post("/pools/")
 @uploads
 def bring_pool() -> ResponseReturnValue:
-    """Take an uploaded zip and have a pool made of it."""
+    """Accept an uploaded zip and start making a pool of it."""
     file = request.files.get("file")
     try:
         wishes = Wishes.from_form(request.form.to_dict())
@@ -70,7 +70,7 @@ def bring_pool() -> ResponseReturnValue:
 
 @contextmanager
 def _saved_upload(file: FileStorage) -> Iterator[Path]:
-    """The uploaded file on the disk of the instance, to be moved from there."""
+    """The uploaded file on the instance's disk, from where it can be moved."""
     home = intake.home(settings().instance)
     home.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home) as folder:
@@ -79,14 +79,14 @@ def _saved_upload(file: FileStorage) -> Iterator[Path]:
 
 
 def coming(name: str) -> background.Work:
-    """An upload or a fetch, and how it stands; 404 for a name that is none."""
+    """The state of an upload or a fetch; 404 if it does not exist."""
     folder = intake.home(settings().instance)
     return (background.find(folder / name) if name.isalnum() else None) or abort(404)
 
 
 @blueprint.get("/pools/coming/<name>")
 def show_intake(name: str) -> ResponseReturnValue:
-    """How far an upload is, and what came of it."""
+    """The progress of an upload, and its result."""
     work, folder = coming(name), intake.home(settings().instance) / name
     from_archive = fetching.is_at_work(folder) or fetching.is_interrupted(folder, work)
     if work.state == "asking":
@@ -104,7 +104,7 @@ def show_intake(name: str) -> ResponseReturnValue:
 
 
 def choosing(name: str, faults: dict[str, str]) -> ResponseReturnValue:
-    """What a search of the archive found, and the choice of how many images are fetched."""
+    """What a search of the archive found, and the choice of how many images to fetch."""
     found = fetching.Found.load(intake.home(settings().instance) / name)
     page = render_template(
         "researcher/pacs_found.html",
@@ -139,7 +139,7 @@ def _asking(name: str, work: background.Work, faults: dict[str, str]) -> Respons
 
 @blueprint.post("/pools/coming/<name>")
 def answer_intake(name: str) -> ResponseReturnValue:
-    """Take the answers to what an upload asks: which folder is which class, and what becomes of bad files."""
+    """Accept the answers about an upload: which class each folder belongs to, and what to do with bad files."""
     work = _surveyed(name)
     if "stop" in request.form:
         intake.stop(settings().instance, name)
@@ -154,7 +154,7 @@ def answer_intake(name: str) -> ResponseReturnValue:
 
 
 def _surveyed(name: str) -> background.Work:
-    """An upload that asks which folder is which class; 409 for one that does not."""
+    """An upload that awaits answers about its folders; 409 for one that does not."""
     work = coming(name)
     if work.state != "asking" or not (intake.home(settings().instance) / name / survey.FILE).exists():
         abort(409)
@@ -164,7 +164,7 @@ def _surveyed(name: str) -> background.Work:
 @blueprint.post("/pools/coming/<name>/more")
 @uploads
 def add_images(name: str) -> ResponseReturnValue:
-    """Take more images for an upload that asks, such as the synthetic ones beside those from the archive."""
+    """Add images to an upload that awaits answers, such as synthetic images to those from the archive."""
     work = _surveyed(name)
     file = request.files.get("file")
     if not file:
@@ -176,7 +176,7 @@ def add_images(name: str) -> ResponseReturnValue:
 
 @blueprint.get("/pools/coming/<name>/seen/<int:folder>-<int:number>.png")
 def seen_image(name: str, folder: int, number: int) -> ResponseReturnValue:
-    """A small picture of an uploaded folder, while its upload asks."""
+    """A thumbnail from an uploaded folder, while its upload awaits answers."""
     if coming(name).state != "asking":
         abort(404)
     return send_from_directory(intake.home(settings().instance) / name / survey.SEEN, f"{folder}-{number}.png")
@@ -184,7 +184,7 @@ def seen_image(name: str, folder: int, number: int) -> ResponseReturnValue:
 
 @blueprint.get("/pools/coming/<name>/seen/text-<int:number>.png")
 def framed_image(name: str, number: int) -> ResponseReturnValue:
-    """A small picture of an image with text, its place framed, while its upload asks."""
+    """A thumbnail of an image with the text framed, while its upload awaits answers."""
     if coming(name).state != "asking":
         abort(404)
     return send_from_directory(intake.home(settings().instance) / name / survey.SEEN, f"text-{number}.png")
@@ -192,7 +192,7 @@ def framed_image(name: str, number: int) -> ResponseReturnValue:
 
 @blueprint.post("/pools/coming/<name>/cancel")
 def cancel_intake(name: str) -> ResponseReturnValue:
-    """Stop making a pool of an upload; its files are removed. What is searched or fetched is paused instead."""
+    """Stop making a pool of an upload and remove its files. A search or fetch is paused instead."""
     work, folder = coming(name), intake.home(settings().instance) / name
     if work.state == "making" and fetching.is_at_work(folder):
         abort(409)
@@ -200,20 +200,20 @@ def cancel_intake(name: str) -> ResponseReturnValue:
 
 
 def _is_read_blindly(slug: str) -> bool:
-    """Whether a study on this pool has been opened whose truth must not be seen yet."""
+    """Whether this pool is used by an opened study whose truth must not be seen yet."""
     opened = sa.select(Study).where(Study.pool.has(slug=slug), Study.opened_at.isnot(None))
     return any(study.blinded for study in looking().scalars(opened))
 
 
 @blueprint.get("/pools/coming/<name>.json")
 def intake_status(name: str) -> ResponseReturnValue:
-    """The same for the page that waits."""
+    """The progress of an upload, for the waiting page."""
     return coming(name).told()
 
 
 @blueprint.get("/pools/coming/<name>/<int:number>-<side>.png")
 def specimen(name: str, number: int, side: str) -> ResponseReturnValue:
-    """A small picture of an uploaded image: as it came, or as readers get it."""
+    """A thumbnail of an uploaded image: the original, or the image that readers get."""
     folder = intake.home(settings().instance) / name
     if coming(name).state == "done" and _is_read_blindly(
         json.loads((folder / intake.NOTES).read_text("utf-8"))["pool"]
@@ -233,20 +233,20 @@ def show_pool(slug: str) -> ResponseReturnValue:
 
 @blueprint.get("/pools/<slug>/picture.png")
 def picture(slug: str) -> ResponseReturnValue:
-    """A small picture of the pool: the case whose stored name, which is random, comes first."""
+    """A thumbnail for the pool: the case whose stored name, which is random, comes first."""
     first = sa.select(Case).where(Case.pool.has(slug=slug), Case.excluded.is_(None)).order_by(Case.stored).limit(1)
     return _thumbnail(looking().scalar(first) or abort(404))
 
 
 @blueprint.get("/pools/<slug>/cases/<int:case>.png")
 def thumbnail(slug: str, case: int) -> ResponseReturnValue:
-    """A small picture of a case, as its readers get it."""
+    """A thumbnail of a case, as its readers get it."""
     return _thumbnail(looking().scalar(sa.select(Case).where(Case.id == case, Case.pool.has(slug=slug))) or abort(404))
 
 
 @blueprint.get("/pools/<slug>/cases/<int:case>/whole.png")
 def whole_image(slug: str, case: int) -> ResponseReturnValue:
-    """A case as its readers get it, in full size."""
+    """A case as its readers get it, at full size."""
     found = looking().scalar(sa.select(Case).where(Case.id == case, Case.pool.has(slug=slug))) or abort(404)
     headers = {"Cache-Control": "private, max-age=3600"}
     data = storage.read(settings().images, found.stored)
@@ -263,7 +263,7 @@ def _thumbnail(case: Case) -> ResponseReturnValue:
 
 @blueprint.post("/pools/<slug>/cases/<int:case>/exclude")
 def exclude_case(slug: str, case: int) -> ResponseReturnValue:
-    """Leave a case out, or take it in again."""
+    """Leave a case out, or include it again."""
     found = db.session.scalar(sa.select(Case).where(Case.id == case, Case.pool.has(slug=slug))) or abort(404)
     importing.exclude(found, request.form.get("reason", ""), actor=current_user.name)
     return saved("show_pool", f"{found.name} is {'left out' if found.excluded else 'included again'}.", slug=slug)

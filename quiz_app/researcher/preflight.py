@@ -12,7 +12,7 @@ from quiz_app.study import preflight
 
 @blueprint.get("/studies/<study>/preflight")
 def show_preflight() -> ResponseReturnValue:
-    """May the study open, and why not."""
+    """Whether the study can open, and if not, why."""
     settings = current_app.config["SETTINGS"]
     return render_template(
         "researcher/preflight.html",
@@ -23,19 +23,19 @@ def show_preflight() -> ResponseReturnValue:
 
 @blueprint.get("/studies/<study>/preflight.json")
 def preflight_status() -> ResponseReturnValue:
-    """How far the audit is."""
+    """The progress of the audit."""
     work = background.find(preflight.home(looking(), g.study, current_app.config["SETTINGS"]))
     return (work or background.Work("none")).told()
 
 
 @blueprint.post("/studies/<study>/preflight")
 def look_at_pool() -> ResponseReturnValue:
-    """Have the pool audited in the background."""
+    """Start an audit of the pool in the background."""
     preflight.look(looking(), g.study, current_app.config["SETTINGS"])
     return saved("show_preflight")
 
 
 @blueprint.post("/studies/<study>/preflight/cancel")
 def cancel_audit() -> ResponseReturnValue:
-    """Stop auditing the pool; nothing of it is kept."""
+    """Stop the audit of the pool; nothing is kept."""
     return cancelled(preflight.home(looking(), g.study, current_app.config["SETTINGS"]), "show_preflight")

@@ -1,4 +1,4 @@
-"""The readers of a study: invite them, see who is how far, and what can be done for one of them."""
+"""The readers of a study: invite them, follow their progress, and act on a single reader."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from quiz_app.study import deletion, letters, monitor, readers
 
 @blueprint.get("/studies/<study>/readers")
 def list_readers() -> ResponseReturnValue:
-    """Every reader, and how far each is."""
+    """Every reader, with their progress."""
     return _page()
 
 
@@ -46,7 +46,7 @@ def _page(faults: dict[str, str] | None = None) -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/readers")
 def invite_readers() -> ResponseReturnValue:
-    """Invite everyone named; the page that answers is the only one that shows their links."""
+    """Invite everyone listed; only the page returned here shows their links."""
     try:
         lists = (request.form.get("pseudonyms", ""), _uploaded("file"))
         invited = [one for text in lists for one in readers.invitations(text, request.form.get("group", ""))]
@@ -59,7 +59,7 @@ def invite_readers() -> ResponseReturnValue:
 
 
 def _uploaded(name: str) -> str:
-    """The text of an uploaded list, as spreadsheets write it. Raises InvalidInputError."""
+    """The text of an uploaded list, in any encoding that spreadsheets use. Raises InvalidInputError."""
     file = request.files.get(name)
     data = file.read() if file else b""
     if b"\0" in data:
@@ -67,7 +67,7 @@ def _uploaded(name: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")  # what a spreadsheet on Windows writes
+        return data.decode("cp1252", errors="replace")  # the encoding of spreadsheets on Windows
 
 
 def _link(token: str) -> str:
@@ -80,7 +80,7 @@ def _base() -> str:
 
 
 def _links(rows: list[tuple[str, str, str | None, str]]) -> ResponseReturnValue:
-    """The one page that shows these links: as a list, as CSV, as QR codes to print."""
+    """The only page that shows these links: as a list, as CSV and as QR codes to print."""
     flash("These links are shown only once: save them before you leave this page.", "warn")
     written = [letters.invitation(g.study, name, email, link) for name, _, email, link in rows]
     heading = ("reader", "group", "email", "link", "subject", "message")
@@ -97,7 +97,7 @@ def _links(rows: list[tuple[str, str, str | None, str]]) -> ResponseReturnValue:
 
 
 def _files(lines: Sequence[tuple[str | None, ...]], written: list[letters.Letter]) -> dict[str, str]:
-    """What a page of letters offers as files: a table for a mail merge, the messages, and the closing date."""
+    """The files offered on a page with messages: a table for a mail merge, the messages, and the closing date."""
     table = "".join(map(responses_csv.line, lines)).encode()
     day = letters.calendar(g.study)
     return {
@@ -113,7 +113,7 @@ def _data(kind: str, content: bytes) -> str:
 
 @blueprint.post("/studies/<study>/readers/selected")
 def act_on_readers() -> ResponseReturnValue:
-    """Remind, extend, or withdraw the links of, several readers at once: all or none."""
+    """Remind several readers at once, extend their time or withdraw their links: all of them or none."""
     numbers = dict.fromkeys(int(number) for number in request.form.getlist("reader") if forms.is_number(number))
     chosen = [_reader(number) for number in numbers]
     deed, reason = request.form.get("deed", ""), request.form.get("reason", "")
@@ -155,7 +155,7 @@ def _reminders(chosen: dict[int, Reader]) -> ResponseReturnValue:
 
 
 def _reader(number: int) -> Reader:
-    """The reader of this study with this number, or 404."""
+    """The reader of this study with this number; 404 if there is none."""
     session = looking() if request.method == "GET" else db.session()
     reader = session.get(Reader, number)
     return reader if reader is not None and reader.study_id == g.study.id else abort(404)
@@ -163,7 +163,7 @@ def _reader(number: int) -> Reader:
 
 @blueprint.get("/studies/<study>/readers/<int:reader>")
 def show_reader(reader: int) -> ResponseReturnValue:
-    """One reader, and what can be done."""
+    """One reader, and the possible actions."""
     found = _reader(reader)
     own = [question for question in entry.own_questions(found.study) if question.words in found.profile]
     return render_template("researcher/reader.html", reader=found, questions=own, told=entry.answered(found))
@@ -171,7 +171,7 @@ def show_reader(reader: int) -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/export")
 def export_reader(reader: int) -> ResponseReturnValue:
-    """All that is stored about the reader, for the reader who asks for it. A viewer may not have it: hence POST."""
+    """Everything stored about the reader, at the reader's request. POST, because a viewer is not allowed to have it."""
     found = _reader(reader)
     file = io.BytesIO(personal.written(db.session(), found).encode())
     name = f"{found.study.slug}-{found.pseudonym}.json"
@@ -189,7 +189,7 @@ def correct_reader(reader: int) -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/revoke")
 def revoke_reader(reader: int) -> ResponseReturnValue:
-    """Withdraw a link; the answers stay."""
+    """Withdraw a link; the answers are kept."""
     found = _reader(reader)
     readers.revoke(found, request.form.get("reason", ""), actor=current_user.name)
     return saved("list_readers", f"The link of {found.pseudonym} no longer works. The answers stay.")
@@ -197,7 +197,7 @@ def revoke_reader(reader: int) -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/renew")
 def renew_reader(reader: int) -> ResponseReturnValue:
-    """A new link for one who has lost theirs."""
+    """Create a new link for a reader who has lost theirs."""
     found = _reader(reader)
     token = readers.renew(found, actor=current_user.name)
     db.session.commit()
@@ -206,7 +206,7 @@ def renew_reader(reader: int) -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/extend")
 def extend_reader(reader: int) -> ResponseReturnValue:
-    """A closing date of the reader's own."""
+    """Set a closing date for this reader."""
     said = request.form
     readers.extend(_reader(reader), said.get("until", ""), said.get("reason", ""), actor=current_user.name)
     return saved("show_reader", "The reader can answer until then.", reader=reader)
@@ -221,7 +221,7 @@ def reset_reader(reader: int) -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/delete")
 def delete_reader(reader: int) -> ResponseReturnValue:
-    """Everything the reader gave, on request."""
+    """Delete everything the reader gave, on request."""
     instance = current_app.config["SETTINGS"].instance
     reason = request.form.get("reason", "")
     certificate = deletion.delete_reader(_reader(reader), reason, instance, actor=current_user.name)
@@ -232,7 +232,7 @@ def delete_reader(reader: int) -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/open-link")
 def offer_open_link() -> ResponseReturnValue:
-    """One link for many."""
+    """Create one link for many readers."""
     token = readers.offer_open_link(g.study, request.form.get("cap", ""), actor=current_user.name)
     db.session.commit()
     link = _base().rstrip("/") + url_for("join.welcome", token=token)
@@ -241,6 +241,6 @@ def offer_open_link() -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/open-link/withdraw")
 def withdraw_open_link() -> ResponseReturnValue:
-    """Stop the open link."""
+    """Withdraw the open link."""
     readers.withdraw_open_link(g.study, actor=current_user.name)
     return saved("list_readers", "The open link no longer works. Readers who registered with it stay.")

@@ -1,4 +1,4 @@
-"""The results of a study: its reports, once truth may be seen."""
+"""The results of a study: its reports, once the truth may be seen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from quiz_app.researcher import blueprint, cancelled, looking, owner_only, saved
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle, outcome, reports, researchers
 
-# The report carries its own style and script, and gets nothing else: no cookie, no other address.
+# The report contains its own style and script and can access nothing else: no cookie, no other address.
 REPORT_POLICY = (
     "sandbox allow-scripts allow-downloads allow-popups allow-modals; default-src 'none'; img-src data: blob:; "
     "style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:; base-uri 'none'; frame-ancestors 'none'"
@@ -27,7 +27,7 @@ def _settings() -> Settings:
 
 @blueprint.get("/studies/<study>/results")
 def show_results() -> ResponseReturnValue:
-    """Every report that was made, and the way to the next."""
+    """Every report made so far, and the button for the next."""
     if g.study.blinded:
         return render_template("researcher/blinded.html")
     now = reports.key(looking(), g.study)
@@ -47,7 +47,7 @@ def show_results() -> ResponseReturnValue:
 
 
 def _outcome() -> outcome.Outcome:
-    """The report on the present answers of a rating study: 403 while it is blinded, 404 where there is none."""
+    """The report on the current answers of a rating study: 403 while it is blinded, 404 if there is none."""
     if g.study.blinded:
         abort(403)
     key = reports.key(looking(), g.study)
@@ -57,7 +57,7 @@ def _outcome() -> outcome.Outcome:
 
 @blueprint.get("/studies/<study>/results/cases")
 def show_cases() -> ResponseReturnValue:
-    """Every case as it was judged: `?sort=`, and by `truth`, `source` and `group` of readers."""
+    """Every case and how it was judged: sorted by `?sort=`, filtered by `truth`, `source` and readers' `group`."""
     found = _outcome()
     chosen = {name: request.args.get(name, "") for name in ("truth", "source", "group")}
     sort = request.args.get("sort", "wrong")
@@ -79,7 +79,7 @@ def show_cases() -> ResponseReturnValue:
 
 @blueprint.get("/studies/<study>/results/cases/<int:case>")
 def show_case(case: int) -> ResponseReturnValue:
-    """One case: its image with what was marked, and every answer."""
+    """One case: its image with the marks, and every answer."""
     found = _outcome()
     names = {number: name for name, number in outcome.numbers(looking(), g.study).items()}
     told = next((one for one in found.results["cases"] if one["case"] == names.get(case)), None) or abort(404)
@@ -120,7 +120,7 @@ def _others() -> dict[str, Study]:
 
 @blueprint.get("/studies/<study>/compare")
 def compare_study() -> ResponseReturnValue:
-    """This study beside another (`?with=SLUG`), or beside itself at the moment of an earlier report (`?with=KEY`)."""
+    """Compare this study with another (`?with=SLUG`), or with itself at the time of an earlier report (`?with=KEY`)."""
     if g.study.blinded:
         abort(403)
     wanted = request.args.get("with", "")
@@ -132,7 +132,7 @@ def compare_study() -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/results")
 def make_report() -> ResponseReturnValue:
-    """Have the report on the present answers made in the background."""
+    """Start creating the report on the current answers in the background."""
     if g.study.blinded:
         abort(403)
     settings = _settings()
@@ -141,7 +141,7 @@ def make_report() -> ResponseReturnValue:
 
 
 def _report(key: str) -> reports.Report:
-    """The report of this study called `key`; 403 as long as the study is blinded, 404 if there is none."""
+    """The report of this study with this key; 403 while the study is blinded, 404 if there is none."""
     if g.study.blinded:
         abort(403)
     found = [report for report in reports.kept(_settings().instance, g.study) if report.key == key]
@@ -150,14 +150,14 @@ def _report(key: str) -> reports.Report:
 
 @blueprint.get("/studies/<study>/results/<key>.json")
 def report_status(key: str) -> ResponseReturnValue:
-    """How far a report is."""
+    """The progress of a report."""
     report = _report(key)
     return report.work.told()
 
 
 @blueprint.post("/studies/<study>/results/<key>/cancel")
 def cancel_report(key: str) -> ResponseReturnValue:
-    """Stop making a report; nothing of it is kept."""
+    """Stop creating a report; nothing is kept."""
     return cancelled(reports.home(_settings().instance, g.study) / _report(key).key, "show_results")
 
 
@@ -175,6 +175,6 @@ def report_file(key: str, name: str) -> ResponseReturnValue:
 @blueprint.post("/studies/<study>/unblind")
 @owner_only
 def unblind_study() -> ResponseReturnValue:
-    """Show truth and results before the close, on record."""
+    """Show truth and results before the close; this is recorded."""
     lifecycle.unblind(g.study, request.form.get("reason", ""), actor=current_user.name)
     return saved("show_results", "The study is unblinded; the log and every report say so.")

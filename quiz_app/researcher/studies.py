@@ -1,4 +1,4 @@
-"""Studies: list, make, set up, try out, open, close, copy."""
+"""Studies: list, create, set up, preview, open, close, copy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LATEST = 6  # events on the overview
 
 @blueprint.get("/")
 def list_studies() -> ResponseReturnValue:
-    """Every study in which the researcher has a part; `?away` those that were archived."""
+    """Every study in which the researcher has a role; `?away` lists those that were archived."""
     away = "away" in request.args
     rows = [
         (study, role, monitor.summary(monitor.progress(looking(), study)))
@@ -36,7 +36,7 @@ def list_studies() -> ResponseReturnValue:
 
 @blueprint.route("/studies/new", methods=["GET", "POST"])
 def new_study() -> ResponseReturnValue:
-    """A draft from a preset on an imported pool."""
+    """Create a draft from a preset on an imported pool."""
     faults: dict[str, str] = {}
     if request.method == "POST":
         try:
@@ -82,14 +82,14 @@ def make_from_plan() -> ResponseReturnValue:
 
 @blueprint.get("/studies/<study>/plan.toml")
 def download_plan() -> ResponseReturnValue:
-    """Everything that makes the study, for a publication or another installation."""
+    """Everything needed to create the study again, for a publication or another installation."""
     headers = {"Content-Disposition": f'attachment; filename="{g.study.slug}.toml"'}
     return current_app.response_class(plan.dump(g.study), mimetype="application/toml", headers=headers)
 
 
 @blueprint.route("/studies/<study>/settings", methods=["GET", "POST"])
 def study_settings() -> ResponseReturnValue:
-    """The form of every setting."""
+    """The form with every setting."""
     faults: dict[str, str] = {}
     if request.method == "POST":
         try:
@@ -112,7 +112,7 @@ def study_settings() -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/hints")
 def upload_hints() -> ResponseReturnValue:
-    """What readers may be told of each case, from a CSV file; nobody's answers are touched by it."""
+    """Upload a CSV file with hints for the cases; no answers are affected."""
     file = request.files.get("hints")
     try:
         text = file.read().decode("utf-8-sig") if file and file.filename else ""
@@ -126,7 +126,7 @@ def upload_hints() -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/preview")
 def preview_study() -> ResponseReturnValue:
-    """Take the study as a reader does; the answers do not count."""
+    """Take the study like a reader; the answers do not count."""
     token = readers.preview(g.study, actor=current_user.name)
     db.session.commit()
     return redirect(url_for("reader.start", token=token), code=303)
@@ -134,7 +134,7 @@ def preview_study() -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/copy")
 def copy_study() -> ResponseReturnValue:
-    """A draft with the same pool and settings, without the readers."""
+    """Create a draft with the same pool and settings, without the readers."""
     twin = lifecycle.copy(g.study, owner=me())
     return saved("show_study", "Copy created. It is a draft without readers.", study=twin.slug)
 
@@ -160,12 +160,13 @@ def show_study() -> ResponseReturnValue:
 
 @blueprint.get("/studies/<study>/live")
 def watch_study() -> ResponseReturnValue:
-    """Who is reading, how far and how fast, and what is unusual; `?part` asks for the moving part alone."""
+    """Who is reading, their progress and pace, and what is unusual; `?part` requests only the part that updates."""
     part = _moving_part()
     return part if "part" in request.args else render_template("researcher/live.html", part=part)
 
 
-# The same for whoever may look at this study. No truth is in it; what was made while it could be seen is kept apart.
+# The same for everyone who may view this study. It contains no truth; pages from before and after unblinding are
+# cached separately.
 @cache.cached(timeout=FRESH_S, make_cache_key=lambda: f"live-{g.study.id}-{'blinded' if g.study.blinded else 'open'}")
 def _moving_part() -> str:
     rows = monitor.progress(looking(), g.study)
@@ -183,14 +184,14 @@ def _moving_part() -> str:
 
 @blueprint.post("/studies/<study>/open")
 def open_study() -> ResponseReturnValue:
-    """Let readers begin."""
+    """Open the study: readers can begin."""
     lifecycle.open_study(g.study, actor=current_user.name)
     return saved("show_study", "The study is open. Readers with a link can start.")
 
 
 @blueprint.post("/studies/<study>/close")
 def close_study() -> ResponseReturnValue:
-    """End the study: readers can no longer answer."""
+    """Close the study: readers can no longer answer."""
     lifecycle.close(g.study, actor=current_user.name)
     return saved("show_study", "The study is closed. Readers can no longer answer.")
 
@@ -198,7 +199,7 @@ def close_study() -> ResponseReturnValue:
 @blueprint.post("/studies/<study>/looks")
 @owner_only
 def take_look() -> ResponseReturnValue:
-    """The next planned look: whether to stop or to continue, and nothing else."""
+    """Take the next planned look, which only says whether to stop or continue."""
     said = looks.take(current_app.config["SETTINGS"], g.study, actor=current_user.name)
     return saved("show_study", said)
 
@@ -215,7 +216,7 @@ def reopen_study() -> ResponseReturnValue:
 
 @blueprint.post("/studies/<study>/put-away")
 def put_away_study() -> ResponseReturnValue:
-    """Archive a closed study, or take it out of the archive."""
+    """Archive a closed study, or unarchive it."""
     lifecycle.put_away(g.study, actor=current_user.name)
     return saved(
         "list_studies", f"{g.study.title} is {'archived' if g.study.archived_at else 'back in the list of studies'}."

@@ -1,1 +1,1 @@
-"""One reader's way through a study: the order, the steps, the clock, the answers. No Flask in here."""
+"""One reader's way through a study: order, steps, clock and answers. No Flask in here."""

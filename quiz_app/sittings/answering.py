@@ -1,4 +1,4 @@
-"""Taking an answer: once, whole, and never lost."""
+"""Accept answers: once, completely, and without ever losing one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from quiz_app.sittings.identity import identity
 from quiz_app.sittings.rows import Answer, Trial, Way
 
 LONGEST_MS = 24 * 3600 * 1000
-MOST_MS = 2**31 - 1  # a column holds no more: who answers after 24 days is late, and not lost
-# Why a browser could not show an image, and how often a trial may say so: a reload says it again.
+MOST_MS = 2**31 - 1  # the maximum of a column: an answer after 24 days is late, but not lost
+# Why a browser could not show an image, and how often this is recorded for a trial: a reload reports it again.
 FAILURES = ("not-fetched", "not-decoded")
 MOST_FAILURES = 3
-# What the viewer reports of its use: its kinds, and for numbers the bounds. The first two are columns of the trial.
+# What the viewer reports about its use: types, and bounds for numbers. The first two are columns of the trial.
 VIEWER: dict[str, tuple[tuple[type, ...], float, float]] = {
     "zoom_max": ((int, float), 1, 100),
     "windowed": ((bool,), 0, 1),
@@ -31,10 +31,10 @@ VIEWER: dict[str, tuple[tuple[type, ...], float, float]] = {
     "lens_ms": ((int,), 0, LONGEST_MS),
     "full_screen": ((bool,), 0, 1),
     "light": ((bool,), 0, 1),  # the reader had chosen the light theme
-    # Where there are two parts to answer: from painting to the last answer of the first one.
+    # If there are two parts: from painting to the last answer of the first part.
     "first_ms": ((int,), 0, LONGEST_MS),
-    # Where an image is shown for an exposure: for how long it was, in how many pictures of the screen, each so long;
-    # and whether the page was hidden meanwhile.
+    # If an image is shown for an exposure: how long it was shown, for how many frames of the screen, the length of a
+    # frame, and whether the page was hidden meanwhile.
     "shown_ms": ((int, float), 0, LONGEST_MS),
     "frames": ((int,), 0, 1_000_000),
     "frame_ms": ((int, float), 0, 10_000),
@@ -43,7 +43,7 @@ VIEWER: dict[str, tuple[tuple[type, ...], float, float]] = {
 
 
 def find_trial(way: Way, token: str) -> Trial:
-    """The trial of this sitting with this token. Raises RefusedError: another reader's trial is as unknown as none."""
+    """The trial of this sitting with this token. Raises RefusedError, also for another reader's trial."""
     if way.due is not None and way.due.token == token:
         return way.due
     trial = rows.trial_called(way.sitting, token)
@@ -53,12 +53,12 @@ def find_trial(way: Way, token: str) -> Trial:
 
 
 def note_failure(trial: Trial, reason: Any) -> None:
-    """Put on record that the image of `trial` could not be shown, as often as MOST_FAILURES. The caller commits.
+    """Record that the image of `trial` could not be shown, at most MOST_FAILURES times. The caller commits.
 
-    Raises RefusedError for a `reason` that is none of FAILURES.
+    Raises RefusedError for a `reason` that is not in FAILURES.
     """
     if reason not in FAILURES:
-        raise RefusedError("bad-reason", f"reason: one of {', '.join(FAILURES)} is expected", 422)
+        raise RefusedError("bad-reason", f"reason: expected one of {', '.join(FAILURES)}", 422)
     told = sa.select(sa.func.count()).where(
         models.Event.sitting_id == trial.sitting.id,
         models.Event.kind == "image-failed",
@@ -69,10 +69,10 @@ def note_failure(trial: Trial, reason: Any) -> None:
 
 
 def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> list[Answer]:
-    """Store what the reader said in `trial`, and move on. The caller holds the reader, commits, then acknowledges.
+    """Store the reader's answer to `trial`, and move on. The caller locks the reader, commits, then acknowledges.
 
-    Returns the rows of the answer, and changes nothing when the trial has one already: the first one stands.
-    Raises RefusedError for a trial that is not due, a closed study or an answer out of form.
+    Returns the rows of the answer. If the trial already has one, nothing changes: the first answer stands.
+    Raises RefusedError for a trial that is not due, a closed study or an invalid answer.
     """
     if trial.answered_at is not None:
         return rows.given(trial)
@@ -87,7 +87,7 @@ def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> list[Answer]:
     shown_as_such = steps.reference(trial)
     lines = design.check(said, study.rules, [place for place in places if place != shown_as_such])
     if shown_as_such:
-        lines.append({"place": shown_as_such})  # says nothing, so that an export tells that it was shown
+        lines.append({"place": shown_as_such})  # an empty row, so that the export includes that it was shown
     exposures.vet(trial, lines, viewer, now)
     way.marking = marking.ask(trial, lines, now)
     trial.answered_at = now
@@ -110,22 +110,22 @@ def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> list[Answer]:
         sitting.paused_at = now
         log.record("paused", sitting=sitting)
     elif trial.is_training and study.rules.practice_feedback:
-        sitting.paused_at = now  # no clock runs while the reader takes in the truth
+        sitting.paused_at = now  # no clock runs while the reader looks at the truth
     way.coming.pop(0)
     steps.finish(way, now)
     return stored
 
 
 def _response_ms(trial: Trial, now: datetime) -> int | None:
-    """From onset to answer; unknown without an onset, or where the server's clock was set back in between."""
+    """From onset to answer; unknown without an onset, or if the server's clock was set back in between."""
     if trial.onset_at is None or now < trial.onset_at:
         return None
     return min(clock.milliseconds(trial.onset_at, now), MOST_MS)
 
 
 def _overlong(trial: Trial, now: datetime, client_ms: int | None) -> bool:
-    """Only the browser knows the time of a trial answered through a dead line, with a key handed out ahead, or during
-    which the server's clock was set back."""
+    """Whether the answer was late by the browser's time: only the browser knows the time if the trial was answered
+    offline, with a key sent ahead, or if the server's clock was set back."""
     unseen = trial.keyed_at is not None and trial.onset_at is None
     set_back = trial.onset_at is not None and now < trial.onset_at
     limit_s = trial.sitting.reader.study.rules.trial_s
@@ -133,7 +133,7 @@ def _overlong(trial: Trial, now: datetime, client_ms: int | None) -> bool:
 
 
 def _store(reader: rows.Reader, answer_id: str, answers: list[Answer]) -> None:
-    """Send the answer to the database. Raises RefusedError where another one has its id."""
+    """Send the answer to the database. Raises RefusedError if another answer has its id."""
     try:
         rows.store(reader, answers)
     except sa.exc.IntegrityError:
@@ -144,21 +144,21 @@ def _store(reader: rows.Reader, answer_id: str, answers: list[Answer]) -> None:
 
 
 def _row_id(answer_id: str, number: int) -> str:
-    """The first row of an answer has the browser's own id; those after it have ids that follow from it."""
+    """The id of a row: the first row of an answer has the browser's id; later rows have ids derived from it."""
     return answer_id if number == 0 else str(uuid.uuid5(uuid.UUID(answer_id), str(number)))
 
 
 def _client_ms(said: Mapping[str, Any]) -> int | None:
     client_ms = said.get("client_ms")
     if client_ms is not None and (type(client_ms) is not int or not 0 <= client_ms <= LONGEST_MS):
-        raise RefusedError("bad-time", f"client_ms: a whole number from 0 to {LONGEST_MS} is expected", 422)
+        raise RefusedError("bad-time", f"client_ms: expected a whole number from 0 to {LONGEST_MS}", 422)
     return client_ms
 
 
 def _viewer(said: Mapping[str, Any]) -> dict[str, Any]:
     viewer = said.get("viewer", {})
     if not isinstance(viewer, dict) or not all(_counted(name, value) for name, value in viewer.items()):
-        raise RefusedError("bad-viewer", f"viewer: an object of {', '.join(VIEWER)} is expected", 422)
+        raise RefusedError("bad-viewer", f"viewer: expected an object with {', '.join(VIEWER)}", 422)
     return viewer
 
 

@@ -1,4 +1,4 @@
-"""The way in: what a reader agrees to and is asked before the sitting begins."""
+"""Entry to a study: consent, and the questions before the sitting begins."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from quiz_app.study.cases import scored_cases
 MOST_YEARS = 70
 LONGEST_TEXT = 500
 LONGEST_GROUP = 80
-# What is wrong with an answer, in the words of the reader's page. Not within an f-string: Babel does not look there.
+# Error messages for the reader's page. Not inside an f-string, because Babel does not look there.
 CHOOSE = marked("Please choose one.")
 NAME = marked("Please write 1 to 80 characters.")
 WHOLE = marked("Please enter a whole number from 0 to 70.")
 WRITE = marked("Please write 1 to 500 characters.")
-MARKING_S = 10  # that a reader takes about for the marks of a trial
+MARKING_S = 10  # about how long a reader takes for the marks of a trial
 SMALLEST_SCREEN = 600  # CSS pixels: anything narrower is a phone
-# What the device check measures, with the bounds of what can be true.
+# What the device check measures, with plausible bounds.
 DEVICE = {
     "width": (1, 50_000),  # of the screen, in CSS pixels
     "height": (1, 50_000),
-    "ratio": (0.1, 20),  # device pixels for one of them
-    "depth": (1, 64),  # bits a pixel
+    "ratio": (0.1, 20),  # device pixels per CSS pixel
+    "depth": (1, 64),  # bits per pixel
     "touch": (0, 1),
     "trip_ms": (0, 600_000),  # to the server and back
     "frame_ms": (0, 10_000),  # between two frames of the screen
@@ -42,8 +42,8 @@ DEVICE = {
 
 
 def expected_minutes(study: Study) -> int:
-    """How long a reader will sit in each part, rounded up: two thirds of the time limit a case, the marks after it or
-    after every second one, and the advised breaks. Conditions may have other limits."""
+    """How long each part takes a reader in minutes, rounded up: two thirds of the time limit per case, marks after
+    every case or every second case, and the suggested breaks. Conditions may have other limits."""
     rules, design = study.rules, DESIGNS[study.design]
     read = rules.cases or design.available(scored_cases(study))
     cases = (read // rules.periods if rules.conditions_cases == "split" else read) + rules.repeats
@@ -56,10 +56,10 @@ def expected_minutes(study: Study) -> int:
 
 
 def consent(reader: Reader, external_id: str = "") -> None:
-    """The reader agrees to take part; `external_id` is theirs at the panel they came from. Agreeing twice changes
+    """Record that the reader agrees to take part; `external_id` is their ID at the panel. Agreeing twice changes
     nothing.
 
-    Raises RefusedError (409) where another reader of the study has that ID: nobody takes a study twice.
+    Raises RefusedError (409) if another reader of the study has that ID: nobody takes a study twice.
     """
     if reader.consented_at is None:
         if external_id and not reader.is_preview:
@@ -70,7 +70,7 @@ def consent(reader: Reader, external_id: str = "") -> None:
 
 
 def assert_new(study: Study, external_id: str) -> None:
-    """Raises RefusedError (409) where a reader of the study has this ID: nobody takes a study twice."""
+    """Raise RefusedError (409) if a reader of the study has this ID: nobody takes a study twice."""
     same = sa.select(Reader.id).filter_by(study_id=study.id, external_id=external_id)
     if db.session.scalar(same) is not None:
         raise RefusedError(
@@ -82,7 +82,7 @@ def assert_new(study: Study, external_id: str) -> None:
 
 @dataclass(frozen=True)
 class Question:
-    """One of the study's own questions: a choice, or a free text where there are no `choices`."""
+    """One of the study's own questions: a choice, or free text if there are no `choices`."""
 
     name: str
     words: str
@@ -100,7 +100,7 @@ def own_questions(study: Study) -> list[Question]:
 
 
 def questions(reader: Reader) -> list[str]:
-    """What this reader is still asked: `group`, `years`, and the study's own by name."""
+    """The questions that this reader has not answered yet: `group`, `years`, and the study's own by name."""
     rules = reader.study.rules
     asked = ["group"] if rules.groups and reader.group is None else []
     asked += ["years"] if rules.ask_years and reader.years is None else []
@@ -108,9 +108,9 @@ def questions(reader: Reader) -> list[str]:
 
 
 def enrol(reader: Reader, said: Mapping[str, str]) -> Sitting:
-    """Keep what the reader says of themselves and begin the sitting.
+    """Store the reader's details and begin the sitting.
 
-    Raises InvalidInputError with every fault by field.
+    Raises InvalidInputError with every problem by field.
     """
     told = _told(reader.study, questions(reader), said)
     _keep(reader, told)
@@ -118,10 +118,10 @@ def enrol(reader: Reader, said: Mapping[str, str]) -> Sitting:
 
 
 def correct(reader: Reader, said: Mapping[str, str], *, actor: str = "") -> None:
-    """Put right what is stored about the reader: group, years, answers to the study's own questions, e-mail address.
+    """Correct what is stored about the reader: group, years, answers to the study's own questions, e-mail address.
 
-    Only fields that `said` names change, and only what the reader has told. The log says which, and why.
-    Raises InvalidInputError with every fault by field.
+    Only the fields in `said` change, and only those that the reader has given. The log records which, and why.
+    Raises InvalidInputError with every problem by field.
     """
     faults = readers.no_reason(said.get("reason", ""))
     known = [name for name in answered(reader) if name in said]
@@ -152,14 +152,14 @@ def correct(reader: Reader, said: Mapping[str, str], *, actor: str = "") -> None
 
 
 def answered(reader: Reader) -> list[str]:
-    """What this reader has been asked and told: the opposite of `questions`."""
+    """The questions that this reader has answered: the opposite of `questions`."""
     told = ["group"] if reader.group is not None else []
     told += ["years"] if reader.years is not None else []
     return told + [question.name for question in own_questions(reader.study) if question.words in reader.profile]
 
 
 def _told(study: Study, asked: list[str], said: Mapping[str, str]) -> dict[str, str]:
-    """What was said of `asked`, by name. Raises InvalidInputError with every fault by field."""
+    """The answers to the questions in `asked`, by name. Raises InvalidInputError with every problem by field."""
     told, faults = {name: said.get(name, "").strip() for name in asked}, []
     group, years = told.get("group"), told.get("years", "0")
     if group is not None and study.rules.groups and group not in study.rules.groups:
@@ -191,10 +191,10 @@ def _keep(reader: Reader, told: Mapping[str, str]) -> None:
 
 
 def instruct(sitting: Sitting, device: str) -> None:
-    """The reader has read the instructions on a `device`, as its check tells in JSON; empty = not checked.
+    """Record that the reader has read the instructions; `device` = results of the device check as JSON, empty = none.
 
-    Raises InvalidInputError where the study lets no phone in and this is one, RefusedError (422) for a check out of
-    form.
+    Raises InvalidInputError if this is a phone and the study does not allow phones, and RefusedError (422) if `device`
+    is invalid.
     """
     measured = _measured(device) if device else {}
     narrowest = min(measured.get("width", SMALLEST_SCREEN), measured.get("height", SMALLEST_SCREEN))
@@ -213,5 +213,5 @@ def _measured(device: str) -> dict[str, Any]:
             if type(value) not in (int, float) or not low <= value <= high:
                 raise ValueError
     except (ValueError, KeyError, AttributeError, RecursionError):
-        raise RefusedError("bad-device", f"device: a JSON object of {', '.join(DEVICE)} is expected", 422) from None
+        raise RefusedError("bad-device", f"device: expected a JSON object with {', '.join(DEVICE)}", 422) from None
     return measured

@@ -1,6 +1,6 @@
-"""For how long images were asked to be shown, and for how long they were, in designs that limit it.
+"""Requested and measured exposures, in designs that limit them.
 
-All of it is kept in `viewer` of the trial: `asked_ms` when it is released, what the browser measured with its answer.
+Both are stored in `viewer` of the trial: `asked_ms` when it is released, the browser's measurements with the answer.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from quiz_app.designs import DESIGNS
 from quiz_app.designs.exposure import Past
 from quiz_app.sittings.rows import Sitting, Trial
 
-# Clocks of browser and server run at their own pace, and a frame is rounded.
+# The clocks of browser and server run at slightly different speeds, and a frame is rounded.
 SLACK_MS = 100.0
 
 
 def ask(trial: Trial) -> None:
-    """Lay down for how long the image of a due trial is shown; it follows from the answers before, and stays."""
+    """Set how long the image of a due trial is shown; it depends on earlier answers and does not change afterwards."""
     sitting = trial.sitting
     study = sitting.reader.study
     design = DESIGNS[study.design]
@@ -33,7 +33,7 @@ def ask(trial: Trial) -> None:
 
 
 def past(sitting: Sitting) -> list[Past]:
-    """The answered scored trials of a sitting, in their order."""
+    """The answered scored trials of a sitting, in order."""
     query = (
         sa.select(models.Trial.block, models.Trial.viewer, models.Answer.answer, models.Answer.value, models.Case.truth)
         .join(models.TrialCase, models.TrialCase.trial_id == models.Trial.id)
@@ -55,9 +55,9 @@ def past(sitting: Sitting) -> list[Past]:
 
 
 def vet(trial: Trial, rows: list[dict[str, Any]], viewer: Mapping[str, Any], now: datetime) -> None:
-    """Put on record an exposure that was cut short, and take one that cannot be for none at all.
+    """Record an exposure that was cut short, and discard an impossible one.
 
-    It cannot be that an image was shown for longer than it has been there, or for no picture of the screen.
+    An exposure is impossible if it is longer than the time since the release, or lasted for no frame of the screen.
     """
     if not DESIGNS[trial.sitting.reader.study.design].brief:
         return

@@ -1,4 +1,4 @@
-"""The id that a browser makes for what it sends, so that the same thing sent twice is known as one."""
+"""The id that a browser creates for what it sends, so that duplicates are recognised."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from quiz_app.errors import RefusedError
 
 
 def identity(said: Mapping[str, Any]) -> str:
-    """The `id` of what was sent. Raises RefusedError for none that is a UUID."""
+    """The `id` of what was sent. Raises RefusedError if it is not a UUID."""
     try:
         return str(uuid.UUID(said["id"]))
     except (KeyError, ValueError, AttributeError, TypeError):

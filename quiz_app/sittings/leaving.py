@@ -1,4 +1,4 @@
-"""Leaving a study before its end, with or without one's answers."""
+"""Leave a study before its end, and keep or delete one's answers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from quiz_app.study import reports
 
 
 def withdraw(reader: Reader, instance: Path, *, delete: bool) -> None:
-    """The reader leaves the study and cannot go on.
+    """Let the reader leave the study; they cannot continue.
 
-    `delete`: everything they answered and said of themselves goes, and the kept reports, which hold their figures.
+    `delete`: also delete their answers and personal details, and the stored reports, which contain their figures.
     """
     if reader.withdrawn_at is None:
         reader.withdrawn_at = clock.now()
@@ -25,5 +25,5 @@ def withdraw(reader: Reader, instance: Path, *, delete: bool) -> None:
 
 
 def answered(reader: Reader) -> int:
-    """How many answers of the reader are kept."""
+    """The number of the reader's answers that are stored."""
     return sum(trial.answered_at is not None for sitting in reader.sittings for trial in sitting.trials)

@@ -1,7 +1,7 @@
-"""The marking step: after an answer is stored, the reader may show where in the image it was seen, and why.
+"""The marking step: after an answer is stored, the reader can mark what decided it in the image, and say why.
 
-No clock runs. The answer is given and its time taken; the truth is still unknown to the reader. Marks are stored once
-and whole, as answers are.
+No clock runs. The answer and its time are stored; the reader does not know the truth yet. Like answers, marks are
+stored once and completely.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ FIELDS = {"place", "x", "y", "reason", "rating"}
 
 
 def ask(trial: Trial, answers: Sequence[Mapping[str, Any]], now: datetime) -> Trial | None:
-    """Lay down whether marks are asked for after this answer, which is about to be stored: the trial, or None.
+    """Decide whether to ask for marks after this answer, which is about to be stored: the trial, or None.
 
-    Without an image there is nothing to mark: where it was gone, it is shown again if the study says so, on record.
+    Without an image there is nothing to mark: if it was gone, it is shown again if the study allows it, and recorded.
     """
     study = trial.sitting.reader.study
     rules = study.rules
@@ -59,7 +59,7 @@ def _wanted(trial: Trial, rules: StudySettings, answers: Sequence[Mapping[str, A
 
 
 def find_trial(way: Way, token: str) -> Trial:
-    """The trial of this sitting whose marks are sent. Raises RefusedError for one that has no marking step."""
+    """The trial of this sitting for which marks were sent. Raises RefusedError if it has no marking step."""
     if way.marking is not None and way.marking.token == token:
         return way.marking
     trial = rows.trial_called(way.sitting, token)
@@ -68,24 +68,24 @@ def find_trial(way: Way, token: str) -> Trial:
     if trial.answered_at is None:
         raise _refused("trial: it has no answer yet, and marks follow the answer")
     if trial.marks_outcome is None:
-        raise _refused("trial: no marks were asked for after its answer")
+        raise _refused("trial: no marks were requested after its answer")
     return trial
 
 
 def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> None:
-    """Store the marks of `trial`, which is at hand, and move on. The caller holds the reader and commits.
+    """Store the marks of `trial`, and move on. The caller locks the reader and commits.
 
-    Raises RefusedError for marks out of form and in a closed study; nothing is changed then.
+    Raises RefusedError for invalid marks and in a closed study; then nothing is changed.
     """
     steps.assert_open(way.sitting)
     rules, now = way.sitting.reader.study.rules, clock.now()
     marks_id, outcome = identity(said), said.get("outcome")
     allowed = [MARKED, NOTHING] + [SKIPPED] * (rules.marks == "optional")
     if outcome not in allowed:
-        raise _refused(f"outcome: one of {', '.join(allowed)} is expected")
+        raise _refused(f"outcome: expected one of {', '.join(allowed)}")
     marks = _checked(said.get("marks", []), rules, places(trial))
     if bool(marks) != (outcome == MARKED):
-        raise _refused(f"marks: {len(marks)} with the outcome {outcome}; {MARKED} goes with marks, the others without")
+        raise _refused(f"marks: {len(marks)} with the outcome {outcome}; only {MARKED} has marks")
     shown = {shown.place: shown.id for shown in trial.cases}
     for number, mark in enumerate(marks, start=1):
         db.session.add(Mark(trial_case_id=shown[mark.pop("place")], number=number, **mark))
@@ -100,7 +100,7 @@ def take(way: Way, trial: Trial, said: Mapping[str, Any]) -> None:
 
 
 def told(trial: Trial) -> dict[str, Any]:
-    """The marks as they are stored."""
+    """The marks as stored."""
     query = sa.select(TrialCase.place, Mark.x, Mark.y, Mark.reason, Mark.rating).join(Mark)
     given = db.session.execute(query.where(TrialCase.trial_id == trial.id).order_by(Mark.number)).mappings()
     return {
@@ -112,11 +112,11 @@ def told(trial: Trial) -> dict[str, Any]:
 
 
 def _checked(given: Any, rules: StudySettings, allowed: Sequence[int]) -> list[dict[str, Any]]:
-    """The marks as columns. Raises RefusedError with the first field that cannot be."""
+    """The marks as columns. Raises RefusedError that names the first invalid field."""
     if not isinstance(given, list) or not all(isinstance(mark, dict) for mark in given):
-        raise _refused("marks: a list of objects is expected")
+        raise _refused("marks: expected a list of objects")
     if len(given) > rules.marks_most:
-        raise _refused(f"marks: {len(given)} are given, at most {rules.marks_most} are expected")
+        raise _refused(f"marks: {len(given)} given; expected at most {rules.marks_most}")
     for number, mark in enumerate(given):
         if fault := _fault(mark, rules, allowed):
             raise _refused(f"marks[{number}].{fault}")
@@ -124,19 +124,21 @@ def _checked(given: Any, rules: StudySettings, allowed: Sequence[int]) -> list[d
 
 
 def _fault(mark: Mapping[str, Any], rules: StudySettings, allowed: Sequence[int]) -> str:
-    """What is wrong with one mark, the field first; nothing where all is well."""
+    """What is wrong with one mark, starting with the field; empty if nothing is."""
     if strange := mark.keys() - FIELDS:
-        return f"{min(strange, key=str)}: unknown; {', '.join(sorted(FIELDS))} are expected"
+        return f"{min(strange, key=str)}: unknown; expected {', '.join(sorted(FIELDS))}"
     if type(mark.get("place")) is not int or mark["place"] not in allowed:
-        return f"place: {mark.get('place')!r} is none of the images that are marked: {', '.join(map(str, allowed))}"
+        return (
+            f"place: {mark.get('place')!r} is not one of the images that may be marked: {', '.join(map(str, allowed))}"
+        )
     for side in ("x", "y"):
         if type(mark.get(side)) not in (int, float) or not 0 <= mark[side] <= 1:
-            return f"{side}: {mark.get(side)!r} is not within the image, a number from 0 to 1 is expected"
+            return f"{side}: {mark.get(side)!r} is not within the image; expected a number from 0 to 1"
     if mark.get("reason") not in rules.reasons:
         return f"reason: {mark.get('reason')!r} is not one of {', '.join(rules.reasons)}"
     rating = mark.get("rating")
     if rating is not None and not rules.marks_rating:
-        return "rating: this study asks for none"
+        return "rating: this study does not ask for ratings"
     if rating is not None and (type(rating) is not int or not 1 <= rating <= 5):
         return f"rating: {rating!r} is not a whole number from 1 to 5"
     return ""
@@ -147,7 +149,7 @@ def _refused(what: str) -> RefusedError:
 
 
 def _store(way: Way, marks_id: str) -> None:
-    """Send the marks to the database. Raises RefusedError where those of another trial have their id."""
+    """Send the marks to the database. Raises RefusedError if the marks of another trial have their id."""
     try:
         way.save()
         db.session.flush()
@@ -159,12 +161,12 @@ def _store(way: Way, marks_id: str) -> None:
 
 
 def _send_again(trial: Trial, now: datetime) -> None:
-    """The mirror keeps the marks with the answer, which is therefore sent once more.
+    """Queue the answer for the mirror again, because the mirror stores the marks with it.
 
-    A later moment than before tells a worker that is just sending the answer that this is not what it has read.
+    A worker that is sending the answer now sees from the later time that it has read an older version.
     """
     answers = sa.select(Answer.id).join(TrialCase).where(TrialCase.trial_id == trial.id)
     mine = sa.select(Outgoing).where(Outgoing.answer_id.in_(answers)).order_by(Outgoing.answer_id)
-    for waiting in db.session.scalars(mine.with_for_update()):  # no worker notes it as sent meanwhile
+    for waiting in db.session.scalars(mine.with_for_update()):  # so that no worker records it as sent meanwhile
         waiting.queued_at = max(now, waiting.queued_at + timedelta(milliseconds=1))
         waiting.sent_at = None

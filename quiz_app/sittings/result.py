@@ -1,4 +1,4 @@
-"""A reader's own result, and the leaderboard, where the study lets them be seen."""
+"""A reader's own result, and the leaderboard, if the study shows them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from quiz_app.database import db
 from quiz_app.designs import DESIGNS
 from quiz_app.models import Answer, Case, Reader, Sitting, Study, Trial, TrialCase
 
-# Scored trials, each case where it is shown first.
+# Scored trials, with each case only when first shown.
 _FIRST = (Trial.is_training.is_(False), Trial.is_repeat.is_(False))
 
 
@@ -23,23 +23,23 @@ class Share:
 
     @property
     def percent(self) -> int | None:
-        """Rounded; None where nothing was answered."""
+        """Rounded percentage; None if nothing was answered."""
         return round(100 * self.right / self.given) if self.given else None
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a reader made of the scored cases, each shown for the first time. Unsure is not right."""
+    """A reader's result on the scored cases, each only when first shown. Unsure is not correct."""
 
     overall: Share
     by_truth: dict[str, Share]  # real, synthetic
     by_certainty: dict[str, Share]  # full, partial, unsure
     misses: list[TrialCase]
-    by_chance: int = 0  # how many would be right by guessing, where one of several is chosen
+    by_chance: int = 0  # how many would be right by guessing, if one of several is chosen
 
 
 def visible(reader: Reader) -> bool:
-    """Whether the study lets this reader, who has finished, see the result now; a preview unblinds no researcher."""
+    """Whether this reader has finished and may see the result now; a preview must not unblind a researcher."""
     if reader.is_preview and reader.study.blinded:
         return False
     when = reader.study.rules.result
@@ -67,7 +67,7 @@ def own(reader: Reader) -> Result:
 
 
 def _found(reader: Reader) -> Result:
-    """In how many trials the real one was chosen; the misses are the synthetic ones that were."""
+    """The number of trials in which the real image was chosen; the misses are the synthetic images chosen."""
     query = sa.select(TrialCase).join(Answer).join(Trial).where(Answer.chosen.is_(True))
     query = query.where(Trial.sitting_id == max(sitting.id for sitting in reader.sittings), *_FIRST)
     chosen = db.session.scalars(query.order_by(Trial.position)).all()
@@ -77,13 +77,13 @@ def _found(reader: Reader) -> Result:
 
 
 def judged(reader: Reader) -> int:
-    """How many trials the reader has answered in sittings that were finished: scored ones, repeats counted once."""
+    """The number of scored trials that the reader has answered in finished sittings, counting repeats once."""
     query = sa.select(sa.func.count(Trial.answered_at)).join(Sitting).where(Sitting.reader_id == reader.id, *_FIRST)
     return db.session.scalar(query.where(Sitting.finished_at.isnot(None))) or 0
 
 
 def leaders(study: Study) -> list[tuple[str, Share]]:
-    """Every reader who has finished, by the latest sitting, the most accurate first."""
+    """Every reader who has finished, by the latest sitting, most accurate first."""
     chooses = DESIGNS[study.design].chooses
     is_right = Case.truth == "real" if chooses else Answer.answer == Case.truth
     right = sa.func.sum(sa.case((is_right, 1), else_=0))

@@ -1,4 +1,4 @@
-"""Readers between two parts: who may come back, from when on, and the words to remind them with."""
+"""Readers between two parts: who can come back, from when, and the text of their reminders."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from quiz_app.models import Reader, Study
 
 @dataclass(frozen=True)
 class Returning:
-    """A reader who has finished a part and has another one left."""
+    """A reader who has finished a part and has another one to do."""
 
     id: int
     reader: str
     email: str | None
     part: int  # the next one
     opens: datetime
-    closes: datetime | None  # from when on it cannot be started any more
+    closes: datetime | None  # when it can no longer be started
 
     @property
     def may_come(self) -> bool:
@@ -32,12 +32,12 @@ class Returning:
 
     @property
     def cut_short(self) -> bool:
-        """Whether the reader is shut out before the washout is over."""
+        """Whether the study closes for the reader before the washout is over."""
         return self.closes is not None and self.closes <= max(self.opens, clock.now())
 
 
 def returning(session: Session, study: Study) -> list[Returning]:
-    """The readers of an open study who are between two parts, by the moment from which the next one can be started."""
+    """The readers of an open study who are between two parts, in order of when they can start the next one."""
     if study.state != "open" or study.rules.periods < 2:
         return []
     query = sa.select(Reader).where(Reader.study_id == study.id, sa.not_(Reader.is_preview))
@@ -58,7 +58,7 @@ def returning(session: Session, study: Study) -> list[Returning]:
 
 
 def reminders(study: Study) -> dict[str, str]:
-    """What to write to readers who may come back, by the name of the language. It names no part and no condition."""
+    """The reminder for readers who can come back, by name of the language. It mentions no part and no condition."""
     told = {}
     for code, language in LANGUAGES.items():
         with force_locale(code):

@@ -1,7 +1,7 @@
-"""What a request of the reading room knows: reader, sitting and next trials, as plain rows.
+"""What a request of the reading room needs from the database: reader, sitting and next trials, as plain rows.
 
-Hundreds of people answer at once, so an answer asks the database little, and this is all of it: who asks, where they
-are, and what has changed. Rules ask nothing more: whatever a rule changes in a row is sent by `Way.save`.
+Hundreds of people answer at once, so an answer needs few queries, and all of them are here: who asks, where they are,
+and what has changed. The rules need no other queries; whatever a rule changes in a row is sent by `Way.save`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from quiz_app.study.settings import StudySettings
 
 @dataclass(slots=True)
 class Study:
-    """A study, and how large its images are."""
+    """A study and the size of its images."""
 
     id: int
     design: str
@@ -36,7 +36,7 @@ class Study:
 
 @dataclass(slots=True)
 class Reader:
-    """Who asks."""
+    """The reader who sends the request."""
 
     id: int
     pseudonym: str
@@ -44,11 +44,11 @@ class Reader:
     revoked_at: datetime | None
     withdrawn_at: datetime | None
     study: Study = field(kw_only=True)
-    connection: sa.Connection = field(kw_only=True, repr=False)  # of the session of the request
+    connection: sa.Connection = field(kw_only=True, repr=False)  # of the request's session
 
     @property
     def study_state(self) -> str:
-        """The state of the study as this reader meets it: a preview is always open."""
+        """The state of the study for this reader: a preview is always open."""
         return "open" if self.is_preview else self.study.state
 
 
@@ -98,7 +98,7 @@ class Trial:
 
 @dataclass(slots=True)
 class Shown:
-    """A case at its place; `case` where whoever asked needs it."""
+    """A case in its place; `case` is filled in only if the caller needs it."""
 
     id: int
     place: int
@@ -110,7 +110,7 @@ class Shown:
 
 @dataclass(slots=True)
 class Case:
-    """What a design may know of a case."""
+    """What a design may know about a case."""
 
     name: str
     truth: str
@@ -120,7 +120,7 @@ class Case:
 
 @dataclass(slots=True)
 class Answer:
-    """What was said of a case under one criterion."""
+    """What was said about a case under one criterion."""
 
     id: str
     trial_case_id: int
@@ -134,7 +134,7 @@ class Answer:
 
 
 def _columns(row: Any, model: Any) -> list[sa.Column[Any]]:
-    """The columns of `model` that a `row` has, in the order in which it is made of them."""
+    """The columns of `model` for the fields of `row`, in the order of its constructor."""
     columns = model.__table__.c
     return [columns[entry.name] for entry in fields(row) if entry.name in columns]
 
@@ -143,7 +143,7 @@ _pool, _study = models.Pool.__table__, models.Study.__table__
 _reader, _sitting, _trial = models.Reader.__table__, models.Sitting.__table__, models.Trial.__table__
 _shown, _case, _answer = models.TrialCase.__table__, models.Case.__table__, models.Answer.__table__
 
-# What rules may change of a sitting and of a trial.
+# What rules may change in a sitting and in a trial.
 _OF_SITTING = ("lease", "rested_after", "paused_at", "finished_at")
 _OF_TRIAL = (
     *("released_at", "releases", "onset_at", "deadline_at", "answered_at", "response_ms", "client_ms", "late"),
@@ -152,7 +152,7 @@ _OF_TRIAL = (
 
 
 def _update(table: Any, names: Sequence[str]) -> sa.Update:
-    """One order for any number of rows: all of `names`, whichever has changed."""
+    """One statement for any number of rows: it sets all of `names`, whichever have changed."""
     changed: dict[str, Any] = {name: sa.bindparam(name) for name in names}
     return sa.update(table).where(table.c.id == sa.bindparam("row")).values(changed)
 
@@ -165,9 +165,9 @@ _sitting_now, _trial_now = attrgetter(*_OF_SITTING), attrgetter(*_OF_TRIAL)
 class Way:
     """A reader's latest sitting and where in it the reader is.
 
-    `coming` are the next trials without an answer, practice first: the due one, those whose sealed images may travel,
-    and one more, so that they are still there when the due one has been answered. `total` counts the scored trials.
-    `marking` is the answered trial of which marks are asked for now; until they have come nothing else is due.
+    `coming` are the next trials without an answer, practice first: the due one, those whose sealed images may be sent,
+    and one more, so that there are enough when the due one has been answered. `total` counts the scored trials.
+    `marking` is the answered trial for which marks are due now; nothing else is due until they have arrived.
     """
 
     sitting: Sitting
@@ -181,7 +181,7 @@ class Way:
 
     @property
     def at_hand(self) -> list[Trial]:
-        """The trials that a request may be about."""
+        """The trials to which a request can refer."""
         return [self.marking, *self.coming] if self.marking else list(self.coming)
 
     def _as_stored(self) -> None:
@@ -194,13 +194,13 @@ class Way:
 
     @property
     def answered(self) -> int:
-        """How many scored trials have their answer: they are answered in their order."""
+        """The number of answered scored trials, which follows from their order."""
         if self.due is None:
             return self.total
         return 0 if self.due.is_training else self.due.position - 1
 
     def save(self) -> None:
-        """Send to the database what has changed since it was read. Whoever asks commits."""
+        """Send to the database what has changed since it was read. The caller commits."""
         connection = self.sitting.reader.connection
         if (sitting := _sitting_now(self.sitting)) != self._sitting_was:
             connection.execute(_SAVE_SITTING, [dict(zip(_OF_SITTING, sitting, strict=True), row=self.sitting.id)])
@@ -217,7 +217,7 @@ _BY_TOKEN = (
     sa.select(
         *_columns(Reader, models.Reader),
         *(_study.c.id, _study.c.design, _study.c.state, _pool.c.width, _pool.c.height),
-        sa.cast(_study.c.settings, sa.Text),  # the same text is the same rules, without a look into it
+        sa.cast(_study.c.settings, sa.Text),  # as text, because equal texts mean equal rules, without parsing them
     )
     .select_from(_reader.join(_study, _study.c.id == _reader.c.study_id).join(_pool))
     .where(_reader.c.token_hash == sa.bindparam("token_hash"))
@@ -226,7 +226,7 @@ HELD = _BY_TOKEN.with_for_update(of=_reader).suffix_with("FOR SHARE OF study", d
 
 
 def by_token(token: str, *, hold: bool = False) -> Reader:
-    """The reader whose link this is, found, refused and held as `readers.by_token` does."""
+    """The reader with this link, found, refused and locked like in `readers.by_token`."""
     connection = db.session.connection()
     found = connection.execute(HELD if hold else _BY_TOKEN, {"token_hash": readers.hashed(token)}).first()
     if found is None:
@@ -249,7 +249,7 @@ def _looking(to_do: sa.ColumnElement[bool]) -> sa.Select[Any]:
     last = sa.select(sa.func.max(scored.c.position)).where(
         scored.c.sitting_id == latest, scored.c.is_training == sa.false()
     )
-    # Practice and scored trials each in the order of an index, so that it ends with the first ones found.
+    # Practice and scored trials are each read in index order, so that the query stops at the first ones found.
     most: sa.BindParameter[int] = sa.bindparam("most")
     parts = [
         sa.select(_trial)
@@ -271,17 +271,17 @@ def _looking(to_do: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 _SITTING, _TRIAL = _columns(Sitting, models.Sitting), _columns(Trial, models.Trial)
 _SHOWN, _CASE = _columns(Shown, models.TrialCase), _columns(Case, models.Case)
-_ENDS = 1 + len(_SITTING)  # where the columns of the sitting end
+_ENDS = 1 + len(_SITTING)  # the index after the sitting's columns
 _UNANSWERED = _trial.c.answered_at.is_(None)
-# By whether marks may be due.
+# By whether marks can be due.
 _LOOK = {False: _looking(_UNANSWERED), True: _looking(sa.or_(_UNANSWERED, _trial.c.marks_outcome == models.MARKS_DUE))}
 
 
 def look(reader: Reader, most: int, *, marks: bool) -> Way | None:
-    """Where the reader is, and the next `most` trials, by one statement; None = no sitting has begun.
+    """Where the reader is, and the next `most` trials, in one statement; None = no sitting has begun.
 
-    From then on the rules of the reader's study are those under the condition of the sitting.
-    `marks`: whether a study asks for them, so that an answered trial may wait for its own.
+    Afterwards, the rules of the reader's study are those under the condition of the sitting.
+    `marks`: whether the study asks for marks, so that an answered trial may still wait for them.
     """
     found = reader.connection.execute(_LOOK[marks], {"reader": reader.id, "most": most}).all()
     if not found:
@@ -308,7 +308,7 @@ def trial_called(sitting: Sitting, token: str) -> Trial | None:
 
 
 def _trials(sitting: Sitting, found: Iterable[Sequence[Any]]) -> list[Trial]:
-    """Trials from their columns and those of their places, a line a place; none where there is nothing but NULL."""
+    """Trials from their columns and those of their places, one row per place; empty if all columns are NULL."""
     trials: list[Trial] = []
     for number, *line in found:
         if number is None:
@@ -327,7 +327,7 @@ _CASES = (
 
 
 def add_cases(trials: Sequence[Trial]) -> None:
-    """Look up the case of every place of these trials, for who needs them."""
+    """Look up the case of every place of these trials, for callers that need them."""
     if not trials:
         return
     found = trials[0].sitting.reader.connection.execute(_CASES, {"trials": [trial.id for trial in trials]})
@@ -341,7 +341,7 @@ _STORED = sa.select(_case.c.stored).join_from(_shown, _case).where(_shown.c.id =
 
 
 def stored(reader: Reader, shown: Shown) -> str:
-    """The name under which the image of a place lies in the store."""
+    """The name under which the image of a place is stored."""
     return str(reader.connection.execute(_STORED, {"shown": shown.id}).scalar_one())
 
 
@@ -355,11 +355,11 @@ _STORE = sa.insert(models.Answer)
 
 
 def given(trial: Trial) -> list[Answer]:
-    """The stored rows of the answer, by place and criterion; the first has the id that the browser made."""
+    """The stored rows of the answer, by place and criterion; the first has the id that the browser created."""
     return [Answer(*row) for row in trial.sitting.reader.connection.execute(_GIVEN, {"trial": trial.id})]
 
 
 def store(reader: Reader, answers: Sequence[Answer]) -> None:
-    """Send the rows of an answer to the database, and have them mirrored where that is set."""
+    """Send the rows of an answer to the database, and queue them for the mirror if that is set."""
     reader.connection.execute(_STORE, [asdict(answer) for answer in answers])
     queue(reader.connection, [answer.id for answer in answers])

@@ -1,4 +1,4 @@
-"""Beginning a sitting: under which condition, which cases, in which order, stored once and for all."""
+"""Begin a sitting: its condition, cases and order, stored once and for all."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from quiz_app.models import Case, Hint, Reader, Sitting, Study, Trial, TrialCase
 from quiz_app.study import readers
 from quiz_app.study.cases import practice_cases, scored_cases
 
-ALLOTTING = 7_507_094  # any number, as long as it stays the same and is no other lock's
+ALLOTTING = 7_507_094  # any number that does not change and that no other lock uses
 
 
 def begin(reader: Reader) -> Sitting:
-    """A new sitting of `reader`, its whole order laid down. The seed is recorded with it.
+    """Create a new sitting of `reader` with its whole order. The seed is recorded with it.
 
-    Of a reader who has begun before it is one of the same period, under the same condition.
+    If the reader has begun before, it belongs to the same period and condition.
     """
     earlier = reader.sitting
     if earlier is None:
@@ -42,9 +42,9 @@ def begin(reader: Reader) -> Sitting:
 
 
 def begin_next(reader: Reader) -> Sitting:
-    """The sitting of the reader's next period. Asked again, the one that has begun.
+    """The sitting of the reader's next period; if called again, the one that has begun.
 
-    Raises RefusedError where the period before it is not finished, was the last one, or its washout is not over.
+    Raises RefusedError if the previous period is not finished, was the last one, or its washout is not over.
     """
     earlier = reader.sitting
     if earlier is not None and earlier.period > 1 and earlier.instructed_at is None:
@@ -65,10 +65,10 @@ def begin_next(reader: Reader) -> Sitting:
 
 
 def reset(reader: Reader, reason: str, *, actor: str = "") -> None:
-    """Let the reader begin anew, in another order. The earlier answers stay; the report takes the latest sitting.
+    """Let the reader start again, in a different order. The earlier answers stay; the report uses the latest sitting.
 
-    Where there are several periods, the latest one begins anew.
-    Raises InvalidInputError when there is nothing to begin anew, the study is not open, or no reason is given.
+    If there are several periods, the latest one starts again. Raises InvalidInputError if the reader has not begun, the
+    study is not open, or no reason is given.
     """
     faults = readers.no_reason(reason)
     if reader.sitting is None:
@@ -82,7 +82,7 @@ def reset(reader: Reader, reason: str, *, actor: str = "") -> None:
 
 
 def _lay(reader: Reader, period: int, condition: str | None, sequence: str | None, share: int | None) -> Sitting:
-    """A new sitting in this period, under this condition."""
+    """Create a new sitting in this period, under this condition."""
     study, rules = reader.study, reader.study.rules.under(condition)
     number = len(reader.sittings) + 1
     seed = reader_seed(study.seed, reader.pseudonym, number)
@@ -110,17 +110,17 @@ def _lay(reader: Reader, period: int, condition: str | None, sequence: str | Non
     hints = _hints(study) if rules.hints else {}
     planned = [(rehearsed, training), (design.compose(cases, rules, rng), cases)]
     _lay_down(sitting, planned, study.version, hints)
-    # The log does not name the condition: the allotment stays concealed.
+    # The log does not name the condition: the allocation stays concealed.
     told: dict[str, Any] = {"number": number, "seed": seed} | ({"period": period} if condition else {})
     log.record("sitting-begun", sitting=sitting, **told)
     return sitting
 
 
 def _allotted(reader: Reader) -> dict[str, Any]:
-    """Under which condition a new reader begins, and what follows it, by the place among the readers of the group.
+    """The condition under which a new reader begins, and what follows, from the reader's number within the group.
 
-    Everybody counts who has begun and whose answers are kept; who is trying the study out does not, and is met with
-    any place, so that a preview does not foretell what the next reader gets.
+    All readers count who have begun and whose answers are kept. Previews do not count, and get a random number, so that
+    a preview does not reveal what the next reader will get.
     """
     study, rules = reader.study, reader.study.rules
     names = rules.condition_names
@@ -144,7 +144,7 @@ def _allotted(reader: Reader) -> dict[str, Any]:
 
 
 def _one_at_a_time(study: Study) -> None:
-    """Until this transaction ends nobody else begins in the study: SQLite has one writer anyway."""
+    """Until this transaction ends, nobody else can begin in the study; SQLite has only one writer anyway."""
     if db.session.connection().dialect.name == "postgresql":
         db.session.execute(sa.select(sa.func.pg_advisory_xact_lock(ALLOTTING, study.id)))
 
@@ -156,8 +156,8 @@ def _read_before(reader: Reader) -> set[int]:
 
 
 def _part(study: Study, cases: list[Case], number: int) -> list[Case]:
-    """One of the parts into which cases are split, the same parts for all readers; a group that is one trial stays
-    whole, else each part has equally many cases of each class and source."""
+    """One of the parts into which cases are split, the same for all readers. A group that is one trial stays together;
+    otherwise, each part has the same number of cases from each class and source."""
     grouped = DESIGNS[study.design].grouped
     units: dict[Hashable, Hashable] = {}
     for case in cases:
@@ -172,8 +172,8 @@ def _hints(study: Study) -> dict[int, Hint]:
 
 
 def dealt_cases(study: Study, rng: np.random.Generator) -> list[Case]:
-    """The cases of one sitting: all, those drawn for the study, those dealt least often so far, or the anchors and the
-    block that the fewest have read."""
+    """The cases of one sitting: all cases, those drawn for the study, those dealt least often so far, or the anchors
+    and the block that the fewest readers have read."""
     rules, cases = study.rules, scored_cases(study)
     if not rules.cases:
         return cases
@@ -189,7 +189,7 @@ def dealt_cases(study: Study, rng: np.random.Generator) -> list[Case]:
 
 
 def _anchored(study: Study, cases: list[Case], rng: np.random.Generator) -> list[Case]:
-    """The anchors and the least-filled block. Both follow from the seed of the study."""
+    """The anchors and the least-filled block. Both depend on the seed of the study."""
     _one_at_a_time(study)
     drawing = np.random.Generator(np.random.PCG64(study.seed))
     truths = [case.truth == "synthetic" for case in cases]
@@ -203,7 +203,7 @@ def _anchored(study: Study, cases: list[Case], rng: np.random.Generator) -> list
 
 @dataclass(frozen=True)
 class Dealt:
-    """To how many readers a case was dealt, and how many of them have finished."""
+    """The number of readers to whom a case was dealt, and how many of them have finished."""
 
     begun: int = 0
     finished: int = 0
@@ -227,7 +227,7 @@ def _times_dealt(study: Study) -> defaultdict[int, Dealt]:
 def _lay_down(
     sitting: Sitting, parts: list[tuple[list[Planned], list[Case]]], version: int, hints: Mapping[int, Hint]
 ) -> None:
-    """Store the trials of a sitting and what they show, each part with positions of its own: in two statements."""
+    """Store the trials of a sitting and what they show, in two statements; each part has its own positions."""
     planned = [(position, trial, cases) for trials, cases in parts for position, trial in enumerate(trials, start=1)]
     if not planned:
         return

@@ -1,8 +1,9 @@
 """Where a reader should be now, and the release of the trial that is due.
 
-A trial's image is *released* when the reader is first told how to get it. From then on the clock cannot be put
-off: it starts when the browser reports the image painted (onset), but at the latest one interval and a grace
-after the release. A reader whose line died before anything could be painted is released once more, on record.
+A trial's image is *released* when the reader is first told how to get it. From then on, the clock cannot be delayed: it
+starts when the browser reports that the image is painted (onset), but at the latest one interval and grace after the
+release. If the connection failed before anything could be painted, the image is released once more, and this is
+recorded.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ AWAY_S = 300
 class Step:
     """What comes next: `kind` is begin, trial, marks, break, pause or done. `answered` and `total` count scored trials.
 
-    `ahead` are trials whose sealed images may travel, `keyed` those among them that may be opened before their turn.
+    `ahead` are trials whose sealed images may be sent, `keyed` those among them that may be opened before their turn.
     """
 
     kind: str
@@ -40,10 +41,10 @@ class Step:
 
 
 def look(reader: Reader, most: int | None = None) -> Way | None:
-    """Where the reader is; None = no sitting has begun. `most`: with how many of the next trials, where not all that
-    travel ahead are needed.
+    """Where the reader is; None = no sitting has begun. `most`: the number of next trials to include, if not all whose
+    images are sent ahead are needed.
 
-    What changes it holds the reader (`rows.by_token`), so that requests of one reader come one after the other.
+    Callers that change it lock the reader (`rows.by_token`), so that requests of one reader are handled one at a time.
     """
     rules = reader.study.rules
     way = rows.look(reader, most or 2 + reach(rules), marks=rules.marks != "off")  # no condition changes these
@@ -53,7 +54,7 @@ def look(reader: Reader, most: int | None = None) -> Way | None:
 
 
 def next_step(way: Way) -> Step:
-    """The step that is due; releases its trial. Raises RefusedError in a closed study."""
+    """The step that is due; its trial is released. Raises RefusedError in a closed study."""
     sitting, answered, total = way.sitting, way.answered, way.total
     rules = sitting.reader.study.rules
     coming = way.coming[: 1 + reach(rules)]
@@ -77,7 +78,7 @@ def next_step(way: Way) -> Step:
 
 
 def finish(way: Way, now: datetime) -> None:
-    """The sitting ends when nothing is left to answer or to mark."""
+    """End the sitting if nothing is left to answer or to mark."""
     if way.due is None and way.marking is None:
         way.sitting.finished_at = now
         parts = way.sitting.reader.study.rules.periods
@@ -86,20 +87,20 @@ def finish(way: Way, now: datetime) -> None:
 
 
 def assert_open(sitting: Sitting) -> None:
-    """Raises RefusedError for a sitting of a closed study: neither answers nor images pass."""
+    """Raise RefusedError for a sitting of a closed study: it accepts no answers and sends no images."""
     if sitting.reader.study_state != "open":
         raise RefusedError("study-closed", "This study is closed. It no longer takes answers.")
 
 
 def reach(rules: StudySettings) -> int:
-    """How many trials ahead of the due one sealed images may travel."""
+    """How many trials ahead of the due one sealed images may be sent."""
     return max(1, rules.keys_ahead)
 
 
 def _hand_keys(coming: list[Trial], rules: StudySettings, answered: int) -> list[Trial]:
-    """The scored trials after `coming[0]` whose keys go out now, up to the next break; it is recorded with them.
+    """The scored trials after `coming[0]` whose keys are sent now, up to the next break; this is recorded with them.
 
-    None where marks are asked for: they follow a stored answer, and nothing may be answered before them.
+    Empty if the study asks for marks: they follow a stored answer, and nothing may be answered before them.
     """
     if not rules.keys_ahead or coming[0].is_training or rules.marks != "off":
         return []
@@ -111,7 +112,7 @@ def _hand_keys(coming: list[Trial], rules: StudySettings, answered: int) -> list
 
 
 def greet(way: Way) -> None:
-    """Who comes back after long is met at a pause, not by an image; but a clock that ran out while away, ran out."""
+    """Show a pause, not an image, to a reader who returns after a long absence; but time that ran out stays lost."""
     trial = way.due
     if trial is None or way.marking is not None or trial.released_at is None or trial.onset_at is not None:
         return
@@ -120,7 +121,7 @@ def greet(way: Way) -> None:
 
 
 def go_on(way: Way) -> None:
-    """The reader ends a break or a pause."""
+    """End a break or a pause."""
     log.record("went-on", sitting=way.sitting, answered=way.answered)
     way.sitting.paused_at = None
     if not way.coming[0].is_training:
@@ -128,15 +129,16 @@ def go_on(way: Way) -> None:
 
 
 def reference(trial: Trial) -> int | None:
-    """The place of the case that is shown as what it is, in designs that have one."""
+    """The place of the case labelled as the reference, in designs that have one."""
     design = DESIGNS[trial.sitting.reader.study.design]
     return design.reference([shown.case for shown in trial.cases if shown.case]) if design.has_reference else None
 
 
 def visible(trial: Trial, now: datetime) -> bool:
-    """Whether the image of a due trial may be sent in the clear: released, and its time not up, where it goes then.
+    """Whether the image of a due trial may be sent in the clear: it is released, and its time is not up (if it
+    disappears then).
 
-    While marks are asked for it may be seen: the answer is given.
+    While marks are due, it may be seen, because the answer has been given.
     """
     study = trial.sitting.reader.study
     if trial.marks_outcome == MARKS_DUE:
@@ -149,7 +151,7 @@ def visible(trial: Trial, now: datetime) -> bool:
 
 
 def stamp_onset(trial: Trial) -> None:
-    """The browser says the image is painted. A second report, or a late one, changes nothing in its favour."""
+    """Record that the browser has painted the image. A second or late report gains nothing."""
     if trial.onset_at is not None or trial.released_at is None:
         return
     rules = trial.sitting.reader.study.rules
@@ -159,12 +161,12 @@ def stamp_onset(trial: Trial) -> None:
 
 
 def remaining_ms(trial: Trial) -> int | None:
-    """What is left of the time of a released trial; None = no limit."""
+    """The time left for a released trial, in ms; None = no limit."""
     if trial.deadline_at is None:
         return None
     left = clock.milliseconds(clock.now(), trial.deadline_at)
     limit_ms = round(trial.sitting.reader.study.rules.trial_s * 1000)
-    return max(0, min(left, limit_ms))  # never more, also when the clock was set back
+    return max(0, min(left, limit_ms))  # never more than the limit, even if the clock was set back
 
 
 def _release(trial: Trial, rules: StudySettings, now: datetime) -> None:

@@ -236,7 +236,7 @@ def test_readers_who_come_at_once_each_have_a_place_of_their_own_in_the_allotmen
 
 
 def test_the_clock_of_a_server_that_runs_already_is_not_moved(app, make_study):
-    with pytest.raises(InvalidInputError, match="url: the clock of a server that runs already"):
+    with pytest.raises(InvalidInputError, match="url: the clock of a server that is already running"):
         simulation.run(app, make_study().slug, 1, url="http://127.0.0.1:9", skip_washouts=True)
     assert db.session.query(Reader).count() == 0
 

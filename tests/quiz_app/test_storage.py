@@ -106,7 +106,7 @@ def test_an_archive_takes_its_images_from_the_bucket(clouded, s3, pool_folder, t
 
 def test_a_bucket_that_is_not_there_is_named_and_is_not_made(s3):
     store = storage.at("s3://nowhere/at-all")
-    with pytest.raises(SettingsError, match=r"images_url: s3://nowhere/at-all does not take images: .*bucket"):
+    with pytest.raises(SettingsError, match=r"images_url: s3://nowhere/at-all does not accept images: .*bucket"):
         storage.assert_usable(store)
     assert not s3.exists("s3://nowhere")
     storage.assert_usable(storage.at(BUCKET))
@@ -127,7 +127,7 @@ def test_an_upload_that_fails_in_its_middle_leaves_nothing_of_itself(memory, mon
 
     monkeypatch.setattr(type(memory), "put_file", failing)
     with pytest.raises(
-        InvalidInputError, match="images_url: memory://images does not take images: OSError: the line is dead"
+        InvalidInputError, match="images_url: memory://images does not accept images: OSError: the line is dead"
     ):
         importing.import_folder(pool_folder, store, "again")
     assert len(put) == 5

@@ -248,7 +248,7 @@ def test_a_case_that_is_left_out_takes_its_quartet_with_it(app, pool, take):
 def test_settings_that_mean_nothing_for_quartets_are_unknown(app, pool):
     with pytest.raises(InvalidInputError) as faulty:
         lifecycle.create("Quartets", pool, preset="quartets", settings={"unsure": True, "scale": ["a", "b"]})
-    assert faulty.value.faults == ["unsure: unknown setting", "scale: 2 lines, 4 or 5 or none are expected"]
+    assert faulty.value.faults == ["unsure: unknown setting", "scale: 2 lines; expected 4 or 5 or none"]
 
 
 def test_repeats_show_whole_quartets_again_and_five_points_are_asked_for_first(app, pool, take):

@@ -131,7 +131,7 @@ def test_credentials_of_another_project_are_named_and_send_nothing(mirrored, cre
     answer_all(mirrored, make_study, 1)
     mirror.Worker(mirrored).begin()
     mirrored.config["SETTINGS"] = replace(mirrored.config["SETTINGS"], firestore_credentials=credentials("demo-other"))
-    with pytest.raises(mirror.MirrorError, match=r"of project demo-other, .* mirrored to demo-study"):
+    with pytest.raises(mirror.MirrorError, match=r"for project demo-other, .* mirrored to demo-study"):
         mirror.Worker(mirrored).begin()
     told = mirrored.test_cli_runner().invoke(args=["mirror", "verify"])
     assert told.exit_code == 1

@@ -117,7 +117,7 @@ def test_a_dicom_without_an_ending_is_known_by_its_content_and_what_is_no_image_
     page = brought(owner, members | {"set/Real/IM0002": b"none", "set/Real/list.txt": b"Doe, Jane"})
     assert "not kept from 1 DICOM file(s): PatientName" in page
     assert "skipped, not an image file: 1 x .txt" in page
-    assert "skipped, not an image file: 1 x no ending" in page
+    assert "skipped, not an image file: 1 x no extension" in page
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_too_few_images_of_a_source_are_refused_by_its_name(owner):
 def test_two_sources_of_one_name_are_refused_for_quartets(owner):
     folders = {"real": 4, "fake/gan": 4, "generated/gan": 4}
     refused = brought_by_folder(owner, folders, sets="quartets", practice="0")
-    assert "two synthetic folders are called gan; each source needs its own name" in refused
+    assert "two synthetic folders have the name gan; each source needs its own name" in refused
 
 
 def versions(methods, cases, lacking=()):
@@ -308,9 +308,9 @@ def test_folders_that_cannot_be_compared_are_asked_about_and_refused_by_name(own
     assert re.search(r'name="class-\d" value="real" checked', page)  # what may be the reference is asked about
     roles = {legend: f"class-{n}" for n, legend in enumerate(re.findall(r"<legend>(.*?)</legend>", page))}
     both = answered(owner, page, **{roles["ours"]: "real", roles["originals"]: "real"})
-    assert "0 methods (none); 2 to 4 folders are expected; two folders are the reference" in both
+    assert "0 methods (none); expected 2 to 4 folders; two folders are the reference" in both
     one = answered(owner, page, **{roles["ours"]: "synthetic", roles["originals"]: "real"})
-    assert "1 methods (ours); 2 to 4 folders are expected" in one
+    assert "1 methods (ours); expected 2 to 4 folders" in one
     made = answered(owner, page, **{roles["ours"]: "synthetic", roles["originals"]: "synthetic"})
     assert "3 cases by originals, ours and 0 for practice" in made
 

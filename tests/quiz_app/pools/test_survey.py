@@ -374,7 +374,7 @@ def test_an_export_of_an_archive_is_read_without_its_directory(tmp_path):
     (tmp_path / "w").mkdir()
     found = survey.take(tmp_path / "u", tmp_path / "w", None)
     assert sorted(image["file"] for image in found.images) == ["DICOM/PAT/1.2.840.113619", "DICOM/PAT/IM2"]
-    assert found.aside == {"no ending": 2}
+    assert found.aside == {"no extension": 2}
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="contains no image"):
         survey.take(tmp_path / "empty", tmp_path / "w", None)

@@ -170,7 +170,7 @@ def assert_refused(taker, field, *marks, code="not-marks", trial="", **more):
         ("marks[0].place: 2 ", {"place": 2}),
         ("marks[0].place: True ", {"place": True}),
         ("marks[0].colour: unknown", {"colour": "red"}),
-        ("marks[0].rating: this study asks for none", {"rating": 3}),
+        ("marks[0].rating: this study does not ask for ratings", {"rating": 3}),
     ],
 )
 def test_a_mark_out_of_form_is_refused_by_its_field(reading, field, mark):
@@ -189,13 +189,13 @@ def test_the_second_mark_is_named_and_none_is_kept(reading):
 @pytest.mark.parametrize(
     ("field", "said"),
     [
-        ("marks: 4 are given, at most 3", {"marks": [{"place": 1, "x": 0, "y": 0, "reason": "teeth"}] * 4}),
+        ("marks: 4 given; expected at most 3", {"marks": [{"place": 1, "x": 0, "y": 0, "reason": "teeth"}] * 4}),
         ("marks: a list", {"marks": {"place": 1}}),
         ("marks: a list", {"marks": [3]}),
         ("marks: 0 with the outcome marked", {"marks": []}),
         ("marks: 1 with the outcome nothing", {"outcome": "nothing"}),
-        ("outcome: one of marked, nothing, skipped", {"outcome": "none"}),
-        ("outcome: one of marked, nothing, skipped", {"outcome": ["marked"]}),
+        ("outcome: expected one of marked, nothing, skipped", {"outcome": "none"}),
+        ("outcome: expected one of marked, nothing, skipped", {"outcome": ["marked"]}),
     ],
 )
 def test_a_step_out_of_form_is_refused_by_its_field(reading, field, said):
@@ -237,7 +237,7 @@ def test_marks_for_anothers_trial_or_one_that_asks_for_none_are_refused(reading,
     assert_refused(taker, "trial: this question is not one of yours", trial=other.trial["trial"])
     assert_refused(taker, "trial: this question is not one of yours", trial="nowhere")
     taker.answer("real")
-    assert_refused(taker, "trial: no marks were asked for", trial=unanswered)
+    assert_refused(taker, "trial: no marks were requested", trial=unanswered)
     assert other.post("next").get_json()["step"]["kind"] == "marks"
 
 
@@ -372,8 +372,8 @@ def test_a_study_that_cannot_ask_for_marks_is_not_opened(make_study):
 @pytest.mark.parametrize(
     ("reasons", "why"),
     [
-        ([], "0 reasons, 1 to 10"),
-        ([f"r{number}" for number in range(11)], "11 reasons, 1 to 10"),
+        ([], "0 reasons; expected 1 to 10"),
+        ([f"r{number}" for number in range(11)], "11 reasons; expected 1 to 10"),
         (["teeth", "Teeth"], "given twice"),
         (["x" * 81], "1 to 80 characters"),
         ([" "], "1 to 80 characters"),
@@ -398,7 +398,7 @@ def test_in_a_quartet_those_are_marked_that_were_not_chosen(app, tmp_path, take)
     taker.go_on()
     taker.answer(None, None, chosen=2, realism=[1, 2, 3, 4])
     assert taker.step["marks"]["places"] == [1, 3, 4]
-    assert_refused(taker, "marks[0].place: 2 is none of the images that are marked: 1, 3, 4", {"place": 2})
+    assert_refused(taker, "marks[0].place: 2 is not one of the images that may be marked: 1, 3, 4", {"place": 2})
     taker.mark({"place": 4}, {"place": 1, "x": 0})
     taker.answer(None, None, chosen=1, realism=[1, 2, 3, 4])
     taker.mark()

@@ -350,7 +350,7 @@ def test_every_fault_of_the_mail_servers_settings_is_named(tmp_path):
             {"DISCERN_SMTP_HOST": "h", "DISCERN_SMTP_FROM": "a@b.c", "DISCERN_SMTP_TLS": "ssl"}, instance=tmp_path
         )
     usual = {"DISCERN_SMTP_HOST": "h", "DISCERN_SMTP_FROM": "a@b.c"}
-    with pytest.raises(SettingsError, match="smtp_password: only letters") as faulty:
+    with pytest.raises(SettingsError, match="smtp_password: only ASCII") as faulty:
         Settings.load(usual | {"DISCERN_SMTP_USER": "u", "DISCERN_SMTP_PASSWORD": "geh\u00e4im"}, instance=tmp_path)
     assert "\u00e4" not in str(faulty.value)
     assert mail.server_of(Settings.load({}, instance=tmp_path)) is None

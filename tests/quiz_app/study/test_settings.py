@@ -112,9 +112,9 @@ def test_what_is_wrong_with_conditions_is_named(lines, named):
 @pytest.mark.parametrize(
     ("columns", "named"),
     [
-        (["truth", "source"], "subgroups: truth, source: every cases.csv has it; further columns are expected"),
+        (["truth", "source"], "subgroups: truth, source: every cases.csv has this; expected extra columns"),
         (["device", "device"], "subgroups: device: given twice"),
-        (["device", " "], "subgroups: each column is a name of 1 to 80 characters"),
+        (["device", " "], "subgroups: each column name must have 1 to 80 characters"),
     ],
 )
 def test_what_is_no_subgroup_is_named(columns, named):
