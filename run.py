@@ -1,7 +1,7 @@
-"""The door of Discern: `discern COMMAND`, or `python run.py` to start. The only place that knows all three wings.
+"""The entry point of Discern: `discern COMMAND`, or `python run.py` to start. Only this module knows all three wings.
 
-Starting prepares the instance folder and the database, makes a demonstration study the first time, and serves. Every
-other command is loaded only when it is called, so that asking for help loads neither Flask nor torch.
+Starting prepares the instance folder and the database, creates a demonstration study the first time, and serves. Every
+other command is loaded only when it is called, so that showing help loads neither Flask nor torch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 DEMO_COUNT, DEMO_PRACTICE, DEMO_SEED = 100, 6, 20250709
 
 
-# What each command is for, as `discern --help` shows it; where it lives, if not with the quiz
+# The purpose of each command, as shown by `discern --help`; where it is, if not in the quiz
 ROOMS = {
     "Serve": {"run": "Start the server (also: discern without a command)"},
     "Studies": {
@@ -70,7 +70,7 @@ class CannotStartError(click.ClickException):
 
 
 def prepare_database(app: Flask) -> None:
-    """A new database gets its tables; one of another version is left alone and named. Raises CannotStartError."""
+    """Create the tables of a new database; report a database of a different version. Raises CannotStartError."""
     import flask_migrate
     import sqlalchemy as sa
 
@@ -91,9 +91,10 @@ def prepare_database(app: Flask) -> None:
 
 
 def demonstration(app: Flask) -> str | None:
-    """The token of the demonstration's reader. Makes pool, study and reader where there is no study at all.
+    """The token of the demonstration's reader. Creates pool, study and reader if there is no study at all.
 
-    The one token that is kept: the demonstration has nothing to protect, and its link is printed at every start.
+    This is the only token that is stored: the demonstration has nothing to protect, and its link is printed at every
+    start.
     """
     from generation import phantom
     from generation.arguments import bar
@@ -128,7 +129,9 @@ def greet(app: Flask, address: str, no_demo: bool) -> str | None:
     from quiz_app.study import readers, researchers
 
     token = None if no_demo else demonstration(app)
-    password = researchers.ensure_first()  # last: whoever stops the long drawing above has not missed it
+    password = (
+        researchers.ensure_first()
+    )  # last, so that the password is not missed if the slow drawing above is stopped
     print(f"\nResearcher:  {address}/researcher/")
     if password:
         print(f"             log in as {researchers.FIRST}, password {password} (shown only once)")
@@ -140,7 +143,7 @@ def greet(app: Flask, address: str, no_demo: bool) -> str | None:
 
 
 def assert_port_is_free(host: str, port: int) -> None:
-    """Say that a port is taken before anything else is done. Raises CannotStartError."""
+    """Check that the port is free before anything else is done. Raises CannotStartError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -154,7 +157,7 @@ def assert_port_is_free(host: str, port: int) -> None:
 
 @contextmanager
 def tunnelled(app: Flask, port: int, token: str | None) -> Iterator[None]:
-    """A tunnel to the server at `port`, for as long as the context lasts. It opens beside the server and says how."""
+    """A tunnel to the server at `port`, while the context lasts. It opens in the background and reports its state."""
     from quiz_app.tunnel import OnlyHere, Tunnel
 
     settings: Settings = app.config["SETTINGS"]
@@ -214,14 +217,14 @@ def run(
             storage.assert_usable(settings.images)
         token = greet(app, settings.public_url or listening, no_demo)
         let_go(app)  # the workers open their own
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what is open ends with the server
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that open resources are closed with the server
     way_in = tunnelled(app, port, token) if tunnel else nullcontext()
     with suppress(KeyboardInterrupt), announced(settings, listening), way_in:
         serving.serve(app, host, port, workers)
 
 
 def look(host: str, port: int, instance: Path | None) -> None:
-    """Print what a server would find at its start. Raises CannotStartError where something is wrong."""
+    """Print what a server would find at its start. Raises CannotStartError if something is wrong."""
     faults = []
     app = made(instance)
     with app.app_context():
@@ -241,7 +244,7 @@ def look(host: str, port: int, instance: Path | None) -> None:
 
 
 def count_together() -> None:
-    """Let the workers to come add up what they count for /metrics, in a folder that ends with this process."""
+    """Let the workers add up their counts for /metrics, in a folder that is removed when this process ends."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder = tempfile.mkdtemp(prefix="discern-metrics-")
         owner = os.getpid()
@@ -249,7 +252,7 @@ def count_together() -> None:
 
 
 def made(instance: Path | None, **given: Any) -> Flask:
-    """The application on an instance folder. Raises ClickException for settings that cannot be used."""
+    """The application on an instance folder. Raises ClickException for invalid settings."""
     from quiz_app import create_app
     from quiz_app.errors import SettingsError
     from quiz_app.settings import Settings
@@ -261,7 +264,7 @@ def made(instance: Path | None, **given: Any) -> Flask:
 
 
 class Door(click.Group):
-    """Every command, grouped by what one wants to do, and loaded when it is called."""
+    """All commands, grouped by purpose, and loaded when called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for room in ROOMS.values() for name in room]
@@ -278,7 +281,7 @@ class Door(click.Group):
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         option = super().get_help_option(ctx)
         if option is not None:
-            option.hidden = True  # whoever reads of it has found it
+            option.hidden = True  # readers of the help already know it
         return option
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -288,7 +291,7 @@ class Door(click.Group):
 
 
 def passed_on(name: str, module: str) -> click.Command:
-    """The command that hands everything after its name to the `main` of `module`."""
+    """The command that passes everything after its name to the `main` of `module`."""
 
     def call(words: tuple[str, ...]) -> None:
         sys.exit(import_module(module).main(list(words), prog=f"discern {name}"))
@@ -328,7 +331,9 @@ def completion(shell: str) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; without one, start the server. Ends the process with the command's exit code."""
     words = sys.argv[1:] if arguments is None else arguments
-    if "--instance" in words and set(words) & set(ROOMS["Studies"]):  # also after the command, as people type it
+    if "--instance" in words and set(words) & set(
+        ROOMS["Studies"]
+    ):  # also after the command, because people type it there
         place = words.index("--instance")
         words = [*words[place : place + 2], *words[:place], *words[place + 2 :]]
     rest = words[2:] if words[:1] == ["--instance"] else words

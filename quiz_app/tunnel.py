@@ -1,8 +1,7 @@
-"""A tunnel from the internet to this machine, by ngrok: opened, checked, watched, and opened again when it drops.
+"""A tunnel from the internet to this machine with ngrok: opened, checked, watched, and reopened when it drops.
 
-ngrok's agent runs here and hands on what reaches the public address, with X-Forwarded headers: it is the one proxy
-that is believed. Nothing about a tunnel stops the local server; what goes wrong is said in one sentence, with the step
-that helps.
+ngrok's agent runs here and forwards requests to the public address, with X-Forwarded headers: it is the only trusted
+proxy. A problem with the tunnel never stops the local server; it is reported in one sentence, with the next step.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ if TYPE_CHECKING:
 WATCH_S = 10.0
 START_S = 15.0
 MOST_WAIT_S = 60.0
-# ngrok shows a page of warning to browsers on free accounts. A request with this header passes it, but only a program
-# can send one: https://ngrok.com/docs/pricing-limits/free-plan-limits
+# On free accounts, ngrok shows browsers a warning page. A request with this header skips it, but only a program can
+# send one: https://ngrok.com/docs/pricing-limits/free-plan-limits
 SKIP_WARNING = {"ngrok-skip-browser-warning": "1"}
 WARNING_NOTE = (
-    "On a free ngrok account each reader first meets a warning page of ngrok's and presses 'Visit Site'; a link cannot "
-    "skip it. A paid account shows none."
+    "With a free ngrok account, each reader first sees a warning page from ngrok and must press 'Visit Site'; a link "
+    "cannot skip it. Paid accounts do not show it."
 )
 # https://ngrok.com/docs/errors/
 SENTENCES = {
-    "ERR_NGROK_4018": "ngrok wants a token: copy yours from https://dashboard.ngrok.com and set DISCERN_NGROK_TOKEN.",
+    "ERR_NGROK_4018": "ngrok needs a token: copy yours from https://dashboard.ngrok.com and set DISCERN_NGROK_TOKEN.",
     "ERR_NGROK_105": "ngrok does not accept the token: copy it again from https://dashboard.ngrok.com.",
     "ERR_NGROK_107": "ngrok says the token was withdrawn: copy a new one from https://dashboard.ngrok.com.",
     "ERR_NGROK_108": "ngrok is running elsewhere with this account: stop it there, or use another account.",
@@ -48,24 +47,24 @@ SENTENCES = {
 
 
 class TunnelError(Exception):
-    """The tunnel could not be opened; the message says why, and the next step."""
+    """The tunnel could not be opened; the message says why, and what to do next."""
 
 
 class Tunnel:
-    """A tunnel to `http://127.0.0.1:port`. `paths` are links shown under each public address, by what they are."""
+    """A tunnel to `http://127.0.0.1:port`. `paths` are links shown with each public address, by description."""
 
     def __init__(
         self, settings: Settings, port: int, paths: dict[str, str], say: Callable[[str], None] = print,
         watch_s: float = WATCH_S,
     ) -> None:  # fmt: skip
         self.settings, self.port, self.paths, self.say, self.watch_s = settings, port, paths, say, watch_s
-        self.address = ""  # the public one, as last opened
+        self.address = ""  # the public address when last opened
         self._config: PyngrokConfig | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_open, name="tunnel", daemon=True)
 
     def start(self) -> None:
-        """Open the tunnel and keep it open, beside the server."""
+        """Open the tunnel and keep it open while the server runs."""
         self.settings.tunnel_address.unlink(missing_ok=True)
         self._thread.start()
 
@@ -84,33 +83,35 @@ class Tunnel:
                 wait, said = self.watch_s, ""
                 self._watch()
             except TunnelError as error:
-                if str(error) != said:  # once, however often it is tried
-                    self.say(f"No tunnel: {error} The server on this machine goes on; the tunnel is tried again.")
+                if str(error) != said:  # say it once, however often it is tried
+                    self.say(
+                        f"No tunnel: {error} The server on this machine keeps running; the tunnel will be tried again."
+                    )
                 said = str(error)
                 self._close()
                 self._stopping.wait(wait)
                 wait = min(2 * wait, MOST_WAIT_S)
 
     def _open(self) -> None:
-        """Open and check the tunnel, and tell its address. Raises TunnelError."""
+        """Open and check the tunnel, and print its address. Raises TunnelError."""
         ngrok = self._ngrok()
         silent = threading.Timer(START_S, self._end_silent)
         silent.start()
         options = {"url": f"https://{self.settings.ngrok_domain}"} if self.settings.ngrok_domain else {}
         try:
             opened = ngrok.connect(str(self.port), "http", pyngrok_config=self._config, **options)
-        except Exception as error:  # pyngrok lets through what urllib, the shell or the YAML reader raise
+        except Exception as error:  # pyngrok does not catch what urllib, the shell or the YAML reader raise
             raise TunnelError(sentence(error)) from error
         finally:
             silent.cancel()
         address = str(opened.public_url).rstrip("/")
         if not self._answers(address):
-            raise TunnelError(f"{address} was opened, but does not lead here; look at https://status.ngrok.com.")
+            raise TunnelError(f"{address} was opened, but does not lead here; check https://status.ngrok.com.")
         self.settings.tunnel_address.write_text(address, "utf-8")
         self._tell(address)
 
     def _end_silent(self) -> None:
-        """pyngrok waits for ngrok's next line for ever, holding its lock: end a program that says nothing."""
+        """End an ngrok process that prints nothing: pyngrok waits for its next line forever, holding its lock."""
         from pyngrok import process
 
         if self._config is not None and (running := process._current_processes.get(self._config.ngrok_path)):
@@ -126,7 +127,7 @@ class Tunnel:
             if path and not Path(path).is_file():
                 raise TunnelError(f"ngrok_path: there is no program at {path}; correct it, or leave it empty.")
             token = self.settings.ngrok_token or None
-            # With a token of ours ngrok's own configuration, which may hold another, is left alone.
+            # If we have a token, ignore ngrok's own configuration, which may contain another one.
             config = str(self.settings.instance / "ngrok.yml") if token else None
             self._config = conf.PyngrokConfig(ngrok_path=path, auth_token=token, config_path=config)
         return ngrok
@@ -138,8 +139,8 @@ class Tunnel:
         if self.address:
             self.say(
                 f"The tunnel is open again at a NEW address: {address}\n"
-                f"Links that begin with {self.address} no longer work. What follows the address in a link stays valid: "
-                "send every reader the link with its new beginning."
+                f"Links that begin with {self.address} no longer work. The rest of each link is still valid: "
+                "send every reader the link with the new address."
             )
         else:
             self.say(f"The tunnel is open: {address}")
@@ -148,11 +149,11 @@ class Tunnel:
             self.say(f"{name}: {address}{path}")
             self.say(_qr_code(f"{address}{path}"))
         if not self.settings.tunnel_researcher:
-            self.say("The researcher's pages stay on this machine (setting tunnel_researcher).")
+            self.say("The researcher's pages can only be reached from this machine (setting tunnel_researcher).")
         self.say(WARNING_NOTE)
 
     def _watch(self) -> None:
-        """Return, to open it again, when the tunnel has failed twice running; at once when ngrok has ended."""
+        """Return, so that the tunnel is reopened, when it has failed twice in a row, or at once if ngrok has ended."""
         from pyngrok import process
 
         failed = 0
@@ -160,7 +161,7 @@ class Tunnel:
             running = self._config is not None and process.is_process_running(self._config.ngrok_path)
             failed = 0 if running and self._answers(self.address) else failed + 1
             if failed == 2 or not running:
-                self.say("The tunnel has dropped; opening it again ...")
+                self.say("The tunnel has dropped; reopening it ...")
                 self._close()
                 return
 
@@ -180,7 +181,7 @@ class Tunnel:
 
 
 def sentence(error: Exception) -> str:
-    """What went wrong with ngrok, and the next step."""
+    """What went wrong with ngrok, and what to do next."""
     from pyngrok import exception
 
     words = " ".join([str(error), str(getattr(error, "ngrok_error", "")), str(getattr(error, "body", ""))])
@@ -188,7 +189,9 @@ def sentence(error: Exception) -> str:
         if code in words.replace(",", " ").replace(".", " ").replace('"', " ").replace("\n", " ").split():
             return said
     if isinstance(error, exception.PyngrokNgrokInstallError):
-        return "ngrok is not here and could not be fetched: install it from https://ngrok.com and set ngrok_path."
+        return (
+            "ngrok is not installed and could not be downloaded: install it from https://ngrok.com and set ngrok_path."
+        )
     if isinstance(error, exception.PyngrokNgrokHTTPError) and error.status_code == 404:
         return "This ngrok is too old for pyngrok: run 'ngrok update'."
     if "unable to start" in words:
@@ -196,7 +199,7 @@ def sentence(error: Exception) -> str:
     if "failed to dial" in words or "no such host" in words:
         return "ngrok cannot reach its service: is this machine connected to the internet?"
     if isinstance(error, PermissionError):
-        return f"{error.filename} may not be run: make it executable."
+        return f"{error.filename} cannot be run: make it executable."
     return f"ngrok said: {str(error).strip().splitlines()[0]}"
 
 
@@ -207,10 +210,10 @@ def _qr_code(link: str) -> str:
 
 
 class OnlyHere:
-    """Keeps the researcher's pages and the metrics on this machine: through the tunnel they are not there.
+    """Restricts the researcher's pages and the metrics to this machine: through the tunnel they are not found.
 
-    What came through the tunnel bears the header that ngrok adds and no client can take away, and is asked for under
-    the tunnel's name; either is enough.
+    Requests through the tunnel have a header that ngrok adds and no client can remove, and use the tunnel's host name;
+    either is enough to recognise them.
     """
 
     def __init__(self, app: WSGIApplication, settings: Settings) -> None:

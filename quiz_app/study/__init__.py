@@ -1,1 +1,1 @@
-"""The rules of a study. No Flask in here: everything can be called from a command, a view or a test."""
+"""The rules of a study. No Flask in here: commands, views and tests can call everything."""

@@ -1,4 +1,4 @@
-"""The cases of a study: those of its pool that may be scored, and those for practice."""
+"""The cases of a study: the cases of its pool that can be scored, and those for practice."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from quiz_app.models import Case, Pool, Study
 
 
 def scored_cases(study: Study) -> list[Case]:
-    """The cases of the pool that may be scored: neither practice nor excluded."""
+    """The cases of the pool that can be scored: neither practice nor excluded."""
     return scored_in(study.pool, study.design)
 
 
 def practice_cases(study: Study) -> list[Case]:
-    """The cases of the pool kept for practice; where groups are trials, those of whole trials with none excluded."""
+    """The cases of the pool for practice; if groups are trials, only those of complete trials with none excluded."""
     design = DESIGNS[study.design]
     if not isinstance(design, Grouped):
         return _cases(study.pool, practice=True)
@@ -28,7 +28,7 @@ def practice_cases(study: Study) -> list[Case]:
 
 
 def scored_in(pool: Pool, design: str) -> list[Case]:
-    """The same of a pool, in a study of this design: where a group is one trial, it is left out as a whole."""
+    """The scored cases of a pool in a study of this design: if a group is one trial, it is left out as a whole."""
     cases = _cases(pool, practice=False)
     if not DESIGNS[design].grouped:
         return cases

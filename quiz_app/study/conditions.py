@@ -1,4 +1,4 @@
-"""Whether the conditions of a study, its hints and its anchors go with its pool and its other settings."""
+"""Check that a study's conditions, hints and anchors fit its pool and its other settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def faults(study: Study) -> list[str]:
 
 
 def warnings(study: Study) -> list[str]:
-    """What should be known of conditions and hints before the study opens, in sentences."""
+    """What the researcher should know about conditions and hints before opening the study, in sentences."""
     rules, said = study.rules, [*_unreached(study), *_uneven_sources(study)]
     names = rules.condition_names
     if study.hints and not showing_hints(rules):
@@ -45,7 +45,7 @@ def warnings(study: Study) -> list[str]:
 
 
 def _unreached(study: Study) -> list[str]:
-    """Where there are fewer readers than conditions, or than sequences of them."""
+    """A warning if there are fewer readers than conditions, or than sequences of conditions."""
     rules, count = study.rules, len(study.rules.conditions)
     readers = sum(not reader.is_preview for reader in study.readers) + (study.open_cap or 0)
     places = f"places for {readers} reader{'' if readers == 1 else 's'}"
@@ -57,7 +57,7 @@ def _unreached(study: Study) -> list[str]:
 
 
 def _uneven_sources(study: Study) -> list[str]:
-    """Where cases are split over conditions: the sources that cannot be split evenly."""
+    """If cases are split over conditions: the sources that cannot be split evenly."""
     rules = study.rules
     if rules.conditions_cases != "split" or rules.periods < 2 or DESIGNS[study.design].grouped:
         return []
@@ -69,7 +69,7 @@ def _uneven_sources(study: Study) -> list[str]:
 
 
 def _changed_faults(study: Study, rules: StudySettings) -> list[str]:
-    """What does not fit the pool under a condition and does without one."""
+    """Problems with the pool that occur under a condition but not without one."""
     design, cases, practice = DESIGNS[study.design], scored_cases(study), practice_cases(study)
     usual = design.faults(cases, practice, rules)
     return [
@@ -117,7 +117,7 @@ def _split_faults(study: Study, rules: StudySettings) -> list[str]:
 
 
 def showing_hints(rules: StudySettings) -> list[str]:
-    """The names of the conditions under which hints are shown; of a study without conditions one empty name."""
+    """The names of the conditions under which hints are shown; one empty name for a study without conditions."""
     return [name for name in rules.condition_names or [""] if rules.under(name).hints]
 
 
@@ -137,7 +137,7 @@ def _anchor_faults(study: Study, rules: StudySettings) -> list[str]:
     if rules.assignment != "anchored":
         return ["anchors: used only if the assignment is anchored; set 0"] if rules.anchors else []
     if DESIGNS[study.design].grouped or not DESIGNS[study.design].has_truth:
-        return [f"assignment: a study of the design {study.design} cannot be anchored"]
+        return [f"assignment: a study with the design {study.design} cannot be anchored"]
     if not 0 < rules.anchors < rules.cases:
         return [f"anchors: {rules.anchors} of {rules.cases} cases per reader; use at least 2, and fewer than the cases"]
     return []

@@ -1,4 +1,4 @@
-"""Deleting one reader's data on request: everything the reader gave goes, and a certificate says what went."""
+"""Delete one reader's data on request: everything the reader gave is deleted, and a certificate lists it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from quiz_app.study import reports
 def delete_reader(reader: Reader, reason: str, instance: Path, *, actor: str = "") -> str:
     """Delete a reader with every sitting and answer; returns the certificate as text. The caller commits.
 
-    The lines of the log stay, without the person: they name `deleted-N` from now on. Reports of the study that were
-    kept hold the reader's figures, and are deleted too. Raises InvalidInputError without a reason.
+    The lines of the log are kept without the person: they now name `deleted-N`. Stored reports of the study contain the
+    reader's figures and are deleted too. Raises InvalidInputError without a reason.
     """
     if not reason.strip():
         raise InvalidInputError(["reason: please give one; it is recorded in the log"])
-    db.session.refresh(reader, with_for_update=True)  # an answer on its way comes first, and is counted
+    db.session.refresh(reader, with_for_update=True)  # an answer on its way is stored first, and counted
     study, pseudonym, alias = reader.study, reader.pseudonym, f"deleted-{reader.id}"
     sittings = len(reader.sittings)
     query = sa.select(sa.func.count(Trial.id.distinct())).select_from(Answer).join(TrialCase).join(Trial).join(Sitting)

@@ -1,4 +1,4 @@
-"""A study as a list of steps: what is done, what comes next, and when it may end."""
+"""A study as a list of steps: what is done, what comes next, and when it is expected to end."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from quiz_app.study import lifecycle, preflight, reports
 from quiz_app.study.cases import scored_cases
 from quiz_app.study.monitor import Progress
 
-RECENT = 7  # days whose answers say how fast a study goes
+RECENT = 7  # days used to estimate the pace of a study
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a study; `page` is where it is taken, `verb` what its button says.
+    """One step of a study; `page` is where it is done, `verb` is the text on its button.
 
-    A step that was passed over is `skipped`; it does not hold up the next one.
+    A step that was left out is `skipped`; it does not block the next one.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Step:
 def steps(
     session: Session, study: Study, rows: Sequence[Progress], settings: Settings, days: dict[date, int] | None = None
 ) -> list[Step]:
-    """Every step in order; the first that is not done is the next one.
+    """Every step in order; the first one that is not done is the next.
 
-    rows: every reader's progress. days: what `answers_by_day` gives, where it is known.
+    rows: every reader's progress. days: the result of `answers_by_day`, if known.
     """
     listed = [
         _images(study),
@@ -131,7 +131,7 @@ def _report(session: Session, study: Study, settings: Settings) -> Step:
 
 
 def answers_by_day(session: Session, study: Study) -> dict[date, int]:
-    """How many scored answers came on each day (UTC), from the first to the last, days without any among them."""
+    """The number of scored answers on each day (UTC), from the first to the last, including days without answers."""
     day = sa.func.substr(sa.type_coerce(Trial.answered_at, sa.String), 1, 10)
     query = (
         sa.select(day, sa.func.count())
@@ -151,10 +151,10 @@ def answers_by_day(session: Session, study: Study) -> dict[date, int]:
 
 
 def expected_end(study: Study, rows: Sequence[Progress], days: dict[date, int]) -> date | None:
-    """The day of the last answer if answers keep coming as on the last `RECENT` days; None if none came, or if readers
-    read in several parts, which begin when their washout is over.
+    """The expected day of the last answer at the pace of the last `RECENT` days; None if there were no answers, or if
+    readers read in several parts, which begin when their washout is over.
 
-    Readers who have not begun are taken to read as many cases as the others.
+    Readers who have not begun are assumed to read as many cases as the others.
     """
     today = clock.now().date()
     recent = {when: count for when, count in days.items() if (today - when).days < RECENT}

@@ -1,4 +1,4 @@
-"""The hints of a study: what a reader may be told of each case beside its image, from a CSV file."""
+"""The hints of a study, from a CSV file: what a reader may be told about each case next to its image."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from quiz_app.models import Hint, Study
 from quiz_app.study import lifecycle
 from quiz_app.study.cases import scored_cases
 
-COLUMNS = ("case", "hint", "text")  # the last one may be left out
+COLUMNS = ("case", "hint", "text")  # the last one is optional
 LONGEST_HINT, LONGEST_TEXT = 80, 500
-MOST_NAMED = 10  # faults of one kind
+MOST_NAMED = 10  # problems of one kind that are listed
 
 
 def bring(study: Study, text: str, *, name: str = "hints.csv", actor: str = "") -> int:
-    """Take the hints in `text` (columns case, hint and perhaps text) instead of those that are there; how many.
+    """Replace the hints with those in `text` (columns case, hint and optionally text). Returns their number.
 
-    Sittings that were begun begin again. Raises InvalidInputError for a study with answers, and with every fault by
-    file and row: unknown cases, cases that come twice, scored cases without a hint, hints that are empty or too long.
+    Sittings that have begun start again. Raises InvalidInputError for a study with answers, and for every problem by
+    file and row: unknown or repeated cases, scored cases without a hint, hints that are empty or too long.
     """
     lifecycle.assert_may_change(study)
     scored = {case.name: case for case in scored_cases(study)}
@@ -38,7 +38,7 @@ def bring(study: Study, text: str, *, name: str = "hints.csv", actor: str = "") 
         elif case in found:
             faults.append(f"{where}: case: {case!r} appears twice")
         elif not 0 < len(hint) <= LONGEST_HINT:
-            faults.append(f"{where}: hint: {len(hint)} characters; 1 to {LONGEST_HINT} are expected")
+            faults.append(f"{where}: hint: {len(hint)} characters; expected 1 to {LONGEST_HINT}")
         elif len(words) > LONGEST_TEXT:
             faults.append(f"{where}: text: {len(words)} characters; at most {LONGEST_TEXT} are allowed")
         else:
@@ -51,7 +51,7 @@ def bring(study: Study, text: str, *, name: str = "hints.csv", actor: str = "") 
     for reader in study.readers:
         reader.sittings.clear()
     study.hints.clear()
-    db.session.flush()  # those that go make room for the new ones
+    db.session.flush()  # delete the old hints before adding the new ones
     study.hints.extend(found.values())
     study.version += 1
     log.record("hints-brought", study=study, actor=actor, hints=len(found), version=study.version)
@@ -66,7 +66,7 @@ def digest(study: Study) -> str:
 
 
 def _rows(text: str, name: str) -> list[tuple[int, dict[str, str]]]:
-    """The rows of the file with their numbers, the heading being row 1. Raises InvalidInputError."""
+    """The rows of the file with their numbers; the header is row 1. Raises InvalidInputError."""
     try:
         rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True))
     except csv.Error as error:
@@ -77,7 +77,7 @@ def _rows(text: str, name: str) -> list[tuple[int, dict[str, str]]]:
         raise InvalidInputError([f"{name}, row 1: expected the columns case, hint and optionally text, found {told}"])
     numbered = [(number, row) for number, row in enumerate(rows[1:], start=2) if any(cell.strip() for cell in row)]
     if faults := [
-        f"{name}, row {number}: {len(row)} fields, {len(heading)} are expected"
+        f"{name}, row {number}: {len(row)} fields; expected {len(heading)}"
         for number, row in numbered
         if len(row) != len(heading)
     ]:

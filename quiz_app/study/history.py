@@ -1,4 +1,4 @@
-"""The log of a study in sentences, as its pages show them; the downloaded log keeps the codes."""
+"""The log of a study as sentences for its pages; the downloaded log has the codes."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ SENTENCES = {
     "reader-corrected": "{who} corrected {fields} of {reader}: {reason}.",
     "reader-exported": "{who} exported everything stored about {reader}.",
     "reader-deleted": "{who} deleted {reader}, with {answers} answers: {reason}.",
-    "letters-begun": "{who} started sending {letters} letters by e-mail ({what}).",
-    "letter-sent": "{who} sent a letter to {reader} by e-mail ({what}).",
-    "letter-not-sent": "{who} could not send a letter to {reader} ({what}): {reason}.",
+    "letters-begun": "{who} started sending {letters} e-mails ({what}).",
+    "letter-sent": "{who} sent an e-mail to {reader} ({what}).",
+    "letter-not-sent": "{who} could not send an e-mail to {reader} ({what}): {reason}.",
     "consented": "{who} consented.",
     "sitting-begun": "{who} started sitting {number}.",
     "sitting-finished": "{who} finished the study.",
@@ -55,7 +55,7 @@ SENTENCES = {
     "deleted-at-wish": "{who} withdrew, and {answers} answers were deleted at their request.",
 }
 
-# What a sitting is full of, and nobody reads on a page of a few lines.
+# Frequent events of a sitting that are left out on pages with only a few lines.
 MINOR = (
     "letter-sent",
     "letter-not-sent",
@@ -80,17 +80,17 @@ class _Line(Protocol):
 
 
 def sentence(line: _Line) -> str:
-    """What one line of the log says: who did what."""
+    """One line of the log as a sentence: who did what."""
     told = {name: _words(name, value) for name, value in (line.details or {}).items()}
     kind = "part-finished" if line.kind == "sitting-finished" and "part" in told else line.kind
-    said = SENTENCES.get(kind, "{who}: " + line.kind.replace("-", " ") + ".")  # a later version may have more
+    said = SENTENCES.get(kind, "{who}: " + line.kind.replace("-", " ") + ".")  # a later version may have more kinds
     for name in (name for name, value in told.items() if value == "1"):
         said = re.sub(rf"({{{name}}} \w+)s\b", r"\1", said)  # 1 answer
     return said.format_map(_Told(told, who=line.actor or "Discern"))
 
 
 class _Told(dict[str, str]):
-    """A line written by an earlier version may lack a detail."""
+    """The details of a line; a line written by an earlier version may lack some."""
 
     def __missing__(self, name: str) -> str:
         return "–"
@@ -102,6 +102,6 @@ def _words(name: str, value: Any) -> str:
     if name == "code":
         return str(value).replace("-", " ")
     if name == "until":
-        moment = datetime.fromisoformat(str(value))  # without a zone: UTC
+        moment = datetime.fromisoformat(str(value))  # if there is no zone, it is UTC
         return f"{moment.astimezone(UTC) if moment.tzinfo else moment:%Y-%m-%d %H:%M} UTC"
     return str(value).strip().rstrip(".") if name == "reason" else str(value)

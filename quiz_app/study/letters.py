@@ -1,4 +1,4 @@
-"""What a researcher sends to readers: an invitation with the personal link, a reminder, a calendar entry."""
+"""Messages from a researcher to readers: an invitation with the personal link, a reminder, a calendar entry."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from quiz_app import clock
 from quiz_app.models import Reader, Study
 from quiz_app.study.monitor import Progress
 
-FINISHED = ("finished", "revoked", "withdrawn")  # whom nobody reminds
+FINISHED = ("finished", "revoked", "withdrawn")  # readers who get no reminder
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A message to one reader; `to` is empty where no address is known."""
+    """A message to one reader; `to` is empty if no address is known."""
 
     reader: str
     to: str
@@ -34,7 +34,7 @@ class Letter:
 
 
 def invitation(study: Study, reader: str, email: str | None, link: str) -> Letter:
-    """The message that brings a reader the personal link."""
+    """The message with a reader's personal link."""
     text = (
         f"Dear colleague,\n\nYou are invited to take part in the study \u201c{study.title}\u201d. You will look at "
         f"radiographs in your browser. Please use your personal link, and do not pass it on:\n\n{link}\n\n"
@@ -44,7 +44,7 @@ def invitation(study: Study, reader: str, email: str | None, link: str) -> Lette
 
 
 def reminder(study: Study, row: Progress, reader: Reader) -> Letter:
-    """The message to a reader who has not begun, or has not finished: with the closing date of their own."""
+    """The message to a reader who has not begun or not finished, with their own closing date if they have one."""
     title = f"the study \u201c{study.title}\u201d"
     if row.state == "between":
         state = f"You have finished one part of {title}, and another part is waiting for you"
@@ -75,7 +75,7 @@ def _until(study: Study, reader: Reader | None = None) -> str:
 
 
 def as_files(letters: Sequence[Letter]) -> bytes:
-    """A zip of one .eml file for each letter with an address, as mail programs open and send them."""
+    """A zip with one .eml file for each message with an address, which mail programs can open and send."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as out:
         for letter in letters:
@@ -105,7 +105,7 @@ def calendar(study: Study) -> bytes | None:
 
 
 def _folded(line: str) -> list[str]:
-    """A line in parts of at most 75 bytes, the later ones begun by a space."""
+    """A line in parts of at most 75 bytes; all but the first begin with a space."""
     parts: list[str] = []
     part = ""
     for letter in line:

@@ -1,4 +1,4 @@
-"""Draft, open, closed: what may happen to a study when."""
+"""Draft, open, closed: what can happen to a study, and when."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from quiz_app.study import conditions, looks, subgroups
 from quiz_app.study.cases import practice_cases, scored_cases, scored_in
 from quiz_app.study.settings import StudySettings, settings_of
 
-# What no reader's answer depends on.
+# Settings that do not affect any reader's answers.
 CHANGEABLE_ANY_TIME = {"closes", "thanks", "completion_code", "return_address", "panel_parameter"}
 
 
@@ -34,12 +34,12 @@ def create(
     seed: int | None = None,
     owner: Researcher | None = None,
 ) -> Study:
-    """A draft: the settings of `preset`, those in `settings` over them.
+    """Create a draft with the settings of `preset`, overridden by `settings`.
 
-    A preset is for one design; either may be left out.
-    Raises InvalidInputError with every fault by field.
+    A preset belongs to one design; either can be left out.
+    Raises InvalidInputError with every problem by field.
 
-    Without a `seed` one is drawn; it is kept with the study, and the orders of all readers follow from it.
+    If no `seed` is given, one is drawn; it is stored with the study and determines the orders of all readers.
     """
     faults = _title_faults(title)
     design = design or (design_of(preset) if preset in PRESETS else "rating")
@@ -91,13 +91,13 @@ def find(slug: str) -> Study:
 
 
 def answers(study: Study) -> int:
-    """Scored and practice trials answered in the study, previews apart."""
+    """The number of scored and practice trials answered in the study, without previews."""
     query = sa.select(sa.func.count(Trial.answered_at)).select_from(Trial).join(Sitting).join(Reader)
     return db.session.scalar(query.where(Reader.study_id == study.id, sa.not_(Reader.is_preview))) or 0
 
 
 def assert_may_change(study: Study) -> None:
-    """A study with answers is frozen: what its readers met cannot be changed behind them. Raises InvalidInputError."""
+    """Raise InvalidInputError if the study has answers: what readers have already seen cannot be changed."""
     if study.state == "closed":
         raise InvalidInputError([f"study: {study.slug} is closed; copy it to change it"])
     db.session.refresh(study, with_for_update=True)  # an answer on its way comes first, and is counted
@@ -109,10 +109,10 @@ def assert_may_change(study: Study) -> None:
 
 
 def change(study: Study, settings: Mapping[str, Any], *, title: str | None = None, actor: str = "") -> list[str]:
-    """Replace some settings of a study without answers; CHANGEABLE_ANY_TIME may be changed later too.
+    """Replace some settings of a study without answers; those in CHANGEABLE_ANY_TIME can also be changed later.
 
-    Sittings begun under the old settings begin again, and the version rises. Returns the names of what is different
-    now. Raises InvalidInputError with every fault by field.
+    Sittings that began under the old settings start again, and the version increases. Returns the names of the settings
+    that have changed. Raises InvalidInputError with every problem by field.
     """
     faults = _title_faults(study.title if title is None else title)
     try:
@@ -141,7 +141,7 @@ def may_not_open(study: Study) -> list[str]:
     rules, reasons = study.rules, []
     if study.state == "open":
         reasons.append("state: the study is already open")
-    if study.state == "closed":  # its truth could be seen
+    if study.state == "closed":  # its truth was visible
         reasons.append("state: the study is closed; reopen it and give a reason")
     if rules.closing and rules.closing <= clock.now():
         reasons.append(f"closes: {rules.closes} is in the past; choose a later date")
@@ -155,7 +155,7 @@ def may_not_open(study: Study) -> list[str]:
 
 
 def _marks_faults(rules: StudySettings, *, brief: bool) -> list[str]:
-    """What settings of marks do not go with others."""
+    """Conflicts between the settings for marks and other settings."""
     faults = []
     if rules.marks != "off" and rules.keys_ahead:
         faults.append(
@@ -168,7 +168,7 @@ def _marks_faults(rules: StudySettings, *, brief: bool) -> list[str]:
 
 
 def open_study(study: Study, *, actor: str = "") -> None:
-    """Let the readers in. Raises InvalidInputError with every reason why not."""
+    """Open the study to readers. Raises InvalidInputError with every reason why it cannot open."""
     if reasons := may_not_open(study):
         raise InvalidInputError(reasons)
     study.state, study.opened_at, study.closed_at = "open", clock.now(), None
@@ -177,7 +177,7 @@ def open_study(study: Study, *, actor: str = "") -> None:
 
 
 def close(study: Study, *, actor: str = "") -> None:
-    """Take no more answers. Raises InvalidInputError if the study is not open."""
+    """Stop accepting answers. Raises InvalidInputError if the study is not open."""
     if study.state != "open":
         raise InvalidInputError([f"state: {study.slug} is {study.state}; only an open study can be closed"])
     study.state, study.closed_at = "closed", clock.now()
@@ -185,7 +185,7 @@ def close(study: Study, *, actor: str = "") -> None:
 
 
 def reopen(study: Study, reason: str, *, actor: str = "") -> None:
-    """Take answers again. Truth could be seen while it was closed, so the study counts as unblinded from now on.
+    """Accept answers again. The truth was visible while the study was closed, so it now counts as unblinded.
 
     Raises InvalidInputError without a reason, or if the study is not closed.
     """
@@ -204,7 +204,7 @@ def reopen(study: Study, reason: str, *, actor: str = "") -> None:
 
 
 def put_away(study: Study, *, actor: str = "") -> None:
-    """Take a closed study off the list; or back onto it. Raises InvalidInputError if it is not closed."""
+    """Archive a closed study, or unarchive it. Raises InvalidInputError if it is not closed."""
     if study.state != "closed":
         raise InvalidInputError([f"state: {study.slug} is {study.state}; only a closed study can be archived"])
     study.archived_at = None if study.archived_at else clock.now()
@@ -212,7 +212,7 @@ def put_away(study: Study, *, actor: str = "") -> None:
 
 
 def unblind(study: Study, reason: str, *, actor: str = "") -> None:
-    """Let researchers see truth and results before the close. It stays on record. Raises InvalidInputError."""
+    """Let researchers see truth and results before the close. This is recorded. Raises InvalidInputError."""
     faults = [] if study.blinded else ["state: the study is already unblinded"]
     if not reason.strip():
         faults.append("reason: please give one; it is recorded in the log")
@@ -223,7 +223,7 @@ def unblind(study: Study, reason: str, *, actor: str = "") -> None:
 
 
 def copy(study: Study, *, slug: str = "", title: str = "", owner: Researcher | None = None) -> Study:
-    """A draft with the same pool, design, settings and hints, a seed of its own, and no readers."""
+    """Create a draft with the same pool, design, settings and hints, its own seed, and no readers."""
     title = title or f"{study.title} (copy)"
     twin = create(title, study.pool, slug=slug, settings=study.settings, design=study.design, owner=owner)
     twin.hints = [Hint(case_id=hint.case_id, hint=hint.hint, text=hint.text) for hint in study.hints]
@@ -233,7 +233,7 @@ def copy(study: Study, *, slug: str = "", title: str = "", owner: Researcher | N
 def _title_faults(title: str) -> list[str]:
     if not title.strip():
         return ["title: is empty"]
-    return [f"title: has {len(title)} characters, at most 200 are kept"] if len(title) > 200 else []
+    return [f"title: has {len(title)} characters; at most 200 are allowed"] if len(title) > 200 else []
 
 
 def _name(researcher: Researcher | None) -> str:

@@ -1,6 +1,6 @@
-"""Looks at a study before its end: only those that were planned, each once, and blind to all but the decision.
+"""Interim looks at a study: only the planned ones, each once, and only their decision is revealed.
 
-Truth is read where a look is decided and goes no further: what is told and kept of a look is whether to continue.
+The truth is read only to decide a look: all that is shown and stored about a look is whether to continue.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SAID = {
 
 @dataclass(frozen=True)
 class Look:
-    """A planned look: its number, how many finished readers it asks for, when it was taken and what it said."""
+    """A planned look: its number, how many finished readers it needs, when it was taken, and its decision."""
 
     number: int
     readers: int
@@ -45,7 +45,7 @@ class Look:
 
 
 def plan(study: Study) -> Looks | None:
-    """The looks that the settings plan; None where they plan none. Raises InvalidInputError naming the setting."""
+    """The looks planned in the settings; None if there are none. Raises InvalidInputError that names the setting."""
     from analysis.planning import looks
 
     rules = study.rules
@@ -70,7 +70,7 @@ def plan(study: Study) -> Looks | None:
 
 
 def faults(study: Study) -> list[str]:
-    """Why the study cannot open with the looks it plans."""
+    """Why the study cannot open with its planned looks."""
     try:
         plan(study)
     except InvalidInputError as faulty:
@@ -79,14 +79,14 @@ def faults(study: Study) -> list[str]:
 
 
 def record_plan(study: Study, actor: str = "") -> None:
-    """Put the plan on record, if there is one that is not there yet."""
+    """Record the plan, if there is one that is not recorded yet."""
     planned = plan(study)
     if planned and planned.as_dict() != next(iter(_details(db.session(), study, PLANNED)[::-1]), None):
         log.record(PLANNED, study=study, actor=actor, **planned.as_dict())
 
 
 def listed(session: Session, study: Study) -> list[Look]:
-    """Every planned look, with what is on record of it."""
+    """Every planned look, with what is recorded about it."""
     planned = plan(study)
     taken = {line.details["look"]: line for line in _lines(session, study, TAKEN)}
     return [
@@ -98,20 +98,20 @@ def listed(session: Session, study: Study) -> list[Look]:
 
 
 def due(planned: list[Look]) -> Look | None:
-    """The look that comes next; None after the last, and after one that told the study to stop."""
+    """The next look; None after the last one, and after one that said stop."""
     if any(look.said in {SAID[stop] for stop in STOPS} for look in planned):
         return None
     return next((look for look in planned if look.taken_at is None), None)
 
 
 def take(settings: Settings, study: Study, *, actor: str = "") -> str:
-    """Take the next planned look: on record, and of all that it saw only the decision is told.
+    """Take and record the next planned look, and return only its decision.
 
-    It looks at the readers who finished first, as many as it asks for, whoever has finished since. Raises
-    InvalidInputError where no look is due. What the caller has changed before and not committed is rolled back.
+    It uses the readers who finished first, as many as planned, even if more have finished since. Raises
+    InvalidInputError if no look is due. The caller's uncommitted changes are rolled back.
     """
     slug, (planned, coming) = study.slug, _due(study)
-    db.session.rollback()  # deciding takes a moment, in which no reader's answer may wait for this transaction
+    db.session.rollback()  # deciding takes a moment, and no reader's answer should wait for this transaction
     decision = _decision(reports.load(settings, slug), planned, coming)
     db.session.refresh(study, with_for_update=True)
     if _due(study)[1] != coming:
@@ -138,7 +138,7 @@ def _decision(responses: Responses, planned: Looks, look: Look) -> str:
 
     finished = in_order(responses)
     if len(finished) < look.readers:
-        wanted = f"look {look.number} asks for {look.readers} readers, and {len(finished)} have finished"
+        wanted = f"look {look.number} needs {look.readers} readers, but {len(finished)} have finished"
         raise InvalidInputError([f"looks: {wanted}"])
     order = [responses.readers.index(name) for name in finished[: look.readers]]
     return decided(responses.matrix("level"), responses.truth, planned, order, look.number - 1)["decision"]

@@ -1,7 +1,8 @@
-"""Invitations and reminders sent by e-mail, in a process of their own: a batch at a time, each letter at most once.
+"""Send invitations and reminders by e-mail, in a separate process: in batches, each message at most once.
 
-A batch has a name that the page with its letters brings along: who presses twice begins one batch. Its folder is told
-no address and no link: letters reach the process through its standard input, and what became of each is in the log.
+The page with the messages sends the name of the batch, so that pressing the button twice starts only one. The batch's
+folder contains no address and no link: messages reach the process through its standard input, and the outcome of each
+is in the log.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ MOST_OF_A_REASON = 300  # characters
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the letter to a reader; `sent` is None while, or where, nothing is on record."""
+    """The outcome of the message to a reader; `sent` is None if nothing is recorded (yet)."""
 
     number: int
     reader: str
@@ -49,33 +50,33 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch of letters as it stands."""
+    """The state of a batch of messages."""
 
     kind: str
     work: Work
     outcomes: list[Outcome]
 
     def count(self, sent: bool | None) -> int:
-        """How many letters have this outcome."""
+        """The number of messages with this outcome."""
         return sum(one.sent is sent for one in self.outcomes)
 
 
 def home(instance: Path, study: Study) -> Path:
-    """The folder of the batches of a study."""
+    """The folder for the batches of a study."""
     return instance / "mail" / f"{study.id}-{study.slug}"
 
 
 def send(
     settings: Settings, server: MailServer, study: Study, name: str, kind: str, letters: Sequence[Letter], *, actor: str
 ) -> bool:
-    """Begin the batch called `name`; commits. False, and nothing happens, where it has been begun before.
+    """Start the batch with this name; commits. Returns False and does nothing if it was started before.
 
-    Raises InvalidInputError where there is no letter with an address, or the name or kind is none.
+    Raises InvalidInputError if there is no message with an address, or the name or kind is not valid.
     """
     if not NAME.fullmatch(name) or kind not in KINDS:
         raise InvalidInputError(["batch: this page is out of date; go back to the readers and begin again"])
     if not letters or not all(letter.to for letter in letters):
-        raise InvalidInputError(["letter: readers with an e-mail address are expected"])
+        raise InvalidInputError(["letter: expected readers with an e-mail address"])
     folder = home(settings.instance, study) / name
     try:
         folder.mkdir(parents=True)
@@ -87,7 +88,7 @@ def send(
     background.tell(folder, "making", 0.0, f"0 of {len(letters)}")
     log.record("letters-begun", study=study, actor=actor, what=kind, letters=len(letters))
     slug = study.slug
-    db.session.commit()  # from here on the other process writes
+    db.session.commit()  # from here on, the other process writes
     told = {"server": asdict(server), "kind": kind, "actor": actor, "letters": [asdict(letter) for letter in letters]}
     background.start(
         "quiz_app.study.mailing", folder, slug,
@@ -97,7 +98,7 @@ def send(
 
 
 def find(session: Session, instance: Path, study: Study, name: str) -> Batch | None:
-    """The batch called `name`, with what became of each letter; None where there is none. Deleted readers are gone."""
+    """The batch with this name and the outcome of each message, except for deleted readers; None if there is none."""
     folder = home(instance, study) / name
     work = background.find(folder) if NAME.fullmatch(name) else None
     if work is None:
@@ -116,7 +117,7 @@ def find(session: Session, instance: Path, study: Study, name: str) -> Batch | N
 
 
 def message_of(letter: Letter, sender: str) -> EmailMessage:
-    """A letter as it goes out. Raises ValueError for what no header may hold."""
+    """A letter as an e-mail message. Raises ValueError for characters that no header can contain."""
     message = EmailMessage(policy=SMTP)
     message["From"], message["To"], message["Subject"] = sender, letter.to, letter.subject
     message["Date"] = format_datetime(clock.now())
@@ -136,13 +137,13 @@ def post(
     progress: Tell,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Send every letter in turn, at the rate of the server, and put on record what became of it; commits each.
+    """Send every message in turn, at the rate set for the server, and record the outcome; commits each one.
 
-    Where the server takes none at all, the others are put on record as not sent, with the reason. Who was deleted
-    meanwhile gets none, and no record names them.
+    If the server accepts no messages at all, the remaining ones are recorded as not sent, with the reason. Readers
+    deleted meanwhile get no message, and no record names them.
     """
     study_id = study.id
-    db.session.commit()  # nothing is held while a mail server is waited for
+    db.session.commit()  # hold no locks while waiting for a mail server
     line, over = Line(server, sleep), ""
     for number, letter in enumerate(letters):
         if number and not over:
@@ -155,11 +156,11 @@ def post(
             if not why:
                 line.deliver(message_of(letter, server.sender), letter.to)
         except UndeliveredError as undelivered:
-            # The log is handed over, and names nobody; a server may write the address in its own way.
+            # The log is exported and must not name anybody; a server may write the address in its own way.
             why = re.sub(re.escape(letter.to), "the address", str(undelivered), flags=re.IGNORECASE)[:MOST_OF_A_REASON]
             over = why if undelivered.for_all else ""
         except ValueError as unfit:
-            why = f"the letter cannot be written: {unfit}"
+            why = f"the message cannot be written: {unfit}"
         about: dict[str, Any] = {"reader": letter.reader, "what": kind, "batch": name} | (
             {"reason": why} if why else {}
         )
@@ -170,13 +171,13 @@ def post(
 
 
 def _reader(study_id: int, pseudonym: str) -> Reader | None:
-    """The reader as they are now: a large batch takes its time. None where they were deleted."""
+    """The current state of the reader, because a large batch takes time; None if they were deleted."""
     with reading() as session:
         return session.scalar(sa.select(Reader).filter_by(study_id=study_id, pseudonym=pseudonym))
 
 
 def _work(folder: Path, slug: str) -> None:
-    """Send the letters that standard input brings: what the process does."""
+    """Send the messages read from standard input: the work of the process."""
     from quiz_app import create_app
 
     told = json.load(sys.stdin)

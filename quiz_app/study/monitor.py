@@ -1,4 +1,4 @@
-"""Who is how far in a study, and whether all goes well. Never what they answered: no truth, no accuracy passes here."""
+"""The progress of readers, and whether all is well. Never their answers: neither truth nor accuracy is used here."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from quiz_app import clock
 from quiz_app.designs import DESIGNS
 from quiz_app.models import Event, Reader, Sitting, Study, Trial
 
-# Somebody of whom nothing was heard for so long has left the room.
+# A reader who has sent nothing for this long has left the room.
 AWAY_AFTER = timedelta(seconds=90)
-# Nobody sees, judges and answers in less: 150 ms is what a simple reaction takes.
+# Nobody can see, judge and answer faster: a simple reaction takes 150 ms.
 FASTEST_MS = 300
-# Nobody looks at one case for so long: the reader was away.
+# Nobody looks at one case for this long: the reader was away.
 LONGEST_MS = 300_000
-# The browser's clock and the server's may differ by the way through the network, hardly by more.
+# The times measured by browser and server may differ by the network delay, but hardly by more.
 MOST_DRIFT_MS = 2000
-# A screen that takes longer for a picture, as one of 30 Hz does, shows no brief exposures.
+# A screen with longer frames, such as one with 30 Hz, cannot show brief exposures.
 SLOWEST_FRAME_MS = 25
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One reader's way through the study, by their latest sitting. Practice counts only in `practised`."""
+    """One reader's progress through the study, in their latest sitting. Practice counts only in `practised`."""
 
     id: int
     reader: str
@@ -38,11 +38,11 @@ class Progress:
     answered: int
     total: int
     late: int
-    last_at: datetime | None  # of an answer
-    seen_at: datetime | None  # of anything: a release, an onset, an answer
+    last_at: datetime | None  # time of the last answer
+    seen_at: datetime | None  # time of the last event: a release, an onset, an answer
     mean_ms: float | None
     marked: int = 0  # trials with marks
-    unmarked: int = 0  # trials after which marks were asked for and none was set
+    unmarked: int = 0  # trials after which marks were requested but none was set
     unusual: dict[str, int] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
 
@@ -54,17 +54,17 @@ class Progress:
 
     @property
     def breaks(self) -> int:
-        """Breaks and pauses that were ended, since the first scored answer."""
+        """The number of breaks and pauses that have ended since the first scored answer."""
         return self.events["went-on"]
 
     @property
     def lost_lines(self) -> int:
-        """Trials that had to be released again because nothing could be painted."""
+        """The number of trials that were released again because nothing could be painted."""
         return self.events["released-again"]
 
     @property
     def failed_images(self) -> int:
-        """How often the browser said that it could not fetch or decode the image of a trial."""
+        """How often the browser reported that it could not fetch or decode the image of a trial."""
         return self.events["image-failed"]
 
     @property
@@ -73,14 +73,14 @@ class Progress:
         return max(0, self.events["claimed"] - 1)
 
     def minutes_left(self, interval_ms: int) -> int | None:
-        """At the reader's own pace, without breaks; None if there is none yet, or nothing is left."""
+        """Minutes left at the reader's own pace, without breaks; None if the pace is unknown or nothing is left."""
         if self.mean_ms is None or self.answered == self.total:
             return None
         return round((self.total - self.answered) * (self.mean_ms + interval_ms) / 60_000) or 1
 
 
 def progress(session: Session, study: Study) -> list[Progress]:
-    """Every reader of the study, in the order of their invitation, in two queries."""
+    """Every reader of the study, in order of invitation, in two queries."""
     events = _events(session, study)
     return [_row(events, *row) for row in session.execute(_query(study))]
 
@@ -149,8 +149,8 @@ def _row(events: dict[int | None, Counter[str]], *row: Any) -> Progress:
         "withdrawn": withdrawn,
         "finished": finished,
         "revoked": revoked,
-        "between": ended,  # two parts, under different conditions
-        # Between a practice case and the next, while its truth is shown, a sitting counts as paused.
+        "between": ended,  # between two parts under different conditions
+        # While the truth of a practice case is shown, before the next case, the sitting counts as paused.
         "practice": instructed and (to_practise or (paused and not answered)),
         "paused": paused,
         "reading": instructed,
@@ -190,7 +190,7 @@ class Summary:
 
 
 def summary(rows: list[Progress]) -> Summary:
-    """How many were invited, have begun, are reading now and have finished, and how many scored answers there are."""
+    """The numbers of readers invited, started, reading now and finished, and the number of scored answers."""
     return Summary(
         readers=len(rows),
         begun=sum(row.total > 0 for row in rows),
@@ -202,9 +202,9 @@ def summary(rows: list[Progress]) -> Summary:
 
 @dataclass(frozen=True)
 class Exposures:
-    """How well the browsers of a study kept to the exposures they were asked for; practice and previews apart.
+    """How well the browsers of a study kept to the requested exposures, without practice and previews.
 
-    `within` of `measured` exposures were at most one picture of the screen off, nineteen in twenty at most `off_ms`.
+    `within` of `measured` exposures differed by at most one screen frame, and 95 % of them by at most `off_ms`.
     """
 
     answered: int
@@ -214,7 +214,7 @@ class Exposures:
 
 
 def exposures(session: Session, study: Study) -> Exposures | None:
-    """That of the latest sittings; None in a design that shows images for as long as one likes."""
+    """The exposures of the latest sittings; None in a design without limited exposures."""
     if not DESIGNS[study.design].brief:
         return None
     latest = sa.select(sa.func.max(Sitting.number)).where(Sitting.reader_id == Reader.id).correlate(Reader)
@@ -232,5 +232,5 @@ def exposures(session: Session, study: Study) -> Exposures | None:
         if viewer.get("shown_ms") and not viewer.get("cut")
     )
     most = off[math.ceil(0.95 * len(off)) - 1][0] if off else None
-    # A tenth of a millisecond is what browsers round their clocks to.
+    # Browsers round their clocks to a tenth of a millisecond.
     return Exposures(len(viewers), len(off), sum(ms <= frame_ms + 0.1 for ms, frame_ms in off), most)

@@ -1,4 +1,4 @@
-"""The results as pages show them: the report on the present answers, its cases and its readers."""
+"""The results as shown on pages: the report on the current answers, its cases and its readers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LEVELS = {1: "certainly real", 2: "probably real", 3: "unsure", 4: "probably syn
 
 @dataclass(frozen=True)
 class Outcome:
-    """A report that is done: its numbers, its findings in words, and its figures by name."""
+    """A finished report: its numbers, its findings in words, and its figures by name."""
 
     key: str
     results: dict[str, Any]
@@ -38,19 +38,19 @@ class Outcome:
 
     @property
     def titles(self) -> dict[str, str]:
-        """What each figure is called, as in the report."""
+        """The title of each figure, as in the report."""
         from analysis.report.figures import title
 
         return {name: title(name) for name in self.figures}
 
     @property
     def condition(self) -> str | None:
-        """Under which the answers were given that cases and readers are shown with; None = all of them."""
+        """The condition of the answers shown for cases and readers; None = all answers."""
         return self.results.get("conditions", {}).get("rest")
 
     @property
     def sources(self) -> list[str]:
-        """The generators of the synthetic images, where they have names."""
+        """The generators of the synthetic images, if they have names."""
         return sorted({case["source"] for case in self.results.get("cases", []) if case.get("source")})
 
     @property
@@ -60,7 +60,7 @@ class Outcome:
 
 
 def present(instance: Path, study: Study, key: str) -> Outcome | None:
-    """The report called `key` as pages show it; None where it has not been made."""
+    """The report with this key as shown on pages; None if it has not been made."""
     report = reports.find(reports.home(instance, study) / key)
     if report is None or report.work.state != "done" or "results.json" not in report.files:
         return None
@@ -71,14 +71,14 @@ def present(instance: Path, study: Study, key: str) -> Outcome | None:
     return Outcome(key, results, [part for part in told.split("\n\n") if part.strip()], figures)
 
 
-@lru_cache(maxsize=4)  # a study of 500 readers has megabytes of them
+@lru_cache(maxsize=4)  # a study with 500 readers has megabytes of results
 def _results(path: Path, _moment: int) -> dict[str, Any]:
-    """The numbers of a report, read once for as long as the file is the same. Nobody may change them."""
+    """The numbers of a report, cached until the file changes. Callers must not change them."""
     return json.loads(path.read_text("utf-8"))
 
 
 def writing(outcome: Outcome) -> dict[str, Any]:
-    """What writes numbers of the report on a page: `n`, with its place in results.json, and the `rules`."""
+    """The template helpers that print numbers of the report: `n`, with its place in results.json, and the `rules`."""
     from analysis.report.document import PageWriter
     from analysis.report.tables.table import RULES
 
@@ -86,7 +86,7 @@ def writing(outcome: Outcome) -> dict[str, Any]:
 
 
 def _order(results: dict[str, Any]) -> list[str]:
-    """The figures of a report, those that answer the question first."""
+    """The figures of a report; those that answer the main question come first."""
     from analysis.report.figures import names
 
     return sorted(names(results), key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
@@ -94,7 +94,7 @@ def _order(results: dict[str, Any]) -> list[str]:
 
 @dataclass(frozen=True)
 class Judged:
-    """One case and how it was judged; shares are of the readers looked at, `split` is the spread of their levels."""
+    """One case and how it was judged; shares are of the selected readers, `split` is the spread of their levels."""
 
     id: int
     name: str
@@ -116,9 +116,9 @@ def wall(
     group: str = "",
     sort: str = "wrong",
 ) -> list[Judged]:
-    """The cases of a rating study, those of one truth or source, as all readers or those of one group judged them.
+    """The cases of a rating study, all or of one truth or source, as judged by all readers or those of one group.
 
-    numbers: of the pool's cases by name. times: the mean time in ms by case.
+    numbers: the numbers of the pool's cases by name. times: the mean time in ms by case.
     """
     readers = outcome.results["readers"]
     members = {name for name, row in readers.items() if not group or row.get("group") == group}
@@ -149,11 +149,11 @@ def wall(
 def numbers(session: Session, study: Study) -> dict[str, int]:
     """The numbers of the pool's cases by name."""
     query = sa.select(Case.name, Case.id).where(Case.pool_id == study.pool_id)
-    return {name: number for name, number in session.execute(query)}  # noqa: C416  (rows are no pairs to a checker)
+    return {name: number for name, number in session.execute(query)}  # noqa: C416  (to a type checker, rows are not pairs)
 
 
 def _answered(study: Study, condition: str | None, *columns: Any) -> sa.Select[*tuple[Any, ...]]:
-    """Answered, scored trials of the sittings that count, those under `condition` where there is one."""
+    """Answered, scored trials of the sittings that count, only under `condition` if there is one."""
     other, whose = aliased(Sitting), aliased(Reader)
     latest = (
         sa.select(other.reader_id, other.period, sa.func.max(other.number))
@@ -188,7 +188,7 @@ def answers(session: Session, study: Study, condition: str | None, case: int) ->
 
 
 def marks(session: Session, study: Study, condition: str | None, case: int) -> list[Mark]:
-    """The places that readers marked in a case."""
+    """The readers' marks in a case."""
     query = _answered(study, condition, Mark).join(Mark, Mark.trial_case_id == TrialCase.id).where(Case.id == case)
     return list(session.scalars(query.order_by(Reader.id, Mark.number)))
 

@@ -20,7 +20,7 @@ from quiz_app.study import hints, lifecycle
 from quiz_app.study.settings import SECTIONS, StudySettings
 
 FORMAT = 1
-# What stands above [settings], its kind, and what it means.
+# The entries above [settings], with type and meaning.
 HEAD: dict[str, tuple[type, str]] = {
     "format": (int, "Version of this file format."),
     "title": (str, "What readers and researchers call the study."),
@@ -74,8 +74,7 @@ def make(
 ) -> Study:
     """A draft made from the plan in `text`; arguments override the plan. The caller commits or rolls back.
 
-    Raises InvalidInputError with every fault by field, among them a pool that is not here or is not the one of the
-    plan.
+    Raises InvalidInputError with every problem by field, including a pool that is missing or is not the plan's pool.
     """
     given = load(text)
     faults: list[str] = []
@@ -118,7 +117,7 @@ def load(text: str) -> dict[str, Any]:
     if type(seed := given.get("seed", 0)) is int and not 0 <= seed < 2**31:
         faults.append(f"seed: {seed} is not between 0 and {2**31 - 1}")
     if not isinstance(given.setdefault("settings", {}), dict):
-        faults.append("settings: a table [settings] is expected")
+        faults.append("settings: expected a table [settings]")
     if faults:
         raise InvalidInputError(faults)
     return given
@@ -129,7 +128,7 @@ def _pool(given: dict[str, Any], slug: str, faults: list[str]) -> Pool | None:
     slug, sha256 = slug or given.get("pool", ""), given.get("pool_sha256")
     pool = db.session.scalar(sa.select(Pool).filter_by(slug=slug))
     if sha256 and (pool is None or pool.sha256 != sha256):
-        # Another installation may have the same pool under another name.
+        # Another installation may have the same pool under a different name.
         same = db.session.scalar(sa.select(Pool).filter_by(sha256=sha256))
         if same is None and pool is not None:
             faults.append(f"pool_sha256: pool {slug!r} is not the plan's pool; its cases differ")
@@ -159,7 +158,9 @@ def by_section(rules: StudySettings) -> dict[str, list[Field[Any]]]:
 
 def _toml(value: Any) -> str:
     """Plain values as TOML; JSON's strings, numbers and lists are TOML's too."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")  # the one that JSON leaves and TOML forbids
+    return json.dumps(value, ensure_ascii=False).replace(
+        "\x7f", "\\u007F"
+    )  # the only character that JSON allows and TOML forbids
 
 
 def handbook() -> Iterator[str]:

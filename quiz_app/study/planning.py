@@ -1,4 +1,4 @@
-"""How large must a study be? What the planning page asks, reckoned by `analysis.planning`; simulated on the side."""
+"""How large must a study be? Results for the planning page, from `analysis.planning`, with an optional simulation."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.settings import Settings
 
 FOUND = "found.json"
-STUDIES, STEPS = 1000, 20  # simulated, and in how many steps
+STUDIES, STEPS = 1000, 20  # simulated studies, and the number of steps
 MEASURES = {name: words for design in DESIGNS.values() for name, words in design.measures.items()}
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is planned: `value` is what the readers are expected to reach; a margin asks for equivalence with chance."""
+    """What is planned: `value` is the expected performance of the readers; with a margin, equivalence with chance."""
 
     measure: str = "auc"
     value: float = 0.6
@@ -34,17 +34,17 @@ class Wish:
 
     @property
     def design(self) -> Design:
-        """What is read in such a study."""
+        """The design of such a study."""
         return next(design for design in DESIGNS.values() if self.measure in design.measures)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What `analysis.planning.power` takes beside the numbers."""
+        """The arguments of `analysis.planning.power` other than the numbers."""
         return {"margin": self.margin}
 
 
 def asked(said: Mapping[str, str]) -> Wish:
-    """The wish of a form, its fields as text. Raises InvalidInputError with every fault by field."""
+    """The wish described in a form with text fields. Raises InvalidInputError with every problem by field."""
     usual, faults = Wish(), []
     found: dict[str, Any] = {}
     measure = said.get("measure", usual.measure)
@@ -85,7 +85,7 @@ def _power(wish: Wish, readers: int, cases: int) -> Any:
 
 @dataclass(frozen=True)
 class Plan:
-    """The answer: power, half the width of the 95 % interval, the method, and what more readers or cases would buy."""
+    """The result: power, half the width of the 95 % interval, method, and what more readers or cases would gain."""
 
     power: float
     half_width: float
@@ -97,7 +97,7 @@ class Plan:
 
 
 def reckon(wish: Wish) -> Plan:
-    """By formula: see `analysis.planning.power`."""
+    """Compute the plan by formula; see `analysis.planning.power`."""
     from analysis.planning import smallest_cases, smallest_readers
 
     own = _power(wish, wish.readers, wish.cases)
@@ -118,7 +118,7 @@ def reckon(wish: Wish) -> Plan:
 
 
 def paragraph(wish: Wish, plan: Plan) -> str:
-    """The sample size as an application to an ethics committee wants it."""
+    """A paragraph on the sample size for an application to an ethics committee."""
     what = MEASURES[wish.measure].split(" (")[0].lower().replace("roc", "ROC").replace("fleiss", "Fleiss")
     cases = wish.design.noun
     halves = "" if wish.design.grouped else ", half of them real and half synthetic"
@@ -136,13 +136,13 @@ def paragraph(wish: Wish, plan: Plan) -> str:
 
 
 def home(settings: Settings, wish: Wish) -> Path:
-    """Where the simulation of a wish is kept; the same wish is simulated once."""
+    """The folder for the simulation of a wish; the same wish is simulated only once."""
     digest = hashlib.sha256(json.dumps(asdict(wish), sort_keys=True).encode()).hexdigest()[:16]
     return settings.instance / "plans" / digest
 
 
 def simulate(settings: Settings, wish: Wish) -> None:
-    """Have the wish simulated in the background, unless it has been or is being. Returns at once."""
+    """Simulate the wish in the background, unless this has been done or is in progress. Returns at once."""
     folder = home(settings, wish)
     if wish.measure != "kappa" and background.claim(folder):
         background.start(
@@ -152,7 +152,7 @@ def simulate(settings: Settings, wish: Wish) -> None:
 
 
 def simulated(settings: Settings, wish: Wish) -> dict[str, Any] | None:
-    """What the simulation found: power, its 95 % interval, coverage, studies; None before it is done."""
+    """The result of the simulation: power, its 95 % interval, coverage, studies; None before it is finished."""
     work = background.find(home(settings, wish))
     if work is None or work.state != "done":
         return None
@@ -160,7 +160,7 @@ def simulated(settings: Settings, wish: Wish) -> dict[str, Any] | None:
 
 
 def _work(folder: Path, wish: Wish) -> None:
-    """Simulate in steps, each with a seed of its own: what the process does."""
+    """Simulate in steps, each with its own seed: the work of the process."""
     from analysis.planning import simulate
     from analysis.statistics.proportions import interval
 

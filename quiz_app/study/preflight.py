@@ -1,7 +1,7 @@
-"""Pre-flight: may the study open, and what should be looked at before?
+"""Pre-flight: can the study open, and what should be checked first?
 
-What takes long, the audit of the pool as readers receive it and the search for near-duplicates, is done in the
-background, once for a pool as it stands.
+The slow checks (the audit of the pool as readers receive it, and the search for near-duplicates) run in the background,
+once for each state of a pool.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LOOK = "A name or a date may be readable. Check the pool's images and leave out 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at. `verdict` is good, warn (may open, should be known) or bad (may not open)."""
+    """One check. `verdict` is good, warn (can open, but should be known) or bad (cannot open)."""
 
     name: str
     verdict: str
@@ -50,7 +50,7 @@ class Check:
 
 
 def checks(session: Session, study: Study, settings: Settings, *, secure: bool) -> list[Check]:
-    """Every check of the study. secure: whether this very request came by https."""
+    """Every check of the study. secure: whether the current request uses https."""
     return [
         _may_open(study),
         _cases(study),
@@ -89,7 +89,7 @@ def _cases(study: Study) -> Check:
 
 
 def _sources(study: Study) -> list[Check]:
-    """Where synthetic cases come from several sources: whether each has as many as the others."""
+    """If synthetic cases come from several sources: whether all have the same number."""
     if not DESIGNS[study.design].has_levels:
         return []
     counts = Counter(case.source for case in scored_cases(study) if case.truth == "synthetic")
@@ -113,7 +113,7 @@ def _conditions(study: Study) -> list[Check]:
 
 
 def _subgroups(study: Study) -> list[Check]:
-    """Where cases are to be compared by columns of the pool: how many each subgroup has."""
+    """If cases will be compared by columns of the pool: how many each subgroup has."""
     if not study.rules.subgroups:
         return []
     lines, weak = subgroups.told(study)
@@ -124,7 +124,7 @@ def _subgroups(study: Study) -> list[Check]:
 
 
 def _exposures(session: Session, study: Study) -> list[Check]:
-    """Where images are shown briefly: whether settings and the screens seen so far allow it."""
+    """If images are shown briefly: whether the settings and the screens seen so far allow it."""
     design = DESIGNS[study.design]
     if not design.brief:
         return []
@@ -144,7 +144,7 @@ def _exposures(session: Session, study: Study) -> list[Check]:
 
 
 def _burnt_in(study: Study) -> list[Check]:
-    """A warning where files of the pool said that text is burnt into their pictures."""
+    """A warning if files of the pool state that text is burnt into their pictures."""
     how = study.pool.manifest.get("how") or {}
     told = [how.get(truth) for truth in generation.pool.TRUTHS]
     notes = [one.get("notes") or {} for one in told if isinstance(one, dict)]
@@ -154,7 +154,7 @@ def _burnt_in(study: Study) -> list[Check]:
 
 
 def _headers(study: Study) -> list[Check]:
-    """A warning where the classes differ in what headers say; not which class is which, as a study may be blinded."""
+    """A warning if the classes differ in their file headers, without naming a class, as the study may be blinded."""
     from generation.audit import headers
 
     names = ", ".join(headers.differing(study.pool.manifest.get("how")))
@@ -233,13 +233,13 @@ def _backup(session: Session, study: Study) -> Check:
 
 
 def home(session: Session, study: Study, settings: Settings) -> Path:
-    """Where what was found in the pool is kept: for the pool with the cases that are left out now."""
+    """The folder for what was found in the pool, specific to the cases that are left out now."""
     out = session.scalar(sa.select(sa.func.count(Case.excluded)).where(Case.pool_id == study.pool_id)) or 0
     return settings.instance / "preflight" / f"{study.pool_id}-{study.pool.slug}-{out}"
 
 
 def look(session: Session, study: Study, settings: Settings) -> None:
-    """Have the pool audited, unless it has been or is being. Returns at once."""
+    """Audit the pool in the background, unless this has been done or is in progress. Returns at once."""
     folder = home(session, study, settings)
     if DESIGNS[study.design].has_truth and background.claim(folder):
         background.start(
@@ -249,7 +249,7 @@ def look(session: Session, study: Study, settings: Settings) -> None:
 
 
 def _text_told(study: Study) -> list[Check]:
-    """What the pool itself says of text in its pictures, where no audit looks for it."""
+    """What the pool itself states about text in its pictures, if no audit looks for it."""
     how = study.pool.manifest.get("how") or {}
     texts = [one.get("text") or {} for one in map(how.get, generation.pool.TRUTHS) if isinstance(one, dict)]
     count = sum(text.get("count", 0) for text in texts)
@@ -286,7 +286,7 @@ def _audit(audit: dict[str, Any]) -> Check:
 
 
 def _told_apart(pairs: list[dict[str, Any]]) -> list[Check]:
-    """Whether cues that have nothing to do with anatomy tell sources from each other; nothing of a single source."""
+    """Whether cues other than the anatomy tell the sources apart; empty for a single source."""
     name = "Sources apart"
     if not pairs:
         return []
@@ -306,7 +306,7 @@ def _duplicates(pairs: list[dict[str, Any]]) -> Check:
         return Check("Near-duplicates", "good", "No two cases are versions of the same image.")
     kinds = Counter("across the classes" if pair["across"] else "within a class" for pair in pairs)
     counted = ", ".join(f"{times} {kind}" for kind, times in kinds.items())
-    # Which of them are across would tell truth.
+    # Saying which pairs are across the classes would reveal the truth.
     return Check(
         "Near-duplicates", "warn", f"Pairs of cases that look the same: {counted}.",
         [" and ".join(pair["cases"]) for pair in pairs],
@@ -314,7 +314,7 @@ def _duplicates(pairs: list[dict[str, Any]]) -> Check:
 
 
 def _text(text: dict[str, list[int]]) -> Check:
-    """text: for each class, in how many of its cases text was found, and how many cases it has."""
+    """The check for text. text: for each class, the number of its cases with text, and the number of its cases."""
     name = "Text in the pictures"
     found = [truth for truth, (count, _) in text.items() if count]
     if not found:
@@ -329,14 +329,14 @@ def _text(text: dict[str, list[int]]) -> Check:
 
 
 def _differ(one: list[int], other: list[int]) -> bool:
-    """Whether two counts, each of a total, differ by Fisher's exact test at 5 %."""
+    """Whether two counts, each out of a total, differ by Fisher's exact test at 5 %."""
     from scipy.stats import fisher_exact
 
     return bool(fisher_exact([[count, total - count] for count, total in (one, other)]).pvalue < 0.05)
 
 
 def _work(folder: Path, slug: str) -> None:
-    """Audit the pool as readers receive it: what the process does."""
+    """Audit the pool as readers receive it: the work of the process."""
     from generation import duplicates
     from generation.audit import audit
     from quiz_app import create_app
@@ -366,7 +366,7 @@ def _work(folder: Path, slug: str) -> None:
 
 
 def _lettered(folder: Path) -> dict[str, list[int]]:
-    """For each class of a pool folder, in how many of its images text was found, and how many it has."""
+    """For each class of a pool folder, the number of its images with text, and the number of its images."""
     from generation import radiographs
 
     pool = generation.pool.read_table(folder)
@@ -381,7 +381,7 @@ def _lettered(folder: Path) -> dict[str, list[int]]:
 
 
 def _as_received(pool: Pool, cases: list[Case], store: Store, folder: Path) -> None:
-    """A pool folder of the images as they are served, under the names they have there."""
+    """A pool folder with the images as readers receive them, under the names they have in the pool."""
     entries = [
         generation.pool.Entry(case.truth, case.source, storage.read(store, case.stored)) for case in
         sorted(cases, key=lambda case: case.stored)

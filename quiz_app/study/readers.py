@@ -1,4 +1,4 @@
-"""Readers: invited by a link, found by its token, let in while it holds."""
+"""Readers: invited with a link, found by its token, admitted while it is valid."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from quiz_app.errors import InvalidInputError, RefusedError
 from quiz_app.models import Pool, Reader, Study
 from quiz_app.study import lifecycle
 
-PREVIEW = "(preview)"  # no invited reader can be called so
-OPEN = "open-"  # how the pseudonyms of those begin who came by the open link
+PREVIEW = "(preview)"  # no invited reader can have this name
+OPEN = "open-"  # the prefix of the pseudonyms of readers from the open link
 MOST_BY_OPEN_LINK = 10_000
-REGISTERING = 7_507_093  # any number, as long as it stays the same
+REGISTERING = 7_507_093  # any number that does not change
 
 
 @dataclass(frozen=True)
 class Invitation:
-    """Whom to invite. Without a group the reader is asked for it."""
+    """Whom to invite. If the group is empty, the reader is asked for it."""
 
     pseudonym: str
     group: str = ""
@@ -35,9 +35,10 @@ class Invitation:
 
 
 def invitations(text: str, group: str = "") -> list[Invitation]:
-    """What a person typed or a spreadsheet wrote: `pseudonym,group,email` a line, or pseudonyms with spaces between.
+    """Parse typed text or a spreadsheet: lines with `pseudonym,group,email`, or pseudonyms separated by spaces.
 
-    Comma, semicolon or tab; a first line `pseudonym,...` is a heading. `group` stands where a line has none.
+    Separators are comma, semicolon or tab; a first line `pseudonym,...` is a header. `group` is used for lines without
+    one.
     """
     invited = []
     for number, line in enumerate(text.splitlines()):
@@ -55,7 +56,8 @@ def invitations(text: str, group: str = "") -> list[Invitation]:
 def invite(
     study: Study, pseudonym: str, group: str | None = None, *, email: str | None = None, actor: str = ""
 ) -> tuple[Reader, str]:
-    """A new reader and the secret of the personal link. Only its hash is kept: the secret cannot be shown again.
+    """Create a reader; returns them and the secret of the personal link. Only its hash is stored, so that the secret
+    cannot be shown again.
 
     Raises InvalidInputError with everything that is wrong with the pseudonym, the group and the address.
     """
@@ -80,7 +82,7 @@ def invite(
 def _add(study: Study, pseudonym: str, group: str | None = None, *, is_preview: bool = False) -> tuple[Reader, str]:
     token = secrets.token_urlsafe(24)
     reader = Reader(
-        study=study,  # and not study.readers.append, which would load them all
+        study=study,  # not study.readers.append, which would load them all
         pseudonym=pseudonym,
         group=group,
         is_preview=is_preview,
@@ -117,9 +119,9 @@ HELD = BY_TOKEN.with_for_update(of=Reader).suffix_with("FOR SHARE OF study", dia
 
 
 def by_token(token: str, *, hold: bool = False) -> Reader:
-    """The reader whose link this is. Raises RefusedError (404 unknown, 410 revoked).
+    """The reader with this link. Raises RefusedError (404 unknown, 410 revoked).
 
-    `hold`: until the transaction ends nobody else changes the reader, nor the state or settings of the study.
+    `hold`: until the transaction ends, nobody else can change the reader, or the state or settings of the study.
     """
     return admitted(db.session.scalar(HELD if hold else BY_TOKEN, {"token_hash": hashed(token)}))
 
@@ -132,7 +134,7 @@ Found = TypeVar("Found", bound=_Revocable)
 
 
 def admitted(reader: Found | None) -> Found:
-    """Whoever was found by a link. Raises RefusedError (404 nobody, 410 revoked)."""
+    """The reader found by a link. Raises RefusedError (404 none found, 410 revoked)."""
     if reader is None:
         raise RefusedError(
             "unknown-link",
@@ -147,17 +149,17 @@ def admitted(reader: Found | None) -> Found:
 
 
 def assert_in_time(reader: Reader) -> None:
-    """Raises RefusedError (403) when the closing date, the reader's own or the study's, is over."""
+    """Raise RefusedError (403) if the closing date, the reader's own or the study's, has passed."""
     closing = reader.closes_at or reader.study.rules.closing
     if closing is not None and not reader.is_preview and clock.now() >= closing:
         raise RefusedError("study-over", "This study can no longer be started. Thank you for your interest.", 403)
 
 
 def preview(study: Study, *, actor: str = "") -> str:
-    """The secret of a link by which a researcher walks through the study as a reader does, in a draft too.
+    """The secret of a link with which a researcher can take the study like a reader, even in a draft.
 
-    Its answers do not count, and the next preview replaces it. Raises InvalidInputError with what keeps a
-    sitting from being laid down.
+    Its answers do not count, and the next preview replaces it. Raises InvalidInputError with the reasons why no sitting
+    can be created.
     """
     if wanting := [
         reason for reason in lifecycle.may_not_open(study) if not reason.startswith(("state:", "closes:", "consent:"))
@@ -172,7 +174,7 @@ def preview(study: Study, *, actor: str = "") -> str:
 
 
 def revoke(reader: Reader, reason: str, *, actor: str = "") -> None:
-    """The link opens nothing from now on; the answers stay. Raises InvalidInputError without a reason."""
+    """Withdraw the link; the answers are kept. Raises InvalidInputError without a reason."""
     if faults := no_reason(reason):
         raise InvalidInputError(faults)
     reader.revoked_at = clock.now()
@@ -180,7 +182,7 @@ def revoke(reader: Reader, reason: str, *, actor: str = "") -> None:
 
 
 def renew(reader: Reader, *, actor: str = "") -> str:
-    """The secret of a new link; the old one opens nothing from now on, and a revoked reader is let in again."""
+    """The secret of a new link; the old one stops working, and a revoked reader is admitted again."""
     token = secrets.token_urlsafe(24)
     reader.token_hash, reader.revoked_at = hashed(token), None
     log.record("reader-link-renewed", study=reader.study, actor=actor, reader=reader.pseudonym)
@@ -188,9 +190,9 @@ def renew(reader: Reader, *, actor: str = "") -> str:
 
 
 def extend(reader: Reader, until: str, reason: str, *, actor: str = "") -> None:
-    """Let the reader come until a moment of their own, whatever the study's closing date.
+    """Set the reader's own closing date, whatever the study's is.
 
-    Raises InvalidInputError by field.
+    Raises InvalidInputError with every problem by field.
     """
     faults = no_reason(reason)
     try:
@@ -209,19 +211,19 @@ def extend(reader: Reader, until: str, reason: str, *, actor: str = "") -> None:
 
 
 def no_address(email: str, pseudonym: str) -> list[str]:
-    """The fault of an e-mail address that is none; empty = not given."""
+    """The problem with an invalid e-mail address, as a list; an empty address means not given."""
     if not email or (len(email) <= 254 and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email)):
         return []
     return [f"email: {email!r} of {pseudonym} is not an address"]
 
 
 def no_reason(reason: str) -> list[str]:
-    """The fault of a reason that is empty."""
+    """The problem with an empty reason, as a list."""
     return [] if reason.strip() else ["reason: please give one; it is recorded in the log"]
 
 
 def offer_open_link(study: Study, cap: str, *, actor: str = "") -> str:
-    """The secret of one link by which up to `cap` readers register themselves; it takes the place of an earlier one."""
+    """The secret of one link with which up to `cap` readers can register; it replaces an earlier one."""
     if not (cap.isdecimal() and len(cap) <= 5 and 1 <= int(cap) <= MOST_BY_OPEN_LINK):
         raise InvalidInputError([f"cap: {cap!r} is not a whole number from 1 to {MOST_BY_OPEN_LINK}"])
     token = secrets.token_urlsafe(24)
@@ -231,7 +233,7 @@ def offer_open_link(study: Study, cap: str, *, actor: str = "") -> str:
 
 
 def withdraw_open_link(study: Study, *, actor: str = "") -> None:
-    """Nobody comes in by the open link from now on; who came by it stays."""
+    """Withdraw the open link; readers who registered with it stay."""
     study.open_token_hash = study.open_cap = None
     log.record("open-link-withdrawn", study=study, actor=actor)
 
@@ -239,8 +241,8 @@ def withdraw_open_link(study: Study, *, actor: str = "") -> None:
 def by_open_link(token: str, *, hold: bool = False) -> Study:
     """The study of an open link. Raises RefusedError.
 
-    `hold`: until the transaction ends nobody else registers in it, nor changes its state or settings; who only answers
-    does not wait for that.
+    `hold`: until the transaction ends, nobody else can register in it, or change its state or settings; answers do not
+    wait for this.
     """
     query = sa.select(Study).filter_by(open_token_hash=hashed(token))
     study = db.session.scalar(query.with_for_update(read=True) if hold else query)
@@ -260,13 +262,13 @@ def by_open_link(token: str, *, hold: bool = False) -> Study:
 
 
 def came_by_open_link(study: Study) -> int:
-    """How many readers have registered themselves."""
+    """The number of readers who have registered with the open link."""
     mine = sa.select(sa.func.count()).where(Reader.study_id == study.id)
     return db.session.scalar(mine.where(Reader.pseudonym.startswith(OPEN, autoescape=True))) or 0
 
 
 def register(study: Study) -> str:
-    """A reader who comes by the open link: the secret of a personal link. The study is held by `by_open_link`."""
+    """Register a reader from the open link; returns the secret of a personal link. `by_open_link` locks the study."""
     taken = set(db.session.scalars(sa.select(Reader.pseudonym).filter_by(study_id=study.id)))
     pseudonym = next(name for number in range(1, len(taken) + 2) if (name := f"{OPEN}{number:03d}") not in taken)
     _, token = _add(study, pseudonym)
@@ -275,10 +277,10 @@ def register(study: Study) -> str:
 
 
 def hashed(token: str) -> str:
-    """A token is 192 random bits, so that one round of SHA-256 keeps it as well as a slow hash would."""
+    """The hash of a token. It has 192 random bits, so one round of SHA-256 protects it as well as a slow hash."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def link(address: str, token: str) -> str:
-    """The personal link under the address at which readers reach this server; without one, its path alone."""
+    """The personal link under the address at which readers reach this server; only its path if that is empty."""
     return f"{address.rstrip('/')}/r/{token}/"

@@ -1,4 +1,4 @@
-"""The registration of a study: taken in before its first answer, kept with it, told by its report."""
+"""The registration of a study: accepted before its first answer, stored with it, and shown in its report."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from quiz_app.study import lifecycle
 
 
 def register(study: Study, text: str, *, actor: str = "") -> dict[str, Any]:
-    """Keep the registration in `text` (registration.json) with the study; it takes the place of an earlier one.
+    """Store the registration in `text` (registration.json) with the study; it replaces an earlier one.
 
-    Raises InvalidInputError: it was edited, is of another pool or design, or the study has answers already.
+    Raises InvalidInputError if it was edited, is for a different pool or design, or the study already has answers.
     """
     from analysis import registration
     from analysis.responses import ResponsesError

@@ -1,7 +1,7 @@
-"""Reports of a study: each made in the background, and kept.
+"""Reports of a study, created in the background and stored.
 
-A report stands in a folder named after the version of the study's settings and the number of its answered trials, so
-that the same answers are not measured twice and earlier moments stay.
+The folder of a report is named after the version of the study's settings and the number of answered trials, so that the
+same answers are not analysed twice, and earlier reports are kept.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from quiz_app.settings import Settings
 if TYPE_CHECKING:
     from analysis.responses import Responses
 
-# What changes a report although as many answers may be there as before.
+# Events that change a report even if the number of answers is the same.
 CHANGES = ("reader-corrected", "reader-reset", "reader-deleted", "deleted-at-wish", "study-reopened")
 
 
 @dataclass(frozen=True)
 class Report:
-    """A report as it stands, with its files by name."""
+    """The state of a report, with its files by name."""
 
     key: str
     work: background.Work
@@ -39,18 +39,18 @@ class Report:
 
     @property
     def version(self) -> int:
-        """Of the study's settings."""
+        """The version of the study's settings."""
         return int(self.key.split("-")[0][1:])
 
     @property
     def answers(self) -> int:
-        """Trials that had been answered, practice and repeats among them."""
+        """The number of answered trials, including practice and repeats."""
         return int(self.key.split("-")[1])
 
 
 def key(session: Session, study: Study) -> str:
-    """The name of the report on the study as it is now: its settings, answers, marks, and the changes that add none."""
-    # As many as the views `responses` and `marks` have trials, without walking through every answer and mark.
+    """The name of the report on the current study: its settings, answers, marks and changes that add no answers."""
+    # The numbers of trials in the views `responses` and `marks`, without reading every answer and mark.
     counted = sa.func.count()
     query = (
         sa.select(
@@ -69,7 +69,7 @@ def key(session: Session, study: Study) -> str:
 
 
 def home(instance: Path, study: Study) -> Path:
-    """Where the reports of a study are kept. By its number: a slug may come again after a deletion."""
+    """The folder for the reports of a study, named after its number, as a slug can be reused after a deletion."""
     return instance / "reports" / f"{study.id}-{study.slug}"
 
 
@@ -83,7 +83,7 @@ def find(folder: Path) -> Report | None:
 
 
 def kept(instance: Path, study: Study) -> list[Report]:
-    """Every report of the study, the latest first."""
+    """Every report of the study, latest first."""
     folders = [
         path for path in home(instance, study).glob("v*-*") if re.fullmatch(r"v\d+-\d+(-m\d+)?(-c\d+)?", path.name)
     ]
@@ -92,7 +92,7 @@ def kept(instance: Path, study: Study) -> list[Report]:
 
 
 def archive(session: Session, instance: Path, study: Study) -> Path | None:
-    """The archive of the report on the study as it is now; None where no such report has been made."""
+    """The archive of the report on the current study; None if no such report has been made."""
     report = find(home(instance, study) / key(session, study))
     if report is None or report.work.state != "done" or "archive.zip" not in report.files:
         return None
@@ -100,7 +100,7 @@ def archive(session: Session, instance: Path, study: Study) -> Path | None:
 
 
 def forget(instance: Path, study: Study) -> int:
-    """Delete the kept reports, because answers in them are deleted; their names may come again. Returns how many."""
+    """Delete the stored reports, because answers in them are deleted; names can be reused. Returns how many."""
     folder = home(instance, study)
     there = len(list(folder.glob("v*")))
     shutil.rmtree(folder, ignore_errors=True)
@@ -108,7 +108,7 @@ def forget(instance: Path, study: Study) -> int:
 
 
 def make(settings: Settings, study: Study, name: str) -> None:
-    """Have the report called `name` made, unless it is there or being made. Returns at once."""
+    """Start creating the report with this name, unless it exists or is in progress. Returns at once."""
     folder = home(settings.instance, study) / name
     if background.claim(folder):
         background.start(
@@ -118,10 +118,10 @@ def make(settings: Settings, study: Study, name: str) -> None:
 
 
 def compare(settings: Settings, study: Study, other: Study, answers: int | None = None) -> dict[str, Any]:
-    """`study` now, less `other` or, where `answers` is given, less itself with so many trials: see `analysis.compare`.
+    """`study` now minus `other`, or minus itself after `answers` trials if that is given: see `analysis.compare`.
 
-    Answers are only ever added, so the first so many trials are what there was then. Raises InvalidInputError where
-    there is none yet.
+    Answers are only ever added, so the first `answers` trials are those that existed then. Raises InvalidInputError if
+    there are no answers yet.
     """
     from analysis.compare import compare
     from analysis.responses import ResponsesError
@@ -140,7 +140,7 @@ def compare(settings: Settings, study: Study, other: Study, answers: int | None 
 
 
 def load(settings: Settings, slug: str) -> Responses:
-    """The answers of a study. Raises InvalidInputError; where the database lies is nothing for a page to show."""
+    """The answers of a study. Raises InvalidInputError without the database's address, which no page should show."""
     from analysis.responses import ResponsesError
     from analysis.responses.database import load_database
 
@@ -152,7 +152,7 @@ def load(settings: Settings, slug: str) -> Responses:
 
 
 def _work(folder: Path, slug: str) -> None:
-    """Make the report of study `slug` in `folder`: what the process does."""
+    """Create the report of study `slug` in `folder`: the work of the process."""
     from analysis.designs.common import Settings as Measuring
     from analysis.report import write
     from analysis.report.plates import Pictures

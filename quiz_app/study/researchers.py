@@ -1,4 +1,4 @@
-"""Researchers: how they come in, and what each may do with a study."""
+"""Researchers: their accounts, and what each may do with a study."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from quiz_app.models import Member, Researcher, Study
 
 FIRST = "admin"
 SHORTEST_PASSWORD = 12
-# In rising order; who may do a thing may do everything before it.
+# In rising order: each role may do everything that the roles before it may do.
 ROLES = ("viewer", "collaborator", "owner")
 
 
 def ensure_first() -> str | None:
-    """Make the first researcher, `admin`, if there is none yet, and commit.
+    """Create the first researcher, `admin`, if there is none yet, and commit.
 
-    Returns the generated password, which is kept only hashed and cannot be shown again; None if there is a researcher.
+    Returns the generated password, which is stored only as a hash and cannot be shown again; None if there is a
+    researcher.
     """
     if db.session.scalar(sa.select(sa.func.count()).select_from(Researcher)):
         return None
@@ -34,7 +35,7 @@ def ensure_first() -> str | None:
 
 
 def add(name: str, *, admin: bool = False, actor: str = "") -> tuple[Researcher, str]:
-    """A researcher with a generated password, which cannot be shown again. The caller commits.
+    """Create a researcher with a generated password, which cannot be shown again. The caller commits.
 
     Raises InvalidInputError.
     """
@@ -59,7 +60,7 @@ def find(name: str) -> Researcher | None:
 
 
 def check(name: str, password: str) -> Researcher | None:
-    """The researcher who has this name and password."""
+    """The researcher with this name and password."""
     researcher, nobody = find(name), _nobody()
     right = check_password_hash(researcher.password_hash if researcher else nobody, password)
     return researcher if right else None
@@ -67,14 +68,14 @@ def check(name: str, password: str) -> Researcher | None:
 
 @functools.cache
 def _nobody() -> str:
-    """Checked when nobody has the name given, so that the answer takes as long as for a wrong password."""
+    """A hash to check if nobody has the given name, so that the response takes as long as for a wrong password."""
     return generate_password_hash(secrets.token_urlsafe(16))
 
 
 def change_password(researcher: Researcher, old: str, new: str, again: str) -> None:
-    """Take `new` from now on; every session of the researcher ends.
+    """Change the password to `new`; every session of the researcher ends.
 
-    Raises InvalidInputError with every fault by field.
+    Raises InvalidInputError with every problem by field.
     """
     faults = []
     if not check_password_hash(researcher.password_hash, old):
@@ -90,7 +91,7 @@ def change_password(researcher: Researcher, old: str, new: str, again: str) -> N
 
 
 def reset_password(researcher: Researcher, *, actor: str = "") -> str:
-    """A new generated password for someone who has lost theirs; every session of theirs ends."""
+    """Generate a new password for a researcher who has lost theirs; all their sessions end."""
     password = secrets.token_urlsafe(12)
     researcher.password_hash = generate_password_hash(password)
     log.record("password-reset", actor=actor, researcher=researcher.name)
@@ -98,9 +99,9 @@ def reset_password(researcher: Researcher, *, actor: str = "") -> str:
 
 
 def role(session: Session, researcher: Researcher, study: Study) -> str | None:
-    """What the researcher is to the study: `owner`, `collaborator`, `viewer`, or None, nothing.
+    """The researcher's role in the study: `owner`, `collaborator`, `viewer` or None.
 
-    An admin owns the studies that nobody owns: those made at the command line.
+    An admin owns studies without an owner, which were created at the command line.
     """
     if study.owner_id == researcher.id or (study.owner_id is None and researcher.is_admin):
         return "owner"
@@ -108,9 +109,9 @@ def role(session: Session, researcher: Researcher, study: Study) -> str | None:
 
 
 def give_part(study: Study, name: str, role: str, *, actor: str = "") -> Member:
-    """Make the researcher called `name` a collaborator or viewer of the study.
+    """Make the researcher with this name a collaborator or viewer of the study.
 
-    Raises InvalidInputError with every fault.
+    Raises InvalidInputError with every problem.
     """
     researcher, faults = find(name), []
     if researcher is None:
@@ -131,13 +132,13 @@ def give_part(study: Study, name: str, role: str, *, actor: str = "") -> Member:
 
 
 def take_part_away(study: Study, member: Member, *, actor: str = "") -> None:
-    """The researcher has no part in the study from now on."""
+    """Remove the researcher's role in the study."""
     log.record("part-taken-away", study=study, actor=actor, researcher=member.researcher.name, role=member.role)
     db.session.delete(member)
 
 
 def may(has: str | None, wanted: str) -> bool:
-    """Whether someone who `has` this role may do what needs the role `wanted`."""
+    """Whether someone with the role `has` may do what requires the role `wanted`."""
     return has is not None and ROLES.index(has) >= ROLES.index(wanted)
 
 

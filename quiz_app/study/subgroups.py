@@ -11,7 +11,7 @@ FEW = 10  # cases of a class in a subgroup
 
 
 def faults(study: Study) -> list[str]:
-    """Why cases cannot be compared by a declared column, each as `subgroups: reason`."""
+    """Why cases cannot be compared by the declared columns, each as `subgroups: reason`."""
     from analysis.responses.subgroups import unfit
 
     known = sorted({name for case in scored_cases(study) for name in case.labels})
@@ -27,9 +27,9 @@ def faults(study: Study) -> list[str]:
 
 
 def told(study: Study) -> tuple[list[str], list[str]]:
-    """How many cases each subgroup has, a line for each column; and what makes comparisons weak.
+    """The number of cases in each subgroup, one line per column; and what makes comparisons weak.
 
-    Neither says which class is which, as the study may be blinded.
+    Neither says which class is which, because the study may be blinded.
     """
     lines, weak = [], []
     truths = {case.name: case.truth for case in scored_cases(study)}

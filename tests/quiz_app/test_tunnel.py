@@ -184,7 +184,7 @@ def test_what_goes_wrong_is_one_sentence_and_the_server_goes_on(ngrok, dig, how,
     _, said = dig()
     wait_for(said, words)
     assert len(said) == 1
-    assert said[0].endswith("The server on this machine goes on; the tunnel is tried again.")
+    assert said[0].endswith("The server on this machine keeps running; the tunnel will be tried again.")
     assert "Traceback" not in said[0]
     assert httpx.get(f"{dig.server.url}/healthz").status_code == 200
     ngrok.behave()
@@ -207,7 +207,7 @@ def test_a_program_that_is_not_there_is_named(ngrok, dig):
 def test_a_program_that_may_not_be_run_is_named(ngrok, dig):
     ngrok.path.chmod(0o644)
     _, said = dig()
-    wait_for(said, f"{ngrok.path} may not be run: make it executable.")
+    wait_for(said, f"{ngrok.path} cannot be run: make it executable.")
 
 
 def test_a_program_that_cannot_be_fetched_for_want_of_a_line_is_named(dig, monkeypatch, tmp_path):
@@ -217,7 +217,7 @@ def test_a_program_that_cannot_be_fetched_for_want_of_a_line_is_named(dig, monke
         monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     _, said = dig(ngrok_path="")
-    wait_for(said, "ngrok is not here and could not be fetched: install it from https://ngrok.com and set ngrok_path.")
+    wait_for(said, "ngrok is not installed and could not be downloaded: install it from https://ngrok.com and set ngrok_path.")
     assert httpx.get(f"{dig.server.url}/healthz").status_code == 200
 
 

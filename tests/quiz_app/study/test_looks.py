@@ -78,7 +78,7 @@ def test_a_look_is_taken_once_and_not_before_its_readers_have_finished(owner, lo
     study = looked(2)
     early = owner.post(LOOKS)
     assert early.status_code == 422
-    assert "look 1 asks for 3 readers, and 2 have finished" in early.text
+    assert "look 1 needs 3 readers, but 2 have finished" in early.text
     assert lines("look-taken") == []
     looked.add(study, 2)
     assert owner.post(LOOKS).status_code == 303
