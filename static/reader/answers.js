@@ -1,8 +1,8 @@
-// What the reader presses: the answer buttons and their keys, and the one button of a panel with Enter.
-// A held key, a double click and a press in the first moments after the image came answer nothing.
+// The answer buttons and their keys, and the single button of a panel with Enter.
+// A held key, a double click and a press in the first moments after the image appeared are ignored.
 
 const TOO_EARLY_MS = 150;
-const DOUBLE_MS = 400; // two clicks within it are one
+const DOUBLE_MS = 400; // two clicks within this time count as one
 
 export class Answers {
   constructor(room) {
@@ -16,8 +16,8 @@ export class Answers {
     this.disarm();
   }
 
-  // The button that will be pressed, as its data, and when; the first moments from now do not count. `follows`: this is
-  // another question about the same images, whose answer may lie where the last one was clicked.
+  // Resolves with the data of the button pressed, and when; presses in the first moments from now are ignored.
+  // `follows`: this is another question about the same images, with its answers possibly where the last one was clicked.
   chosen(follows = false) {
     this.openFrom = performance.now() + TOO_EARLY_MS;
     this.follows = follows;
@@ -25,7 +25,7 @@ export class Answers {
     return new Promise((settle) => (this.settle = settle));
   }
 
-  // The press of the one button of `panel`.
+  // Resolves when the single button of `panel` is pressed.
   goOn(panel) {
     this.openFrom = performance.now() + TOO_EARLY_MS;
     this.panelButton = panel.querySelector("button");
@@ -43,19 +43,19 @@ export class Answers {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const isPress = event.key === "Enter" || event.key === " ";
     if (event.repeat) {
-      if (isPress && event.target.closest("button")) event.preventDefault(); // a held key presses no button again
+      if (isPress && event.target.closest("button")) event.preventDefault(); // a held key does not press a button repeatedly
       return;
     }
-    // Whatever has the focus is pressed by Enter itself.
+    // Enter itself presses whatever has the focus.
     if (event.key === "Enter" && !event.target.closest("button, a, input")) this.panelButton?.click();
-    // By its place, too: some keyboards give the digits with Shift only.
+    // Also by the position of the key: some keyboards need Shift for digits.
     const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code)?.[1];
     const button = this.buttons.find(({ dataset, offsetParent }) => offsetParent && dataset.key && [event.key, digit].includes(dataset.key));
     if (button) this.#give(button);
   }
 
   #pressed(event, button) {
-    // The second click of a double click was not meant.
+    // The second click of a double click was not intended.
     const isOwn = event.detail <= 1 || (this.follows && performance.now() > this.openFrom + DOUBLE_MS);
     if (isOwn) this.#give(button);
   }

@@ -1,4 +1,4 @@
-// The questions about several versions of one radiograph, one after the other; side by side, or one at a time in the same place.
+// The questions about several versions of one radiograph, one at a time; the versions are side by side, or one at a time in the same place.
 
 export class Questions {
   constructor(room, answers, viewer) {
@@ -18,7 +18,7 @@ export class Questions {
     });
   }
 
-  // What the reader says of a trial, and when the last question was answered. Until then each may be taken back.
+  // The reader's answers to a trial, and when the last question was answered. Until then, each answer can be changed.
   async ask({ choices, places, reference }) {
     this.places = places;
     const judged = reference ? places - 1 : places;
@@ -46,7 +46,7 @@ export class Questions {
     return { said: { criteria: said }, at: last };
   }
 
-  // One at a time: show the first; in a series the questions come when each was shown.
+  // One at a time: show the first; in a series, the questions follow once each has been shown.
   async #seen(places) {
     this.shown = new Set();
     if (this.display === "side" || this.viewer.canvases[0].width === 1) return;
@@ -93,13 +93,13 @@ export class Questions {
     const most = { scale: points, choice: judged }[kind] ?? Infinity;
     this.#buttons((of) => of.kind === kind && (!most || most === Infinity || Number(of.value) <= most), mayGoBack);
     this.#mark(place ?? null);
-    // One at a time: the radiograph that is asked about.
+    // One at a time: show the radiograph that the question is about.
     if (place && this.viewer.enlarged !== null && this.display !== "side") this.#only(place - 1);
     if (hadFocus) this.bar.querySelector("button[data-kind]:not([hidden])").focus({ preventScroll: true });
   }
 }
 
-// One question for the two of a pair, or for a choice; else one an image.
+// One question for both images of a pair, or for a choice; otherwise one per image.
 function questionsOf({ criterion, kind, points }, judged, reference) {
   if (kind === "choice") return [{ criterion, kind }];
   if (kind === "better" && judged === 2 && !reference) return [{ criterion, kind: "pair" }];

@@ -1,4 +1,4 @@
-// The time that is left, as a quiet bar and digits, and the end of it to the frame.
+// The time left, as an unobtrusive bar and digits, and its end, accurate to one frame.
 
 export class Countdown {
   constructor(element) {
@@ -8,7 +8,7 @@ export class Countdown {
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
   }
 
-  // Count down to `deadline` (performance.now) out of `limit` ms, then tell that it has `ended`.
+  // Count down to `deadline` (performance.now) out of `limit` ms, then call `ended`.
   start(deadline, limit, ended) {
     this.stop();
     this.ended = ended;
@@ -18,7 +18,7 @@ export class Countdown {
     this.#tick();
   }
 
-  // The server has less time to give than was thought.
+  // The server allows less time than assumed.
   shorten(deadline) {
     if (this.deadline === null || deadline >= this.deadline) return;
     this.deadline = deadline;
@@ -45,7 +45,7 @@ export class Countdown {
     this.frame = requestAnimationFrame(step);
   }
 
-  // A page in the background gets no frames; its time ends all the same.
+  // A page in the background gets no frames, but its time still ends.
   #alarm() {
     this.timer = setTimeout(() => this.#end(), this.deadline - performance.now());
   }

@@ -1,6 +1,6 @@
-// What this device can show, how far away the server is, and how evenly the screen is drawn: told, and kept with the sitting.
+// Checks what this device can show, the delay to the server, and how evenly the screen is drawn; stored with the sitting.
 
-const SMALL = 600; // points; a phone is narrower
+const SMALL = 600; // CSS pixels; phones are narrower
 const SLOW_MS = 400;
 const SLOWEST_FRAME_MS = 25;
 const TRIES = 5;
@@ -32,7 +32,7 @@ if (trips.length) {
   say("network", "none");
 }
 
-// The form carries what is known so far: nobody has to wait for the rest.
+// The form includes what is known so far, so that nobody has to wait for the rest.
 function keep() {
   find("device").value = JSON.stringify(measured);
 }
@@ -51,7 +51,7 @@ async function roundTrips() {
     const there = await fetch("/healthz", { cache: "no-store" }).catch(() => null);
     if (there) trips.push(performance.now() - start);
   }
-  return trips.slice(1); // the first one may have opened the line
+  return trips.slice(1); // the first one may include opening the connection
 }
 
 function say(id, how, values = {}) {

@@ -1,4 +1,4 @@
-// The last page: the completion code is copied, and a card is drawn, to keep. What is on it stands in the page already.
+// The last page: copies the completion code, and draws a card to keep. Its contents are already on the page.
 
 const [WIDTH, HEIGHT, EDGE] = [1200, 630, 80];
 const COLOURS = { ground: "#0b0d10", line: "#3a434d", text: "#e7eaed", quiet: "#a5afb9", accent: "#8cc8dc" };
@@ -46,7 +46,7 @@ async function draw(canvas, { title, judged, result, wordmark }) {
   if (result) say(pen, result, 40, y + 84, COLOURS.quiet);
   const mark = new Image();
   mark.src = wordmark;
-  await mark.decode().catch(() => {}); // without it the card has all its words
+  await mark.decode().catch(() => {}); // without it, the card still has all its text
   if (mark.naturalWidth) pen.drawImage(mark, EDGE, HEIGHT - 120, 232, 50);
 }
 
@@ -56,7 +56,7 @@ function say(pen, words, size, y, colour, weight = 400) {
   pen.fillText(words, EDGE, y, WIDTH - 2 * EDGE);
 }
 
-// The words in lines that fit, at most so many; what does not fit in the last one is left out, and that shows.
+// The text in lines that fit, up to a maximum number; if the last line is too long, it is cut and marked as such.
 function wrapped(pen, words, size, most) {
   pen.font = `600 ${size}px ${FONT}`;
   const fits = (line) => pen.measureText(line).width <= WIDTH - 2 * EDGE;

@@ -1,8 +1,8 @@
-// One image for a counted time: laid ready under a mask, uncovered at the beginning of a frame, covered again at the
-// beginning of that frame which comes closest to the time asked for, and measured by the screen's own clock.
+// Shows one image for an exact time: it is prepared under a mask, uncovered at the beginning of a frame, and covered
+// again at the beginning of the frame closest to the requested time; the screen's own clock measures the exposure.
 
-const STEADY = 12; // frames from which the length of one is taken
-const BLOCK_PX = 12; // of the pattern of the mask
+const STEADY = 12; // number of frames used to measure the length of one
+const BLOCK_PX = 12; // block size of the mask's pattern
 
 export class Exposure {
   constructor(room, viewer) {
@@ -10,8 +10,8 @@ export class Exposure {
     this.mask = room.querySelector("#mask");
   }
 
-  // Show `bitmaps` for `exposure_ms`, then the mask's pattern for `mask_ms`, then plain grey. `began` hears the moment of
-  // the first frame. Resolves when the image is covered with what was measured, as the answer's record takes it.
+  // Show `bitmaps` for `exposure_ms`, then the mask's pattern for `mask_ms`, then plain grey. Calls `began` with the time
+  // of the first frame. Resolves, when the image is covered, with the measurements in the form stored with the answer.
   async show(bitmaps, { exposure_ms, mask_ms }, began) {
     this.#grey();
     this.mask.hidden = false;
@@ -28,12 +28,12 @@ export class Exposure {
     return { shown_ms: tenths(last - first), frames, frame_ms: tenths(frame_ms), cut };
   }
 
-  // The image may be looked at again: the truth of a practice case is told.
+  // Show the image again, because the truth of a practice case is being shown.
   uncover() {
     if (this.mask) this.mask.hidden = true;
   }
 
-  // Resolves at the first frame `wait` ms after `first`, or when the page is hidden: then nobody sees the image.
+  // Resolves at the first frame `wait` ms after `first`, or when the page is hidden and nobody sees the image.
   #wait(first, wait) {
     return new Promise((done) => {
       let frames = 0;
@@ -56,7 +56,7 @@ export class Exposure {
     });
   }
 
-  // The median length of a frame. Meanwhile the image comes to where the screen takes it from.
+  // The median length of a frame. In the meantime, the image is transferred to the graphics memory.
   async #steady() {
     const times = [];
     while (times.length <= STEADY) times.push(await visibleFrame());
@@ -68,7 +68,7 @@ export class Exposure {
     this.mask.width = this.mask.height = 1;
   }
 
-  // Random greys, which have nothing of the image.
+  // Random greys, unrelated to the image.
   #pattern() {
     const { mask } = this;
     mask.width = Math.ceil(mask.clientWidth || mask.parentElement.clientWidth) / BLOCK_PX + 1;
@@ -83,6 +83,6 @@ export class Exposure {
   }
 }
 
-// The beginning of the next frame, on the clock of performance.now. A page in the background has none.
+// The beginning of the next frame, by the clock of performance.now. A page in the background has none.
 const visibleFrame = () => new Promise(requestAnimationFrame);
 const tenths = (value) => Math.round(10 * value) / 10;

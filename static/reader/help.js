@@ -1,4 +1,4 @@
-// "?" lists every key of the room. While the list is open no key answers; the clock runs on.
+// "?" lists every key of the room. While the list is open, keys do not answer, but the clock keeps running.
 
 export class Help {
   constructor(room) {
@@ -6,7 +6,7 @@ export class Help {
     this.dialog = room.querySelector("#help");
     this.list = this.dialog.querySelector("dl");
     room.querySelector("#keys").addEventListener("click", () => this.#toggle());
-    addEventListener("keydown", (event) => this.#key(event), { capture: true }); // before whatever answers
+    addEventListener("keydown", (event) => this.#key(event), { capture: true }); // before the handler for answers
   }
 
   #key(event) {
@@ -31,7 +31,7 @@ export class Help {
     return key.length === 1 ? key.toUpperCase() : key;
   }
 
-  // Keys as written on the buttons, in their order.
+  // Keys as shown on the buttons, in order.
   #rows() {
     const told = new Map([["Enter", this.list.dataset.enter]]);
     for (const button of this.room.querySelectorAll("[aria-keyshortcuts]")) {

@@ -1,17 +1,17 @@
-// Images: fetched sealed while the reader looks at the one before, opened with the key that comes with their turn.
+// Images: fetched sealed while the reader views the previous one, and opened with the key that is sent when they are due.
 
-const NONCE = new Uint8Array(12); // one key seals one image
+const NONCE = new Uint8Array(12); // each key seals only one image
 
 export class Images {
   constructor(line) {
     this.line = line;
     this.travelling = new Map(); // address -> promise of sealed bytes
-    this.held = new Map(); // address -> bitmap, of the last trial: asked for twice, an image is fetched once
-    // WebCrypto is there on https and on localhost only.
+    this.held = new Map(); // address -> bitmap, for the last trial, so that an image requested twice is fetched once
+    // WebCrypto is only available on https and on localhost.
     this.way = globalThis.crypto?.subtle ? "sealed" : "clear";
   }
 
-  // Fetch what may be fetched, and forget what is no longer ahead.
+  // Fetch images that may be fetched, and forget those that are no longer ahead.
   prefetch(addresses) {
     if (this.way !== "sealed") return;
     for (const address of this.travelling.keys()) if (!addresses.includes(address)) this.travelling.delete(address);
@@ -20,13 +20,13 @@ export class Images {
     }
   }
 
-  // Whether all these images are here, sealed.
+  // Whether all these images have arrived, sealed.
   async ready(images) {
     const here = await Promise.all(images.map((image) => Promise.race([this.travelling.get(image.sealed), null])));
     return here.every(Boolean);
   }
 
-  // The decoded images of a trial as `bitmaps`, from the sealed bytes or in the clear; or why one is missing, as `failed`.
+  // The decoded images of a trial as `bitmaps`, from sealed or clear bytes; or the reason why one is missing, as `failed`.
   async take(images) {
     for (const address of this.held.keys()) if (!images.some((image) => image.address === address)) this.held.delete(address);
     const taken = await Promise.all(images.map((image) => this.#take(image)));

@@ -1,10 +1,10 @@
-// The line to the server. Nothing is given up: a request is sent again, ever more slowly, until an answer comes.
+// The connection to the server. It never gives up: a request is sent again, at growing intervals, until it is answered.
 
-const PATIENCE_MS = 8000; // an answer that takes longer counts as lost
+const PATIENCE_MS = 8000; // a response that takes longer counts as lost
 const FIRST_MS = 400;
 const LONGEST_MS = 8000;
 
-// The server said no, and why. Nothing was changed there.
+// The server refused the request and said why. Nothing was changed there.
 export class Refusal extends Error {
   constructor({ error, message }) {
     super(message);
@@ -13,13 +13,13 @@ export class Refusal extends Error {
 }
 
 export class Line {
-  // `waiting(true)` is called when the line is found dead, `waiting(false)` when it is back.
+  // `waiting(true)` is called when the connection is lost, `waiting(false)` when it is back.
   constructor(base, waiting) {
     this.base = base;
     this.waiting = waiting;
   }
 
-  // The JSON that `path` answers to `body`, and `sentAt`, when it was asked (performance.now). `wanted()` may turn false: then nobody waits for it any longer.
+  // The JSON response of `path` to `body`, and `sentAt`, the time of the request (performance.now). If `wanted()` becomes false, nobody waits for it any longer.
   async post(path, body, wanted = () => true) {
     for (let wait = FIRST_MS; wanted(); wait = Math.min(2 * wait, LONGEST_MS)) {
       const response = await this.#once(path, body);
@@ -34,7 +34,7 @@ export class Line {
     return null;
   }
 
-  // The bytes at `address`, tried once. Throws when they cannot be had.
+  // The bytes at `address`, with one attempt. Throws if they cannot be fetched.
   async bytes(address) {
     const response = await fetch(address, { signal: AbortSignal.timeout(4 * PATIENCE_MS) });
     if (!response.ok) throw new Error(`${response.status} for an image`);
@@ -51,7 +51,7 @@ export class Line {
         signal: AbortSignal.timeout(PATIENCE_MS),
       });
       if (response.ok) return { told: { ...(await response.json()), sentAt } };
-      // A tunnel or proxy may answer for a server that is away: only our own refusals are final.
+      // A tunnel or proxy may answer while the server is down: only our own refusals are final.
       const refused = response.status < 500 && response.status !== 429 ? await response.json() : {};
       return refused.error ? { refusal: new Refusal(refused) } : null;
     } catch {
@@ -62,7 +62,7 @@ export class Line {
 
 export const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 
-// After `ms`, or at once when the browser says that it is online again.
+// After `ms`, or at once when the browser reports that it is online again.
 function backOnline(ms) {
   return new Promise((wake) => {
     const done = () => {

@@ -1,16 +1,16 @@
-// Where did the reader see it? Marks in the radiographs just judged: set by tap, click or crosshair, each with a reason;
-// moved and deleted; until the reader is done, says "nothing in particular", or skips.
+// Where did the reader see it? Marks in the radiographs just judged: set by tap, click or crosshair, each with a reason.
+// They can be moved and deleted until the reader is done, chooses "nothing in particular", or skips.
 
 const TOO_EARLY_MS = 150;
-const DOUBLE_MS = 400; // the second click of a double click was for the answer
-const STEP = 0.01; // of the image's sides, by one press of an arrow key
+const DOUBLE_MS = 400; // the second click of a double click belonged to the answer
+const STEP = 0.01; // as a share of the image's sides, per press of an arrow key
 const LEAP = 0.05; // with Shift
 const DRAG_PX = 4;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const PANORAMIC = [1.6, 2.4]; // width over height, of which the thirds have names
+const PANORAMIC = [1.6, 2.4]; // range of width / height in which the thirds have names
 
 export class Marks {
-  // `say` speaks to those who listen.
+  // `say` speaks to screen readers.
   constructor(room, viewer, say) {
     Object.assign(this, { viewer, say, settle: null, marks: [], selected: null });
     this.bar = room.querySelector("#marking");
@@ -28,7 +28,7 @@ export class Marks {
     new ResizeObserver(() => this.#draw()).observe(viewer.stage);
   }
 
-  // What the reader says: the outcome, and the marks as the server takes them.
+  // The reader's answer: the outcome, and the marks in the form that the server expects.
   ask({ places, most, rating }) {
     this.numbers = places.map((place) => place - 1);
     Object.assign(this, { most, rates: rating, openFrom: performance.now() + TOO_EARLY_MS });
@@ -43,7 +43,7 @@ export class Marks {
     return new Promise((settle) => (this.settle = settle));
   }
 
-  // No marks are asked for any more.
+  // Marks are no longer requested.
   end() {
     if (this.layer.hidden) return;
     for (const { button } of this.marks) button.remove();
@@ -65,7 +65,7 @@ export class Marks {
     settle({ outcome, marks });
   }
 
-  // A mark at this place of an image; one that has no reason yet is moved there.
+  // Set a mark at this place in an image; a mark without a reason is moved there instead.
   #set(place) {
     if (!this.numbers.includes(place.number)) return this.#tell(this.words.other);
     const open = this.marks.findIndex((mark) => !mark.reason);
@@ -91,7 +91,7 @@ export class Marks {
     this.#tell(filled(this.words.deleted, { number: this.selected }));
   }
 
-  // Bring this mark to hand.
+  // Select this mark.
   #edit(index) {
     this.#select(index);
     this.marks[index].button.focus({ preventScroll: true });
@@ -153,7 +153,7 @@ export class Marks {
     const { key, repeat, shiftKey } = event;
     const press = (action) => (repeat || performance.now() < this.openFrom || action(), true);
     if (ARROWS[key]) return this.#move(ARROWS[key], shiftKey ? LEAP : STEP), true;
-    // By its place, too: some keyboards give the digits with Shift only.
+    // Also by the position of the key: some keyboards need Shift for digits.
     const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code)?.[1] ?? key;
     const group = this.asks === "rating" ? "rating" : "reason";
     const button = this.selected !== null && this.bar.querySelector(`[data-${group}][data-key="${CSS.escape(digit)}"]`);
@@ -173,7 +173,7 @@ export class Marks {
     this.#aim();
   }
 
-  // Show the crosshair, and say where it is.
+  // Show the crosshair, and announce where it is.
   #aim() {
     this.crosshair.hidden = false;
     this.viewer.bring(this.at);
@@ -181,14 +181,14 @@ export class Marks {
     this.#hear(this.at);
   }
 
-  // The crosshair on the next image that may be marked.
+  // Move the crosshair to the next image that may be marked.
   #turn() {
     const next = (this.numbers.indexOf(this.at.number) + 1) % this.numbers.length;
     this.at = { number: this.numbers[next], x: 0.5, y: 0.5 };
     this.#aim();
   }
 
-  // Move the mark at hand, or the crosshair.
+  // Move the selected mark, or the crosshair.
   #move([dx, dy], step) {
     if (this.selected === null && this.crosshair.hidden) return this.#aim();
     const place = this.marks[this.selected] ?? this.at;
@@ -199,7 +199,7 @@ export class Marks {
     this.#hear(place);
   }
 
-  // Say where a place is, when that is somewhere else than what was said last.
+  // Announce where a place is, if this differs from the last announcement.
   #hear(place) {
     const where = this.#where(place);
     if (where !== this.heard) this.say((this.heard = where));
@@ -222,7 +222,7 @@ export class Marks {
 
   #tapped(event) {
     if (!this.settle) return;
-    event.preventDefault(); // or a second tap would go close
+    event.preventDefault(); // otherwise a second tap would zoom in
     const { x, y } = event.detail;
     const place = performance.now() >= this.openFrom && this.viewer.placeAt(x, y);
     if (place) this.#set(place);
@@ -243,7 +243,7 @@ export class Marks {
     this.#edit(this.marks.indexOf(mark));
   }
 
-  // Everything where it is on the screen now.
+  // Put everything where it belongs on the screen now.
   #draw() {
     if (this.layer.hidden) return;
     const { enlarged, stage } = this.viewer;
@@ -272,7 +272,7 @@ export class Marks {
     return button ? `${said}, ${button.dataset.word}` : said;
   }
 
-  // In which ninth of the image a place is; of a panoramic radiograph with what is seen there.
+  // The ninth of the image in which a place is; in a panoramic radiograph, with what can be seen there.
   #where({ number, x, y }) {
     const third = (share) => Math.min(2, Math.floor(3 * share));
     const { width, height } = this.viewer.canvases[number];
@@ -282,7 +282,7 @@ export class Marks {
     return this.numbers.length > 1 ? filled(this.words.of, { place: number + 1, words: where }) : where;
   }
 
-  // For eyes and ears.
+  // Show it, and announce it to screen readers.
   #tell(text) {
     this.question.textContent = text;
     this.say(text);

@@ -1,4 +1,4 @@
-// Moments in the reader's own time zone, as the reader writes dates; where the pointer rests, in UTC.
+// Times in the reader's own time zone and date format, with UTC on hover.
 
 const language = document.documentElement.lang;
 const own = navigator.languages.find((one) => one.startsWith(language)) ?? language;

@@ -1,4 +1,4 @@
-// The questions about several radiographs, one after the other: which is the real one, and how realistic each looks.
+// The questions about several radiographs, one at a time: which one is real, and how realistic does each look?
 
 export class Questions {
   constructor(room, answers, viewer) {
@@ -14,8 +14,8 @@ export class Questions {
     });
   }
 
-  // What the reader says of a trial, and when the last question of all, and that of the first part, was answered. Until
-  // then each may be taken back; but not the first part where it had a clock of its own, whose end is told by `turned`.
+  // The reader's answers to a trial, and when the last question, and the last of the first part, was answered. Until
+  // then, each answer can be changed, except in a first part with its own clock, whose end is reported by `turned`.
   async ask({ choices, places }, turned) {
     const ofPart = { choice: [{ part: "choice" }], realism: [] };
     for (let place = 1; place <= places; place++) ofPart.realism.push({ part: "realism", place });
@@ -49,12 +49,12 @@ export class Questions {
     return { said, at: last, firstAt };
   }
 
-  // Practice tells which is the real one.
+  // Practice shows which one is real.
   told({ real }) {
     this.mark("real", real);
   }
 
-  // Mark the cell at this place, and no other.
+  // Mark only the cell at this place.
   mark(what, place) {
     this.cells.forEach((cell, number) => cell.toggleAttribute(`data-${what}`, number + 1 === place));
   }

@@ -5,7 +5,7 @@ export class Questions {
     this.answers = answers;
   }
 
-  // What the reader says of a trial, and when.
+  // The reader's answer to a trial, and when it was given.
   async ask() {
     const { dataset, at } = await this.answers.chosen();
     return { said: { answer: dataset.answer, certainty: dataset.certainty || null }, at };

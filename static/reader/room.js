@@ -1,4 +1,4 @@
-// The reading room: one step after the other, each told by the server, until it says "done".
+// The reading room: one step at a time, as sent by the server, until the step is "done".
 
 import { Answers } from "./answers.js";
 import { keepAwake } from "./awake.js";
@@ -12,9 +12,9 @@ import { tour } from "./tour.js";
 import { Vault, uuid } from "./vault.js";
 import { Viewer } from "./viewer.js";
 
-const STALE_MS = 2000; // a trial released so long ago, and not yet seen, is asked for anew
+const STALE_MS = 2000; // a trial released this long ago, and not seen yet, is requested again
 const AGAIN_MS = 500;
-const DEAD_MS = 2000; // a line that takes so long is dead, where the reader can go on without it
+const DEAD_MS = 2000; // after this time, the reader continues offline if possible
 
 const room = document.getElementById("room");
 const find = (id) => document.getElementById(id);
@@ -30,7 +30,7 @@ const viewer = new Viewer(find("stage"));
 new Tools(room, viewer);
 const countdown = new Countdown(find("time"));
 const exposure = new Exposure(room, viewer);
-// The questions of the design: `ask` resolves with what was `said` of a trial, and when (`at`); `told` shows the truth.
+// The questions of the design: `ask` resolves with the answer to a trial (`said`), and when (`at`); `told` shows the truth.
 const { Questions } = await import(`./${find("answers").dataset.ask}.js`);
 const questions = new Questions(room, answers, viewer);
 // The marking step, in studies that have one.
@@ -40,15 +40,15 @@ const others = new BroadcastChannel(room.dataset.base); // other windows of this
 const steps = { marks: mark, begin: rest, break: rest, pause: rest, trial: read, done: leave };
 let lease = "";
 let maskedAt = 0;
-let endsAt = 0; // when the time of the trial at hand is up
-let current = null; // the trial at hand
+let endsAt = 0; // when the time of the current trial is up
+let current = null; // the current trial
 let painted = ""; // the trial whose images the viewer has
-let complained = ""; // the trial whose image could not be had
+let complained = ""; // the trial whose image could not be loaded
 let overtaken; // rejects when another window takes over
 let overtake;
 let bringing = null;
 
-// This page takes over, and brings home what an earlier one could not.
+// This page takes over, and sends answers that an earlier page could not send.
 async function claim() {
   mask("loading");
   overtaken = new Promise((_, reject) => (overtake = reject));
@@ -68,12 +68,12 @@ async function goOn() {
   return stamped(await line.post("continue", { lease }));
 }
 
-// The step in `told`, with the moments at which it was asked for and came.
+// The step in `told`, with the times of the request and of the response.
 function stamped({ step, sentAt }) {
   return { ...step, sentAt, cameAt: Date.now() };
 }
 
-// What is told of the images beside them, word for word; of nothing, nothing is shown.
+// The hints for the images, word for word; nothing is shown if there are none.
 function hint(told) {
   const shown = document.getElementById("hints");
   if (!shown) return;
@@ -93,23 +93,23 @@ async function read(step) {
   hint([]);
   show("mask");
   let onset = null;
-  let measured = {}; // of an exposure
+  let measured = {}; // measurements of an exposure
   let reported = overtaken;
   if (trial.images.length) {
     const { bitmaps, failed } = await images.take(trial.images);
     if (failed) {
       await complain(trial, failed);
       await sleep(AGAIN_MS);
-      return next(); // which asks until the line is back
+      return next(); // which keeps asking until the connection is back
     }
     await sleep(resumed ? 0 : trial.interval_ms - (performance.now() - maskedAt));
     await seen();
-    // Time went by in which nothing could be seen: a slow line, a closed lid.
+    // Time has passed in which nothing could be seen: a slow connection, a closed lid.
     if (!resumed && !step.unannounced && Date.now() - step.cameAt > trial.interval_ms + STALE_MS && !step.again) {
       return { ...(await next()), again: true };
     }
     if (trial.exposure_ms) {
-      announce(step); // beforehand, for nothing shall move while the image is there
+      announce(step); // beforehand, because nothing should move while the image is shown
       const began = (at) => {
         onset = at;
         show("image");
@@ -158,12 +158,12 @@ async function read(step) {
   return following;
 }
 
-// Whether marks may be asked for after what was said.
+// Whether marks may be requested after this answer.
 function mayBeMarked({ answer }) {
   return marking && (room.dataset.marksFor === "all" || answer === undefined || answer === "synthetic");
 }
 
-// Where in the image was it seen? The image stays as it is; after a reload it is fetched again.
+// Where in the image was it seen? The image stays as it is; after a reload, it is fetched again.
 async function mark(step) {
   const { trial } = step;
   if (painted !== trial.trial) {
@@ -190,8 +190,8 @@ async function mark(step) {
   return bring();
 }
 
-// The step that follows. Where the study hands out keys ahead, a dead line does not keep the reader: the next trial is
-// at hand, and the server will hear of it later.
+// The next step. If the study sends keys ahead, the reader can continue without a connection: the next trial is already
+// here, and the server is told later.
 async function onward({ keyed = [], total }) {
   const home = bring();
   const [trial, ...rest] = keyed;
@@ -202,7 +202,7 @@ async function onward({ keyed = [], total }) {
   return { kind: "trial", trial, keyed: rest, total, ahead: [], unannounced: true };
 }
 
-// The clock of the trial; or that of one of its two parts from this moment on, where each has its own.
+// The clock of the trial or, if both of its parts have their own, that of one part, starting at this time.
 function time(trial, part, from) {
   const own = trial.choices[part]?.limit_ms;
   if (!own && (part > 0 || !trial.limit_ms)) return;
@@ -213,20 +213,20 @@ function time(trial, part, from) {
   countdown.start(own ? Math.min(endsAt, from + own) : endsAt, own ?? trial.limit_ms, own && part === 0 ? overrun : timeIsUp);
 }
 
-// The first part was answered at this moment.
+// The first part was answered at this time.
 function turn(trial, at) {
   if (kept.dataset.state === "overrun") tell("");
   time(trial, 1, at);
 }
 
-// The image of this trial could not be had: the researcher shall know, once.
+// The image of this trial could not be loaded: report this to the researcher, once.
 async function complain({ trial }, reason) {
   if (trial === complained) return;
   complained = trial;
   await line.post(`trials/${trial}/failed`, { lease, reason });
 }
 
-// The image is painted; the server says what time is left. Settles only when the server refuses.
+// The image is painted; the server says how much time is left. Settles only if the server refuses.
 async function report(trial) {
   const told = await line.post(`trials/${trial.trial}/onset`, { lease }, () => current === trial);
   if (told && current === trial && told.remaining_ms !== null) {
@@ -236,7 +236,7 @@ async function report(trial) {
   return new Promise(() => {});
 }
 
-// Send the answers that are kept here, one by one; the step that follows the last, null if there were none.
+// Send the answers stored here, one by one; returns the step after the last one, or null if there were none.
 function bring() {
   bringing ??= bringAll().finally(() => (bringing = null));
   return bringing;
@@ -246,7 +246,7 @@ async function bringAll() {
   let step = null;
   for (let answer = vault.first; answer; answer = vault.first) {
     const told = await line.post(`trials/${answer.trial}/${answer.kind ?? "answer"}`, { ...answer.said, lease }).catch((refusal) => {
-      // The newer window brings it home; or this one, when the study is opened again.
+      // The newer window will send it, or this one when the study is opened again.
       if (!["elsewhere", "study-closed"].includes(refusal.code)) vault.drop(answer.said.id);
       throw refusal;
     });
@@ -254,7 +254,7 @@ async function bringAll() {
     tell("saved");
     if (told.feedback) await feedback(told.feedback);
     step = told.step ? stamped(told) : await next();
-    // Feedback is read at a pause; who did not ask for another one goes on from it.
+    // Feedback is read during a pause; unless the reader asked for another one, continue after it.
     if (told.feedback && step.kind === "pause" && !answer.said.pause) step = await goOn();
   }
   return step;
@@ -274,7 +274,7 @@ async function feedback(told) {
   mask("mask");
 }
 
-// Begin, break, pause: no clock runs until the reader goes on.
+// Begin, break, pause: no clock runs until the reader continues.
 async function rest(step) {
   images.prefetch(step.ahead);
   const panel = show(step.kind);
@@ -285,7 +285,7 @@ async function rest(step) {
   return goOn();
 }
 
-// The viewer has no image from now on: whoever needs one fetches it again.
+// The viewer no longer has an image: if one is needed, it is fetched again.
 function forget() {
   viewer.forget();
   painted = "";
@@ -323,7 +323,7 @@ function mask(phase) {
   show(phase);
 }
 
-// Show the panel of this phase, and no other.
+// Show only the panel of this phase.
 function show(phase) {
   room.dataset.phase = phase;
   const panels = [...room.querySelectorAll(".panel")];
@@ -337,7 +337,7 @@ function announce({ trial, total }) {
   if (["image", "masked"].includes(room.dataset.phase)) say(find("place").textContent);
 }
 
-// For those who listen.
+// For screen readers.
 function say(text) {
   find("said").textContent = text;
 }
@@ -356,7 +356,7 @@ function togglePause() {
   pause.setAttribute("aria-pressed", String(pause.getAttribute("aria-pressed") !== "true"));
 }
 
-// When the page can be seen.
+// Resolves when the page is visible.
 function seen() {
   if (document.visibilityState === "visible") return null;
   return new Promise((back) => document.addEventListener("visibilitychange", back, { once: true }));

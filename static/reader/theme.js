@@ -1,5 +1,5 @@
-// Light or dark, as the reader chose in this browser. Loaded before anything is painted, so that nothing flashes.
-// Only the reader changes it: it stays as it is from case to case, and other windows are left alone.
+// The light or dark theme that the reader chose in this browser. Loaded before anything is painted, to avoid a flash.
+// Only the reader changes it: it stays the same from case to case, and other windows are not affected.
 
 (() => {
   const KEY = "discern-theme";
@@ -7,7 +7,7 @@
   try {
     if (localStorage.getItem(KEY) === "light") root.dataset.theme = "light";
   } catch {
-    // A browser that keeps nothing begins dark.
+    // A browser that stores nothing starts with the dark theme.
   }
 
   addEventListener("DOMContentLoaded", () => {
@@ -20,7 +20,7 @@
       try {
         localStorage.setItem(KEY, root.dataset.theme ?? "dark");
       } catch {
-        // It holds for this page.
+        // The choice applies to this page only.
       }
       tell();
     };

@@ -1,4 +1,4 @@
-// The viewer's tools by mouse, finger and key. A study says which are offered; the others are not on the page.
+// The viewer's tools by mouse, touch and keyboard. The study decides which are offered; the others are not on the page.
 
 const STEP = 1.25; // one press of + or -
 const TAP_MS = 300;
@@ -22,7 +22,7 @@ export class Tools {
       this.stage.addEventListener(kind, (event) => this.#pointer(event));
     }
     this.stage.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    this.stage.addEventListener("contextmenu", (event) => event.preventDefault()); // the right button windows
+    this.stage.addEventListener("contextmenu", (event) => event.preventDefault()); // the right button changes brightness and contrast
   }
 
   #use(tool) {
@@ -44,7 +44,7 @@ export class Tools {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const key = event.key === "=" ? "+" : event.key.toLowerCase();
     const found = [...this.buttons.values()].find((button) => button.dataset.key === key);
-    // Held, + and - go on; the others switch, and would flicker.
+    // + and - repeat when held; the others toggle, and would flicker.
     if (found && (!event.repeat || "+-".includes(key))) this.#use(found.dataset.tool);
     const arrow = ARROWS[event.key];
     if (!arrow || event.target.closest("input") || !this.viewer.shown) return;
@@ -57,7 +57,7 @@ export class Tools {
     this.viewer.window(brightness, contrast);
   }
 
-  // The buttons and sliders show how things stand.
+  // Update the buttons and sliders.
   #mark() {
     const { viewer, sliders } = this;
     const press = (tool, on) => this.buttons.get(tool)?.setAttribute("aria-pressed", String(on));
@@ -100,7 +100,7 @@ export class Tools {
       this.fingers.delete(event.pointerId);
       if (event.type === "pointerup" && Math.hypot(at.x - before.startX, at.y - before.startY) < TAP_PX) {
         const detail = { x: event.clientX, y: event.clientY };
-        // Whoever takes the tap for something else says so.
+        // A handler that uses the tap for something else prevents this.
         if (before.right || this.stage.dispatchEvent(new CustomEvent("tapped", { detail, cancelable: true }))) this.#tapped(at);
       }
     }
@@ -122,7 +122,7 @@ export class Tools {
     }
   }
 
-  // The second of two taps goes close, or back to the whole.
+  // The second of two taps zooms in, or back to the whole image.
   #tapped(at) {
     const now = performance.now();
     const twice = now - this.tap.at < TAP_MS && Math.hypot(at.x - this.tap.x, at.y - this.tap.y) < TAP_PX;

@@ -1,8 +1,8 @@
-// The first time in this browser: what the parts of the room are for, one after the other, before any clock runs.
+// The first time in this browser: explains the parts of the room, one at a time, before any clock runs.
 
 const KEY = "discern-tour";
 
-/** Resolves when the tour is over or skipped; at once for whoever has seen it. */
+/** Resolves when the tour is over or skipped; at once if the reader has already seen it. */
 export async function tour(room, panel, answers) {
   if (seen()) return;
   const over = new AbortController();
@@ -24,7 +24,7 @@ export async function tour(room, panel, answers) {
   localStorage.setItem(KEY, "seen");
 }
 
-// Where the browser forbids storage, nobody could say so.
+// If the browser forbids storage, it is not known whether the tour was seen.
 function seen() {
   try {
     return localStorage.getItem(KEY) !== null;

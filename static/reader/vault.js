@@ -1,4 +1,4 @@
-// Answers that the server has not acknowledged yet: kept in the browser, in order, through reloads and closed lids.
+// Answers that the server has not acknowledged yet: stored in the browser, in order, across reloads and closed lids.
 
 export class Vault {
   constructor(name) {
@@ -8,9 +8,9 @@ export class Vault {
     this.#load();
   }
 
-  // The oldest answer that still has to be sent: { trial, said, kind }.
+  // The oldest answer that must still be sent: { trial, said, kind }.
   get first() {
-    this.#load(); // another window of this reader may have brought it home
+    this.#load(); // another window of this reader may have sent it
     return this.answers[0];
   }
 
@@ -27,7 +27,7 @@ export class Vault {
     this.#store();
   }
 
-  // Where the browser forbids storage, or has no room, they are kept in memory alone.
+  // If the browser forbids storage, or has no space, they are kept only in memory.
   #load() {
     if (this.inMemory) return;
     try {
@@ -46,7 +46,7 @@ export class Vault {
   }
 }
 
-// A random UUID (version 4); crypto.randomUUID is not there on plain http.
+// A random UUID (version 4); crypto.randomUUID is not available on plain http.
 export function uuid() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;

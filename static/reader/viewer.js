@@ -1,4 +1,4 @@
-// The radiograph on the stage, or several in cells of a grid, zoomed and windowed together: painted at once, gone at once; zoomed, moved, windowed, and how much of that was used.
+// The radiograph on the stage, or several in the cells of a grid, with linked zoom and window. Shows and hides them at once; zooms, moves and windows them, and records how much this was used.
 
 const CLOSEST = 8; // largest magnification
 const LENS_ZOOM = 2.5;
@@ -8,7 +8,7 @@ export class Viewer {
     this.stage = stage;
     this.cells = [...stage.querySelectorAll(".cell")];
     this.canvases = this.cells.length ? this.cells.map((cell) => cell.querySelector("canvas")) : [stage.querySelector("#image")];
-    this.enlarged = null; // the number of the one cell that is shown
+    this.enlarged = null; // the number of the only cell that is shown
     this.lens = stage.querySelector("#lens");
     this.transfer = [...stage.querySelectorAll("#window [type=linear]")];
     this.#reset();
@@ -16,10 +16,10 @@ export class Viewer {
     if (this.cells.length) new ResizeObserver(() => this.#arrange()).observe(stage);
   }
 
-  // Paint `bitmaps`; resolves, when they are on the screen, with that moment (performance.now).
+  // Paint `bitmaps`; resolves when they are on the screen, with that time (performance.now).
   async show(bitmaps) {
     this.draw(bitmaps);
-    await frame(); // its frame is being made
+    await frame(); // the frame is being prepared
     return frame(); // and now it has been shown
   }
 
@@ -40,7 +40,7 @@ export class Viewer {
     return this.pieces.some((piece) => !piece.hidden);
   }
 
-  // What is shown or hidden: the cells, or the one canvas.
+  // What is shown or hidden: the cells, or the single canvas.
   get pieces() {
     return this.cells.length ? this.cells : this.canvases;
   }
@@ -62,10 +62,10 @@ export class Viewer {
   forget() {
     this.hide();
     this.enlarged = null;
-    for (const canvas of this.canvases) canvas.width = canvas.height = 1; // drops the pixels
+    for (const canvas of this.canvases) canvas.width = canvas.height = 1; // discards the pixels
   }
 
-  // Show the cell with this number alone, as large as it can be; or all of them again.
+  // Show only the cell with this number, as large as possible; or show all of them again.
   enlarge(number) {
     const before = this.#frame();
     const [width, height] = [before.clientWidth, before.clientHeight];
@@ -77,14 +77,14 @@ export class Viewer {
     this.#place();
   }
 
-  // Everything as it was when the image came.
+  // Reset everything to its state when the image appeared.
   fit() {
     this.#count();
     Object.assign(this, { scale: 1, x: 0, y: 0, brightness: 0, contrast: 0, inverted: false });
     this.#place();
   }
 
-  // Magnify `factor` times more, keeping the point (x, y) of the stage where it is.
+  // Magnify by a further `factor`, keeping the point (x, y) of the stage in place.
   zoom(factor, x = this.stage.clientWidth / 2, y = this.stage.clientHeight / 2) {
     this.#count();
     [x, y] = this.#within(x, y);
@@ -102,7 +102,7 @@ export class Viewer {
     this.#place();
   }
 
-  // Brightness and contrast, each from -100 to 100; 0 = as it is.
+  // Brightness and contrast, each from -100 to 100; 0 = unchanged.
   window(brightness, contrast) {
     const within = (value) => Math.min(100, Math.max(-100, value));
     this.brightness = within(brightness);
@@ -123,13 +123,13 @@ export class Viewer {
     this.lensAt(this.stage.clientWidth / 2, this.stage.clientHeight / 2);
   }
 
-  // Bring the magnifier over the point (x, y) of the stage.
+  // Move the magnifier over the point (x, y) of the stage.
   lensAt(x, y) {
     Object.assign(this, { lensX: x, lensY: y });
     this.#place();
   }
 
-  // The place in an image at the point (x, y) of the page: its number, and x and y from 0 to 1 of its sides; null beside it.
+  // The place in an image at the point (x, y) of the page: the image's number, and x and y as shares of its sides; null outside.
   placeAt(x, y) {
     for (const number of this.canvases.keys()) {
       const place = this.#share(number, x, y);
@@ -145,7 +145,7 @@ export class Viewer {
     return { number, x: within(place.x), y: within(place.y) };
   }
 
-  // The point of the page at which a place in an image is; null while it is not to be seen.
+  // The point of the page at which a place in an image is; null while it is not visible.
   pointOf({ number, x, y }) {
     if (this.pieces[number].hidden) return null;
     const [image, frame] = [this.#drawn(number), this.#frameOf(number)];
@@ -154,7 +154,7 @@ export class Viewer {
     return isSeen ? point : null;
   }
 
-  // Move a magnified image so that a place in it is to be seen.
+  // Move a magnified image so that a place in it becomes visible.
   bring({ number, x, y }) {
     if (this.scale === 1) return;
     const [image, frame] = [this.#drawn(number), this.#frameOf(number)];
@@ -172,7 +172,7 @@ export class Viewer {
     return (this.cells[number] ?? this.stage).getBoundingClientRect();
   }
 
-  // Where the image itself is on the page: as large as fits into its canvas, in the middle.
+  // Where the image itself is on the page: centred in its canvas, as large as possible.
   #drawn(number) {
     const canvas = this.canvases[number];
     const box = canvas.getBoundingClientRect();
@@ -181,7 +181,7 @@ export class Viewer {
     return { left: box.left + (box.width - width) / 2, top: box.top + (box.height - height) / 2, width, height };
   }
 
-  // What the answer's record says of the viewer's use.
+  // What is stored with the answer about the use of the viewer.
   get record() {
     this.#count();
     const { zoom_ms, lens_ms } = this.used;
@@ -196,7 +196,7 @@ export class Viewer {
     this.enlarged = null;
   }
 
-  // The cell at the point (x, y) of the stage, or the first that is shown; where there are none, the stage.
+  // The cell at the point (x, y) of the stage, or the first one shown; the stage if there are none.
   #frame(x = -1, y = -1) {
     const stage = this.stage.getBoundingClientRect();
     const shown = this.cells.filter((cell) => !cell.hidden);
@@ -205,13 +205,13 @@ export class Viewer {
     return shown.find((cell) => holds(cell.getBoundingClientRect())) ?? shown[0] ?? this.stage;
   }
 
-  // The point (x, y) of the stage, as one of its cell.
+  // The point (x, y) of the stage, in the coordinates of its cell.
   #within(x, y) {
     const [stage, cell] = [this.stage.getBoundingClientRect(), this.#frame(x, y).getBoundingClientRect()];
     return [x + stage.left - cell.left, y + stage.top - cell.top];
   }
 
-  // As many columns as show the images largest.
+  // The number of columns with which the images are largest.
   #arrange() {
     const shown = this.cells.filter((cell) => !cell.hidden);
     if (!shown.length) return;
@@ -224,7 +224,7 @@ export class Viewer {
     this.stage.style.setProperty("--columns", columns);
   }
 
-  // Add up the time spent magnified; called before anything about that changes.
+  // Add up the time spent magnified; called before the magnification changes.
   #count() {
     const now = performance.now();
     if (this.shown && this.scale > 1) this.used.zoom_ms += now - this.since;
@@ -259,7 +259,7 @@ export class Viewer {
     const side = this.lens.width;
     const cell = this.#frame(this.lensX, this.lensY);
     const canvas = this.canvases[Math.max(0, this.cells.indexOf(cell))];
-    const box = canvas.getBoundingClientRect(); // the image lies in it, as large as fits, in the middle
+    const box = canvas.getBoundingClientRect(); // the image is centred in it, as large as possible
     const fitted = Math.min(box.width / canvas.width, box.height / canvas.height);
     const stage = this.stage.getBoundingClientRect();
     const toImage = (at, from, size, pixels) => (at + from - size / 2) / fitted + pixels / 2;

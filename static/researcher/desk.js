@@ -1,4 +1,4 @@
-// What every page of the desk may use: tables that sort and filter, local times, a question before what cannot be undone, printing.
+// For every page of the desk: tables that sort and filter, local times, confirmation of actions that cannot be undone, printing.
 
 import { makeFilterable } from "./filters.js";
 import { makeSortable } from "./tables.js";
@@ -18,7 +18,7 @@ for (const form of document.querySelectorAll("form")) {
   });
 }
 
-// Copying needs a secure page; without it the text can be selected by hand.
+// Copying needs a secure page; otherwise the text can be selected by hand.
 for (const button of navigator.clipboard ? document.querySelectorAll("[data-copy]") : []) {
   button.hidden = false;
   const label = button.textContent;
@@ -29,11 +29,11 @@ for (const button of navigator.clipboard ? document.querySelectorAll("[data-copy
   });
 }
 
-// How many readers are selected, those on other pages of the table among them.
+// The number of selected readers, including those on other pages of the table.
 for (const form of document.querySelectorAll("form:has([data-selected])")) {
   const tell = () => (form.querySelector("[data-selected]").textContent = form.querySelectorAll("[name=reader]:checked").length);
   form.addEventListener("change", tell);
-  tell(); // a reload may keep boxes
+  tell(); // boxes may stay ticked after a reload
 }
 
 // One box selects every row that is shown.
@@ -48,5 +48,5 @@ for (const box of document.querySelectorAll("[data-select-all]")) {
 
 for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
 
-// On a narrow screen the tab one is at may lie beyond the edge.
+// On a narrow screen, the current tab may be outside the visible area.
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

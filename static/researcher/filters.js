@@ -1,10 +1,10 @@
-// Long tables: a search, a choice for every heading with data-choose, the columns to show, and pages of fifty rows.
-// What was chosen is kept in this browser, under the table's data-filter.
+// Long tables: a search field, a filter for every heading with data-choose, the columns to show, and pages of fifty rows.
+// The choices are stored in this browser, under the table's data-filter.
 
 const PAGE = 50;
-const FEW = 8; // rows that need no search
+const FEW = 8; // tables with no more rows than this need no search field
 
-/** Adds the controls above the table. Returns what to call when its rows have changed. */
+/** Adds the controls above the table. Returns a function to call when its rows have changed. */
 export function makeFilterable(table) {
   if (table.tBodies[0].rows.length < FEW) return () => {};
   const heads = [...table.tHead.rows[0].cells];
@@ -97,7 +97,7 @@ export function makeFilterable(table) {
   }
 }
 
-// A browser that keeps nothing forgets what was chosen, and no more.
+// In a browser that stores nothing, the choices are simply forgotten.
 function remembered(key) {
   try {
     return JSON.parse(localStorage.getItem(key) ?? "{}");

@@ -1,9 +1,10 @@
-// Keeps the moving part of the live page up to date, sorted as it was.
+// Keeps the live page up to date, and its table sorted as before.
 
 import { sortAs, sortOf } from "./tables.js";
 import { showLocal } from "./times.js";
 
 const place = document.getElementById("live");
+tellWhen(place);
 
 setInterval(async () => {
   if (document.hidden) return;
@@ -27,9 +28,14 @@ function update(text) {
   table.tBodies[0].replaceWith(coming.querySelector("tbody"));
   sortAs(table, sorted);
   const [status, said] = [place, coming].map((root) => root.querySelector("[role=status]"));
-  // Screen readers speak the status when it changes, and only then.
+  // Screen readers announce the status only when it changes.
   if (status.textContent !== said.textContent) status.textContent = said.textContent;
-  const [shown, when] = [place, coming].map((root) => root.querySelector("[data-when]"));
-  shown.title = when.textContent;
+  tellWhen(coming);
+}
+
+// When the page was updated, in the viewer's time zone, with UTC on hover.
+function tellWhen(root) {
+  const [shown, when] = [place, root].map((within) => within.querySelector("[data-when]"));
+  shown.title = when.textContent.trim();
   shown.textContent = `Updated ${new Date(when.dataset.when).toLocaleTimeString("sv-SE")}`;
 }

@@ -1,4 +1,4 @@
-// Shows the figures of the rule that is chosen; all of them are on the page.
+// Shows the figures for the selected rule; all of them are on the page.
 
 const choice = document.querySelector("[data-rules]");
 if (choice) {

@@ -1,4 +1,4 @@
-// Tables that sort by a click on a heading. A cell's data-value goes before its text.
+// Tables that are sorted by a click on a heading. A cell's data-value takes precedence over its text.
 
 export function makeSortable(table, sorted = () => {}) {
   [...table.tHead.rows[0].cells].forEach((head, column) => {

@@ -1,4 +1,4 @@
-// Moments in the time zone of whoever looks; UTC is told on hover.
+// Times in the viewer's time zone, with UTC on hover.
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const day = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "short" }); // 2026-11-30 14:05

@@ -1,4 +1,4 @@
-// Uploading images: files, folders or a zip, dropped or chosen, packed into one zip here and sent with a bar.
+// Uploading images: files, folders or a zip, dropped or chosen, packed into one zip here and sent with a progress bar.
 
 import { zipped } from "./zip.js";
 
@@ -21,7 +21,7 @@ files.required = false;
 
 for (const input of [files, folder]) {
   input.addEventListener("change", () => take(input));
-  take(input); // what was chosen while this script was still on its way
+  take(input); // files chosen before this script was loaded
 }
 
 for (const name of ["dragenter", "dragover"]) {
@@ -58,11 +58,11 @@ async function walk(entry, above) {
 
 function take(input) {
   for (const file of input.files) add(file.webkitRelativePath || file.name, file);
-  input.value = ""; // the same may be chosen again
+  input.value = ""; // so that the same files can be chosen again
   show();
 }
 
-// What a system hides in folders does not travel.
+// Hidden system files in folders are not uploaded.
 function add(path, file) {
   if (!path.split("/").some((part) => part.startsWith("."))) chosen.set(path, file);
 }
@@ -113,7 +113,7 @@ form.addEventListener("submit", async (event) => {
 });
 
 function send(body) {
-  const request = new XMLHttpRequest(); // fetch tells nothing of what has been sent
+  const request = new XMLHttpRequest(); // fetch does not report upload progress
   const sending = tell("sending");
   return new Promise((resolve, reject) => {
     request.open("POST", form.action);
@@ -133,7 +133,7 @@ function send(body) {
 function tell(what) {
   return (share) => {
     bar.value = share;
-    const said = `${what}: ${10 * Math.floor(10 * share)} %`; // a screen reader speaks every change
+    const said = `${what}: ${10 * Math.floor(10 * share)} %`; // a screen reader announces every change
     if (words.textContent !== said) words.textContent = said;
     document.title = `${Math.floor(100 * share)} % · ${title}`;
   };

@@ -1,7 +1,7 @@
-// Watches work in the background: how far it is in the title of the tab too, and the page anew when it has ended.
-// Whoever asks for it, by a click, gets a notification of the browser at the end.
+// Watches background work: shows its progress, also in the tab's title, and reloads the page when it has ended.
+// On request, by a click, the browser shows a notification at the end.
 
-const ENDED = "discern-ended"; // what the page says of work that ended before it was loaded anew
+const ENDED = "discern-ended"; // stores how the work ended while the page reloads
 const WISHED = "discern-notify";
 const WORDS = { done: "Done", asking: "Your answer is needed", failed: "Failed", cancelled: "Cancelled", stopped: "Stopped" };
 const title = document.title;
@@ -20,10 +20,10 @@ async function watch(place) {
     try {
       told = await (await fetch(place.dataset.watch)).json();
     } catch {
-      continue; // the line is down; the work goes on
+      continue; // no connection; the work continues
     }
     if (told.state !== "making") return end(place, WORDS[told.state] ?? "Ended");
-    if (told.share) bar.value = told.share; // without a share it moves to and fro
+    if (told.share) bar.value = told.share; // without a share, the bar moves back and forth
     if (told.share) document.title = `${Math.floor(100 * told.share)} % · ${title}`;
     if (words.textContent !== told.what) words.textContent = told.what;
   }
@@ -37,7 +37,7 @@ function end(place, word) {
   location.reload();
 }
 
-// After the page was loaded anew its title says what became of the work, until somebody looks at it.
+// After a reload, the title says how the work ended until the tab is visible.
 function tellOnceMore() {
   const word = recall(ENDED);
   if (!word) return;
@@ -48,7 +48,7 @@ function tellOnceMore() {
   seen();
 }
 
-// Notifications need a secure page and a browser that has them.
+// Notifications need a secure page and a browser that supports them.
 function offer(button) {
   if (!("Notification" in window) || !isSecureContext || Notification.permission === "denied") return;
   button.hidden = false;
@@ -60,7 +60,7 @@ function offer(button) {
   });
 }
 
-// A browser that keeps nothing tells less, and no more.
+// In a browser that stores nothing, the title simply does not say how the work ended.
 function recall(name) {
   try {
     return sessionStorage.getItem(name);

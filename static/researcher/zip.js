@@ -1,9 +1,9 @@
-// Files as one zip, not compressed: images hardly shrink. Only what is needed; ZIP specification (APPNOTE) 4.3.7 and 4.3.12.
+// Packs files into one zip without compression: images hardly shrink. Only what is needed; ZIP specification (APPNOTE) 4.3.7 and 4.3.12.
 
-const MOST_BYTES = 2 ** 32 - 1; // more needs another form of zip
+const MOST_BYTES = 2 ** 32 - 1; // larger archives need another zip format
 const MOST_FILES = 2 ** 16 - 1;
 const UTF_8 = 0x0800;
-const FIRST_DAY = 0x21; // 1 January 1980: when a file was made is nobody's business
+const FIRST_DAY = 0x21; // 1 January 1980: the true date of a file stays private
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? 0xedb88320 ^ (byte >>> 1) : byte >>> 1;
@@ -16,7 +16,7 @@ function crc32(bytes) {
   return ~crc >>> 0;
 }
 
-// The numbers given as [bytes wide, value], little end first.
+// The numbers given as [width in bytes, value], little-endian.
 function packed(...numbers) {
   const view = new DataView(new ArrayBuffer(numbers.reduce((sum, [wide]) => sum + wide, 0)));
   let at = 0;
@@ -28,7 +28,7 @@ function packed(...numbers) {
   return view.buffer;
 }
 
-/** A zip of `entries`, each [name, File]; `tell(share)` hears how far it is. The files stay on the disk until they are sent. */
+/** A zip of `entries`, each [name, File]; calls `tell(share)` with the progress. The files stay on disk until they are sent. */
 export async function zipped(entries, tell) {
   const parts = [];
   const directory = [];
