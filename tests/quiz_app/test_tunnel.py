@@ -217,7 +217,10 @@ def test_a_program_that_cannot_be_fetched_for_want_of_a_line_is_named(dig, monke
         monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     _, said = dig(ngrok_path="")
-    wait_for(said, "ngrok is not installed and could not be downloaded: install it from https://ngrok.com and set ngrok_path.")
+    wait_for(
+        said,
+        "ngrok is not installed and could not be downloaded: install it from https://ngrok.com and set ngrok_path.",
+    )
     assert httpx.get(f"{dig.server.url}/healthz").status_code == 200
 
 
