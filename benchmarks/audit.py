@@ -1,4 +1,4 @@
-"""Seconds for the audit of 200 images of 1024 x 512, against decoding the same images once with Pillow.
+"""Time of the audit of 200 images of 1024 x 512, compared with decoding the same images once with Pillow.
 
 python benchmarks/audit.py [--count N]
 """
@@ -15,7 +15,7 @@ from generation import audit, phantom
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100, help="images of either class (default 100)")
+    parser.add_argument("--count", type=int, default=100, help="images of each class (default 100)")
     count = parser.parse_args().count
 
     with tempfile.TemporaryDirectory() as folder:

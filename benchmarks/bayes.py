@@ -1,14 +1,14 @@
-"""Is the Bayesian model calibrated, do its intervals hold the truth, and how long does it take?
+"""Is the Bayesian model calibrated, do its intervals cover the truth, and how long does it take?
 
     python benchmarks/bayes.py calibration --studies 500
     python benchmarks/bayes.py coverage --size 3x40 --studies 500
     python benchmarks/bayes.py speed
 
 `calibration` draws studies from the priors: the rank of the truth among the draws must be uniform (Talts et al. 2018,
-arXiv 1804.06788). `coverage` draws them from the Roe-Metz model (`planning.roe_metz`), which knows nothing of the
-priors, and analyses each also by Obuchowski-Rockette, readers and cases random. Many studies are sampled side by side,
-one chain each of 199 draws, by the report's own sampler, with a mass matrix from 20 pilot studies of the same kind and
-trees of at most 15 steps. `speed` times the fit of 6 readers x 200 cases as the report makes it.
+arXiv 1804.06788). `coverage` draws them from the Roe-Metz model (`planning.roe_metz`), which does not depend on the
+priors, and also analyses each study with Obuchowski-Rockette, readers and cases random. Many studies are sampled in
+parallel, with one chain of 199 draws each, by the report's own sampler, with a mass matrix from 20 pilot studies of the
+same kind and trees of at most 15 steps. `speed` times the fit of 6 readers x 200 cases as in the report.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from analysis.statistics.proportions import interval
 
 LEVELS = (1, 2, 3, 4, 5)
 DRAWS, WARMUP, SIDE_BY_SIDE, PILOTS, REPORT_EVERY = 199, 100, 20, 3, 100
-# About what the posterior's variances are, for the first pilot.
+# Approximate variances of the posterior, for the first pilot.
 VARIANCES = {"delta_mean": 0.07, "delta_log_sd": 0.2, "delta_z": 0.8, "leaning_mean": 0.08, "leaning_log_sd": 0.2}
 VARIANCES |= {"leaning": 0.03, "case_share": 0.3, "eta_mean": 0.06, "eta_log_sd": 0.25, "eta_z": 0.9}
 VARIANCES |= {"step_mean": 0.2, "step_log_sd": 0.25, "openings": 0.3}
@@ -45,7 +45,7 @@ RANKED = (
 
 
 def from_priors(rng: np.random.Generator, readers: int, cases: int) -> tuple[np.ndarray, np.ndarray, dict]:
-    """A study whose parameters are drawn from the priors: levels, truth, and the parameters."""
+    """A study with parameters drawn from the priors: levels, truth, and the parameters."""
     p = Priors()
     truth = np.repeat([1, 0], cases // 2)
     one = {"delta_mean": rng.normal(0, p.delta), "case_share": rng.beta(*p.case_share)}
@@ -65,13 +65,13 @@ def from_priors(rng: np.random.Generator, readers: int, cases: int) -> tuple[np.
 
 
 def prepared(levels: np.ndarray, truth: np.ndarray) -> Data:
-    """The study with all five levels, used or not, so that all studies have one size."""
+    """The study with all five levels, used or not, so that all studies have the same size."""
     cells = (levels[:, :, None] == np.array(LEVELS)).transpose(1, 0, 2).reshape(len(truth), -1)
     return Data(cells.astype(float), truth.astype(float), np.zeros((len(levels), 0)), LEVELS)
 
 
 def posteriors(studies: list, seed: int) -> Iterator[tuple[Posterior, int]]:
-    """The posterior of each study and how many of its transitions diverged, many at a time; the last are padded."""
+    """The posterior and the number of divergent transitions of each study, in batches; the last batch is padded."""
     data = [prepared(levels, truth) for levels, truth in studies]
     began, sampler = time.process_time(), Sampler(3, Priors(), WARMUP, DRAWS, 0.8, 4, adapt=False)
     names = sorted(VARIANCES)
@@ -91,7 +91,7 @@ def posteriors(studies: list, seed: int) -> Iterator[tuple[Posterior, int]]:
         drawn, diverged = sampler.run(padded, [[seed, first + number] for number in range(SIDE_BY_SIDE)], mass)
         for number, one in enumerate(part):
             sites = {name: values[number] for name, values in drawn.items()}
-            # Short chains: what is left of the sampler's own faults is told, and nothing is thrown away.
+            # Short chains: the sampler's remaining problems are reported, and nothing is discarded.
             found = Diagnostics.of({name: values[None] for name, values in sites.items() if name[-2:] != "_z"}, 0)
             yield Posterior(one, Priors(), Draws(sites, found), first + number), int(diverged[number].sum())
         print(f"# {first + len(part)} studies, {time.process_time() - began:.0f} s of processor time", flush=True)
@@ -120,7 +120,7 @@ def calibration(readers: int, cases: int, studies: int, seed: int) -> None:
         sampler.append((posterior.diagnostics.rhat, posterior.diagnostics.ess, diverged))
     print(f"{readers} x {cases}, {studies} studies from the priors, seed {seed}, {DRAWS} draws each")
     told(sampler)
-    print(f"{'quantity':>16} {'held by 95 %':>12} {'chi-square p':>12} {'KS p':>8}")
+    print(f"{'quantity':>16} {'in 95 % CI':>12} {'chi-square p':>12} {'KS p':>8}")
     for name in RANKED:
         found = np.array(ranks[name])
         counts = np.histogram(found, np.linspace(0, DRAWS + 1, 21) - 0.5)[0]
@@ -130,7 +130,7 @@ def calibration(readers: int, cases: int, studies: int, seed: int) -> None:
 
 
 def population(posterior: Posterior, true: dict) -> dict[str, np.ndarray]:
-    """Every figure of very many readers of the true population."""
+    """Every measure for a very large number of readers from the true population."""
     names = (
         "delta_mean",
         "delta_log_sd",
@@ -146,7 +146,7 @@ def population(posterior: Posterior, true: dict) -> dict[str, np.ndarray]:
 
 
 def limits(values: np.ndarray) -> tuple[float, float]:
-    """The 95 % interval by order statistics, which holds one more draw in exactly 95 of 100 times."""
+    """The 95 % interval from order statistics, which contains one more draw in exactly 95 % of cases."""
     cut = round(0.025 * (len(values) + 1))
     ordered = np.sort(values)
     return float(ordered[cut - 1]), float(ordered[-cut])
@@ -200,7 +200,7 @@ def compared(rows: np.ndarray, true: float) -> None:
 
 def speed(seed: int) -> None:
     scores, truth = RoeMetz().draw(np.random.default_rng(seed), 0.65, 6, 200, "auc")
-    for run_number in ("first, compiled anew", "second"):
+    for run_number in ("first, with compilation", "second"):
         wall, processor = time.perf_counter(), time.process_time()
         posterior = bayes.fit(to_levels(scores), truth, seed=seed)
         figures = [posterior.new_readers(name) for name in ("auc", "fractional")]
@@ -218,7 +218,9 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=500)
     parser.add_argument("--size", default="3x40", help="readers x cases (3x40)")
     parser.add_argument("--value", type=float, default=0.65, help="mean AUC of the impressions (0.65)")
-    parser.add_argument("--reader-sd", type=float, default=RoeMetz().reader_sd, help="of a reader's skill")
+    parser.add_argument(
+        "--reader-sd", type=float, default=RoeMetz().reader_sd, help="standard deviation of the readers' skill"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     readers, cases = (int(number) for number in options.size.split("x"))

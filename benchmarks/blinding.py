@@ -1,13 +1,13 @@
-"""Can the truth be predicted from anything that a reader's browser is sent? Every design, whole sittings, real HTTP.
+"""Can the truth be predicted from anything sent to a reader's browser? Every design, whole sittings, real HTTP.
 
     python benchmarks/blinding.py [--designs rating quartet comparison staircase] [--cases 400] [--readers 2]
 
-tests/crawling.py says how: readers who guess, one by sealed images and the next by images in the clear; every byte,
-head, size and moment kept; scikit-learn, with folds and permutations by case. Printed for each design: AUC and p from
-what came before the answer to a case, and from all that came before the end; both again with new readers while a p is
-at most .05, which chance brings once in twenty times. Of a staircase the second says how much the next exposure tells
-of the answer just given: docs/explanation/blinding.md. The exit code is 1 where the truth was predicted before the
-answer, or words or checksums of the pool were sent.
+tests/crawling.py describes the method: readers who guess, alternately with sealed and with unencrypted images; every
+byte, header, size and time is recorded; scikit-learn makes predictions, with folds and permutations by case. The output
+for each design is AUC and p from what was received before the answer to a case, and from everything received before the
+end. While a p is at most .05, which happens by chance one time in twenty, both are repeated with new readers. For a
+staircase, the second one shows how much the next exposure reveals about the last answer: docs/explanation/blinding.md.
+The exit code is 1 if the truth was predicted before the answer, or if words or checksums from the pool were sent.
 """
 
 from __future__ import annotations

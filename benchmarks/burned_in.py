@@ -1,10 +1,11 @@
-"""How often lettering is found that was drawn into radiographs, and how often it is found where there is none.
+"""How often lettering drawn into radiographs is found, and how often lettering is found where there is none.
 
 python benchmarks/burned_in.py [--folder DIR ...] [--phantoms N] [--images N]
 
-Texts like names, dates and numbers, 4 to 14 letters, in nine fonts of 10 to 40 px are drawn at a random place, or in a
-corner, at least 60 grey levels brighter or darker than 95 % of what lies below. One is found where boxes cover half of
-its width. Images of each folder are also looked at in twice their size; a phantom's own label does not count.
+Texts such as names, dates and numbers, 4 to 14 characters long, in nine fonts of 10 to 40 px, are drawn at a random
+place or in a corner, at least 60 grey levels brighter or darker than 95 % of the pixels below. A text counts as found
+if boxes cover half of its width. Images of each folder are also tested at twice their size; a phantom's own label does
+not count.
 """
 
 import argparse
@@ -29,7 +30,7 @@ FONTS += ["STIXGeneral", "STIXGeneralBol", "cmss10", "cmtt10"]
 
 
 def fonts() -> dict[str, str]:
-    """Those that come with matplotlib, and the one of Pillow (empty)."""
+    """The fonts that come with matplotlib, and the one of Pillow (empty path)."""
     import matplotlib
 
     home = Path(matplotlib.get_data_path(), "fonts", "ttf")
@@ -37,7 +38,7 @@ def fonts() -> dict[str, str]:
 
 
 def lettered(pixels: np.ndarray, rng: np.random.Generator, corner: bool) -> tuple | None:
-    """The pixels with a text, its box, and what is to be told apart; None where no text of the contrast fits."""
+    """The pixels with a text, its box, and its category; None if no text fits with the required contrast."""
     height, width = pixels.shape
     for _ in range(100):
         name, path = list(fonts().items())[rng.integers(len(FONTS) + 1)]
@@ -102,7 +103,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, nargs="+", default=[], help="radiographs without lettering")
     parser.add_argument("--phantoms", type=int, default=200)
-    parser.add_argument("--images", type=int, default=400, help="at most, of each folder (default 400)")
+    parser.add_argument("--images", type=int, default=400, help="maximum number per folder (default 400)")
     args = parser.parse_args()
     do = Parallel(n_jobs=-1)
     of_kind = kinds(args, do)
@@ -122,4 +123,4 @@ if __name__ == "__main__":
     for _ in range(10):
         burned_in.find(image)
     spent = (time.perf_counter() - start) * 100
-    print(f"{spent:.0f} ms for an image of 1024 x 512, in one process of {os.cpu_count()} cores")
+    print(f"{spent:.0f} ms per image of 1024 x 512, in one process of {os.cpu_count()} cores")

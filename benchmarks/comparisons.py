@@ -1,11 +1,11 @@
-"""Do the intervals of a preference hold the truth?
+"""Do the intervals of a preference cover the truth?
 
     python benchmarks/comparisons.py [--studies 500] [--readers 8] [--cases 50]
 
 Studies of two methods are drawn from `planning.quartets` with two alternatives: a true preference of 70 %, and readers
-and cases that vary not at all, as by default, and more. The interval that leads in the report, and that of the mixed
-model, should hold the truth in 93 to 97 % of them; the exact one, which takes every answer as independent, is shown
-beside.
+and cases that do not vary, vary as by default, or vary more. The main interval in the report, and that of the mixed
+model, should cover the truth in 93 to 97 % of the studies. The exact interval, which treats all answers as independent,
+is shown for comparison.
 """
 
 import argparse
@@ -24,7 +24,7 @@ METHODS = ("readers and cases random", "mixed model", "exact")
 
 
 def studies(numbers: range, spread: tuple[float, float], readers: int, cases: int, seed: int) -> np.ndarray:
-    """The interval of every method for every study: studies x methods x 2."""
+    """The interval of every method in every study: studies x methods x 2."""
     rows = []
     for number in numbers:
         credits, _ = Quartets(2, *spread).draw(np.random.default_rng([seed, number]), TRUE, readers, cases)
@@ -36,7 +36,7 @@ def studies(numbers: range, spread: tuple[float, float], readers: int, cases: in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=500, help="drawn in every setting (500)")
+    parser.add_argument("--studies", type=int, default=500, help="number per setting (500)")
     parser.add_argument("--readers", type=int, default=8)
     parser.add_argument("--cases", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,13 +1,13 @@
-"""Do tests of two conditions keep their 5 %, and do 95 % intervals of their difference hold?
+"""Do tests of two conditions keep their 5 % level, and do 95 % intervals cover the difference?
 
-Studies are drawn from the Roe-Metz model of two conditions in three structures of variance, for the AUC of five levels
-and for accuracy: without a difference, and with one of .1. They are analysed as the report does: readers who read the
-same cases under both conditions, half of them the other way about; readers whose cases are split between both; and
-readers of one condition each. Printed for every method: the share of studies without a difference that have p < .05
-(asked for: 4 to 6 %), and the share of intervals that hold the difference (93 to 97 %), lowest to highest over the
-settings. `--each` prints every setting; `--few` takes sizes of two to six readers; `--resampled N` adds the bootstrap
-in N studies; `--speed` times the analysis of 2 conditions x 20 readers x 400 cases instead, against all else that is
-measured of one condition.
+Studies are drawn from the Roe-Metz model for two conditions with three variance structures, for the AUC of five levels
+and for accuracy: without a difference, and with one of .1. They are analysed as in the report: readers who read the
+same cases under both conditions, half of them in the opposite order; readers whose cases are split between the
+conditions; and readers with one condition each. The output for every method is the share of studies without a
+difference that have p < .05 (target: 4 to 6 %), and the share of intervals that contain the difference (93 to 97 %),
+lowest to highest over the settings. `--each` prints every setting; `--few` uses sizes of two to six readers;
+`--resampled N` adds the bootstrap in N studies; `--speed` instead times the analysis of 2 conditions x 20 readers x 400
+cases, compared with everything else that is measured for one condition.
 """
 
 import argparse
@@ -40,7 +40,7 @@ BLOCK = 50
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=1000, help="drawn in every setting (1000)")
+    parser.add_argument("--studies", type=int, default=1000, help="number per setting (1000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--sizes", nargs="+", metavar="READERSxCASES", help="between readers: each condition's")
@@ -54,8 +54,8 @@ def main() -> None:
         speed()
         return
     studies = options.resampled or options.studies
-    print(f"{studies} studies a setting, seed {options.seed}; % of studies with p < .05 without a difference, and % of")
-    print("intervals that hold without and with one: lowest to highest over structures, AUC and accuracy")
+    print(f"{studies} studies per setting, seed {options.seed}; % of studies with p < .05 without a difference, and %")
+    print("coverage without and with a difference: lowest to highest over structures, AUC and accuracy")
     for by in options.ways:
         for size in options.sizes or (FEW if options.few else SIZES):
             readers, cases = map(int, size.split("x"))
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def run(structure: str, endpoint: str, gap: bool, by: str, readers: int, cases: int, options, block: range):
-    """By method, for each study: whether p < .05, whether the interval holds, whether there is one."""
+    """By method, for each study: whether p < .05, whether the interval covers the truth, whether there is one."""
     model, (low, high) = STRUCTURES[structure], VALUES[endpoint]
     values = (low, high if gap else low)
     ends = [model.base.five_level_auc(one) for one in values] if endpoint == "auc" else list(values)
@@ -88,7 +88,7 @@ def run(structure: str, endpoint: str, gap: bool, by: str, readers: int, cases: 
 
 
 def analysed(scores, truth, endpoint: str, by: str, resampled: int, seed: int) -> dict[str, Estimate]:
-    """The second condition less the first, by every method; of a crossover also period and carry-over."""
+    """The second condition minus the first, by every method; for a crossover also period and carry-over."""
     readers = scores.shape[1]
     if by == "between":
         own = [scores[1, 1::2], scores[0, ::2]]
@@ -110,8 +110,8 @@ def analysed(scores, truth, endpoint: str, by: str, resampled: int, seed: int) -
         "OR": leading,
         "OR, Welch": difference(leading, readers - 1),
         "U-statistics": ustatistics(both, truth, endpoint=endpoint),
-        "free of periods": effects.condition,
-        "free of periods, Welch": difference(effects.condition, readers - 2),
+        "adjusted for periods": effects.condition,
+        "adjusted for periods, Welch": difference(effects.condition, readers - 2),
         "period": effects.period,
         "carry-over": effects.carry_over,
     }
@@ -125,7 +125,7 @@ def merged(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 def report(by: str, size: str, settings, found, each: bool) -> None:
-    print(f"\n{by + ', ' + size:24} {'p < .05':>13} {'holds 0':>13} {'holds .1':>13} {'no interval':>12}")
+    print(f"\n{by + ', ' + size:24} {'p < .05':>13} {'covers 0':>13} {'covers .1':>13} {'no interval':>12}")
     for name in found[0]:
         size_of, zero, gap = [], [], []
         for (_, _, apart), one in zip(settings, found, strict=True):
@@ -140,7 +140,7 @@ def report(by: str, size: str, settings, found, each: bool) -> None:
 
 
 def speed() -> None:
-    """Processor seconds of the comparison of two conditions, and of the report's other figures of one of them."""
+    """Processor time of the comparison of two conditions, and of the report's other numbers for one of them."""
     from analysis.designs import conditions
     from analysis.designs.common import Settings
     from analysis.designs.measure import measure
@@ -153,14 +153,14 @@ def speed() -> None:
     took = {}
     for name, work in (
         ("two conditions compared", lambda: conditions.measure(whole, Settings())),
-        ("all else that is measured of one condition", lambda: measure(one, Settings())),
+        ("everything else for one condition", lambda: measure(one, Settings())),
     ):
         start = time.process_time()
         work()
         took[name] = time.process_time() - start
         print(f"{name:45} {took[name]:6.1f} s of processor time", flush=True)
     compared, other = took.values()
-    print(f"the comparison takes {compared / other:.2f} times as long as all else")
+    print(f"the comparison takes {compared / other:.2f} times as long as everything else")
 
 
 def write(folder: Path, readers: int, cases: int) -> Path:

@@ -1,12 +1,12 @@
-"""Ten thousand readers at once: which part gives out first, by measured costs and a simulation of queues.
+"""Ten thousand readers at once: which part reaches its limit first, from measured costs and a queue simulation.
 
     .ci/with-postgres python benchmarks/congress.py [--readers 10000] [--within 300] [--cases 30]
 
-What an enrolment, an answer and an image cost is measured here and now: a server of two workers on PostgreSQL, readers
-who do not think, processor time of the server's and the database's processes, bytes on the line. SimPy then plays the
-readers against a deployment's cores, threads, disk and line, each a queue. It knows nothing of faults, of other
-traffic, or of what grows worse under load in ways that queues do not (caches, locks): take its word for which part is
-the first to give out and for the order of size, not for a promise.
+The costs of an enrolment, an answer and an image are measured on this machine: a server with two workers on PostgreSQL,
+readers who do not pause, processor time of the server's and the database's processes, and bytes sent. SimPy then
+simulates the readers with a deployment's cores, threads, disk and network connection as queues. The simulation does not
+include failures, other traffic, or effects of load other than queues (caches, locks). Use it to see which part reaches
+its limit first, and for orders of magnitude, but not as a guarantee.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.load import OurReader, prepared, together  # noqa: E402
 from tests.server import Workers  # noqa: E402
 
-THREADS = 8  # of one process
-CASE_S = 6.0  # what a person takes for a case
+THREADS = 8  # per process
+CASE_S = 6.0  # time a person takes for a case
 IMAGE_BYTES = 400_000  # a sealed panoramic radiograph of 1024 x 512 at 8 bits; the phantoms' own size is printed
 
 
@@ -44,18 +44,18 @@ class Cost:
     app_ms: float
     database_ms: float
     bytes: int = 2_000
-    synced: bool = True  # waits for the disk
+    synced: bool = True  # whether it waits for the disk
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What stands there. Every machine runs as many worker processes as it has cores."""
+    """The machines of a deployment. Each runs as many worker processes as it has cores."""
 
     name: str
     machines: int
     cores: int
     database_cores: int
-    line_gbit: float  # of all machines together to the readers
+    line_gbit: float  # from all machines together to the readers
 
     @property
     def processes(self) -> int:
@@ -71,12 +71,12 @@ DEPLOYMENTS = (
 
 
 def seconds(processes: list[psutil.Process]) -> float:
-    """Processor time that they have used so far."""
+    """The processor time that the processes have used so far."""
     return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 def measure(database: str, cases: int, count: int) -> tuple[dict[str, Cost], int]:
-    """What an enrolment, an answer and an image cost, and how many connections one worker process keeps."""
+    """The costs of an enrolment, an answer and an image, and the number of connections per worker process."""
     engine = sa.create_engine(database)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -118,13 +118,13 @@ def measure(database: str, cases: int, count: int) -> tuple[dict[str, Cost], int
 
 
 def _backends(connection: sa.Connection) -> list[psutil.Process]:
-    """The database's processes but the one that is asked: backends, and those that write to the disk."""
+    """The database's processes except the one being asked: backends, and those that write to disk."""
     pids = connection.scalars(sa.text("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"))
     return [psutil.Process(pid) for pid in pids]
 
 
 def sync_ms(folder: str) -> float:
-    """The median time in which this disk takes 8 kB for good."""
+    """The median time for writing 8 kB durably to this disk."""
     took = []
     with tempfile.NamedTemporaryFile(dir=folder) as file:
         for _ in range(50):
@@ -137,7 +137,7 @@ def sync_ms(folder: str) -> float:
 
 
 class House:
-    """A deployment as queues; every wait of a reader is kept, by what was asked."""
+    """A deployment as queues; every wait of a reader is recorded, by kind of request."""
 
     def __init__(self, what: Deployment, costs: dict[str, Cost], disk_ms: float, seed: int) -> None:
         self.world, self.costs, self.disk_ms = simpy.Environment(), costs, disk_ms
@@ -163,7 +163,7 @@ class House:
             self.busy[part] += seconds
 
     def syncing(self) -> Iterator[simpy.Event]:
-        """One write to the disk after the other; everybody who waits when it begins is served by it."""
+        """One disk write at a time; each one serves everybody who is waiting when it begins."""
         while True:
             served, self.next_sync = self.next_sync, self.world.event()
             yield self.world.timeout(self.disk_ms / 1000)
@@ -172,7 +172,7 @@ class House:
             served.succeed()
 
     def ask(self, what: str) -> Iterator[simpy.Event]:
-        """One request, or the few that belong together."""
+        """One request, or a few that belong together."""
         cost, began = self.costs[what], self.world.now
         with self.parts["threads"].request() as thread:
             yield thread
@@ -187,7 +187,7 @@ class House:
         self.waits[what].append(self.world.now - began)
 
     def read(self, start: float, cases: int) -> Iterator[simpy.Event]:
-        """A reader, from the open link to the last answer. The next image travels while this one is looked at."""
+        """A reader, from the open link to the last answer. The next image is sent while the current one is viewed."""
         yield self.world.timeout(start)
         yield from self.ask("enrolment")
         self.present += 1
@@ -201,7 +201,7 @@ class House:
 
 
 def simulate(what: Deployment, costs: dict[str, Cost], disk_ms: float, connections: int, given) -> None:
-    """Play the readers, and print what they waited for and how busy each part was."""
+    """Simulate the readers, and print their waiting times and how busy each part was."""
     house, random_ = House(what, costs, disk_ms, given.seed), random.Random(given.seed)
     readers = [
         house.world.process(house.read(random_.uniform(0, given.within), given.cases)) for _ in range(given.readers)
@@ -219,7 +219,7 @@ def simulate(what: Deployment, costs: dict[str, Cost], disk_ms: float, connectio
 
 
 def main() -> None:
-    """Measure, count on paper, then play every deployment."""
+    """Measure the costs, calculate the load, then simulate every deployment."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", default=os.environ.get("DISCERN_TEST_DATABASE_URL"), help="PostgreSQL, empty")
     parser.add_argument("--readers", type=int, default=10_000)

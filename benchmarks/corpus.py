@@ -1,9 +1,9 @@
-"""Corpus preparation against two processes of plain Pillow that decode, resize and encode the same files.
+"""Corpus preparation, compared with two processes of plain Pillow that decode, resize and encode the same files.
 
 python benchmarks/corpus.py [--images N] [--repeats N]
 
-The two take turns, both with their processes already started. Corpus preparation also hashes, looks for near-duplicates
-and splits, which the other does not.
+The two take turns, with their processes already started. Corpus preparation also computes hashes, looks for
+near-duplicates and splits, which plain Pillow does not.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def timed(work: Callable[[], object]) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=80, help="radiographs of 2400 x 1200 (default 80)")
-    parser.add_argument("--repeats", type=int, default=3, help="the least time of so many counts (default 3)")
+    parser.add_argument("--repeats", type=int, default=3, help="the shortest time of this many runs counts (default 3)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, multiprocessing.Pool(2) as processes:
         folder = Path(name)

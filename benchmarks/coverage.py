@@ -1,9 +1,9 @@
-"""Do 95 % intervals hold the truth, and do tests against chance reject one time in twenty?
+"""Do 95 % intervals cover the truth, and do tests against chance reject one time in twenty?
 
 Studies of 6 readers x 200 cases are drawn from the Roe-Metz model (`planning.roe_metz`) and analysed with readers and
-cases random. An interval should hold the true mean figure in 93 to 97 % of studies; where the truth is chance, a test
-at 5 % should reject in 4 to 6 %. The crossed bootstrap's percentile interval is shown beside, to say what it is worth
-with six readers.
+cases random. An interval should contain the true mean in 93 to 97 % of studies; if the truth is chance, a test at 5 %
+should reject in 4 to 6 %. The crossed bootstrap's percentile interval is included, to show how good it is with six
+readers.
 """
 
 import argparse
@@ -28,7 +28,7 @@ METHODS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=2000, help="drawn in every setting (2000)")
+    parser.add_argument("--studies", type=int, default=2000, help="number per setting (2000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--readers", type=int, default=6)
@@ -36,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     model = RoeMetz()
     size = f"{options.readers} readers x {options.cases} cases"
-    print(f"{size}, {options.studies} studies a setting, seed {options.seed}, {model}")
+    print(f"{size}, {options.studies} studies per setting, seed {options.seed}, {model}")
     print(f"{'truth':>18}  {'method':32} {'coverage':>8} {'rejects':>8} {'mean se':>8} {'true sd':>8}")
     for endpoint, value in SETTINGS:
         true = model.five_level_auc(value) if endpoint == "auc" else value
@@ -51,14 +51,14 @@ def main() -> None:
 
 
 def studies(numbers: range, endpoint: str, value: float, readers: int, cases: int, seed: int) -> np.ndarray:
-    """Figure, interval, p and standard error of every method for every study."""
+    """Estimate, interval, p and standard error of every method for every study."""
     model, rows = RoeMetz(), []
     for number in numbers:
         rng = np.random.default_rng([seed, number])
         scores, truth = model.draw(rng, value, readers, cases, endpoint)
         scores = to_levels(scores) if endpoint == "auc" else ((scores > 0) == (truth == 1)).astype(float)
         found = [method(scores, truth, endpoint) for method in METHODS.values()]
-        # A study without a test (areas all alike) neither covers nor rejects.
+        # A study without a test (all areas equal) neither covers nor rejects.
         rows.append([(one.value, *(one.ci or (np.nan, np.nan)), one.p or np.nan, one.se or np.nan) for one in found])
     return np.array(rows)
 

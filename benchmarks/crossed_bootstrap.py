@@ -1,9 +1,9 @@
-"""10,000 crossed bootstraps of AUC and accuracy by matrix products, beside a plain loop over replicates.
+"""10,000 crossed bootstraps of AUC and accuracy by matrix products, compared with a plain loop over replicates.
 
     python benchmarks/crossed_bootstrap.py [--replicates 10000] [--loop 1000]
 
-The loop draws readers and cases, counts every reader's levels with one numpy.bincount and takes the areas from the
-counts (binned AUC): what a careful author writes first. It runs for `--loop` replicates and is scaled up.
+The loop draws readers and cases, counts every reader's levels with one numpy.bincount and computes the areas from the
+counts (binned AUC), as a careful author would write it first. It runs for `--loop` replicates and is scaled up.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from analysis.statistics.resampling import crossed_bootstrap
 
 
 def loop(levels: np.ndarray, truth: np.ndarray, statistic: str, replicates: int) -> np.ndarray:
-    """The mean figure of every replicate, one replicate at a time."""
+    """The mean statistic of every replicate, one replicate at a time."""
     rng, readers = np.random.default_rng(0), len(levels)
     sides = np.flatnonzero(truth == 1), np.flatnonzero(truth == 0)
     codes = levels.astype(int) - 1 + 5 * np.arange(readers)[:, None]
@@ -54,7 +54,7 @@ def main() -> None:
             theirs *= options.replicates / options.loop
             print(
                 f"{readers:3} x {cases:4} {statistic:8}  ours {ours:6.2f} s  loop {theirs:6.2f} s  "
-                f"{theirs / ours:5.1f} times as fast (wanted {wanted})  se {found.se:.5f}, loop {plain.std():.5f}"
+                f"{theirs / ours:5.1f} times as fast (goal {wanted})  se {found.se:.5f}, loop {plain.std():.5f}"
             )
 
 

@@ -2,10 +2,10 @@
 
     python benchmarks/desk.py [--readers 500] [--cases 200] [--rows 1000000]
 
-The live page's rows for all readers come from two queries; beside it, in the same run, one query a reader through the
-models, both in processor time; then a look at the page where it is made, and where it is kept from a look before. The
-export streams through `responses_csv.lines`; beside it, the same rows fetched at once and written by the csv module.
-Memory is the peak of a process of its own (VmHWM; Linux).
+The live page gets the rows of all readers from two queries. In the same run, this is compared with one query per reader
+through the models, both in processor time; then a request for the page is timed when it is created, and when it comes
+from the cache. The export streams through `responses_csv.lines`; this is compared with fetching the same rows at once
+and writing them with the csv module. Memory is the peak of a separate process (VmHWM; Linux).
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from quiz_app.models import Answer, Case, Event, Pool, Reader, Researcher, Sitti
 from quiz_app.settings import Settings
 from quiz_app.study import lifecycle, monitor
 
-# What is said at each level, from surely real to surely synthetic.
+# Answer and certainty at each level, from surely real to surely synthetic.
 SAID = (("real", "full"), ("real", "partial"), ("unsure", None), ("synthetic", "partial"), ("synthetic", "full"))
 
 
 def fill(readers: int, cases: int, seed: int = 0, settings: dict[str, Any] | None = None) -> Study:
-    """A study in which every reader has answered every case, over ten days; somewhat better than by chance."""
+    """A study in which every reader has answered every case, over ten days; somewhat better than chance."""
     random = np.random.Generator(np.random.PCG64(seed))
     now = clock.now().replace(microsecond=0) - timedelta(days=10)
     pool = Pool(slug="big", name="big", width=1, height=1, manifest={"how": {}}, sha256="0" * 64, served_bytes=1,
@@ -113,7 +113,7 @@ def best(call: Any, times: int) -> float:
 
 
 def looks(app: Flask) -> tuple[float, float]:
-    """Seconds of processor time of a look at the live page: where it is made, and where it is kept."""
+    """Processor time of a request for the live page, in seconds: when created, and when cached."""
     password = secrets.token_urlsafe()
     with app.app_context():
         db.session.add(Researcher(name="a", password_hash=generate_password_hash(password), is_admin=True,
@@ -147,13 +147,13 @@ def at_once() -> int:
 
 
 def peak() -> float:
-    """Megabytes that this process has held at most."""
+    """The peak memory of this process in megabytes."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 
 
 def measured(instance: str, name: str, queue: Any) -> None:
-    """In a process of its own, so that its peak is its own: rows, seconds, megabytes before and at most."""
+    """Run in a separate process, to have its own peak: rows, seconds, megabytes before and at the peak."""
     app = create_app(Settings.load({}, instance=instance))
     with app.app_context():
         before, start = peak(), time.process_time()
@@ -163,9 +163,9 @@ def measured(instance: str, name: str, queue: Any) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--readers", type=int, default=500, help="of the live page")
-    parser.add_argument("--cases", type=int, default=200, help="each reader has answered")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of the export, about")
+    parser.add_argument("--readers", type=int, default=500, help="readers on the live page")
+    parser.add_argument("--cases", type=int, default=200, help="cases that each reader has answered")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="approximate number of exported rows")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         app = create_app(Settings.load({}, instance=Path(folder) / "live"))
@@ -181,8 +181,8 @@ def main() -> None:
         with app.app_context():
             db.engine.dispose()
         print(f"live page, {arguments.readers} readers x {arguments.cases}: {1000 * ours:.0f} ms in two queries,")
-        print(f"  {1000 * theirs:.0f} ms one reader after the other: {theirs / ours:.0f} times")
-        print(f"a look at it: {1000 * made:.0f} ms made, {1000 * kept:.1f} ms kept: {made / kept:.0f} times")
+        print(f"  {1000 * theirs:.0f} ms with one query per reader: {theirs / ours:.0f} times")
+        print(f"one request: {1000 * made:.0f} ms created, {1000 * kept:.1f} ms cached: {made / kept:.0f} times")
         app = create_app(Settings.load({}, instance=Path(folder) / "export"))
         with app.app_context():
             flask_migrate.upgrade()

@@ -2,13 +2,13 @@
 
     python benchmarks/desk_pages.py [--readers 500] [--cases 200] [--bootstrap 200] [--times 5] [--slow]
 
-A study in which all readers have answered all cases is visited while it is open and once it is closed and its report
-is made (with `--bootstrap` replicates: how many there were does not change a page). The addresses are those of the
-application itself, so that no page is forgotten. `first` is the first look of a process that has just started, `again`
-the median of `--times` further ones, both in ms of processor time of the whole process; beside them the number of SQL
-statements of a further look, and the kilobytes sent. `--slow` prints only what takes over 100 ms.
-Downloads stand apart: they are streamed, and are no pages. The last line is what a page costs that has no study on it,
-the alternative that every ratio is taken to.
+A study in which all readers have answered all cases is visited while it is open, and again when it is closed and its
+report has been created (with `--bootstrap` replicates; their number does not affect the pages). The addresses come from
+the application itself, so that no page is forgotten. `first` is the first request to a process that has just started,
+`again` the median of `--times` further ones, both in ms of processor time of the whole process. The number of SQL
+statements of a further request and the kilobytes sent follow. `--slow` prints only pages that take over 100 ms.
+Downloads are not included, because they are streamed. The last line is the cost of a page without a study, with which
+every ratio compares.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ from quiz_app.settings import Settings  # noqa: E402
 from quiz_app.study import lifecycle, reports  # noqa: E402
 
 PASSWORD = "benchmark only"
-PLAIN = "researcher.password"  # no study is on it
-# Streamed, or made to be kept: no pages that somebody waits for.
+PLAIN = "researcher.password"  # a page without a study
+# Streamed or stored files: not pages that somebody waits for.
 DOWNLOADS = ("responses", "everything", "download_archive", "download_log", "download_plan", "dictionary")
-# Pages of work that this study does not have; a comparison is reckoned anew from the answers of two studies.
+# Pages of work that this study does not have; a comparison is computed from the answers of two studies each time.
 ABSENT = ("show_intake", "intake_status", "seen_image", "framed_image", "specimen", "download_registration",
           "compare_study", "log_in")  # fmt: skip
-# Further looks at the same addresses: filters, pages, sorts.
+# More requests to the same addresses: filters, pages, sorting.
 FURTHER = {
     "show_cases": ("sort=split", "sort=slow", "truth=synthetic&source=generator+A&group=EC", "page=3"),
     "watch_study": ("part",),
@@ -62,7 +62,7 @@ FURTHER = {
 
 @dataclass(frozen=True)
 class Look:
-    """One look at a page: milliseconds of the processor, SQL statements, bytes."""
+    """One request for a page: processor time in ms, SQL statements, bytes."""
 
     ms: float
     statements: int
@@ -70,7 +70,7 @@ class Look:
 
 
 class Desk:
-    """A researcher at the desk of `app`, and what the server does for each look."""
+    """A researcher at the desk of `app`, and what the server does for each request."""
 
     def __init__(self, app: Flask) -> None:
         self._statements = 0
@@ -85,7 +85,7 @@ class Desk:
         self._statements += 1
 
     def look(self, address: str) -> Look:
-        """At one address. Raises RuntimeError where there is no page."""
+        """Request one address. Raises RuntimeError if there is no page."""
         self._statements, start = 0, time.process_time()
         response = self.client.get(address)
         sent = len(response.data)
@@ -96,7 +96,7 @@ class Desk:
 
 
 def addresses(app: Flask, study: Study, key: str) -> Iterator[tuple[str, str]]:
-    """Every page of the desk that this study has, its view and its address."""
+    """Every page of the desk for this study, with its view and its address."""
     case = study.pool.cases[0].id
     values = {"study": study.slug, "slug": "big", "case": case, "reader": 1, "key": key}
     for rule in app.url_map.iter_rules():
@@ -132,7 +132,7 @@ def furnished(instance: Path, readers: int, cases: int) -> Settings:
 
 
 def closed(settings: Settings, replicates: int) -> None:
-    """Close the study and make its report."""
+    """Close the study and create its report."""
     app = create_app(settings)
     with app.app_context():
         study = db.session.scalars(sa.select(Study)).one()
@@ -150,7 +150,7 @@ def closed(settings: Settings, replicates: int) -> None:
 
 
 def walk(settings: Settings, times: int, *, slow: bool) -> None:
-    """Visit every page of the study as it stands, and print what each costs."""
+    """Visit every page of the study in its current state, and print what each costs."""
     with create_app(settings).app_context(), reading() as session:
         study = db.session.scalars(sa.select(Study)).one()
         key, state = reports.key(session, study), study.state
@@ -165,7 +165,7 @@ def walk(settings: Settings, times: int, *, slow: bool) -> None:
         first, again = desk.look(address), []
         for _ in range(times if view not in DOWNLOADS else 1):
             if view == "watch_study":
-                time.sleep(1.5 * FRESH_S)  # what is kept for a second is no look
+                time.sleep(1.5 * FRESH_S)  # so that pages cached for a second are not counted
             again.append(desk.look(address))
         median = statistics.median(look.ms for look in again)
         if not slow or max(first.ms, median) > 100:
@@ -179,8 +179,8 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=500)
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--bootstrap", type=int, default=200, help="replicates of the report")
-    parser.add_argument("--times", type=int, default=5, help="looks at each page after the first")
-    parser.add_argument("--slow", action="store_true", help="print what takes over 100 ms only")
+    parser.add_argument("--times", type=int, default=5, help="requests for each page after the first")
+    parser.add_argument("--slow", action="store_true", help="print only pages that take over 100 ms")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         settings = furnished(Path(folder), arguments.readers, arguments.cases)

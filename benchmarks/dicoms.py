@@ -1,11 +1,11 @@
-"""Intake of DICOM files beside what cannot be avoided: pydicom decoding the same files with the same decoder.
+"""Intake of DICOM files, compared with the unavoidable part: pydicom decoding the same files with the same decoder.
 
     python benchmarks/dicoms.py [--files 2000]
 
 JPEG Lossless, 2900 x 1400, 12 bits. Both run in as many processes as the machine has cores. The intake also checks
-every file in a guarded process, renders it to 8 bits, resizes it to 1024 x 512 and writes it. Wall-clock times of one
-run, their ratio, and the greatest memory of this process and of any of the intake's. Eight files are made; the others
-are links to them.
+every file in a guarded process, renders it to 8 bits, resizes it to 1024 x 512 and writes it. The output is the
+wall-clock times of one run, their ratio, and the largest memory of this process and of any intake process. Eight files
+are created; the others are links to them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from quiz_app.pools import survey
 
 
 def source(folder: Path, number: int) -> Path:
-    """One file, as a panoramic unit stores it."""
+    """One file as stored by a panoramic X-ray unit."""
     import gdcm
 
     rng = np.random.Generator(np.random.PCG64(number))
@@ -58,12 +58,12 @@ def source(folder: Path, number: int) -> Path:
 
 
 def alone(path: Path) -> int:
-    """Decode, nothing else."""
+    """Only decode."""
     return int(pydicom.dcmread(path).pixel_array.max())
 
 
 def watched(ended: threading.Event, greatest: list[int]) -> None:
-    """Note the greatest memory (KiB) that any process below this one has held, as the system keeps it (VmHWM)."""
+    """Record the largest memory (KiB) of any child process, as reported by the system (VmHWM)."""
     while not ended.wait(0.5):
         below = {os.getpid()}
         for status in sorted(Path("/proc").glob("[0-9]*/status"), key=lambda path: int(path.parent.name)):

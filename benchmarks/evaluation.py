@@ -1,4 +1,4 @@
-"""Moments of many features in one pass, against numpy over all of them at once: seconds, and the most memory taken.
+"""Moments of many features in one pass, compared with numpy on all of them at once: seconds, and peak memory.
 
 python benchmarks/evaluation.py [--images N] [--dimensions D]
 """

@@ -1,10 +1,10 @@
-"""How well Chromium keeps to the exposures of a staircase: measured by the page itself, and told by the server.
+"""How well Chromium keeps to the exposures of a staircase, as measured by the page and stored by the server.
 
     python benchmarks/exposures.py [--trials 60]
 
-A reader takes a staircase whose exposures are spread from 100 to 1000 ms, phantoms of 1024 x 512, on a page of 1440 x
-900 points. Asked: of exposures of 100 ms or more, nineteen in twenty within one picture of the screen of the request.
-Beside it a timer (`setTimeout`) that shows and hides the same image, as a page without counted frames would.
+A reader takes a staircase with exposures from 100 to 1000 ms, with phantoms of 1024 x 512 on a page of 1440 x 900
+pixels. Target: of exposures of 100 ms or more, 95 % differ from the request by at most one screen frame. This is
+compared with a timer (`setTimeout`) that shows and hides the same image, like a page that does not count frames.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ TIMER = """async exposures => {
 
 
 def taken(browser: Browser, address: str, trials: int) -> None:
-    """The whole sitting."""
+    """Take the whole sitting."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(address)
     page.wait_for_selector("#room[data-phase=begin]")
@@ -67,15 +67,15 @@ def taken(browser: Browser, address: str, trials: int) -> None:
 
 
 def told(name: str, asked: list[float], shown: list[float], frame_ms: float) -> None:
-    """One line: how far off."""
+    """Print one line: how far the exposures were off."""
     off = sorted(abs(one - other) for one, other in zip(asked, shown, strict=True))
     worst, within = off[-(-95 * len(off) // 100) - 1], sum(one <= frame_ms + 0.1 for one in off)
     figures = f"median {off[len(off) // 2]:5.1f} ms off   95th percentile {worst:5.1f} ms"
-    print(f"{name:16} {figures}   {within} of {len(off)} within one picture ({frame_ms:.1f} ms)")
+    print(f"{name:16} {figures}   {within} of {len(off)} within one frame ({frame_ms:.1f} ms)")
 
 
 def main() -> None:
-    """Print how far the exposures were off, by counted pictures and by a timer."""
+    """Print how far the exposures were off, with counted frames and with a timer."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=60)
     trials = parser.parse_args().trials
@@ -98,7 +98,7 @@ def main() -> None:
                 seen = [trial.viewer for trial in db.session.query(Trial).order_by(Trial.position)]
             asked, frame_ms = [one["asked_ms"] for one in seen], sorted(one["frame_ms"] for one in seen)[len(seen) // 2]
             print(f"{os.cpu_count()} cores; exposures of {min(asked):.0f} to {max(asked):.0f} ms")
-            told("counted pictures", asked, [one["shown_ms"] for one in seen], frame_ms)
+            told("counted frames", asked, [one["shown_ms"] for one in seen], frame_ms)
             told("a timer", asked, browser.new_page().evaluate(TIMER, asked), frame_ms)
         finally:
             browser.close()

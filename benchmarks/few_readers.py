@@ -1,9 +1,9 @@
-"""Which 95 % interval of the readers' mean figure holds with three to six readers?
+"""Which 95 % interval of the readers' mean has the right coverage with three to six readers?
 
-Studies are drawn from the Roe-Metz model in five structures of variance, for the AUC of five levels and for accuracy,
-at four true values, and analysed by what the literature has for few readers. Printed for every size: the lowest, the
-highest and the mean coverage over the settings, and the share of settings with 93 to 97 %. `--each` prints every
-setting; `--resampled N` adds, for N studies of the first structure, what must be resampled; `--table` solves Welch's
+Studies are drawn from the Roe-Metz model with five variance structures, for the AUC of five levels and for accuracy,
+at four true values, and analysed with the methods in the literature for few readers. The output for every size is the
+lowest, the highest and the mean coverage over the settings, and the share of settings with 93 to 97 %. `--each` prints
+every setting; `--resampled N` adds resampling methods, for N studies of the first structure; `--table` solves Welch's
 criterion again.
 """
 
@@ -23,21 +23,21 @@ from analysis.statistics.resampling import crossed_bootstrap
 from analysis.statistics.ustat import ustatistics
 
 STRUCTURES = {
-    "published": RoeMetz(),  # about the published study's
+    "published": RoeMetz(),  # roughly the published study's
     "readers alike": RoeMetz(reader_sd=0, leaning_sd=0),
     "readers little apart": RoeMetz(reader_sd=0.1, leaning_sd=0.1, case_share=0.2),
     "readers far apart": RoeMetz(reader_sd=0.5, leaning_sd=0.4),
     "cases shared": RoeMetz(case_share=0.7),
 }
 VALUES = (0.5, 0.65, 0.8, 0.92)
-RESAMPLES = 99  # of the nested bootstrap-t, whose every replicate is analysed
+RESAMPLES = 99  # in the nested bootstrap-t, where every replicate is analysed
 BLOCK = 500  # studies at a time
 SIZES = ("3x40", "3x100", "4x100", "6x200")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=2000, help="drawn in every setting (2000)")
+    parser.add_argument("--studies", type=int, default=2000, help="number per setting (2000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="READERSxCASES")
@@ -49,7 +49,7 @@ def main() -> None:
         write_table()
         return
     structures = {"published": RoeMetz()} if options.resampled else STRUCTURES
-    print(f"{options.resampled or options.studies} studies a setting, seed {options.seed}")
+    print(f"{options.resampled or options.studies} studies per setting, seed {options.seed}")
     for size in options.sizes:
         readers, cases = map(int, size.split("x"))
         settings = [
@@ -71,11 +71,11 @@ def main() -> None:
 
 
 def coverage(model: RoeMetz, endpoint: str, value: float, readers: int, cases: int, options) -> dict[str, float]:
-    """The share of studies whose interval holds the truth, by method."""
+    """The share of studies whose interval covers the truth, by method."""
     true = model.five_level_auc(value) if endpoint == "auc" else value
     held: dict[str, list[bool]] = {}
 
-    def note(name: str, low: float, high: float) -> None:  # a study without an interval does not hold
+    def note(name: str, low: float, high: float) -> None:  # a study without an interval counts as not covered
         held.setdefault(name, []).append(low - 1e-12 <= true <= high + 1e-12)
 
     def drawn(number: int):
@@ -100,7 +100,7 @@ def coverage(model: RoeMetz, endpoint: str, value: float, readers: int, cases: i
 
 
 def components(scores: np.ndarray, truth: np.ndarray, endpoint: str) -> tuple[np.ndarray, ...]:
-    """Mean, MS, error and Cov2 of every study (studies x readers x cases): `obuchowski_rockette`, many at a time."""
+    """Mean, MS, error and Cov2 of every study (studies x readers x cases): `obuchowski_rockette` for many studies."""
     _, readers, cases = scores.shape
     sides = [scores[..., truth == side] for side in (1, 0)]
     if endpoint == "auc":
@@ -127,7 +127,7 @@ def components(scores: np.ndarray, truth: np.ndarray, endpoint: str) -> tuple[np
 
 
 def by_formula(mean, ms, error, cov2, readers, check):
-    """The limits of every interval, study by study; the first study is held to the house's own functions."""
+    """The limits of every interval, by study; the first study is checked against Discern's own functions."""
     found = obuchowski_rockette(check[0], check[1], endpoint=check[2])
     variance = ms / readers + cov2
     share = np.divide(ms / readers, variance, out=np.zeros_like(ms), where=variance > 0)
@@ -176,7 +176,12 @@ def logit(mean: float, half: float) -> tuple[float, float]:
 
 def resampled(scores, truth, rng, endpoint) -> dict[str, tuple[float, float] | None]:
     found = obuchowski_rockette(scores, truth, endpoint=endpoint)
-    names = ("crossed bootstrap, percentile", "nested bootstrap-t", "wild bootstrap-t", "signs of readers, inverted")
+    names = (
+        "crossed bootstrap, percentile",
+        "nested bootstrap-t",
+        "wild bootstrap-t",
+        "sign-flipping of readers, inverted",
+    )
     formulas = {
         "Welch, logit (offered)": welch(found).ci,
         "OR, Hillis' df": found.ci,
@@ -200,7 +205,7 @@ def resampled(scores, truth, rng, endpoint) -> dict[str, tuple[float, float] | N
     each = np.array(found.per_reader)
     walsh = (
         (each.min(), each.max()) if len(each) == 6 else (-np.inf, np.inf)
-    )  # 2 of 64 signs; under six, 5 % is not had
+    )  # 2 of 64 signs; with fewer than six readers, 5 % cannot be reached
     wild = wild_t(scores, truth, endpoint, rng) * se
     return formulas | dict(
         zip(names, (percentile, (mean - high * se, mean - low * se), (mean - wild, mean + wild), walsh), strict=True)
@@ -208,7 +213,7 @@ def resampled(scores, truth, rng, endpoint) -> dict[str, tuple[float, float] | N
 
 
 def wild_t(scores, truth, endpoint, rng) -> float:
-    """The 95 % quantile of |t| with readers' deviations and cases' influences multiplied by random signs."""
+    """The 95 % quantile of |t|, with readers' deviations and cases' influences multiplied by random signs."""
     one = figures(as_readings(scores, truth, endpoint), endpoint, "jackknife")
     each, influence = one.value[0], one.influence[0]
     readers = len(each)
@@ -222,7 +227,7 @@ def wild_t(scores, truth, endpoint, rng) -> float:
 
 @cache
 def behrens_fisher(df: int) -> np.ndarray:
-    """The 97.5 % quantiles of sqrt(w) t + sqrt(1 - w) z at `SHARES`: Behrens and Fisher's fiducial answer."""
+    """The 97.5 % quantiles of sqrt(w) t + sqrt(1 - w) z at `SHARES`: Behrens and Fisher's fiducial solution."""
     chi = stats.chi2.ppf((np.arange(400) + 0.5) / 400, df) / df
     spread = [np.sqrt(share / chi + 1 - share) for share in SHARES]
     return np.array([optimize.brentq(lambda c, s=s: stats.norm.sf(c / s).mean() - 0.025, 1, 99) for s in spread])
@@ -240,9 +245,9 @@ def write_table() -> None:
 
 
 def solve(df: int, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Welch's critical values at `SHARES`, and the error they make at true shares from 0 to 1, in units of `level`.
+    """Welch's critical values at `SHARES`, and their actual error at true shares from 0 to 1, in units of `level`.
 
-    The smoothest rising curve from the normal's to t's quantile whose error is `level` at every true share.
+    The smoothest rising curve from the normal quantile to the t quantile whose error is `level` at every true share.
     """
     chances = np.r_[(np.arange(300) + 0.5) / 3000, 0.1 + (np.arange(300) + 0.5) / 300 * 0.9]  # finer below a tenth
     weights = np.repeat([0.1 / 300, 0.9 / 300], 300)

@@ -1,9 +1,9 @@
-"""Spoilt images, tables, archives and pools for minutes on end: each must be read, or refused in the project's words.
+"""Corrupted images, tables, archives and pools for several minutes: each must be read or refused with a clear error.
 
     python benchmarks/fuzz.py [--minutes 10] [--seed 0] [--keep DIR]
 
-What is made of a seed is in tests/fuzzing.py, and tests/test_fuzz.py runs a share of it. Whatever else than a value or
-the reader's own error comes is printed with its seed, and its file kept; then the exit code is 1.
+tests/fuzzing.py creates the files from seeds, and tests/test_fuzz.py runs some of them. If anything other than a result
+or Discern's own error occurs, it is printed with its seed, its file is kept, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests import fuzzing
 
-EACH = {"image": 400, "table": 200, "archive": 15, "pool": 15}  # files of a kind before the next one's turn
+EACH = {"image": 400, "table": 200, "archive": 15, "pool": 15}  # number of files of each kind before the next kind
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--seed", type=int, default=0, help="of the first file; the others follow")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first file; the others follow from it")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir(), "discern-fuzz"))
     args = parser.parse_args()
     end, turn, counts, shown = time.monotonic() + 60 * args.minutes, 0, Counter(), Counter()

@@ -1,12 +1,12 @@
-"""Do comparisons of generators, and of subgroups, keep their level, and do their intervals hold a known difference?
+"""Do comparisons of generators, and of subgroups, keep their level, and do their intervals cover a known difference?
 
-Every study draws readers and images anew: 100 real images and three generators of 50 each, five levels. Readers differ
-in how well they tell synthetic images, in where they put their limits, and with each generator by itself. The first
-generator differs from the others by a shift of what readers see (0 = not at all). Printed for each figure: the true
-difference between the first two generators, the share of studies whose 95 % interval holds it, and the shares that call
-it, and any difference among the three, significant at .05 (without a true difference: the size of the tests), and the
-pair by Hillis' degrees of freedom alone, which lead from six readers on.
-Subgroups are halves of all images, none of them different. `--why` looks at the pair's AUC by other ways.
+Every study draws new readers and images: 100 real images and three generators with 50 each, five levels. Readers differ
+in how well they recognise synthetic images, in their thresholds, and with each generator. The first generator differs
+from the others by a shift in what readers see (0 = no shift). The output for each measure is the true difference
+between the first two generators, the share of studies whose 95 % interval contains it, and the shares in which it, and
+any difference among the three, is significant at .05 (without a true difference, this is the size of the tests), also
+for the pair with Hillis' degrees of freedom alone, which are the main method from six readers on.
+Subgroups are halves of all images, without true differences. `--why` examines the pair's AUC with other methods.
 """
 
 import argparse
@@ -26,19 +26,21 @@ TRUTH = np.repeat([0, 1], [REAL, EACH * len(KINDS)])
 NAMES = ["", *KINDS]
 SOURCES = np.repeat(NAMES, [REAL, *[EACH] * len(KINDS)])
 CUTS = np.array([-0.8, -0.1, 0.3, 1.1])  # between the five levels
-USUAL = 0.5  # how much more synthetic than a real one an image of B or C looks
-BETWEEN_CASES, WITHIN = 0.6, 0.8  # SD of images, and of one reader's looks at them
-SENSITIVITY, LIMITS, OWN = 0.3, 0.3, 0.15  # SD of readers: told apart, limits, with each generator
+USUAL = 0.5  # how much more synthetic an image of B or C looks than a real one
+BETWEEN_CASES, WITHIN = 0.6, 0.8  # SD between images, and of one reader's impressions of them
+SENSITIVITY, LIMITS, OWN = 0.3, 0.3, 0.15  # SD between readers: sensitivity, thresholds, each generator
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=1000, help="drawn in every setting (1000)")
+    parser.add_argument("--studies", type=int, default=1000, help="number per setting (1000)")
     parser.add_argument("--readers", type=int, nargs="+", default=[5, 8])
-    parser.add_argument("--shifts", type=float, nargs="+", default=[0.0, 0.4], help="of the first generator (0 0.4)")
+    parser.add_argument(
+        "--shifts", type=float, nargs="+", default=[0.0, 0.4], help="shifts of the first generator (0 0.4)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--why", action="store_true", help="the AUC of the pair alone, by other ways")
+    parser.add_argument("--why", action="store_true", help="only the AUC of the pair, with other methods")
     options = parser.parse_args()
     for readers in options.readers:
         for shift in options.shifts:
@@ -61,7 +63,7 @@ def drawn(rng: np.random.Generator, readers: int, shift: float) -> np.ndarray:
 
 
 def expected(shift: float, readers: int = 400_000) -> dict[str, float]:
-    """The true difference of the first two generators by figure: of all readers, over all images."""
+    """The true difference between the first two generators by measure, over all readers and images."""
     rng = np.random.default_rng(1)
     told, limits = rng.normal(0, SENSITIVITY, readers), rng.normal(0, LIMITS, readers)
     spread = np.hypot(BETWEEN_CASES, WITHIN)
@@ -88,7 +90,7 @@ def expected(shift: float, readers: int = 400_000) -> dict[str, float]:
 
 
 def study(seed: int, number: int, readers: int, shift: float, true: dict[str, float], why: bool) -> dict[str, tuple]:
-    """What one study says, by figure: the truth is held, the pair and all three differ, two halves differ."""
+    """The results of one study, by measure: whether the truth is covered, the pair, all three, or two halves differ."""
     rng = np.random.default_rng([seed, number])
     levels, cells = drawn(rng, readers, shift), list(by_source(TRUTH, SOURCES).values())
     if why:
@@ -117,9 +119,9 @@ def show(found: list[dict[str, tuple]], true: dict[str, float]) -> None:
 
 
 def otherwise(levels: np.ndarray, cells: list[Cell], true: float) -> dict[str, tuple]:
-    """The AUC of the first pair: value, variance, p by several ways; `cut` says whether Cov2 - Cov3 was below nothing.
+    """The AUC of the first pair: value, variance and p by several methods; `cut`: whether Cov2 - Cov3 was negative.
 
-    Every p is of the true difference, so that its share below .05 is a size with any shift.
+    Every p tests the true difference, so that the share below .05 is the size of the test for any shift.
     """
     one = sources.difference(sources.figures(levels, cells, "auc"), 0, 1, "auc")
     both = np.array([np.where(cell.synthetic | cell.real, levels, np.nan) for cell in cells[:2]])

@@ -1,21 +1,21 @@
-"""A GPU for a quarter of an hour: train, sample, time, and bring the weights home, all in one run.
+"""A GPU for a quarter of an hour: train, sample, measure, and pack the weights, all in one run.
 
     python benchmarks/gpu.py [--data CORPUS] [--out DIR] [--plan diffusion=480] [--device cuda|cpu] [--small]
 
 It prints, and writes to DIR/figures.json:
-- the card's peak (a large bf16 product), and what share of it the published U-Net, ours and HAT reach, beside the plain
-  eager fp32 loop with explicit attention (benchmarks/networks.py);
-- of every stage of the plan: images a second by batch, with and without torch.compile, and the training that fits into
-  its seconds, in bf16 where the card has it, with averaged weights;
-- seconds an image of `--count` samples at 250, 50, 25 and 10 steps.
+- the card's peak performance (a large bf16 product), and the share of it that the published U-Net, ours and HAT reach,
+  compared with the plain eager fp32 loop with explicit attention (benchmarks/networks.py);
+- for every stage of the plan: images per second by batch size, with and without torch.compile, and the training that
+  fits into its time, in bf16 if the card supports it, with averaged weights;
+- seconds per image for `--count` samples at 250, 50, 25 and 10 steps.
 
-DIR is made to travel: the weights as `STAGE-00.safetensors` and so on, fp16, each below 16 MiB, and `rest.tar` with
-everything else (their network.json and README.md, logs, sheets, samples). Unpack that beside the parts, and DIR is a
---checkpoint.
+DIR can be copied to another machine: it contains the weights as `STAGE-00.safetensors` and so on, in fp16, each below
+16 MiB, and `rest.tar` with everything else (network.json, README.md, logs, sheets, samples). Unpack the tar next to the
+weights, and DIR is a --checkpoint.
 
-A plan names stages with the seconds of each, in their order: `autoencoder=150,latent=330`; a `latent` stage gets the
-autoencoder before it, a `student` the latent network. `--set STAGE.section.name=value` changes a setting of one stage.
-Try it on the CPU in small before it costs a GPU's time: `python benchmarks/gpu.py --small --device cpu --data CORPUS
+A plan names stages in order, with the seconds for each: `autoencoder=150,latent=330`; a `latent` stage uses the
+autoencoder before it, a `student` stage the latent network. `--set STAGE.section.name=value` changes a setting of one
+stage. Before you use a GPU, try a small run on the CPU: `python benchmarks/gpu.py --small --device cpu --data CORPUS
 --out DIR`.
 """
 
@@ -47,8 +47,8 @@ from generation.files import save_picture
 from generation.superresolution.hat import HAT
 
 BATCHES = (16, 32, 64, 128)
-PAYS = 0.9  # of the best rate: the smallest batch that reaches it is taken
-TRIED = 24  # steps by which a rate is measured; the first half warms up
+PAYS = 0.9  # share of the best rate: the smallest batch size that reaches it is used
+TRIED = 24  # steps used to measure a rate; the first half is a warm-up
 NEEDS = {"latent": {"network.autoencoder": "autoencoder"}, "student": {"network.teacher": "latent"}}
 SMALL_HAT = {"window_size": 4, "depths": (1,), "num_heads": (2,), "embed_dim": 12, "squeeze_factor": 3}
 SMALL = {
@@ -59,7 +59,7 @@ SMALL["superresolution"] += ["network.window=4", "network.squeeze=3", "network.c
 
 
 def peak(device: torch.device, size: int) -> float:
-    """FLOP a second of a product of two square matrices, in the precision that networks run in."""
+    """FLOP per second for a product of two square matrices, in the precision used by the networks."""
     kind = torch.bfloat16 if resolve("auto", device) == "bf16" else torch.float32
     one, other = (torch.randn(size, size, device=device, dtype=kind) for _ in range(2))
     taken = min(seconds(lambda: one @ other, device)[0] for _ in range(10))
@@ -67,7 +67,7 @@ def peak(device: torch.device, size: int) -> float:
 
 
 def steps_of(device: torch.device, small: bool, compiled: bool, card: float) -> dict[str, Any]:
-    """Of each network: seconds a step, plain and ours, and the share of the card's peak."""
+    """For each network: seconds per step, plain and ours, and the share of the card's peak performance."""
     batch, side = (1, (32, 64)) if small else (64, (128, 256))
     unet = PanoDiffUNet(widths=(8, 16, 16, 16), size=side) if small else PanoDiffUNet()
     ours = RecommendedUNet(*side, widths=(16, 32), attention=(), patch=4) if small else RecommendedUNet()
@@ -110,7 +110,7 @@ def phantoms(work: Path, count: int) -> Path:
 
 
 class Trainings:
-    """Trainings of one stage on one corpus, by the command that everybody uses."""
+    """Trainings of one stage on one corpus, with the usual command."""
 
     def __init__(self, stage: str, args: argparse.Namespace, work: Path, more: list[str]):
         self.stage, self.args, self.work = stage, args, work
@@ -119,7 +119,7 @@ class Trainings:
         self.changes = [*(SMALL.get(stage, []) if args.small else []), *more, *own]
 
     def train(self, out: Path, **changes: Any) -> list[float]:
-        """Train into a folder; the moments at which steps were done."""
+        """Train into a folder; returns the times at which steps were finished."""
         moments: list[float] = []
         write = training.Log.write
 
@@ -136,7 +136,7 @@ class Trainings:
         return moments
 
     def rate(self, batch: int, compiled: bool) -> float:
-        """Images a second, once it is warm."""
+        """Images per second after the warm-up."""
         epochs = math.ceil((6 if self.args.small else TRIED) / (self.images // batch))
         kept = {"save_every": 10**6, "look_every": 10**6, "samples": 1, "workers": self.args.workers}
         moments = self.train(
@@ -146,7 +146,7 @@ class Trainings:
         return batch * (len(moments) - 1 - half) / (moments[-1] - moments[half])
 
     def within(self, limit: float) -> tuple[Path, dict[str, Any]]:
-        """The training that fits into so many seconds, and what was found on the way to it."""
+        """The training that fits into `limit` seconds, and the measurements made for it."""
         rates: dict[int, float] = {}
         for batch in [size for size in ((4, 8) if self.args.small else BATCHES) if size <= self.images]:
             try:
@@ -171,7 +171,7 @@ class Trainings:
 
 
 def sampled(run: Path, args: argparse.Namespace, work: Path) -> dict[int, float]:
-    """Seconds an image, by steps."""
+    """Seconds per image, by number of steps."""
     found = {}
     for steps in (4, 2) if args.small else (250, 50, 25, 10):
         out = work / "samples" / f"steps-{steps}"
@@ -185,7 +185,7 @@ def sampled(run: Path, args: argparse.Namespace, work: Path) -> dict[int, float]
 
 
 def brought_home(made: dict[str, Path], figures: dict[str, Any], args: argparse.Namespace, work: Path) -> None:
-    """DIR: the parts of the weights, and one tar with everything else."""
+    """Write DIR: the weights in parts, and one tar with everything else."""
     words = [word for name, run in made.items() for word in ("--run", f"{name}={run}")]
     if generation(["ship", *words, "--out", str(work / "weights"), "--most-mb", "1000"]):
         raise SystemExit("the weights could not be packed")
@@ -215,7 +215,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=8, help="processes that prepare examples")
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
-    parser.add_argument("--small", action="store_true", help="everything small: whether it runs (set without a GPU)")
+    parser.add_argument(
+        "--small", action="store_true", help="a small run to check that everything works (the default without a GPU)"
+    )
     args = parser.parse_args()
     args.small |= args.device != "cuda" and not torch.cuda.is_available()
     if args.small:

@@ -1,8 +1,8 @@
-"""How long `import analysis` and each statistics module take, beside the libraries they load only where used.
+"""How long `import analysis` and each statistics module take, compared with the libraries they load only when used.
 
     python benchmarks/import_time.py
 
-Each import runs in a fresh interpreter; the figure is the best of five, less an empty interpreter's start.
+Each import runs in a fresh interpreter; the result is the best of five, minus the start of an empty interpreter.
 """
 
 import pkgutil

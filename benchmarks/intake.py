@@ -1,9 +1,10 @@
-"""Importing a pool beside what cannot be avoided: Pillow alone decoding and encoding the same images.
+"""Importing a pool, compared with the unavoidable part: Pillow alone decoding and encoding the same images.
 
     python benchmarks/intake.py [--images 200]
 
 Both run on as many threads as the machine has cores, on noise of 1024 x 512. The import also checks every checksum and
-size, fills the images up to one length and writes them in one step. Wall-clock times of the same run, and their ratio.
+size, pads the images to one length and writes them in one step. The output is the wall-clock times of one run, and
+their ratio.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from quiz_app.settings import Settings
 
 
 def alone(paths: list[Path]) -> None:
-    """Decode and encode, nothing else."""
+    """Only decode and encode."""
 
     def recode(path: Path) -> None:
         with Image.open(path) as image:
@@ -40,7 +41,7 @@ def alone(paths: list[Path]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=200, help="in the pool")
+    parser.add_argument("--images", type=int, default=200, help="number of images in the pool")
     count = parser.parse_args().images
     rng = np.random.Generator(np.random.PCG64(0))
     with tempfile.TemporaryDirectory() as name:

@@ -1,13 +1,13 @@
-"""Which change of the training helps what ships: each goes on from the same weights, for the same steps and seeds.
+"""Which change of the training improves the shipped network? Each continues from the same weights, steps and seeds.
 
     python benchmarks/latent_tries.py [--data CORPUS] [--steps 200] [--tries longer snr told] [--out DIR]
 
-`longer` trains as before; `snr` weighs the loss by min(SNR, 5) / (SNR + 1), for velocities (arXiv 2303.09556); `told`
-moves half of the pictures twice as far as `longer` moves all, and tells the network how (arXiv 2206.00364, section 5),
-which is sampled as if nothing had been moved. Of each, the mean square on held-out latents, over timesteps, is printed;
-DIR then holds a checkpoint of each, whose samples of the same seeds are judged by
-`discern generate evaluate --baseline`. A run that was stopped goes on from its last save. Without --data phantoms are
-drawn, and a few steps say only that it runs.
+`longer` trains as before. `snr` weights the loss by min(SNR, 5) / (SNR + 1), for velocities (arXiv 2303.09556). `told`
+moves half of the pictures twice as far as `longer` moves all of them, and tells the network how (arXiv 2206.00364,
+section 5); sampling then assumes that nothing was moved. For each, the mean square error on held-out latents, over
+timesteps, is printed. DIR then contains a checkpoint of each; compare their samples with the same seeds using
+`discern generate evaluate --baseline`. A run that was stopped continues from its last save. Without --data, phantoms
+are drawn, and a few steps only check that it runs.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from generation.latent.network import LatentDiffusion
 from generation.weights import write_safetensors
 
 BATCH, SNR, FAR, SAVED = 16, 5.0, 2.0, 25
-LABELS = 6  # numbers that say how a picture was moved
+LABELS = 6  # numbers that describe how a picture was moved
 
 
 @dataclass(frozen=True)
 class Views:
-    """Standardised latents (N, views, C, H, W), the first view as it is, and how each was moved (N, views, LABELS)."""
+    """Standardised latents (N, views, C, H, W), the first view unmoved, and how each was moved (N, views, LABELS)."""
 
     latents: Tensor
     labels: Tensor
 
 
 def moved_by(strength: float, rng: Generator) -> np.ndarray:
-    """What `jittered` draws from such a generator: turn, two sizes, two shifts, greys."""
+    """What `jittered` draws from this generator: rotation, two scales, two shifts, greys."""
     return strength * np.hstack(
         [rng.uniform(-1, 1), rng.uniform(-0.5, 1.5, 2), rng.uniform(-1, 1, 2), rng.uniform(-1, 1)]
     )
@@ -56,7 +56,7 @@ def moved_by(strength: float, rng: Generator) -> np.ndarray:
 
 @torch.inference_mode()
 def views(network: LatentDiffusion, pixels: np.ndarray, count: int, strength: float) -> Views:
-    """Every picture as it is, and `count` times moved."""
+    """Every picture unmoved, and `count` times moved."""
     latents, labels = [], []
     for number, picture in enumerate(pixels):
         seeds = [[number, view] for view in range(count)]
@@ -69,7 +69,7 @@ def views(network: LatentDiffusion, pixels: np.ndarray, count: int, strength: fl
 
 
 class Told(nn.Module):
-    """Adds to the embedding of the time what was done to the pictures; nothing for pictures as they are."""
+    """Adds to the time embedding how the pictures were moved; adds nothing for unmoved pictures."""
 
     def __init__(self, network: LatentDiffusion):
         super().__init__()
@@ -84,7 +84,7 @@ class Told(nn.Module):
 
 
 def weights_of(alpha_bars: Tensor, how: str) -> Tensor:
-    """The weight of the loss at each timestep, (STEPS,), of mean 1."""
+    """The weight of the loss at each timestep, (STEPS,), with mean 1."""
     if how != "snr":
         return torch.ones(STEPS)
     snr = alpha_bars / (1 - alpha_bars)
@@ -93,7 +93,7 @@ def weights_of(alpha_bars: Tensor, how: str) -> Tensor:
 
 
 def train(how: str, made: Callable[[], LatentDiffusion], seen: Views, steps: int, out: Path) -> LatentDiffusion:
-    """Go on for so many steps; the averaged weights."""
+    """Continue training for `steps` steps; returns the network with averaged weights."""
     torch.manual_seed(0)
     network, solver = made(), scheduler("latent", "ddim")
     told = Told(network)
@@ -142,7 +142,7 @@ def train(how: str, made: Callable[[], LatentDiffusion], seen: Views, steps: int
 
 @torch.inference_mode()
 def held_out(network: LatentDiffusion, seen: Views) -> float:
-    """The mean square between velocity and its estimate on pictures kept apart, at 8 timesteps each."""
+    """The mean square error of the estimated velocity on held-out pictures, at 8 timesteps each."""
     solver, total, rng = scheduler("latent", "ddim"), [], torch.Generator().manual_seed(5)
     for timestep in range(62, STEPS, 125):
         latents = seen.latents[:, 0]
@@ -180,7 +180,7 @@ def main() -> None:
 
         start = made()
         apart = views(start, read_pictures(data, "lr", "validation").pixels, 0, 0)
-        print(f"as it ships: {held_out(start, apart):.4f} on {len(apart.latents)} held-out pictures", flush=True)
+        print(f"as shipped: {held_out(start, apart):.4f} on {len(apart.latents)} held-out pictures", flush=True)
         training = read_pictures(data, "lr", "train").pixels
         strengths = {how: FAR if how == "told" else 1.0 for how in args.tries}
         seen = {strength: views(start, training, args.views, strength) for strength in set(strengths.values())}

@@ -1,12 +1,12 @@
-"""Many readers at once, beside a bare Flask application: `python benchmarks/load.py [--readers 20] [--cases 30]`.
+"""Many readers at once, compared with a bare Flask application: `python benchmarks/load.py [--readers 20]`.
 
-Both are asked in one run, each by a server process of its own, by closed-loop readers who do not think. An answer costs
-the bare application a form (one durable insert, a redirect) and the page after it; ours the onset and the answer, and
-with `--images` the sealed image too, for which the bare one sends a file of that size. `--database` puts ours on
-another database, `--workers` makes it several processes. Figures: answers a second, their ratio, for how long an answer
-waits to be acknowledged, and for how long the server's processors work for it, which says most on a busy machine.
-Where readers, servers and database share few cores, `--share 30` holds each process of ours to 30 % of one (by
-Linux' control groups, as root), so that two workers can show what they add.
+Both are tested in one run, each with its own server process, with closed-loop readers who do not pause. An answer costs
+the bare application a form (one durable insert, a redirect) and the next page; it costs ours the onset and the answer,
+and with `--images` also the sealed image, for which the bare one sends a file of the same size. `--database` puts ours
+on another database, `--workers` uses several processes. The output is answers per second, their ratio, how long an
+answer waits for its acknowledgement, and the server's processor time for it, which is the best measure on a busy
+machine. If readers, servers and database share few cores, `--share 30` limits each process of ours to 30 % of one core
+(with Linux control groups, as root), so that the effect of two workers can be seen.
 
     python benchmarks/load.py --arrive 200 --within 10    readers who open one open link, until their first case
 """
@@ -41,14 +41,14 @@ sys.path.insert(0, str(ROOT))
 
 from tests.server import free_port  # noqa: E402
 
-SECONDS_A_CASE = 6  # what a person takes
+SECONDS_A_CASE = 6  # time a person takes
 PAGE = """<!doctype html><title>Case {case}</title><h1>Real or synthetic?</h1><img src="/image">
 <form method="post"><button name="answer" value="real">Real</button>
 <button name="answer" value="synthetic">Synthetic</button></form>"""
 
 
 def bare(folder: str, image_bytes: int) -> Flask:
-    """The application that a user would write: one table, a form, post, redirect, get."""
+    """The application that a user would write: one table, one form, post-redirect-get."""
     from flask import Flask, redirect, request, send_file
     from sqlalchemy import Column, DateTime, Integer, String, create_engine, event, func
     from sqlalchemy.orm import Session, declarative_base
@@ -91,7 +91,7 @@ def bare(folder: str, image_bytes: int) -> Flask:
 
 @contextmanager
 def serving(command: list[str], port: int, environment: dict[str, str]) -> Iterator[Popen]:
-    """A server process that answers at `port`, ended with the context."""
+    """A server process that answers at `port` and ends with the context."""
     process = Popen(command, env=os.environ | environment, stdout=DEVNULL, stderr=DEVNULL, cwd=ROOT)
     try:
         for _ in range(600):
@@ -108,7 +108,7 @@ def serving(command: list[str], port: int, environment: dict[str, str]) -> Itera
 
 
 class Line:
-    """One connection that is kept, and as little else of a client as there can be."""
+    """One persistent connection in a minimal client."""
 
     def __init__(self, port: int) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -120,7 +120,7 @@ class Line:
         return response
 
     def form(self, path: str, **fields: str) -> str:
-        """Send a form; returns where it leads."""
+        """Send a form; returns the address to which it redirects."""
         response = self.ask("POST", path, urllib.parse.urlencode(fields).encode(), "application/x-www-form-urlencoded")
         assert response.status in (302, 303), (path, response.status, response.body[:300])
         return response.headers["Location"]
@@ -188,7 +188,7 @@ class OurReader:
 
 @contextmanager
 def held(server: Popen, workers: int, percent: int) -> Iterator[None]:
-    """Each process of a server gets this share of a processor at most; 0: as much as there is."""
+    """Limit each process of a server to this share of a processor; 0 = no limit."""
     there = psutil.Process(server.pid)
     while workers > 1 and len(there.children()) < workers:
         time.sleep(0.1)
@@ -208,13 +208,13 @@ def held(server: Popen, workers: int, percent: int) -> Iterator[None]:
 
 
 def rate(name: str, readers: list, server: Popen) -> tuple[float, float]:
-    """Answers a second while all `readers` answer, and for how many ms the server's processor worked for one."""
+    """Answers per second while all `readers` answer, and the server's processor time per answer in ms."""
     together(lambda reader: reader.come_in(), readers)
     before, began = processor_s(server), time.perf_counter()
     together(lambda reader: reader.read(), readers)
     spent_ms = 1000 * (processor_s(server) - before)
     sent, acknowledged = np.concatenate([reader.answers for reader in readers]).T
-    until = min(reader.answers[-1][1] for reader in readers)  # from then on fewer of them ask
+    until = min(reader.answers[-1][1] for reader in readers)  # after this, fewer of them send requests
     per_s = np.sum(acknowledged <= until) / (until - began)
     median, worst = 1000 * np.percentile(acknowledged - sent, [50, 99])
     print(
@@ -227,19 +227,19 @@ def rate(name: str, readers: list, server: Popen) -> tuple[float, float]:
 
 
 def processor_s(server: Popen) -> float:
-    """Seconds of processor that a server and its workers have used."""
+    """The processor time of a server and its workers, in seconds."""
     there = psutil.Process(server.pid)
     return sum(sum(each.cpu_times()[:2]) for each in [there, *there.children(recursive=True)])
 
 
 def together(work: Callable, readers: list) -> float:
-    """Let everybody do `work` at once; returns the seconds until the last has done it."""
+    """Let all readers do `work` at once; returns the seconds until the last one has finished."""
     failed: list[BaseException] = []
 
     def one(reader) -> None:
         try:
             work(reader)
-        except BaseException as error:  # whatever it is, it must end the run
+        except BaseException as error:  # any error must end the run
             failed.append(error)
 
     threads = [threading.Thread(target=one, args=(reader,)) for reader in readers]
@@ -254,7 +254,7 @@ def together(work: Callable, readers: list) -> float:
 
 
 def arrive(port: int, link: str, count: int, within_s: float) -> None:
-    """`count` people open one open link within so many seconds, and go on to their first case without a thought."""
+    """`count` people open one open link within `within_s` seconds, and continue to their first case without a pause."""
     rng = np.random.Generator(np.random.PCG64(1))
     starts = np.sort(rng.uniform(0, within_s, count))
     took: list[float] = []
@@ -311,7 +311,7 @@ def prepared(folder: Path, database: str | None, cases: int, each: list[int], by
 
 
 def main() -> None:
-    """The bare application, then ours, then their ratio."""
+    """Measure the bare application, then ours, then print the ratio."""
     if sys.argv[1:2] == ["bare"]:
         import waitress
 
@@ -322,11 +322,11 @@ def main() -> None:
     parser.add_argument("--readers", type=int, nargs="+", default=[20])
     parser.add_argument("--cases", type=int, default=30)
     parser.add_argument("--database", help="SQLAlchemy address of an empty database (default: SQLite)")
-    parser.add_argument("--workers", type=int, default=1, help="processes of ours")
-    parser.add_argument("--share", type=int, default=0, help="percent of a processor that each of them may use")
+    parser.add_argument("--workers", type=int, default=1, help="processes of our server")
+    parser.add_argument("--share", type=int, default=0, help="maximum percentage of a processor for each of them")
     parser.add_argument("--images", action="store_true", help="fetch the image of every case, too")
-    parser.add_argument("--arrive", type=int, default=0, help="so many readers open one open link")
-    parser.add_argument("--within", type=float, default=10, help="seconds in which they do")
+    parser.add_argument("--arrive", type=int, default=0, help="number of readers who open one open link")
+    parser.add_argument("--within", type=float, default=10, help="seconds within which they do")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -350,7 +350,7 @@ def main() -> None:
                 ours, we_spent = rate("Discern", [OurReader(port, token, given.images) for token in keys], discern)
                 print(f"{count} readers: {ours / theirs:.2f} times the bare application's answers, each at "
                       f"{we_spent / spent:.2f} times its processor time")  # fmt: skip
-                print(f"at {SECONDS_A_CASE} s a case one server carries about {ours * SECONDS_A_CASE:.0f} people")
+                print(f"at {SECONDS_A_CASE} s per case, one server can handle about {ours * SECONDS_A_CASE:.0f} people")
 
 
 if __name__ == "__main__":

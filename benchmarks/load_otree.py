@@ -1,9 +1,9 @@
-"""Answers a second beside oTree, the platform of online experiments: `python benchmarks/load_otree.py [--readers 20]`.
+"""Answers per second, compared with oTree, a platform for online experiments: `python benchmarks/load_otree.py`.
 
-oTree is installed into an environment of its own in a temporary folder, and served by its own production server
-(`otree prodserver`) on its default database, SQLite: one page with one form field a case, as its tutorial teaches. Its
-participants and our readers come in turn, in one run; both are closed loops that do not think. An answer costs oTree
-the form and the page after it, ours the onset and the answer.
+oTree is installed into its own environment in a temporary folder, and served by its own production server (`otree
+prodserver`) on its default database, SQLite: one page with one form field per case, as in its tutorial. Its
+participants and our readers take turns in one run; both are closed loops without pauses. An answer costs oTree the form
+and the next page, and ours the onset and the answer.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ PAGE = "{{ block content }}<h1>Real or synthetic?</h1>{{ formfields }}{{ next_bu
 
 
 class Participant:
-    """One who takes part at oTree."""
+    """A participant in oTree."""
 
     def __init__(self, port: int, link: str, cases: int) -> None:
         self.line, self.link, self.cases = Line(port), link, cases
@@ -87,7 +87,7 @@ class Participant:
 
 
 def installed(folder: Path) -> Path:
-    """oTree's program, in an environment of its own."""
+    """Install oTree into its own environment; returns its program."""
     venv.create(folder, with_pip=True)
     subprocess.run([folder / "bin" / "pip", "install", "--quiet", "otree>=6"], check=True)
     return folder / "bin" / "otree"
@@ -105,7 +105,7 @@ def project(folder: Path, cases: int) -> Path:
 
 
 def session(port: int, count: int) -> str:
-    """The path of the link of a new session for so many participants."""
+    """The path of the link of a new session for `count` participants."""
     line = Line(port)
     body = json.dumps({"session_config_name": "quiz", "num_participants": count})
     line.connection.request("POST", "/api/sessions", body, {"Content-Type": "application/json", "otree-rest-key": KEY})
@@ -116,7 +116,7 @@ def session(port: int, count: int) -> str:
 
 
 def main() -> None:
-    """oTree and ours in turn, `--rounds` times."""
+    """Measure oTree and ours in turn, `--rounds` times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--readers", type=int, default=20)
     parser.add_argument("--cases", type=int, default=20)

@@ -1,8 +1,9 @@
-"""Do planned looks keep the level? Null studies, and studies with an effect, that are looked at three times.
+"""Do planned looks keep the level? Studies without and with an effect, each with three looks.
 
-Studies are drawn from the Roe-Metz model with readers and cases random; a look stops, or goes on, as on the desk
-(`analysis.planning.looks`). Asked: type I error 4 to 6 % of studies without an effect; adjusted intervals that hold in
-93 to 97 %. The last column is the share of adjusted estimates above the truth: one half where they are median-unbiased.
+Studies are drawn from the Roe-Metz model with readers and cases random; a look stops or continues as on the desk
+(`analysis.planning.looks`). Target: a type I error of 4 to 6 % in studies without an effect, and a coverage of 93 to
+97 % for adjusted intervals. The last column is the share of adjusted estimates above the truth: one half if they are
+median-unbiased.
 """
 
 import argparse
@@ -19,12 +20,12 @@ SIZES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=2000, help="drawn in every setting (2000)")
+    parser.add_argument("--studies", type=int, default=2000, help="number per setting (2000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--values", type=float, nargs="+", default=[0.5, 0.65])
     options = parser.parse_args()
-    print(f"{options.studies} studies a setting, seed {options.seed}; published structure, then readers far apart")
+    print(f"{options.studies} studies per setting, seed {options.seed}; published structure, then readers far apart")
     for model in (RoeMetz(), RoeMetz(reader_sd=0.5, leaning_sd=0.4)):
         for endpoint in ("auc", "accuracy"):
             for spending in ("obrien-fleming", "pocock"):

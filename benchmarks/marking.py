@@ -1,12 +1,12 @@
-"""What marks cost the server: the answers of a study with marks beside those of the same study without.
+"""What marks cost the server: the answers of a study with marks, compared with the same study without.
 
     python benchmarks/marking.py [--trials 400] [--rounds 5]
 
-Two readers take the same cases in turn, through the application itself on a database file of its own, without a network
-between: one whose study asks for marks after half of the answers, and one whose study does not. What counts is the time
-of the processor, which other work on the machine does not lengthen: that of onset and answer of each trial, and apart
-from it that of the marks, which are requests that the other study does not have. Printed: the median over rounds of the
-ratio for onset and answer, with the smallest and largest, and the ratio with the marks' own requests.
+Two readers take the same cases in turn, through the application itself on its own database file, without a network: the
+study of one asks for marks after half of the answers, that of the other does not. Processor time is measured, because
+other work on the machine does not affect it: for onset and answer of each trial and, separately, for the marks, which
+are requests that the other study does not have. The output is the median over rounds of the ratio for onset and answer,
+with the smallest and largest, and the ratio that includes the requests with marks.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PLAIN = {"groups": [], "ask_years": False, "break_every": 0, "practice": 0, "lim
 
 
 class Reader:
-    """A reader of a study of their own, and the milliseconds that the server took for each kind of request."""
+    """A reader of their own study, and the milliseconds that the server took for each kind of request."""
 
     def __init__(self, app: Any, slug: str, **settings: Any) -> None:
         with app.app_context():
@@ -54,7 +54,7 @@ class Reader:
         self.step = self.post("continue")["step"]
 
     def post(self, path: str, **body: Any) -> Any:
-        """What the server says; its time is noted under the last word of the path."""
+        """The server's response; its time is recorded under the last word of the path."""
         began = time.process_time()
         response = self.client.post(self.base + path, json=body | ({"lease": self.lease} if path != "claim" else {}))
         self.took.setdefault(path.rpartition("/")[2], []).append(1000 * (time.process_time() - began))
@@ -62,7 +62,7 @@ class Reader:
         return response.get_json()
 
     def judge(self, number: int) -> None:
-        """One trial, "synthetic" every second time, with its marks where they are asked for."""
+        """Answer one trial, "synthetic" every second time, with marks if they are requested."""
         trial = self.step["trial"]["trial"]
         self.post(f"trials/{trial}/onset")
         answer = "synthetic" if number % 2 else "real"
@@ -75,7 +75,7 @@ class Reader:
 
 
 def furnish(instance: Path, cases: int) -> Any:
-    """An application on a database of its own, with a pool of noise."""
+    """An application on its own database, with a pool of noise images."""
     rng = np.random.Generator(np.random.PCG64(1))
     pixels = (pool.encode(rng.integers(0, 256, (32, 64), dtype=np.uint8)) for _ in range(cases))
     entries = [pool.Entry(("real", "synthetic")[number % 2], "", data) for number, data in enumerate(pixels)]

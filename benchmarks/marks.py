@@ -1,11 +1,11 @@
-"""Marks of simulated readers, and whether what the report says of them holds.
+"""Marks of simulated readers, and whether the report's statements about them are right.
 
-    python benchmarks/marks.py [speed] [--readers 6] [--cases 200]  a report with three marks an answer, against without
+    python benchmarks/marks.py [speed] [--readers 6] [--cases 200]  a report with three marks per answer, and without
     python benchmarks/marks.py peaks                               densities of phantoms' marks peak within the faults
     python benchmarks/marks.py coverage [--runs 300]               the interval of JAFROC over many studies
 
-Simulated readers are those of `discern simulate`: they mark near a fault with a probability that grows with its size,
-else at random.
+Simulated readers are those of `discern simulate`: they mark near a fault with a probability that increases with its
+size, otherwise at random.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def faults(rng: Generator) -> list[KnownFault]:
 
 
 def simulate(responses: Path, folder: Path, seed: int = 0) -> tuple[Path, Path]:
-    """Write marks.csv and faults.csv of the responses that `benchmarks.report.simulate` wrote; returns both.
+    """Write marks.csv and faults.csv for the responses that `benchmarks.report.simulate` wrote; returns both.
 
-    Each answer has three marks, as many as readers can set by default; those that no fault drew lie at random.
+    Each answer has three marks, the default maximum; those not attracted by a fault are placed at random.
     """
     rng = Generator(PCG64(seed))
     with responses.open(newline="", encoding="utf-8") as file:
@@ -74,7 +74,7 @@ def simulate(responses: Path, folder: Path, seed: int = 0) -> tuple[Path, Path]:
 
 
 def peaks(pool: Path, readers: int, seed: int = 0) -> tuple[int, int]:
-    """Of the synthetic cases of a pool that got at least five marks, how many have their densest place in a fault."""
+    """Of the synthetic cases of a pool with at least five marks, how many have the highest density inside a fault."""
     from generation.pool import read_table
 
     given, found = read_table(pool), []
@@ -89,10 +89,10 @@ def peaks(pool: Path, readers: int, seed: int = 0) -> tuple[int, int]:
 
 
 def held(seed: int, readers: int = 6, cases: int = 200) -> tuple[bool, float]:
-    """Whether the interval of JAFROC holds .5 in a study of blind markers, and the area.
+    """Whether the interval of JAFROC contains .5 in a study with blind readers, and the area.
 
-    Blind is whoever marks a fault as often and as surely as a real image: each has one place to be marked. How readily
-    a reader marks, and how an image tempts to be marked, differ from reader to reader and case to case.
+    Blind readers mark a fault as often and with the same ratings as a real image; each has one place to mark. Readers
+    differ in how readily they mark, and images in how much they invite marks.
     """
     rng = Generator(PCG64([seed, 1]))
     truth = np.arange(cases) % 2
@@ -106,12 +106,12 @@ def held(seed: int, readers: int = 6, cases: int = 200) -> tuple[bool, float]:
 
 
 def coverage(runs: int) -> None:
-    """Print in how many of the studies the interval held .5."""
+    """Print in how many of the studies the interval contained .5."""
     found = Parallel(n_jobs=1)(delayed(held)(seed) for seed in range(runs))
     inside = [one for one, _ in found]
     areas = np.array([area for _, area in found])
     print(f"{runs} studies of 6 blind readers and 200 cases: mean area {areas.mean():.4f}, ", end="")
-    print(f"the 95 % interval held .5 in {np.mean(inside):.1%}")
+    print(f"the 95 % interval contained .5 in {np.mean(inside):.1%}")
 
 
 PROFILE = """
@@ -126,7 +126,7 @@ sys.exit(code)
 
 
 def speed(readers: int, cases: int, rounds: int) -> None:
-    """Print the time of a report with three marks an answer and with none, taking turns, and their ratio."""
+    """Print the time of a report with three marks per answer and with none, in turn, and their ratio."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         responses = plain.simulate(folder / "responses.csv", readers, cases)
@@ -149,7 +149,7 @@ def speed(readers: int, cases: int, rounds: int) -> None:
 
 
 def images(folder: Path, responses: Path) -> Path:
-    """A pool folder with an image of 1024 x 512 for each case, as the plates and the folder of marks take them."""
+    """A pool folder with an image of 1024 x 512 for each case, as needed for the plates and the folder of marks."""
     from PIL import Image
 
     with responses.open(newline="", encoding="utf-8") as file:
@@ -168,14 +168,14 @@ def images(folder: Path, responses: Path) -> Path:
 
 
 def main() -> None:
-    """What the command line asks for."""
+    """Run what the command line requests."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", default="speed", choices=["speed", "peaks", "coverage"])
     parser.add_argument("--readers", type=int, default=6)
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--runs", type=int, default=300)
-    parser.add_argument("--pool", type=Path, help="for peaks: a pool of phantoms; else 100 are drawn")
+    parser.add_argument("--pool", type=Path, help="for peaks: a pool of phantoms; if not given, 100 are drawn")
     wanted = parser.parse_args()
     if wanted.what == "speed":
         speed(wanted.readers, wanted.cases, wanted.rounds)

@@ -1,8 +1,8 @@
 """What the mirror costs a reader: `python benchmarks/mirror.py`, with the emulator of .ci/firestore-emulator.
 
-Six simulated readers take a study with Firestore two seconds away (a relay that holds everything back), and without a
-mirror; the figure is the rate of acknowledged answers with it over the rate without, the best of four runs each,
-taken in turn. Then 1,200 answers that have waited are sent to an emulator that is near.
+Six simulated readers take a study with Firestore two seconds away (a relay delays everything), and without a mirror.
+The result is the ratio of the rates of acknowledged answers with and without the mirror, from the best of four runs
+each, in turn. Then 1,200 waiting answers are sent to a nearby emulator.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def free_port() -> int:
 
 
 def relay(port: int, target: int) -> None:
-    """Carry connections from `port` to `target`; what goes there arrives AWAY_S later, in order."""
+    """Forward connections from `port` to `target`; what is sent arrives AWAY_S later, in order."""
 
     def receive(source: socket.socket, under_way: Queue[tuple[float, bytes]]) -> None:
         with suppress(OSError):
@@ -87,7 +87,7 @@ def account(path: Path) -> str:
 
 
 def rate(app: Flask, settings: Settings, pool: int) -> float:
-    """Acknowledged answers a second."""
+    """Acknowledged answers per second."""
     app.config["SETTINGS"] = settings
     with app.app_context():
         rules = {"cases": CASES, "practice": 0}
@@ -100,7 +100,7 @@ def rate(app: Flask, settings: Settings, pool: int) -> float:
     thread = threading.Thread(target=worker.run, args=[stop])
     if settings.firestore_credentials:
         thread.start()
-        while worker.client is None:  # as a server that has been up for a while
+        while worker.client is None:  # like a server that has been running for a while
             time.sleep(0.1)
     began = time.perf_counter()
     outcomes = simulation.run(app, slug, READERS)
@@ -131,7 +131,7 @@ def main() -> None:
 
 
 def measure(near: int, away: int) -> None:
-    """Print both figures; `near` and `away` are ports of the emulator and of the relay to it."""
+    """Print both results; `near` and `away` are the ports of the emulator and of the relay to it."""
     with tempfile.TemporaryDirectory() as folder:
         phantom.make_pool(Path(folder) / "pool", CASES // 2, CASES // 2, 0, 1)
         plain = Settings.load({}, instance=Path(folder) / "instance")
@@ -143,7 +143,7 @@ def measure(near: int, away: int) -> None:
             db.session.commit()
             pool_id = pool.id
         os.environ["FIRESTORE_EMULATOR_HOST"] = f"127.0.0.1:{away}"
-        rate(app, mirrored, pool_id)  # the first is slow for either
+        rate(app, mirrored, pool_id)  # the first run is slow in both cases
         rates = [(rate(app, mirrored, pool_id), rate(app, plain, pool_id)) for _ in range(RUNS)]
         with_it, without = (max(each) for each in zip(*rates, strict=True))
         print(

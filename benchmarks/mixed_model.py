@@ -1,9 +1,10 @@
-"""The logistic mixed model of 6 readers x 200 cases, beside lme4 and beside statsmodels' variational mixed GLM.
+"""The logistic mixed model for 6 readers x 200 cases, compared with lme4 and statsmodels' variational mixed GLM.
 
     python benchmarks/mixed_model.py
 
-lme4 is timed where Rscript and the package are installed (Debian: r-cran-lme4), and skipped in words where not. It is
-timed inside R, without the start of R, twice: with its default tolerance, and with the one at which its figures settle.
+lme4 is timed if Rscript and the package are installed (Debian: r-cran-lme4); otherwise a message says that it is
+skipped. It is timed inside R, without the start of R, twice: with its default tolerance, and with the one at which its
+results converge.
 """
 
 import subprocess
@@ -70,7 +71,7 @@ def lme4(data: pd.DataFrame, mine: float) -> None:
     for name, line in zip(("lme4, its default", "lme4, tolPwrss 1e-12"), found.stdout.split("\n"), strict=False):
         took, *figures = map(float, line.split())
         report(name, took, *figures)
-        print(f"{'':22} ours takes {mine / took:.2f} of its time (wanted: at most 2)")
+        print(f"{'':22} ours takes {mine / took:.2f} of its time (goal: at most 2)")
 
 
 def statsmodels(data: pd.DataFrame, mine: float) -> None:

@@ -1,13 +1,13 @@
-"""Changes the code on purpose, one place at a time, and looks whether the tests notice.
+"""Changes the code on purpose, one place at a time, and checks whether the tests notice.
 
     python benchmarks/mutation.py                       random mutants, evenly over TARGETS, each with its tests
     python benchmarks/mutation.py --only steps --count 40 --seed 3
-    python benchmarks/mutation.py --rules               every rule of tests/rules.toml taken away, with its one test
+    python benchmarks/mutation.py --rules               remove every rule of tests/rules.toml, with its one test
 
-A mutant that lives is printed with its place; so is a rule whose test passes without it (then exit 1). Everything runs
-in copies of the project in a temporary folder. Mutation as of DeMillo, Lipton and Sayward, "Hints on test data
-selection", Computer 11 (1978), with the usual operators: comparisons, and/or, not, arithmetic, numbers, min/max, and
-statements left out.
+A surviving mutant is printed with its place, and so is a rule whose test passes without it (then the exit code is 1).
+Everything runs in copies of the project in a temporary folder. Mutation testing after DeMillo, Lipton and Sayward,
+"Hints on test data selection", Computer 11 (1978), with the usual operators: comparisons, and/or, not, arithmetic,
+numbers, min/max, and omitted statements.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 READER, SITTINGS = "tests/quiz_app/reader", "tests/quiz_app/sittings"
-# Module -> the tests that concern it.
+# Module -> its tests.
 TARGETS = {
     "quiz_app/designs/rating.py": (f"{READER}/test_reader_api.py",),
     "quiz_app/sittings/answering.py": (f"{READER}/test_reader_api.py",),
@@ -78,7 +78,7 @@ def _short(text: str) -> str:
 
 
 def changes(node: ast.AST) -> Iterator[ast.AST | str]:
-    """What may stand in the place of a node."""
+    """The possible replacements of a node."""
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARISONS:
         yield _with(node, ops=[COMPARISONS[type(node.ops[0])]()])
     elif isinstance(node, ast.BoolOp):
@@ -110,7 +110,7 @@ def _is_text(node: ast.BinOp) -> bool:
 
 
 def _code(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a tree that run: no annotations, and no f-strings, whose places Python 3.11 does not tell."""
+    """The nodes of a tree that are executed: no annotations, and no f-strings, whose positions Python 3.11 lacks."""
     yield node
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list") or isinstance(node, ast.JoinedStr):
@@ -137,7 +137,7 @@ def mutants(file: str) -> list[Mutant]:
 
 
 def drawn(only: str, count: int, seed: int) -> list[Mutant]:
-    """`count` random mutants, as many of each module as of the others where it has them."""
+    """`count` random mutants, the same number from each module if it has enough."""
     rng = np.random.Generator(np.random.PCG64(seed))
     by_file = [mutants(file) for file in TARGETS if only in file]
     lots = [[some[index] for index in rng.permutation(len(some))] for some in by_file]
@@ -146,7 +146,7 @@ def drawn(only: str, count: int, seed: int) -> list[Mutant]:
 
 
 class Copies:
-    """Copies of the project; each is lent to one change at a time."""
+    """Copies of the project; each is used for one change at a time."""
 
     def __init__(self, folder: Path, count: int) -> None:
         self.free: Queue[Path] = Queue()
@@ -157,7 +157,7 @@ class Copies:
             self.free.put(shutil.copytree(ROOT, folder / str(number), ignore=kept))
 
     def notice(self, file: str, change: Callable[[bytes], bytes], tests: tuple[str, ...], seconds: float) -> str:
-        """What becomes of the change of a file: `killed`, `timed out` (killed too) or `LIVES`."""
+        """The outcome of changing a file: `killed`, `timed out` (also killed) or `LIVES`."""
         house = self.free.get()
         original = (house / file).read_bytes()
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
@@ -178,7 +178,7 @@ class Copies:
             self.free.put(house)
 
     def assert_sound(self, tests: Iterable[str]) -> None:
-        """Tests that fail anyhow would tell nothing. Raises SystemExit."""
+        """Raise SystemExit if tests fail without any change, because they would show nothing."""
         tests = tuple(sorted(set(tests)))
         if self.notice("run.py", lambda source: source, tests, 1800) != "LIVES":
             raise SystemExit(f"These do not pass with nothing changed: {' '.join(tests)}")
@@ -190,7 +190,7 @@ def rules() -> list[dict[str, str]]:
 
 
 def try_rules(copies: Copies, jobs: int, only: str) -> int:
-    """Take every rule away, see its test fail; the number of those whose test passes without them."""
+    """Remove every rule and check that its test fails; returns the number of rules whose test still passes."""
 
     def without(rule: dict[str, str]) -> tuple[dict[str, str], str]:
         before, after = rule["holds"].encode(), rule["without"].encode()
@@ -208,7 +208,7 @@ def try_rules(copies: Copies, jobs: int, only: str) -> int:
 
 
 def try_mutants(copies: Copies, jobs: int, chosen: list[Mutant], minutes: float) -> None:
-    """Run mutants until the time is up; print those that live, and the score of each module."""
+    """Run mutants until the time is up; print the survivors, and the score of each module."""
     copies.assert_sound(test for mutant in chosen for test in TARGETS[mutant.file])
     until = time.monotonic() + 60 * minutes
     score: dict[str, list[str]] = {}
@@ -235,11 +235,13 @@ def try_mutants(copies: Copies, jobs: int, chosen: list[Mutant], minutes: float)
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rules", action="store_true", help="the sacred rules instead of mutants")
-    parser.add_argument("--only", default="", help="modules (or rules) with this in their name")
+    parser.add_argument("--only", default="", help="only modules (or rules) with this text in their name")
     parser.add_argument("--count", type=int, default=60, help="mutants (default 60)")
-    parser.add_argument("--seed", type=int, default=1, help="of the lots (default 1)")
-    parser.add_argument("--minutes", type=float, default=20, help="begin no mutant after these (default 20)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="at the same time (default: the cores)")
+    parser.add_argument("--seed", type=int, default=1, help="random seed (default 1)")
+    parser.add_argument("--minutes", type=float, default=20, help="start no mutant after this time (default 20)")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="number run at the same time (default: number of cores)"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         copies = Copies(Path(folder), asked.jobs)

@@ -1,10 +1,10 @@
-"""How much faster the networks of `generation` are here than plain eager fp32 with explicit attention matrices.
+"""How much faster the networks of `generation` are than plain eager fp32 with explicit attention matrices.
 
     python benchmarks/networks.py [--repeats N] [--device cpu|cuda] [--compile] [--checkpoint RUN_OR_FILE]
 
-Same weights, same input, same run; the two take turns, the least time of each counts. One step of the U-Net stands
-for sampling, which is `steps` times the same work. Plain means attention as softmax of a product, channels first,
-fp32, and HAT's shifted windows with one mask each, as the papers' code has it.
+Same weights, same input, same run; the two take turns, and the shortest time of each counts. One step of the U-Net
+represents sampling, which is `steps` times the same work. Plain means attention as softmax of a product, channels
+first, fp32, and HAT's shifted windows with one mask each, as in the papers' code.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def explicit_attention(
 
 
 def explicit_windows(self: WindowAttention, x: Tensor, index: Tensor, shift_masks: Tensor | None) -> Tensor:
-    """Window attention with one mask a window, (windows, 1, queries, keys)."""
+    """Window attention with one mask per window, (windows, 1, queries, keys)."""
     bias = position_bias(self.relative_position_bias_table, index)
     qkv = self.qkv(x)
     if shift_masks is None:
@@ -50,7 +50,7 @@ def explicit_windows(self: WindowAttention, x: Tensor, index: Tensor, shift_mask
 
 @contextmanager
 def plainly() -> Iterator[None]:
-    """Networks run as the papers' code has them: attention by explicit matrices, a mask for every shifted window."""
+    """Run networks as in the papers' code: attention with explicit matrices, a mask for every shifted window."""
     with (
         patch.object(F, "scaled_dot_product_attention", explicit_attention),
         patch.object(WindowAttention, "forward", explicit_windows),
@@ -59,7 +59,7 @@ def plainly() -> Iterator[None]:
 
 
 def compare(name: str, network: torch.nn.Module, inputs: tuple[Tensor, ...], args: argparse.Namespace) -> None:
-    """Time both, taking turns, and print the ratio and how far the results are apart."""
+    """Time both in turn, and print the ratio and how much the results differ."""
     device = start(args.device).device
     precision = resolve("auto", device)
     plain = copy.deepcopy(network).to(device)
@@ -87,7 +87,7 @@ def compare(name: str, network: torch.nn.Module, inputs: tuple[Tensor, ...], arg
 
 
 def seconds(call: Callable[[], object], device: torch.device) -> tuple[float, float]:
-    """Wall-clock and CPU seconds of one call, the device's queue emptied. On a busy machine trust the second."""
+    """Wall-clock and CPU seconds of one call, with the device's queue emptied. On a busy machine, use the second."""
     begun, used = time.perf_counter(), time.process_time()
     call()
     if device.type == "cuda":
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--compile", action="store_true", help="compile ours first")
-    parser.add_argument("--checkpoint", type=Path, help="time a step of this diffusion network, 4 images, as well")
+    parser.add_argument("--checkpoint", type=Path, help="also time a step of this diffusion network, with 4 images")
     args = parser.parse_args()
     torch.manual_seed(0)
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads")

@@ -1,4 +1,4 @@
-"""Seconds for the demonstration pool of 206 phantoms on all cores, against drawing them one after the other.
+"""Time to draw the demonstration pool of 206 phantoms on all cores, compared with drawing them one at a time.
 
 python benchmarks/phantoms.py [--count N]
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from generation import phantom, pool
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--count", type=int, default=100, help="scored cases of either truth (default 100)")
+parser.add_argument("--count", type=int, default=100, help="scored cases of each class (default 100)")
 count = parser.parse_args().count
 
 with tempfile.TemporaryDirectory() as folder:

@@ -1,12 +1,12 @@
-"""Do the intervals of the share of real images found hold the truth, and at what price in time?
+"""Do the intervals of the share of real images found cover the truth, and how long does the analysis take?
 
     python benchmarks/quartets.py [--studies 500] [--readers 8] [--quartets 50]
 
-Studies of quartets are drawn from `planning.quartets` with a true share of 29 %, as the cervical-spine study saw, and
-with readers and quartets that vary not at all, as by default, and more. The interval that leads in the report, and that
-of the mixed model, should hold the truth in 93 to 97 % of them; Wilson's and the exact one, which take every answer as
-independent, are shown beside, to say what they are worth. At a true share of 25 % the tests at 5 % should reject in
-about 5 %. Then one whole study is measured and timed.
+Quartet studies are drawn from `planning.quartets` with a true share of 29 %, as in the cervical-spine study, and with
+readers and quartets that do not vary, vary as by default, or vary more. The main interval in the report, and that of
+the mixed model, should cover the truth in 93 to 97 % of the studies. Wilson's and the exact interval, which treat all
+answers as independent, are shown for comparison. At a true share of 25 %, the tests at 5 % should reject in about 5 %.
+Then one complete study is measured and timed.
 """
 
 import argparse
@@ -31,7 +31,7 @@ METHODS = ("readers and quartets random", "mixed model", "Wilson", "exact")
 
 
 def trials(correct: np.ndarray) -> Trials:
-    """What the model needs of a study."""
+    """The trials of a study as the model needs them."""
     readers, quartets = correct.shape
     table = pd.DataFrame({"correct": correct.ravel()})
     table["reader"], table["quartet"] = np.repeat(np.arange(readers), quartets), np.tile(np.arange(quartets), readers)
@@ -58,7 +58,7 @@ def studies(numbers: range, share: float, spread: tuple[float, float], readers: 
 
 
 def whole(readers: int, quartets: int, seed: int) -> float:
-    """Seconds to load and measure one study with everything in it."""
+    """Seconds to load and measure one complete study."""
     rng = np.random.default_rng(seed)
     correct, _ = Quartets().draw(rng, 0.29, readers, quartets)
     rows = []
@@ -78,7 +78,7 @@ def whole(readers: int, quartets: int, seed: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=500, help="drawn in every setting (500)")
+    parser.add_argument("--studies", type=int, default=500, help="number per setting (500)")
     parser.add_argument("--readers", type=int, default=8)
     parser.add_argument("--quartets", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)

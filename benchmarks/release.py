@@ -1,9 +1,9 @@
-"""How much memory a release takes, by the number of its images: the peak of a process of its own for each number.
+"""How much memory a release takes, by number of images: the peak of a separate process for each number.
 
     python benchmarks/release.py [--counts 20 1000] [--checkpoint RUN] [--training DIR]
 
-Without a checkpoint a network of few weights makes the images, and 40 drawn phantoms stand for its training images: the
-memory of a release does not depend on what the images show. Images are made 4 at a time.
+Without a checkpoint, a small network makes the images, and 40 drawn phantoms replace its training images: the memory of
+a release does not depend on what the images show. Images are made 4 at a time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MEASURED += "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); 
 
 
 def stand_ins(folder: Path) -> tuple[Path, Path]:
-    """A network and training images."""
+    """A small network and training images."""
     about = {"stage": "diffusion", "design": "recommended", "config": CONFIG}
     write_safetensors(folder / "network" / "model.safetensors", RecommendedUNet(**CONFIG), about)
     for seed in range(40):

@@ -1,10 +1,10 @@
-"""The whole report in seconds and megabytes, where the time goes, and two drawing processes against one.
+"""Time and memory of the whole report, where the time goes, and two drawing processes compared with one.
 
     python benchmarks/report.py [--readers N] [--cases N] [--bootstrap N]
-    python benchmarks/report.py --readers 20 --cases 400 --sources 4    four generators against one of as many cases
+    python benchmarks/report.py --readers 20 --cases 400 --sources 4    four generators compared with one
 
-The study is simulated: readers of varying skill, cases of varying difficulty, times, groups. Each run is a fresh
-interpreter; the memory is the peak of its resident set and of its largest drawing process together.
+The study is simulated: readers of varying skill, cases of varying difficulty, times, groups. Each run uses a fresh
+interpreter; memory is the sum of the peak resident sizes of the interpreter and of its largest drawing process.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ print(json.dumps({"marks": marks, "memory": memory, "work": work}))
 
 
 def simulate(path: Path, readers: int, cases: int, seed: int = 0, sources: int = 1) -> Path:
-    """Write the responses of a simulated rating study to `path`; `sources` of synthetic images, all alike."""
+    """Write the responses of a simulated rating study to `path`, with `sources` identical synthetic sources."""
     rng = np.random.default_rng(seed)
     truth = np.arange(cases) % 2
     difficulty, skill = rng.normal(0, 0.7, cases), rng.normal(1.4, 0.4, readers)
@@ -76,7 +76,7 @@ def simulate(path: Path, readers: int, cases: int, seed: int = 0, sources: int =
 
 
 def run(source: Path, out: Path, bootstrap: int, workers: int) -> tuple[float, dict]:
-    """Seconds of one report in a fresh interpreter, and what it noted on the way."""
+    """Seconds of one report in a fresh interpreter, and what it recorded on the way."""
     start = time.perf_counter()
     command = [sys.executable, "-c", PROFILE, str(source), str(out), str(bootstrap), str(workers)]
     done = subprocess.run(
@@ -86,7 +86,7 @@ def run(source: Path, out: Path, bootstrap: int, workers: int) -> tuple[float, d
 
 
 def compare_sources(wanted: argparse.Namespace) -> None:
-    """Print the time of a report of several sources as a multiple of that of one source, both in turn."""
+    """Print the time of a report with several sources as a multiple of that with one source, in turn."""
     print(f"{wanted.readers} readers x {wanted.cases} cases, {wanted.sources} sources against one, one drawing process")
     with tempfile.TemporaryDirectory() as name:
         made = {
@@ -104,13 +104,13 @@ def compare_sources(wanted: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Simulate, report with two drawing processes and with one, and print both with the profile."""
+    """Simulate a study, create reports with two drawing processes and with one, and print times and profile."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--readers", type=int, default=6)
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--bootstrap", type=int, default=10_000)
-    parser.add_argument("--sources", type=int, default=1, help="of synthetic images, against one of as many")
-    parser.add_argument("--times", type=int, default=3, help="how often several sources are held against one (3)")
+    parser.add_argument("--sources", type=int, default=1, help="number of synthetic sources, compared with one source")
+    parser.add_argument("--times", type=int, default=3, help="how often several sources are compared with one (3)")
     wanted = parser.parse_args()
     if wanted.sources > 1:
         compare_sources(wanted)

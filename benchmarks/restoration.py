@@ -1,11 +1,12 @@
-"""Restoring 512 -> 1024 px as the package does, against the plain loop: one network, one machine, taking turns.
+"""Restoring 512 -> 1024 px with the package, compared with the plain loop: one network, one machine, in turn.
 
     python benchmarks/restoration.py [--preset recommended|phantom] [--timed N] [--pairs N] [--side PX] [--device D]
 
-Plain is what one writes from the paper: diffusers' U-Net and DDIM in fp32, channels first, one whole image at a time,
-every step. Ours is `discern generate restore` with its defaults: DPM-Solver++, the precision the device computes in,
-channels last. Weights are random, as they change no time. Every step costs the same, so `--timed` steps are taken and
-counted for 25. Seconds are the median of the pairs, ratios that of each pair; on a busy machine trust the CPU time.
+Plain is an implementation directly from the paper: diffusers' U-Net and DDIM in fp32, channels first, one whole image
+at a time, every step. Ours is `discern generate restore` with its defaults: DPM-Solver++, the device's preferred
+precision, channels last. Weights are random, because they do not affect the time. Every step costs the same, so
+`--timed` steps are measured and scaled up to 25. Seconds are the median over pairs, ratios are per pair; on a busy
+machine, use the CPU time.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ ALL = 25
 
 @torch.no_grad()
 def plain(network: RestorationUNet, poor: np.ndarray, steps: int, device: torch.device) -> np.ndarray:
-    """The loop of the paper, float32 (2 h, 2 w) in [0, 1] from uint8 (h, w)."""
+    """The loop from the paper: float32 (2 h, 2 w) in [0, 1] from uint8 (h, w)."""
     solver = scheduler("recommended", "ddim", STEPS)
     solver.set_timesteps(steps)
     small = torch.from_numpy(poor / np.float32(127.5) - 1)[None, None].to(device)
@@ -43,7 +44,7 @@ def plain(network: RestorationUNet, poor: np.ndarray, steps: int, device: torch.
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> tuple[float, float]:
-    """Wall-clock and CPU seconds, the device's queue emptied."""
+    """Wall-clock and CPU seconds, with the device's queue emptied."""
     begun, used = time.perf_counter(), time.process_time()
     work()
     if device.type == "cuda":
@@ -53,9 +54,9 @@ def seconds(work: Callable[[], object], device: torch.device) -> tuple[float, fl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", choices=PRESETS, default="recommended", help="whose network")
-    parser.add_argument("--side", type=int, default=512, help="of the poor image, px (default: 512)")
-    parser.add_argument("--timed", type=int, default=1, help=f"steps that are taken, of {ALL} (default: 1)")
+    parser.add_argument("--preset", choices=PRESETS, default="recommended", help="preset with the network")
+    parser.add_argument("--side", type=int, default=512, help="side of the degraded image, px (default: 512)")
+    parser.add_argument("--timed", type=int, default=1, help=f"steps that are measured, of {ALL} (default: 1)")
     parser.add_argument("--pairs", type=int, default=3, help="how often the two take turns (default: 3)")
     parser.add_argument("--device", choices=devices.DEVICES, default="auto")
     args = parser.parse_args()
@@ -82,7 +83,7 @@ def main() -> None:
 
     turns(poor if device.type == "cuda" else poor[:64, :64])  # first-use costs
     size = sum(weights.numel() for weights in theirs.parameters()) / 1e6
-    print(f"{args.preset}, {size:.1f} M parameters, {args.side} -> {2 * args.side} px, {ALL} steps an image, {device}")
+    print(f"{args.preset}, {size:.1f} M parameters, {args.side} -> {2 * args.side} px, {ALL} steps per image, {device}")
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads; plain fp32, ours {precision}", flush=True)
     pairs = []
     for number in range(args.pairs):
@@ -92,7 +93,7 @@ def main() -> None:
         one, other = (median(pair[side][place] for pair in pairs) * ALL / args.timed for side in (0, 1))
         ratios = sorted(pair[0][place] / pair[1][place] for pair in pairs)
         print(
-            f"{clock}: plain {one:.0f} s an image, ours {other:.0f} s, {median(ratios):.2f} times as fast"
+            f"{clock}: plain {one:.0f} s per image, ours {other:.0f} s, {median(ratios):.2f} times as fast"
             f" ({ratios[0]:.2f} to {ratios[-1]:.2f})"
         )
 

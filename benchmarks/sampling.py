@@ -2,9 +2,9 @@
 
     python benchmarks/sampling.py [--checkpoint RUN_OR_FILE] [--count 8] [--device cpu|cuda]
 
-Without a checkpoint, the network that comes with Discern is sampled. The reference is DDIM without added noise at 250
-steps: with the noise of eta = 1 no two step counts could be compared image by image. Distances are means over images
-and pixels, in grey levels of 255; beside them, how far apart two images of different seeds are.
+Without a checkpoint, the network shipped with Discern is sampled. The reference is DDIM without added noise at 250
+steps: with the noise of eta = 1, different numbers of steps could not be compared image by image. Distances are means
+over images and pixels, in grey levels of 255; the distance between two images with different seeds is also given.
 """
 
 from __future__ import annotations
@@ -43,12 +43,14 @@ def main() -> None:
     strangers = 255 * (reference - reference.roll(1, 0)).abs().mean()
     height, width = reference.shape[2:]
     print(f"{args.count} images of {width} x {height}, {precision} on {device}, PyTorch {torch.__version__}")
-    print(f"ddim 250 steps: {seconds / args.count:.2f} s an image; images of different seeds are {strangers:.1f} apart")
+    print(
+        f"ddim 250 steps: {seconds / args.count:.2f} s per image; images with different seeds are {strangers:.1f} apart"
+    )
     for sampling in RUNS:
         pictures, taken = sample(sampling)
         distance = 255 * (pictures - reference).abs().mean()
         print(
-            f"{sampling.sampler:5} {sampling.steps:3} steps: {taken / args.count:.2f} s an image"
+            f"{sampling.sampler:5} {sampling.steps:3} steps: {taken / args.count:.2f} s per image"
             f" ({seconds / taken:.1f} times as fast), {distance:.2f} from the reference"
         )
 

@@ -1,11 +1,11 @@
-"""Do the intervals of the threshold exposure hold the truth, and at what price in time?
+"""Do the intervals of the threshold exposure cover the truth, and how long does the analysis take?
 
     python benchmarks/staircases.py [--studies 500] [--readers 8] [--cases 150]
 
 Studies with a true threshold of 350 ms are drawn from `planning.staircases`, with readers that vary as by default,
-less, and not at all. The interval that leads in the report should hold 350 ms in 93 to 97 % of them, or more where
-readers hardly vary; those of single readers should hold the reader's own threshold in 93 to 97 %. The pooled interval,
-which takes every answer as independent, is shown beside, to say what it is worth. Then one whole study is timed.
+vary less, or do not vary. The main interval in the report should contain 350 ms in 93 to 97 % of the studies, or more
+if readers hardly vary; those of single readers should contain the reader's own threshold in 93 to 97 %. The pooled
+interval, which treats all answers as independent, is shown for comparison. Then one complete study is timed.
 """
 
 import argparse
@@ -25,11 +25,11 @@ from analysis.statistics.estimate import Estimate
 BLOCK = 25
 TRUE_MS = 350.0
 SPREADS = (0.35, 0.25, 0.0)
-METHODS = ("readers random (leads)", "pooled, answers independent", "one reader, own threshold")
+METHODS = ("readers random (main)", "pooled, answers independent", "one reader, own threshold")
 
 
 def studies(numbers: range, spread: float, readers: int, cases: int, seed: int) -> np.ndarray:
-    """Low, value and high of every method in units of the truth, for every study."""
+    """Lower limit, value and upper limit of every method in units of the truth, for every study."""
     model, rows = Staircases(reader_sd=spread), []
     names = np.repeat(np.arange(readers), cases)
     for number in numbers:
@@ -51,7 +51,7 @@ def _limits(found: Estimate, truth: float) -> tuple[float, float, float]:
 
 
 def whole(readers: int, cases: int, seed: int) -> float:
-    """Seconds to load and measure one study with everything in it."""
+    """Seconds to load and measure one complete study."""
     shown, right, _ = Staircases().draw(np.random.default_rng(seed), TRUE_MS, readers, cases)
     rows = []
     for (r, c), ms in np.ndenumerate(shown):
@@ -69,7 +69,7 @@ def whole(readers: int, cases: int, seed: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=500, help="drawn in every setting (500)")
+    parser.add_argument("--studies", type=int, default=500, help="number per setting (500)")
     parser.add_argument("--readers", type=int, default=8)
     parser.add_argument("--cases", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,6 +1,7 @@
-"""How long `python run.py` takes to answer /healthz, beside a bare Flask page served by the same waitress.
+"""How long `python run.py` takes to answer /healthz, compared with a bare Flask page served by the same waitress.
 
-The instance is prepared beforehand (database there, no demonstration to draw). Prints the medians and their ratio.
+The instance is prepared beforehand (the database exists, no demonstration is drawn). Prints the medians and their
+ratio.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def free_port() -> int:
 
 
 def seconds_to_answer(command: list[str], port: int) -> float:
-    """From the start of the process to its first 200."""
+    """Seconds from the start of the process to its first 200 response."""
     start = time.perf_counter()
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
@@ -65,7 +66,7 @@ def main() -> None:
         first = ours()
         pairs = [(ours(), bare()) for _ in range(RUNS)]
     a, b = (statistics.median(times) for times in zip(*pairs, strict=True))
-    print(f"first start, database made   {first:6.2f} s")
+    print(f"first start, new database    {first:6.2f} s")
     print(f"run.py                       {a:6.2f} s   (median of {RUNS})")
     print(f"bare Flask page              {b:6.2f} s")
     print(f"ratio                        {a / b:6.2f}")

@@ -1,11 +1,11 @@
-"""Eight tasks at the researcher's desk, done by Playwright at human pace: clicks, page loads and seconds of each.
+"""Eight tasks at the researcher's desk, done by Playwright at human pace: clicks, page loads and seconds for each.
 
     python benchmarks/usability.py [--root CHECKOUT] [--fast]
 
-With --root an earlier checkout is measured: `before` below is the desk without overview, results pages, letters and
-planning (1a00178). A click is a press of the mouse, a choice in a list or of a file, and the answer to a question. The
-pace is that of the keystroke-level model (Card, Moran and Newell 1980): 1.2 s to point and press, .28 s a key, and 1.35
-s to think before each step; --fast leaves it out. Seconds include what the server takes.
+With --root, an earlier checkout is measured: `before` below is the desk without overview, results pages, messages and
+planning (1a00178). A click is a mouse click, a choice in a list or of a file, or the answer to a confirmation. The pace
+follows the keystroke-level model (Card, Moran and Newell 1980): 1.2 s to point and click, .28 s per key, and 1.35 s to
+think before each step; --fast leaves this out. Seconds include the server's time.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from typing import Any
 POINT, KEY, THINK = 1.2, 0.28, 1.35  # s
 TITLE = "Real or synthetic"
 SLUG = "real-or-synthetic"
-DONE = 300_000  # ms that work in the background may take
+DONE = 300_000  # ms that background work may take
 
 
 @dataclass
 class Hand:
-    """A researcher at a browser, who is counted."""
+    """A researcher in a browser, whose actions are counted."""
 
     page: Any
     desk: str
@@ -45,7 +45,7 @@ class Hand:
             time.sleep(seconds)
 
     def press(self, role: str, name: str, **more: Any) -> None:
-        """Point at a link, button or tab, and press it."""
+        """Point at a link, button or tab, and click it."""
         self.click(self.page.get_by_role(role, name=name, **more).first)
 
     def click(self, found: Any) -> None:
@@ -55,7 +55,7 @@ class Hand:
         self.page.wait_for_load_state()
 
     def fill(self, label: str, text: str) -> None:
-        """Press into a field and type, unless the page has put the cursor there."""
+        """Click into a field, unless the page has put the cursor there, and type."""
         found = self.page.get_by_label(label, exact=True).first
         if not found.evaluate("found => found === document.activeElement"):
             self.click(found)
@@ -68,12 +68,12 @@ class Hand:
         self.page.get_by_label(label).set_input_files(path)
 
     def sees(self, text: str) -> None:
-        """Look for a text; the task fails without it."""
+        """Check that a text is visible; the task fails without it."""
         self.page.get_by_text(text).first.wait_for(timeout=DONE)
         self.wait(THINK)
 
     def task(self, name: str, do: Callable[[], None]) -> None:
-        """Do a task from the list of studies, where every task begins."""
+        """Do a task, starting from the list of studies."""
         self.page.goto(self.desk)
         self.clicks = self.loads = 0
         began = time.monotonic()
@@ -83,7 +83,7 @@ class Hand:
 
 @dataclass
 class Desk:
-    """The eight tasks; `old` is how the earlier desk was used."""
+    """The eight tasks; `old` means the earlier desk."""
 
     hand: Hand
     images: Path
@@ -112,7 +112,7 @@ class Desk:
         self.study("Readers")
         self.hand.fill("Pseudonyms", "ada ben eva")
         self.hand.press("button", "Make links" if self.old else "Create links")
-        with self.hand.page.expect_download():  # the links; today with a letter to each
+        with self.hand.page.expect_download():  # the links; today with a message for each
             self.hand.press("link", "List (CSV)" if self.old else "Mail merge (CSV)")
 
     def find_late(self) -> None:
@@ -131,7 +131,7 @@ class Desk:
 
     def close(self) -> None:
         self.study()
-        self.hand.clicks += 1  # the answer to the question
+        self.hand.clicks += 1  # the answer to the confirmation
         self.hand.press("button", "Close the study" if self.old else "Close study")
         self.hand.sees("closed")
 
@@ -156,7 +156,7 @@ class Desk:
         table = self.hand.page.locator("#cases").locator("xpath=following::table[1]")
         self.hand.click(table.get_by_role("button").nth(1))
         name = table.get_by_role("rowheader").first.inner_text()
-        self.hand.page.go_back()  # out of the report, which has no link to the desk: twice, because of the jump
+        self.hand.page.go_back()  # leave the report, which has no link to the desk; twice, because of the jump
         self.hand.page.go_back()
         self.hand.clicks += 2
         self.hand.press("link", "Pools")
@@ -185,7 +185,7 @@ TASKS = {
 
 
 def images(app: Any, folder: Path) -> Path:
-    """A zip of 24 phantoms in a folder a class, without the word in their corner, about which an upload would ask."""
+    """A zip of 24 phantoms, one folder per class, without the word in their corner, which an upload would ask about."""
     from PIL import Image
 
     from generation.pool import read_table
@@ -202,7 +202,7 @@ def images(app: Any, folder: Path) -> Path:
 
 
 def measured(root: Path, fast: bool) -> dict[str, tuple[int, int, float] | str]:
-    """Clicks, page loads and seconds by task, or why it cannot be done."""
+    """Clicks, page loads and seconds by task, or the reason why it cannot be done."""
     import waitress
     from playwright.sync_api import sync_playwright
 
@@ -211,7 +211,7 @@ def measured(root: Path, fast: bool) -> dict[str, tuple[int, int, float] | str]:
     from quiz_app.study import lifecycle, researchers
     from tests.phantoms import furnish
 
-    # Not by `tests.phantoms.served`, which earlier checkouts lack.
+    # Not with `tests.phantoms.served`, which earlier checkouts do not have.
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         app = furnish(Path(folder) / "instance", 24)
         with app.app_context():
@@ -231,7 +231,7 @@ def measured(root: Path, fast: bool) -> dict[str, tuple[int, int, float] | str]:
         desk = Desk(hand, images(app, Path(folder)), old=not (root / "quiz_app" / "study" / "guide.py").is_file())
         found: dict[str, tuple[int, int, float] | str] = {}
         for name, do in TASKS.items():
-            if do is Desk.find_late:  # the study is opened, and four others read it
+            if do is Desk.find_late:  # the study is opened, and four other readers take it
                 with app.app_context():
                     lifecycle.open_study(lifecycle.find(SLUG))
                     db.session.commit()

@@ -1,9 +1,9 @@
-"""U-statistics of 100 readers x 1,000 cases, beside the same estimate taken pair of readers by pair of readers.
+"""U-statistics for 100 readers x 1,000 cases, compared with the same estimate computed by pairs of readers.
 
     python benchmarks/ustatistics.py
 
-The pairwise form is how the definition is usually programmed (success matrices of both readers, eight sums a pair);
-it runs on 20 readers x 200 cases, where both must give the same variance, and is scaled up by pairs and cells.
+The pairwise form is how the definition is usually programmed (success matrices of both readers, eight sums per pair).
+It runs on 20 readers x 200 cases, where both must give the same variance, and is scaled up by pairs and cells.
 """
 
 from functools import partial
@@ -15,7 +15,7 @@ from analysis.statistics.ustat import ustatistics
 
 
 def pairwise(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Unbiased variance of the mean area when everybody read everything."""
+    """Unbiased variance of the mean area if every reader read every case."""
     readers = len(scores)
     gaps = scores[:, truth == 1][:, :, None] - scores[:, truth == 0][:, None, :]
     success = (gaps > 0) + (gaps == 0) / 2
@@ -48,7 +48,7 @@ def main() -> None:
         f"  20 x  200  ours {took:6.3f} s  pairwise {theirs:7.3f} s  {theirs / took:6.1f} times as fast, same variance"
     )
     scaled = theirs * (100 / 20) ** 2 * (1000 / 200) ** 2
-    times = f"{scaled / took_large:6.1f} times as fast (wanted: under 3 s)"
+    times = f"{scaled / took_large:6.1f} times as fast (goal: under 3 s)"
     print(f" 100 x 1000  ours {took_large:6.3f} s  pairwise {scaled:7.1f} s, scaled up  {times}")
 
 

@@ -1,8 +1,8 @@
-"""How long `discern verify` takes, as a share of what the report took in the same run.
+"""How long `discern verify` takes, relative to the report in the same run.
 
     python benchmarks/verifying.py [--repeats N] [--bootstrap N]
 
-Each is a process of its own, as at the command line. Asked: at most 1.5 times as long.
+Each runs in its own process, as on the command line. Goal: at most 1.5 times as long.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
             ratios.append(verified / made)
             print(f"report {made:.1f} s, verify {verified:.1f} s, ratio {ratios[-1]:.2f}", flush=True)
     middle = statistics.median(ratios)
-    print(f"median ratio {middle:.2f}, at most {MOST} asked: {'kept' if middle <= MOST else 'NOT KEPT'}")
+    print(f"median ratio {middle:.2f}, goal at most {MOST}: {'reached' if middle <= MOST else 'NOT REACHED'}")
     sys.exit(middle > MOST)
 
 
