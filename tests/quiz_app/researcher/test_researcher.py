@@ -352,7 +352,7 @@ def test_a_tool_that_is_none_is_refused(owner, owned):
     owned()
     page = owner.post("/researcher/studies/mine/settings", data={"tools": ["", "zoom", "x-ray"], "limit_s": "5"})
     assert page.status_code == 422
-    assert "x-ray: none of zoom" in page.text
+    assert "x-ray: not one of zoom" in page.text
     assert 'value="zoom" checked' in page.text
     assert 'value="window" checked' not in page.text
 

@@ -190,8 +190,8 @@ def test_the_second_mark_is_named_and_none_is_kept(reading):
     ("field", "said"),
     [
         ("marks: 4 given; expected at most 3", {"marks": [{"place": 1, "x": 0, "y": 0, "reason": "teeth"}] * 4}),
-        ("marks: a list", {"marks": {"place": 1}}),
-        ("marks: a list", {"marks": [3]}),
+        ("marks: expected a list", {"marks": {"place": 1}}),
+        ("marks: expected a list", {"marks": [3]}),
         ("marks: 0 with the outcome marked", {"marks": []}),
         ("marks: 1 with the outcome nothing", {"outcome": "nothing"}),
         ("outcome: expected one of marked, nothing, skipped", {"outcome": "none"}),

@@ -101,7 +101,7 @@ def test_readers_read_in_as_many_parts_as_there_are_conditions_within_them():
         (["alone", "aided: second_s = 3.0"], "conditions: aided: second_s: unknown setting in this design"),
         (["alone", "aided: hints = 3"], "conditions: aided: hints: 3 is not a yes or no"),
         (["alone", "aided: limit_s = -1"], "conditions: aided: limit_s: -1.0 is not between 0 and 3600"),
-        (["alone", 'aided: tools = ["x-ray"]'], "conditions: aided: tools: x-ray: none of zoom"),
+        (["alone", 'aided: tools = ["x-ray"]'], "conditions: aided: tools: x-ray: not one of zoom"),
     ],
 )
 def test_what_is_wrong_with_conditions_is_named(lines, named):
