@@ -210,7 +210,7 @@ class _Taker:
         self.lease = ""
         self.sealed: dict[str, bytes] = {}  # by address: images fetched before their trial is due
         self.truths: dict[str, list[tuple[str, str]]] = {}  # by trial: case and truth of each place
-        self.faults: dict[str, list[Fault]] = {}  # by case, where they are known
+        self.faults: dict[str, list[Fault]] = {}  # by case, if they are known
 
     def take(self) -> Outcome:
         """Take the study from the link to the last page, or to a washout; if called again, continue from there."""

@@ -238,7 +238,7 @@ class Worker:
         self.client: Any = None
 
     def start(self) -> None:
-        """Work in a thread beside the server."""
+        """Work in a separate thread of the server."""
         threading.Thread(target=self.run, name="mirror", daemon=True).start()
 
     def run(self, stop: threading.Event | None = None) -> None:

@@ -72,7 +72,7 @@ def refuse(refused: RefusedError) -> ResponseReturnValue:
 
 @blueprint.app_errorhandler(404)
 def lost(error: NotFound) -> ResponseReturnValue | NotFound:
-    """A link of which a part is missing leads nowhere; whoever opens it is told so, and how to go on."""
+    """Tell a reader whose link is incomplete so, and how to continue."""
     if request.method != "GET" or not request.path.startswith(("/r/", "/join/")):
         return error
     message = gettext("This link is not valid. Please check that you copied all of it, or ask the person who sent it.")

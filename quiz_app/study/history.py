@@ -35,7 +35,7 @@ SENTENCES = {
     "reader-corrected": "{who} corrected {fields} of {reader}: {reason}.",
     "reader-exported": "{who} exported everything stored about {reader}.",
     "reader-deleted": "{who} deleted {reader}, with {answers} answers: {reason}.",
-    "letters-begun": "{who} started sending {letters} e-mails ({what}).",
+    "letters-begun": "{who} started sending {letters} messages by e-mail ({what}).",
     "letter-sent": "{who} sent an e-mail to {reader} ({what}).",
     "letter-not-sent": "{who} could not send an e-mail to {reader} ({what}): {reason}.",
     "consented": "{who} consented.",

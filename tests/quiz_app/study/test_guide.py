@@ -142,7 +142,7 @@ def test_every_kind_of_event_has_a_sentence_made_of_its_own_details():
         ("reader-revoked", {"reader": "R1", "reason": "Lost it."}, "ada withdrew the link of R1: Lost it."),
         ("refused", {"code": "not-due"}, "Discern refused a request from ada: not due."),
         ("study-closed", {}, "ada closed the study with – answers (including practice)."),
-        ("letters-begun", {"letters": 1, "what": "reminder"}, "ada started sending 1 letter by e-mail (reminder)."),
+        ("letters-begun", {"letters": 1, "what": "reminder"}, "ada started sending 1 message by e-mail (reminder)."),
         ("went-on", {"answered": 1}, "ada continued after 1 answer."),
         ("went-on", {"answered": 11}, "ada continued after 11 answers."),
         ("from-a-later-version", {}, "ada: from a later version."),

@@ -65,7 +65,7 @@ def test_a_plan_carries_conditions_and_the_checksum_of_the_hints_and_no_hint(con
 @pytest.mark.parametrize(
     ("labels", "fault"),
     [
-        ("abcd", "4 lines, 5 or none"),
+        ("abcd", "4 lines; expected 5 or none"),
         (["a", "b", " ", "d", "e"], "4 lines"),
         ([*"abcd", "e\nf"], "6 lines"),
         ([*"abcde", "[da]", *"fghi"], r"4 lines in \[da\]"),
@@ -116,7 +116,7 @@ def test_every_fault_of_a_plan_is_listed_and_nothing_is_kept(app):
         ("format = 1\nseed = -1", "seed: -1 is not between"),
         ("format = 1\nseed = 'one'", "seed: 'one' is not a whole number"),
         ("format = 1\ncolour = 1", "colour: unknown entry"),
-        ("format = 1\nsettings = 1", r"settings: a table"),
+        ("format = 1\nsettings = 1", rr"settings: expected a table"),
     ],
 )
 def test_what_is_no_plan_is_refused(app, text, fault):
