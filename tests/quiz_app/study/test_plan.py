@@ -116,7 +116,7 @@ def test_every_fault_of_a_plan_is_listed_and_nothing_is_kept(app):
         ("format = 1\nseed = -1", "seed: -1 is not between"),
         ("format = 1\nseed = 'one'", "seed: 'one' is not a whole number"),
         ("format = 1\ncolour = 1", "colour: unknown entry"),
-        ("format = 1\nsettings = 1", rr"settings: expected a table"),
+        ("format = 1\nsettings = 1", "settings: expected a table"),
     ],
 )
 def test_what_is_no_plan_is_refused(app, text, fault):
