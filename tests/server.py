@@ -75,7 +75,7 @@ class Server:
             self.command(), env=self.environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
-        until = stopwatch.monotonic() + 30
+        until = stopwatch.monotonic() + 90  # a busy machine takes its time
         while not self.answers():
             assert self.process.poll() is None, "the server ended at once"
             assert stopwatch.monotonic() < until, "the server does not answer"

@@ -76,7 +76,7 @@ def assert_proven(app):
         return proofs
 
 
-def wait_until(condition, seconds=30, step=0.01):
+def wait_until(condition, seconds=60, step=0.01):
     """Wait for something that happens in another process."""
     until = time.monotonic() + seconds
     while not condition():
