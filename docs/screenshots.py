@@ -381,6 +381,9 @@ def main(parts: list[str], theme: str = "", out: Path = OUT, *others: Way) -> No
                     way(camera, at.app, at.url, at.password)
             for way in others:
                 way(camera, at.app, at.url, at.password)
+        if "conditions" in parts:  # last of those on the desk: it moves the clock
+            for camera in cameras:
+                walk_conditions(camera, at.app, at.url, at.password)
         if {"designs", *DESIGNS} & set(parts):
             with tempfile.TemporaryDirectory() as folder:
                 make_designs(at.app, Path(folder))
@@ -390,8 +393,8 @@ def main(parts: list[str], theme: str = "", out: Path = OUT, *others: Way) -> No
 
 
 Way = Callable[[Camera, Flask, str, str], None]
-WAYS: dict[str, Way] = {"desk": walk_desk, "results": walk_results, "conditions": walk_conditions}
-EVERYTHING = ["reader", *WAYS, "designs"]
+WAYS: dict[str, Way] = {"desk": walk_desk, "results": walk_results}
+EVERYTHING = ["reader", *WAYS, "conditions", "designs"]
 
 if __name__ == "__main__":
     main(sys.argv[1:] or EVERYTHING)

@@ -35,7 +35,7 @@ class Result:
     by_truth: dict[str, Share]  # real, synthetic
     by_certainty: dict[str, Share]  # full, partial, unsure
     misses: list[TrialCase]
-    by_chance: int = 0  # how many would be right by guessing, if one of several is chosen
+    by_chance: float = 0  # how many would be right by guessing, if one of several is chosen
 
 
 def visible(reader: Reader) -> bool:
@@ -72,7 +72,7 @@ def _found(reader: Reader) -> Result:
     query = query.where(Trial.sitting_id == max(sitting.id for sitting in reader.sittings), *_FIRST)
     chosen = db.session.scalars(query.order_by(Trial.position)).all()
     misses = [shown for shown in chosen if shown.case.truth != "real"]
-    by_chance = round(sum(1 / len(shown.trial.cases) for shown in chosen))
+    by_chance = round(sum(1 / len(shown.trial.cases) for shown in chosen), 1)
     return Result(Share(len(chosen) - len(misses), len(chosen)), {}, {}, misses, by_chance)
 
 

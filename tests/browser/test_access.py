@@ -240,3 +240,14 @@ def test_what_is_told_on_a_phone_does_not_move_the_image(sit, house, locale):
     expect(page.locator("#kept[data-state=waiting]")).to_be_visible()
     assert page.locator("#stage").bounding_box() == before
     page.context.set_offline(False)
+
+
+def test_without_scripts_the_room_says_so_and_nothing_else(new_context, house):
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto(house.invite(practice=0).link)
+    page.locator("input[name=consent]").check()
+    for _ in range(2):
+        page.locator("main button.primary").click()
+    expect(page.locator("noscript p")).to_be_in_viewport(ratio=1)
+    expect(page.locator("noscript p")).to_contain_text("This page needs JavaScript.")
+    assert page.locator(".panel:visible, button:visible").count() == 0

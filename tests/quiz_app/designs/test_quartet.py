@@ -191,6 +191,15 @@ def test_practice_shows_the_real_one_and_scored_quartets_do_not(app, pool, take)
     assert say(taker).get_json()["feedback"] is None
 
 
+def test_what_guessing_would_find_is_told_to_a_tenth_as_the_reader_writes_it(app, pool, take):
+    taker = quartets.invited(quartets.opened(pool, cases=2, result="at once"), app, take)
+    taker.go_on()
+    while taker.step["kind"] == "trial":
+        taker.step = say(taker).get_json()["step"]
+    page = taker.client.get(taker.url("end"), headers={"Accept-Language": "de"}).text
+    assert "etwa 0,5 davon" in page
+
+
 def changed(given, **more):
     return [entry.__class__(**{**entry.__dict__, **more.get(f"{entry.group}/{entry.source}", {})}) for entry in given]
 
