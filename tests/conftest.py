@@ -1,4 +1,4 @@
-"""What every test may use. Parts that CI must have are required there, and skipped elsewhere."""
+"""Fixtures for every test. Tests with optional parts must run in CI, and may be skipped elsewhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def missing(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference data beside the checkout."""
+    """The folder of reference data next to the checkout."""
     if not SHARED.is_dir():
         missing("the folder ../shared")
     return SHARED

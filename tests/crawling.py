@@ -68,7 +68,7 @@ USUAL = {"groups": [], "ask_years": False, "break_every": 50, "break_s": 0, "int
 
 @dataclass(frozen=True)
 class Crawl:
-    """What was seen: a row a case, and what it is to be judged by."""
+    """What was received: one row per case, and the values to predict."""
 
     before: pd.DataFrame  # cases x numbers: known before the answer to the case
     all: pd.DataFrame  # and with it all that came from then on to the end
@@ -222,7 +222,7 @@ def _before_the_end(exchanges: list[Exchange]) -> Iterator[Exchange]:
 
 
 def _table(known: dict[str, list[dict[str, float]]], order: list[str]) -> pd.DataFrame:
-    """A row a case: readers who talk put together what each has seen."""
+    """One row per case, combining what several readers received."""
     rows = [pd.DataFrame(known[case]).mean() if known[case] else pd.Series(dtype=float) for case in order]
     table = pd.DataFrame(rows, index=order)
     return table.loc[:, table.nunique(dropna=False) > 1].fillna(-1.0)
@@ -231,7 +231,7 @@ def _table(known: dict[str, list[dict[str, float]]], order: list[str]) -> pd.Dat
 def _sightings(
     exchanges: list[Exchange], names: dict[str, tuple[str, str]]
 ) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
-    """What one reader learns of each case before the answer to it, and from then on."""
+    """What one reader receives about each case before answering it, and afterwards."""
     images = {token: case for token, (_, case) in names.items()}
     cases_of = defaultdict(list)
     for trial, case in names.values():
@@ -268,7 +268,7 @@ def _sightings(
 
 
 def _told_ahead(step: dict[str, Any], images: dict[str, str], before: dict[str, dict[str, float]], place: int) -> None:
-    """What a step says of its trial and of images to come."""
+    """What a step reveals about its trial and about later images."""
     for number, address in enumerate(step["ahead"]):
         if (token := address.rpartition("/")[2]) in images:
             _add(before[images[token]], "ahead", {"number": number, "place": place, **dict(_letters("name", token))})

@@ -68,7 +68,7 @@ def emulator(monkeypatch, packages):
 
 
 class Line(socketserver.ThreadingTCPServer):
-    """The way to the emulator: it can be cut, and what is on its way can be held up."""
+    """The connection to the emulator: it can be cut, and data can be delayed."""
 
     daemon_threads = True
 

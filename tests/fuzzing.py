@@ -112,7 +112,7 @@ def repacked(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def rechecked(data: bytes) -> bytes:
-    """A PNG whose chunks have the right checksums again, so that the decoder goes on."""
+    """A PNG with corrected chunk checksums, so that the decoder continues."""
     out, at = bytearray(data[:8]), 8
     while at + 12 <= len(data):
         size = struct.unpack(">I", data[at : at + 4])[0]
@@ -362,7 +362,7 @@ APART = ("image", "table")  # are tried in processes that may be lost; the other
 
 
 def tried(seed: int, kind: str) -> str:
-    """`value`, `refused`, or the trace of what should not have been raised."""
+    """`value`, `refused`, or the traceback of an error that should not occur."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             KINDS[kind](np.random.Generator(np.random.PCG64([seed, *kind.encode()])), Path(folder))
@@ -374,7 +374,7 @@ def tried(seed: int, kind: str) -> str:
 
 
 def outcomes(kind: str, seeds: range) -> Iterator[tuple[int, str]]:
-    """What comes of each seed's file; of the kinds of APART also `decoder lost`, where that is the file's fault."""
+    """The outcome for each seed's file; for the kinds in APART also `decoder lost`, if the file caused that."""
     if kind not in APART:
         yield from ((seed, tried(seed, kind)) for seed in seeds)
         return
@@ -384,7 +384,7 @@ def outcomes(kind: str, seeds: range) -> Iterator[tuple[int, str]]:
 
 
 def keep(seed: int, kind: str, into: Path) -> Path:
-    """The files that this seed makes, kept for whoever mends what they show."""
+    """Keep the files of this seed, for fixing the problem they show."""
     target = into / f"{kind}-{seed}"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)

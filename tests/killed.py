@@ -7,7 +7,7 @@ import time
 
 
 def training_killed_after_a_save(arguments, out, last):
-    """Train in a process of its own and SIGKILL it once a state is saved: the name of the state it left.
+    """Train in a separate process and SIGKILL it once a state is saved; returns the name of the saved state.
 
     last: the name of the state that a whole run ends with.
     """

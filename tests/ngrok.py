@@ -1,4 +1,4 @@
-"""A stand-in for the ngrok program: speaks what the agent speaks with pyngrok, and carries real requests.
+"""A replacement for the ngrok program: it uses the same protocol with pyngrok as the agent, and forwards real requests.
 
 Run as `ngrok start --none --log stdout [--config FILE] [--authtoken TOKEN]`. How it behaves is in `state.json` beside
 it: `token` (the one accepted), `error` (said at the start, then it ends), `refuse` (status and body of POST), `old`
@@ -29,7 +29,7 @@ def log(**words):
 
 
 class Public(BaseHTTPRequestHandler):
-    """The public address: hands on to the upstream what comes in, as the service would."""
+    """The public address: forwards requests to the upstream, like the service."""
 
     protocol_version = "HTTP/1.1"
 

@@ -1,4 +1,4 @@
-"""The application as a process of its own, and what stands around one."""
+"""The application as a separate process, and servers around it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def certify(folder: Path) -> None:
 
 
 class Server:
-    """The application as a process of its own, which can be killed and started again at the same address."""
+    """The application as a separate process, which can be killed and started again at the same address."""
 
     factory = "quiz_app"  # the module whose create_app it is
 

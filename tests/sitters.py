@@ -1,4 +1,4 @@
-"""Readers at a running server, each request a real one, and what the database has of them."""
+"""Readers who send real requests to a running server, and what the database has stored about them."""
 
 import time
 import uuid
@@ -67,7 +67,7 @@ def assert_whole(app, outcomes, answers_each):
 
 
 def assert_proven(app):
-    """What `discern db check` finds is nothing; its proofs."""
+    """Check that `discern db check` finds no problem; returns its proofs."""
     with reading() as session:
         assert proof.of_database(session) == []
         images = app.config["SETTINGS"].images

@@ -78,7 +78,7 @@ for words in {words!r}:
 
 
 def helps(cwd, imports, call, words):
-    """What each of `words` answers to --help, by one process that asks for them one after the other."""
+    """The --help output of each of `words`, from one process that requests them in turn."""
     script = HELPS.format(root=str(ROOT), imports=imports, call=call, words=[tuple(one) for one in words])
     instance = str(cwd / "instance")
     said = done([sys.executable, "-c", script], cwd, DISCERN_INSTANCE=instance).stdout.split("\f")

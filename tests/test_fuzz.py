@@ -1,4 +1,4 @@
-"""A share of the fuzz run (benchmarks/fuzz.py), and files that earlier runs found, each as a case of its own."""
+"""A part of the fuzz run (benchmarks/fuzz.py), and files that earlier runs found, each as a separate case."""
 
 import io
 import zipfile

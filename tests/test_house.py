@@ -1,4 +1,4 @@
-"""The walls of the house: who may import whom, and what stays light."""
+"""The structure of the code: which packages may import which, and which must stay light."""
 
 import ast
 import re

@@ -25,7 +25,7 @@ BUCKET = "s3://radiographs/studies"
 
 @pytest.fixture
 def machines(pool_folder, empty_postgres, redis, s3, tmp_path, monkeypatch):  # noqa: F811
-    """The application, and two machines of it that share no file: each has an instance folder of its own."""
+    """The application, and two machines that share no files: each has its own instance folder."""
     shared = {
         "database_url": empty_postgres,
         "secret_key": secrets.token_hex(32),

@@ -1,4 +1,4 @@
-"""Every import path that has changed goes on working and says the new one."""
+"""Every import path that has changed still works and names the new one."""
 
 import subprocess
 import sys

@@ -26,7 +26,7 @@ def command(instance, port, *more):
 
 @contextmanager
 def running(tmp_path, *more):
-    """A server of its own; gives its address and what it printed, once it answers."""
+    """A separate server; returns its address and its output, once it answers."""
     port = free_port()
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     printed = tmp_path / "printed"

@@ -1,4 +1,4 @@
-"""The tests' own house: workers share what is made once and leave alone what must be alone; coverage holds its line."""
+"""The test setup itself: workers share what is made once, tests marked `alone` run alone, coverage keeps its limit."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def test_that_takes_a_while(name, folder):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """What twelve tests in two workers left, the sixth of them marked `alone`."""
+    """The records of twelve tests in two workers, with the sixth marked `alone`."""
     folder, log = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("log")
     (folder / "conftest.py").write_text('pytest_plugins = ["tests.workers"]')
     (folder / "test_some.py").write_text(TESTS)

@@ -24,7 +24,7 @@ def ground(factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def held(path: Path, *, shared: bool = False) -> Iterator[None]:
-    """Holds a lock among the workers; shared ones stand beside each other."""
+    """Holds a lock among the workers; several shared locks can be held at once."""
     import fcntl
 
     with path.open("a") as file:

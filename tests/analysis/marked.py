@@ -13,7 +13,7 @@ HEADER = ("reader", "trial", "case", "mark", "x", "y", "reason", "rating", "outc
 
 
 class Files(NamedTuple):
-    """Where the parts of a study lie."""
+    """The files of a study."""
 
     responses: Path
     marks: Path

@@ -24,7 +24,7 @@ MODULES = {
 
 
 def rows() -> list[tuple[list[str], str, list[str]]]:
-    """Routines, whose they are in words, and the library's names for what does the work."""
+    """The routines, their origin in words, and the library functions that do the work."""
     text = (ROOT / "docs" / "explanation" / "statistics.md").read_text("utf-8")
     found = re.findall(r"^\| (`\w+\.\w+`[^|]*) \| ([^|]+) \|[^|]*\|$", text.partition("## Whose routine")[2], re.M)
     return [(re.findall(r"`([\w.]+)`", what), whose, re.findall(r"`(\w+)`", whose)) for what, whose in found]
@@ -34,7 +34,7 @@ WORKERS = {routine: names for routines, _, names in rows() for routine in routin
 
 
 def taken(module) -> dict[str, str]:
-    """What a module takes from statsmodels and scipy: name -> where it is."""
+    """What a module imports from statsmodels and scipy: name -> module."""
     return {
         alias.name: node.module
         for node in ast.walk(ast.parse(inspect.getsource(module)))

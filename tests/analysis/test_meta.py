@@ -1,4 +1,4 @@
-"""discern meta: reports, tables of studies and published ones pooled, and what is refused."""
+"""discern meta: pooled reports, tables of studies and published studies, and refused input."""
 
 from __future__ import annotations
 

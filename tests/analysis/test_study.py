@@ -1,4 +1,4 @@
-"""The notebook's door: `analysis.load` and what it hands over."""
+"""The entry point for notebooks: `analysis.load` and what it returns."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Verifying: what follows from an archive is certified, what does not is listed, what was edited is named."""
+"""Verification: reproduced numbers are certified, others are listed, and edited files are named."""
 
 import io
 import json

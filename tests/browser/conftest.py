@@ -1,4 +1,4 @@
-"""A reader's browser (Chromium) against a real server with a database of its own."""
+"""A reader's browser (Chromium) against a real server with its own database."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ OWN = {"127.0.0.1", "localhost", "plain.test"}  # where the servers of these tes
 
 @dataclass
 class House:
-    """A server in a process of its own, and the same database from here."""
+    """A server in a separate process, and access to its database from here."""
 
     app: Flask
     server: Server
     studies: int = 0
 
     def invite(self, **settings: Any) -> Invitation:
-        """An open study of its own with one reader. Short and without questions, but for `settings`."""
+        """A new open study with one reader. Short and without questions, unless `settings` say otherwise."""
         self.studies += 1
         total = settings.setdefault("cases", 12)
         slug = f"study-{self.studies}"
@@ -68,7 +68,7 @@ class House:
 
 @dataclass
 class Invitation:
-    """A reader's link, and what the database says of the study."""
+    """A reader's link, and what the database contains about the study."""
 
     house: House
     slug: str
@@ -108,7 +108,7 @@ def housed(prepared: Settings, instance: Path) -> Iterator[House]:
 
 @pytest.fixture(scope="session")
 def house(prepared: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """One server for all tests; each invites to a study of its own."""
+    """One server for all tests; each test invites readers to its own study."""
     with housed(prepared, tmp_path_factory.mktemp("house") / "instance") as house:
         yield house
 
@@ -134,7 +134,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
-    """Makes a browser of its own storage; fails the test where a page had an error of its own, or asked a stranger."""
+    """Creates a browser with its own storage; fails the test if a page has an error or contacts a third party."""
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
@@ -163,7 +163,7 @@ def new_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
 @pytest.fixture
 def page(new_context: Callable[..., BrowserContext]) -> Page:
-    """A page in a browser of its own."""
+    """A page in its own browser."""
     return new_context().new_page()
 
 

@@ -46,7 +46,7 @@ class Stream(bytearray):
 
 
 class Recorder(socketserver.ThreadingTCPServer):
-    """Passes connections on to `port`, and keeps what went each way, one pair of streams a connection."""
+    """Forwards connections to `port`, and records both directions, one pair of streams per connection."""
 
     daemon_threads = True
 

@@ -15,7 +15,7 @@ axe = Axe()
 
 
 def sound(page):
-    """Axe has nothing to say of the page, as it stands, and nothing sticks out at its side."""
+    """Axe finds no problems on the page in its current state, and nothing extends beyond its side."""
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     found = axe.run(page).response["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []

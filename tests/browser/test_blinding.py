@@ -49,7 +49,7 @@ def truth(house):
 
 
 def images(recorder, truth):
-    """What was sent of images: (way, truth, exchange)."""
+    """How images were sent: (way, truth, exchange)."""
     found = [(*exchange.path.rsplit("/", 2)[1:], exchange) for exchange in recorder.exchanges()]
     return [(way, truth[token], exchange) for way, token, exchange in found if way in ("images", "sealed")]
 

@@ -57,7 +57,7 @@ def hinted(house, **settings):
 
 
 def sittings(invitation):
-    """The reader's sittings: condition, and by trial the case and the hint laid down for it."""
+    """The reader's sittings: condition, and by trial the case and the hint stored for it."""
     with invitation.house.app.app_context(), reading() as session:
         reader = session.query(Reader).filter(Reader.study.has(slug=invitation.slug)).one()
         return [
@@ -67,7 +67,7 @@ def sittings(invitation):
 
 
 def read_part(sitter):
-    """From the instructions to the last answer of the part; what was told beside each image."""
+    """From the instructions to the last answer of the part; returns the hint shown with each image."""
     page = sitter.page
     expect(page.get_by_role("heading", name="How it works")).to_be_visible()
     clued = page.get_by_role("heading", name="What to look for").is_visible()

@@ -1,4 +1,4 @@
-"""Letters from the desk in a browser: looked at, asked about with their number, sent once, and what became of each."""
+"""E-mails from the desk in a browser: preview, confirmation with their number, sent once, and the outcome of each."""
 
 from dataclasses import replace
 

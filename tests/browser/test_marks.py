@@ -31,7 +31,7 @@ def size(request):
 
 @pytest.fixture
 def seated(sit, house):
-    """A reader who has answered the first case of a study with marks, whose mark it is; and the image in the page."""
+    """A reader who has answered the first case of a study with marks, and whose marks are due; and the page's image."""
 
     def make(how=None, key="5", **settings):
         sitter = sit(house.invite(**{"cases": 4, "marks": "optional"} | settings), **(how or {})).enter().begin()
@@ -340,7 +340,7 @@ def test_a_mark_without_a_reason_is_asked_for_one(seated):
 
 @pytest.fixture
 def invite(house, tmp_path, new_context):
-    """A reader at the door of a study of another design, on a pool of its own, with a browser of this kind."""
+    """A reader at the start of a study of another design, with its own pool, in a browser of this kind."""
 
     def make(module, given, how, total, **settings):
         slug = f"marks-{next(NUMBERS)}"

@@ -1,4 +1,4 @@
-"""On paper: links to be cut apart, two beside each other and none cut in two, and nothing to press."""
+"""Printing: links to be cut apart, two side by side and none split across pages, and no controls."""
 
 import pytest
 from playwright.sync_api import expect

@@ -19,7 +19,7 @@ AROUND = """[...document.querySelectorAll('#stage, #stage .panel')].map((part) =
 
 
 def sound(page):
-    """Axe has nothing to say of the page as it stands."""
+    """Axe finds no problems on the page in its current state."""
     found = Axe().run(page).response["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
 

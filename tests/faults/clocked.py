@@ -1,4 +1,4 @@
-"""The application with a clock that a test steps: as many seconds off as the file `offset` of the instance says."""
+"""The application with a clock that a test can change: it is off by the seconds in the instance's file `offset`."""
 
 from datetime import UTC, datetime, timedelta
 

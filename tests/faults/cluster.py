@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own, which a test may stop, crash and start again."""
+"""A separate PostgreSQL server, which a test can stop, crash and start again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real servers on a real database, and what befalls them. The database is the one the run is on: tests/databases.py."""
+"""Real servers on a real database, and the failures they suffer. The database is the run's: tests/databases.py."""
 
 from __future__ import annotations
 

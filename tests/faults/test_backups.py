@@ -25,7 +25,7 @@ def command(app, *words, code=0):
 
 
 def restored(file: Path, url: str, instance: Path, images: Path) -> Settings:
-    """An instance of its own with the database of a backup, and the images of the first."""
+    """A new instance with the database of a backup, and the images of the first instance."""
     settings = Settings.load({}, instance=instance, database_url=url)
     (instance / "images").symlink_to(images)
     if file.suffix == ".dump":

@@ -21,7 +21,7 @@ class Clocked(Server):
 
 @pytest.fixture
 def offset(app):
-    """Steps the server's clock to as many seconds off."""
+    """Sets the server's clock off by this many seconds."""
     file = app.config["SETTINGS"].instance / "offset"
 
     def step(seconds):

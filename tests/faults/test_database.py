@@ -30,7 +30,7 @@ HELD_S = float(os.environ.get("DISCERN_FAULTS_HELD_S", "3"))  # the long run: 35
 
 @contextmanager
 def readers_at(app, make_study, server, count=4, **settings):
-    """Readers who answer while something happens; it must not begin before they are in the middle."""
+    """Readers who answer while something happens, which must not begin before they are halfway through."""
     slug = make_study(practice=3, **settings).slug
     db.session.remove()
     with ThreadPoolExecutor(1) as thread:
@@ -164,7 +164,7 @@ def own_cluster():
 
 @pytest.fixture
 def on_cluster(own_cluster, pool_folder, tmp_path):
-    """The application on a PostgreSQL server of its own."""
+    """The application on a separate PostgreSQL server."""
     with new_database(own_cluster.url) as url:
         app = create_app(Settings.load({}, instance=tmp_path / "instance", database_url=url))
         with app.app_context():

@@ -1,4 +1,4 @@
-"""What the tests of this wing share: networks of known weights, and images."""
+"""Shared fixtures for the tests of this wing: networks with known weights, and images."""
 
 import math
 from collections.abc import Callable

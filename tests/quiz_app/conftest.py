@@ -1,4 +1,4 @@
-"""An application on a database of its own, with a small pool, and ways to take a study through HTTP."""
+"""An application on its own database, with a small pool, and helpers to take a study over HTTP."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def app(prepared: Settings, tmp_path: Path) -> Iterator[Flask]:
 
 @dataclass
 class Time:
-    """The clock in a test: it stands still until moved."""
+    """The clock in a test: it does not move by itself."""
 
     moment: Any = field(default_factory=clock.now)
 
@@ -80,7 +80,7 @@ def make_study(app: Flask) -> Callable[..., Study]:
 
 @dataclass
 class Taker:
-    """Someone who takes a study as docs/reference/protocol.md says, through the test client."""
+    """Takes a study as described in docs/reference/protocol.md, through the test client."""
 
     client: FlaskClient
     token: str
@@ -179,7 +179,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def log_in(app: Flask) -> Callable[..., FlaskClient]:
-    """Adds a researcher with PASSWORD and gives a client that is logged in; `client.researcher` is who."""
+    """Adds a researcher with PASSWORD and returns a client that is logged in; `client.researcher` is the researcher."""
 
     def enter(name: str = "ada", **more: Any) -> FlaskClient:
         researcher = Researcher(
@@ -233,7 +233,7 @@ def owned(owner: FlaskClient, make_study: Callable[..., Study]) -> Callable[...,
 
 @pytest.fixture
 def redis(tmp_path):
-    """A Redis of its own: its address, and the process."""
+    """A separate Redis: its address, and the process."""
     port = free_port()
     program = shutil.which("redis-server") or missing("redis-server")
     command = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(tmp_path)]
@@ -248,7 +248,7 @@ def redis(tmp_path):
 
 @pytest.fixture
 def s3(monkeypatch):
-    """A stand-in for Amazon's S3 on this machine, with the bucket `radiographs`; gives a file system onto it."""
+    """A local S3 server with the bucket `radiographs`; returns a file system for it."""
     try:
         import s3fs
         from moto.server import ThreadedMotoServer

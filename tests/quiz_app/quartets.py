@@ -27,7 +27,7 @@ def entries(count: int, practice: int = 0, sources=SOURCES, seed: int = 3):
 
 
 def imported(app, tmp_path, given, slug: str = "quartets") -> Pool:
-    """The pool of these entries, on record."""
+    """The pool with these entries, in the database."""
     folder = tmp_path / slug
     pool.write(folder, given, name=slug, seed=1, width=64, height=32, how={"real": "noise", "synthetic": "noise"})
     made = importing.import_folder(folder, app.config["SETTINGS"].images, slug)

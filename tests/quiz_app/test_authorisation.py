@@ -110,7 +110,7 @@ def refused(response):
 
 
 def state():
-    """What nobody who is kept out may change."""
+    """What people without permission must not be able to change."""
     db.session.expire_all()
     people = [(one.name, one.password_hash) for one in db.session.query(Researcher)]
     study = db.session.query(Study).filter_by(slug="mine").one()
@@ -121,13 +121,13 @@ def state():
 
 @pytest.fixture(autouse=True)
 def apart(app):
-    """The context of the test outlives its requests: the study of one must not stand in the page of the next."""
+    """The test's context outlives its requests: the study of one must not appear in the page of the next."""
     app.teardown_request(lambda _error: [g.pop(name, None) for name in ("study", "study_slug", "role")])
 
 
 @pytest.fixture
 def somebody(app, apart, owner, owned, log_in):
-    """Logs somebody in beside a closed study with a reader: the client of one of PEOPLE."""
+    """Logs in one of PEOPLE, with a closed study that has a reader; returns the client."""
     study = owned()
     readers.invite(study, "R1")
     owner.post("/researcher/studies/mine/close")  # blinding has rules of its own, and tests

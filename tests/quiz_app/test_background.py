@@ -1,4 +1,4 @@
-"""Work in the background is cancelled: the process ends, nothing half-done stays, and what happened is told."""
+"""Background work is cancelled: the process ends, nothing incomplete is kept, and the page says what happened."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ KEEPS = "background.settle(); (folder.parent / 'kept').touch(); progress(0.9, 'k
 
 @pytest.fixture
 def working(tmp_path):
-    """Begins work in a process of its own, as a shell does that runs it in the background: without an interrupt."""
+    """Starts work in a separate process, like a shell that runs it in the background: without an interrupt."""
     started = []
 
     def begin(body):

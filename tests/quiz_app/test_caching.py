@@ -1,4 +1,4 @@
-"""The live page is made once a second for all who watch, by all processes where a Redis is set."""
+"""The live page is created once a second for all viewers, and shared by all processes if Redis is set."""
 
 import re
 import signal
@@ -25,7 +25,7 @@ def kept(app):
 
 @pytest.fixture
 def made(monkeypatch):
-    """Counts how often the rows are made; what is made stays fresh."""
+    """Counts how often the rows are created; what is created stays fresh."""
     count, progress = [], monitor.progress
     monkeypatch.setattr(monitor, "progress", lambda *given: count.append(1) or progress(*given))
     monkeypatch.setattr(studies._moving_part, "cache_timeout", 3600)
@@ -78,7 +78,7 @@ class Watcher:
 
 @pytest.fixture
 def watchers(app, serve, redis, owner, owned):
-    """Two, each at a process of its own, with one Redis."""
+    """Two clients, each with its own process, sharing one Redis."""
     owned()
     db.session.remove()
     watchers = [Watcher(serve(redis_url=redis[0]), "ada") for _ in range(2)]

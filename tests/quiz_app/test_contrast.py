@@ -13,7 +13,7 @@ LEAST = {"text": 7, "quiet": 4.5, "accent": 4.5, "good": 4.5, "warn": 4.5, "bad"
 
 
 def colours(theme):
-    """The colours of a theme by name, as it stands in tokens.css."""
+    """The colours of a theme by name, from tokens.css."""
     sheet = (beside("static") / "tokens.css").read_text("utf-8")
     rules = sheet.partition(f"{THEMES[theme]} {{")[2].partition("}")[0]
     return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", rules))

@@ -122,7 +122,7 @@ SAID = st.fixed_dictionaries(
 
 
 class World:
-    """The application, who asks, and what none of them may be told."""
+    """The application, the clients, and what none of them may learn."""
 
     def __init__(self, app, owner, study, invite):
         self.app, self.owner, self.study, self.invite = app, owner, study, invite
@@ -168,7 +168,7 @@ class World:
         return rule.build({name: value if value != "" else "x" for name, value in said.items()})[1]
 
     def ask(self, data):
-        """One request, and what is wrong with its answer."""
+        """Send one request; returns what is wrong with the response."""
         self.ready()
         rule = data.draw(st.sampled_from(self.rules), "route")
         address = self.address(rule, data)

@@ -1,4 +1,4 @@
-"""What an administrator goes by: metrics, logs, the check before a start, the files for containers."""
+"""Tools for administrators: metrics, logs, the check before a start, the files for containers."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What is stored about a reader can be handed over and goes: shown by a search of everything the server keeps."""
+"""What is stored about a reader can be exported and deleted: shown by a search of everything the server stores."""
 
 import json
 import subprocess
@@ -35,7 +35,7 @@ def traces(app, *sought):
 
 @pytest.fixture
 def known(app, owner, owned, invite):
-    """A reader who has answered everything, and told what they could, from a known address; and another reader."""
+    """A reader who has answered everything, and given all details, from a known address; and another reader."""
     study = owned(questions=["Where do you work?"], ask_years=True)
     invite(study, "Other-Reader").client.get("/")
     form = {"pseudonyms": f"pseudonym,group,email\n{NAME},,{MAIL}"}

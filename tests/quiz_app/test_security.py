@@ -13,7 +13,7 @@ from tests.server import wait_for_a_fresh_minute
 
 
 class Guesser:
-    """Someone who tries passwords."""
+    """An attacker who tries passwords."""
 
     def __init__(self, server):
         self.client = httpx.Client(base_url=server.url)

@@ -23,7 +23,7 @@ from quiz_app.study import lifecycle, readers
 
 
 def answers(slug):
-    """What was said of each case by each reader, in no order."""
+    """Each reader's answer about each case, unordered."""
     with reading() as session:
         rows = session.execute(
             sa.text('SELECT reader, "case", answer, certainty, client_ms FROM responses WHERE study = :slug'),

@@ -1,4 +1,4 @@
-"""Images lie in a folder or in a bucket: a pool is there whole or not at all, and only the application hands it out."""
+"""Images are stored in a folder or a bucket: a pool is complete or not there, and only the application serves it."""
 
 import io
 import sys

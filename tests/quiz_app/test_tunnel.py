@@ -56,7 +56,7 @@ def ngrok(tmp_path):
 
 @pytest.fixture
 def dig(app, serve, ngrok):
-    """Opens tunnels to a server of `app`; gives the tunnel and what it says."""
+    """Opens tunnels to a server of `app`; returns the tunnel and its output."""
     opened = []
     server = serve(trusted_proxies="1")
 

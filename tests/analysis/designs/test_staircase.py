@@ -1,4 +1,4 @@
-"""What is measured of staircases: thresholds that are known, errors, reversals, groups, and awkward studies."""
+"""Measurements of staircases: known thresholds, errors, reversals, groups, and awkward studies."""
 
 import json
 from importlib.resources import files

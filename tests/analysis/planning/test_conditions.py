@@ -1,4 +1,4 @@
-"""Plans of two conditions and of two sources by simulation: power, size, coverage, and what is drawn."""
+"""Plans for two conditions and for two sources by simulation: power, size, coverage, and the drawn data."""
 
 import numpy as np
 import pytest

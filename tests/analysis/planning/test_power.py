@@ -1,4 +1,4 @@
-"""Power formulae against RJafroc's good values and against simulation; smallest numbers; what cannot be."""
+"""Power formulae against RJafroc's good values and against simulation; smallest numbers; impossible input."""
 
 import numpy as np
 import pytest

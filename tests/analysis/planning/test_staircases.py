@@ -1,4 +1,4 @@
-"""Staircases drawn from a model, and what a study of given size knows of the threshold."""
+"""Staircases drawn from a model, and how precisely a study of a given size measures the threshold."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The Bayesian answer in the report: section, tables, results, and what is refused."""
+"""The Bayesian analysis in the report: section, tables, results, and refused input."""
 
 from __future__ import annotations
 

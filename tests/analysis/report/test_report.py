@@ -1,4 +1,4 @@
-"""The whole report: what is written, what every number on the page comes from, and what happens to bad input."""
+"""The whole report: what is written, where every number on the page comes from, and what happens to bad input."""
 
 from __future__ import annotations
 

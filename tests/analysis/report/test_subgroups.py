@@ -78,7 +78,7 @@ def declared(responses, labels):
 
 
 def told(responses):
-    """What is measured and said, each passage as one line."""
+    """The measurements and the texts, each passage as one line."""
     found = json.loads(dump(measure(responses, Settings(bootstrap=50))))
     jsonschema.validate(found, json.loads(SCHEMA.read_text("utf-8")))
     return found, *(

@@ -1,4 +1,4 @@
-"""Rows of comparisons: what is wrong with them is said by row and trial, all at once."""
+"""Rows of comparisons: all problems are reported at once, by row and trial."""
 
 import pytest
 

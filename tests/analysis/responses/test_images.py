@@ -1,4 +1,4 @@
-"""What became of the images given for a pool, as the report reads it."""
+"""What happened to the images given for a pool, as the report reads it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Marks and known faults beside the responses: from files, an export and a database; what is wrong with them."""
+"""Marks and known faults with the responses: from files, an export and a database; and problems in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of quartets: what is wrong with them is said by row and trial, all at once."""
+"""Rows of quartets: all problems are reported at once, by row and trial."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""Rows of staircases: exposures are numbers in ms, and what cannot be one is named."""
+"""Rows of staircases: exposures are numbers in ms, and invalid ones are named."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Tables of spreadsheets, survey tools and statistics packages are read, and what was guessed is said once."""
+"""Tables from spreadsheets, survey tools and statistics packages are read, and guesses are reported once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Bayesian model: an independent second implementation, what is refused, evidence against chance."""
+"""The Bayesian model: an independent second implementation, refused input, evidence against chance."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Which images fooled the readers: the majority rule of the published study, ties told."""
+"""Which images fooled the readers: the majority rule of the published study, with ties reported."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The linear mixed model against statsmodels, and against what is known exactly for balanced data."""
+"""The linear mixed model, compared with statsmodels and with exact results for balanced data."""
 
 import math
 

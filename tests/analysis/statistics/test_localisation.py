@@ -34,7 +34,7 @@ def study(readers=4, real=9, synthetic=8, seed=0, angle=0.0):
 
 
 def inside(mark, fault, aspect):
-    """Whether a mark lies in an ellipse, by turning the plane of complex numbers (y upwards)."""
+    """Whether a mark is inside an ellipse, by rotating the complex plane (y upwards)."""
     _, _, x, y, *_ = mark
     _, fx, fy, rx, ry, angle = fault
     turned = complex((x - fx) * aspect, fy - y) * cmath.exp(-1j * math.radians(angle))

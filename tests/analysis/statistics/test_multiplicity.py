@@ -12,7 +12,7 @@ from analysis.statistics.multiplicity import adjust
 
 @pytest.fixture(autouse=True)
 def _little_garbage():
-    """statsmodels collects garbage at each call, which takes long beside all that a worker holds."""
+    """statsmodels collects garbage at each call, which is slow with everything that a worker has in memory."""
     gc.freeze()
     yield
     gc.unfreeze()

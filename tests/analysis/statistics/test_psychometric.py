@@ -1,4 +1,4 @@
-"""The psychometric function: known curves are found again, and what the data leave open is said."""
+"""The psychometric function: known curves are recovered, and what the data leave open is reported."""
 
 import numpy as np
 import pytest

@@ -37,7 +37,7 @@ def test_the_bootstrap_comes_near_its_limit_on_the_published_study(published, st
 
 
 def plain_loop(levels, truth, rng, replicates):
-    """One replicate at a time, every reader's area by its definition: what the matrix form must equal in law."""
+    """One replicate at a time, every reader's area by definition: the matrix form must have the same distribution."""
     positive, negative = np.flatnonzero(truth == 1), np.flatnonzero(truth == 0)
     out = []
     for _ in range(replicates):

@@ -13,7 +13,7 @@ SOURCES = [""] * 24 + ["A"] * SYNTHETIC + ["B"] * SYNTHETIC + ["C"] * SYNTHETIC
 
 
 def read(seed=0, shifts=(0.2, 0.9, 0.9), readers=6):
-    """Levels of readers to whom the first source looks more real than the others."""
+    """Levels given by readers to whom the first source looks more real than the others."""
     rng = np.random.default_rng(seed)
     shift = np.r_[np.zeros(24), np.repeat(shifts, SYNTHETIC)]
     seen = shift + rng.normal(0, 0.5, TRUTH.size) + rng.normal(0, 0.3, (readers, 1)) * TRUTH
@@ -21,7 +21,7 @@ def read(seed=0, shifts=(0.2, 0.9, 0.9), readers=6):
 
 
 def apart(levels, cell):
-    """The same readers, every other one of whom takes the images of one source for more real, the others for less."""
+    """The same readers; to every second one, the images of one source look more real, and to the others less real."""
     turned = levels.copy()
     for reader, row in enumerate(turned):
         row[cell.synthetic] = np.clip(row[cell.synthetic] + (1 if reader % 2 else -1), 1, 5)

@@ -54,7 +54,7 @@ def test_the_design_in_contributing_is_taken_by_readers_from_link_to_last_page(a
 
 
 def test_nothing_outside_its_own_files_names_a_design():
-    """A further one must not need to be told to the house: `rating`, from which others are made, apart."""
+    """Other code must not mention designs, except `rating`, from which others are derived."""
     others = "|".join(name for name in DESIGNS if name != "rating")
     named = re.compile(rf"""["'](?:{others})["']|quiz_app\.designs\.(?:{others})\b""")
     modules = [path for path in (ROOT / "quiz_app").rglob("*.py") if path.parent.name != "designs"]

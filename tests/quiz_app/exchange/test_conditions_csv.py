@@ -1,4 +1,4 @@
-"""Under which condition each trial was read is told wherever the answers go: export, archive and mirror."""
+"""The condition of each trial is included wherever the answers go: export, archive and mirror."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ CONTRACT = ["study", "reader", "sitting", "trial", "case", "condition", "period"
 
 @pytest.fixture
 def crossed_over(conditioned, invite, time):
-    """A closed study: two readers, one of whom has read under both conditions, the other one under the first alone."""
+    """A closed study with two readers: one has read under both conditions, the other only under the first."""
     study = conditioned(washout_days=1)
     takers = [invite(study, name).enter() for name in ("R1", "R2")]
     for taker in takers:

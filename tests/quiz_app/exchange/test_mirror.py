@@ -105,7 +105,7 @@ def test_the_server_sends_by_itself_and_when_it_is_killed_sends_the_rest_later(m
 
 
 def add_answers(count):
-    """More answers to the trials there are, each under a criterion of its own."""
+    """More answers to the existing trials, each under its own criterion."""
     trial_case = db.session.query(Answer).first().trial_case
     for number in range(count):
         db.session.add(

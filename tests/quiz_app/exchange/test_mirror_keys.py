@@ -1,4 +1,4 @@
-"""Keys that do not work are named, by what a token endpoint says that checks signature and times as Google's does."""
+"""Keys that do not work are reported, with a token endpoint that checks signature and times like Google's."""
 
 import json
 import threading
@@ -30,7 +30,7 @@ BAD_TIME = (
 
 
 class Google(ThreadingHTTPServer):
-    """Gives a token to who signs with the known key, at a time that its own clock finds reasonable."""
+    """Issues a token for requests signed with the known key, at a plausible time by its own clock."""
 
     def __init__(self, port=0):
         super().__init__(("127.0.0.1", port), Asked)
@@ -39,7 +39,7 @@ class Google(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def judge(self, assertion):
-        """What is wrong with it; empty if nothing."""
+        """What is wrong with the request; empty if nothing."""
         now = time.time() + self.ahead
         try:
             said = jwt.decode(assertion, certs=self.known, audience=AUDIENCE, clock_skew_in_seconds=24 * HOUR)

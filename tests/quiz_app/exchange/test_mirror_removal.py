@@ -1,4 +1,4 @@
-"""What is deleted here goes from Firestore too, whatever is away, dies or is on its way just then."""
+"""Deletions here also reach Firestore, whatever is missing, fails or is on its way at that moment."""
 
 import threading
 
@@ -190,7 +190,7 @@ def test_what_a_worker_read_before_it_held_the_lease_is_not_sent(mirrored, two_r
 
 
 def in_a_thread(app, work):
-    """Do it beside the test, in a context of its own."""
+    """Do it in parallel with the test, in a separate context."""
 
     def run():
         with app.app_context():

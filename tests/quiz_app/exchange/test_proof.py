@@ -1,4 +1,4 @@
-"""`db check` finds nothing in a whole study, and names what is missing in another."""
+"""`db check` finds no problem in a complete study, and names what is missing in another."""
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from quiz_app.models import Case, Study
 
 @pytest.fixture
 def proved(app):
-    """What is found of the one study now."""
+    """The current result for the only study."""
 
     def prove():
         db.session.commit()

@@ -80,7 +80,7 @@ def searched(client, **form):
 
 
 def begun(app, client, line):
-    """The address and the folder of a slow fetch of six images, of which the first have come."""
+    """The address and the folder of a slow fetch of six images; the first ones have arrived."""
     coming = searched(client)
     folder = app.config["SETTINGS"].instance / "intake" / coming.rpartition("/")[2]
     line.delay = 0.2

@@ -1,4 +1,4 @@
-"""What became of every image that was uploaded: in pool.json, in the export, and in the report's flow."""
+"""What happened to every uploaded image: in pool.json, in the export, and in the report's flow."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Uploaded images become a pool, whatever they are written in; what cannot be used is named, file by file."""
+"""Uploaded images of any format become a pool; unusable files are named."""
 
 import io
 import os
@@ -23,7 +23,7 @@ FORM = {"name": "Mixed", "each": "0", "practice": "2", "width": "128", "height":
 
 
 def brought(client, members, **form):
-    """Upload, wait, and give the page that says what came of it."""
+    """Upload, wait, and return the page with the result."""
     file = {"file": (io.BytesIO(members if isinstance(members, bytes) else zipped(members)), "x.zip")}
     db.session.rollback()  # the context of the test outlives its requests, and would keep the database from the import
     response = client.post(POOLS, data=FORM | form | file)
@@ -195,7 +195,7 @@ def test_the_cases_of_an_opened_study_are_frozen(make_study):
 
 
 def answered(client, page, **said):
-    """Answer what an upload asks, wait, and give the page that says what came of it."""
+    """Answer the questions about an upload, wait, and return the page with the result."""
     (address,) = re.findall(r'action="(/researcher/pools/coming/\w+)/more"', page)
     db.session.rollback()
     response = client.post(address, data=said)
@@ -207,7 +207,7 @@ def answered(client, page, **said):
 
 
 def brought_by_folder(client, counts, **form):
-    """Upload so many different images in the real folder and in each folder of a source, and say which is which."""
+    """Upload this many different images in the real folder and in each source folder, and assign the classes."""
     seeds = iter(range(100, 200))
     members = {
         f"{name}/{number}.png": encoded(next(seeds), "PNG") for name, count in counts.items() for number in range(count)
@@ -253,7 +253,7 @@ def test_two_sources_of_one_name_are_refused_for_quartets(owner):
 
 
 def versions(methods, cases, lacking=()):
-    """A zip of different images, so many of each method, under the same names in each folder."""
+    """A zip with this many different images of each method, with the same names in each folder."""
     seeds = iter(range(300, 500))
     names = [f"{method}/{case}.png" for method in methods for case in range(cases)]
     return {f"study/{name}": encoded(next(seeds), "PNG") for name in names if name not in lacking}

@@ -1,4 +1,4 @@
-"""An upload is surveyed by folder: what cannot be told from its names, or cannot be read, is asked about."""
+"""An upload is surveyed by folder: the user is asked about unclear folder names and unreadable files."""
 
 import hashlib
 import io

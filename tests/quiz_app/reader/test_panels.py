@@ -49,7 +49,7 @@ def follow(client, response):
 
 
 def came(app, take, link, who=WHO):
-    """A reader who came by the panel's link and consented, as a browser does: its forms post to where they stand."""
+    """A reader who came by the panel's link and consented, like a browser: forms post to their own address."""
     client = app.test_client()
     page, address = follow(client, client.post(link(who)))
     assert page.status_code == 200

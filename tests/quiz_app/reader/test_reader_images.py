@@ -1,4 +1,4 @@
-"""Which image goes to whom and when, and what is told of its truth."""
+"""Who gets which image and when, and what is revealed about its truth."""
 
 import pytest
 
@@ -9,7 +9,7 @@ def image_tokens(reader):
 
 
 def statuses(taker, token):
-    """What comes of asking for an image in the clear, and sealed."""
+    """The responses to requests for an image, unencrypted and sealed."""
     return tuple(taker.client.get(taker.url(f"{way}/{token}")).status_code for way in ("images", "sealed"))
 
 

@@ -1,4 +1,4 @@
-"""How often an answer goes to the database, by which connection, and what of it waits for the disk."""
+"""How many statements an answer needs, on which connection, and which of them wait for the disk."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -249,7 +249,7 @@ def test_a_cap_out_of_bounds_is_refused(owner, owned, cap):
 
 @pytest.fixture
 def told(owner, owned, invite):
-    """A reader who chose a group and told years and a workplace: the address of the page, and the reader."""
+    """A reader who gave a group, years and a workplace: the address of the page, and the reader."""
     taker = invite(owned(groups=["a", "b"], ask_years=True, questions=["Where?", "Trade: dentist | radiologist"]))
     about = {"group": "a", "years": "3", "question-1": "at home", "question-2": "dentist"}
     for path, said in (("welcome", {"consent": "yes"}), ("about", about)):

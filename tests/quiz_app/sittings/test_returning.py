@@ -1,4 +1,4 @@
-"""The desk says who may come back for the next part and since when, and has the words to remind them with."""
+"""The desk says who can come back for the next part and since when, and has the text of a reminder."""
 
 from datetime import timedelta
 

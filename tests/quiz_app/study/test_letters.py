@@ -1,4 +1,4 @@
-"""Invitations and reminders to copy or send, and what is done to several readers at once."""
+"""Invitations and reminders to copy or send, and actions on several readers at once."""
 
 import base64
 import csv

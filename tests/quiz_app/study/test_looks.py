@@ -1,4 +1,4 @@
-"""Looks at a study before its end: only the planned ones, each once, blind to all but the decision, on record."""
+"""Interim looks at a study: only the planned ones, each once, revealing only the decision, and recorded."""
 
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ PAGE = "/researcher/studies/mine/"
 
 
 def answer_all(taker, wrong=()):
-    """Every case told by its truth, but for the cases of these numbers."""
+    """Every case judged correctly, except for the cases with these numbers."""
     taker.enter()
     number = 0
     while taker.step["kind"] != "done":
@@ -33,7 +33,7 @@ def answer_all(taker, wrong=()):
 
 @pytest.fixture
 def looked(owned, invite):
-    """A study with looks, and so many readers who finished it, each wrong in two or three cases of their own."""
+    """A study with looks, and this many readers who have finished, each wrong in two or three different cases."""
 
     def make(count, **settings):
         study = owned(**{"practice": 0, "looks": "3, 6"} | settings)
@@ -89,7 +89,7 @@ def test_a_look_is_taken_once_and_not_before_its_readers_have_finished(owner, lo
 
 @pytest.fixture
 def deciding(monkeypatch):
-    """What a look was decided on; `meanwhile`, if set, is called while it is decided."""
+    """The data on which a look was decided; `meanwhile`, if set, is called during the decision."""
     from analysis.designs.rating import looks as module
 
     real, seen = module.decided, SimpleNamespace(calls=[], meanwhile=lambda: None)

@@ -30,7 +30,7 @@ SENDER = "Study office <study@example.org>"
 
 
 class Inbox:
-    """What a mail server took. `says` answers an address with a refusal, as often as there are any for it."""
+    """What a mail server accepted. `says` has refusals by address, which are used up one at a time."""
 
     def __init__(self):
         self.taken, self.says, self.asked = [], {}, []
@@ -209,7 +209,7 @@ def test_a_batch_that_was_cut_off_says_of_whom_nothing_is_known(app, owner, owne
 
 @pytest.fixture
 def post(app, make_study, invite):
-    """Sends letters to these addresses from here: what was waited for, and what became of each letter."""
+    """Sends messages to these addresses: the waits, and the outcome of each message."""
 
     def send(settings, *addresses):
         server = mail.server_of(replace(app.config["SETTINGS"], **settings))

@@ -1,4 +1,4 @@
-"""The live page tells who is on, how far, how fast and what is unusual, and nothing of truth."""
+"""The live page shows who is reading, their progress and pace, and what is unusual, but nothing about the truth."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Planning in the browser: the formula's numbers, a simulation beside it, and the draft that follows."""
+"""Planning in the browser: results by formula and by simulation, and the draft made from the plan."""
 
 import time as clock_of_the_machine
 
