@@ -1,11 +1,12 @@
-"""A crawler that plays whole sittings, keeps everything that the browser is sent, and tries to predict the truth.
+"""A crawler that takes whole sittings, records everything sent to the browser, and tries to predict the truth.
 
-Readers who guess take a study of noise over a line that writes down each byte and its moment. Whatever reached them of
-a case before the end (headers, sizes, bytes, names, numbers, times) becomes a row of numbers, and scikit-learn tries to
-tell the classes apart: all numbers together, judged on cases that it has not seen, against permutations of the truth.
+Readers who guess take a study of noise images over a connection that records each byte and its time. Everything they
+received about a case before the end (headers, sizes, bytes, names, numbers, times) becomes a row of numbers, and
+scikit-learn tries to tell the classes apart: with all numbers together, evaluated on unseen cases, and compared with
+permutations of the truth.
 
-The files of the classes differ as much as they can (in colour, compression, texts, and in their order in the pool), and
-the pixels not at all: what tells them apart would be the application.
+The files of the classes differ as much as possible (in colour, compression, texts, and in their order in the pool), but
+their pixels do not: any difference that is found comes from the application.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ OWN_SERVER = Path(__file__).resolve().parents[1] / ".ci" / "with-postgres"
 
 @contextmanager
 def new_database(server: str | None = SERVER, template: str = "template0") -> Iterator[str]:
-    """The address of a database of its own: a copy of `template` on the PostgreSQL server at the address `server`;
-    where there is none, empty, which is SQLite in the instance folder."""
+    """The address of a new database: a copy of `template` on the PostgreSQL server at the address `server`; empty if
+    there is no server, which means SQLite in the instance folder."""
     if not server:
         yield ""
         return

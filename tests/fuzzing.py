@@ -1,8 +1,8 @@
-"""Spoilt files for every reader of what people bring: what comes of each must be its value or the reader's own error.
+"""Corrupted files for everything that reads users' files: each must give a value or the reader's own error.
 
 Plain seeded mutations (numpy): bytes and blocks changed, cut, doubled and joined; members of archives and workbooks
-changed and packed again; PNG chunks with checksums that are right again; words of tables and manifests exchanged.
-One seed makes one file of one kind, always the same.
+changed and packed again; PNG chunks with corrected checksums; words of tables and manifests exchanged. One seed makes
+one file of one kind, always the same.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Who may do what: a rule for every address and method of the application, and every kind of person at every one.
+"""Who may do what: a rule for every address and method of the application, tested with every kind of user.
 
-A route without a rule here fails. Of studies the rule is the least role that is let in; who has no part in a study is
-a stranger to it, an admin too.
+A route without a rule here fails. For studies, the rule is the lowest role that is admitted; anyone without a role in a
+study is a stranger to it, even an admin.
 """
 
 import pytest
