@@ -89,7 +89,7 @@ class ComparisonSettings(StudySettings):
         "Repeated cases",
         0,
         "Cases shown a second time, to measure a reader's agreement with themselves: the first in the order return in "
-        "its last third, with the images at new places.",
+        "its last third, with the images in new positions.",
         0,
         1000,
     )
@@ -158,7 +158,7 @@ class Comparison(Grouped):
     has_reference = True
     known_by = "source"
     noun = "comparisons"
-    balance = "with each method equally often at each place"
+    balance = "with each method equally often in each position"
     untimed_s = 40
 
     def unfit(self, cases: Sequence[Shown]) -> list[str]:
@@ -265,7 +265,7 @@ def _values(choice: Mapping[str, Any], given: Any, places: Sequence[int]) -> lis
     name, kind = choice["criterion"], choice["kind"]
     if kind == "choice":
         if type(given) is not int or given not in places:
-            raise _refused(f"criterion {name!r}: {given!r} is not the place of an image on the screen")
+            raise _refused(f"criterion {name!r}: {given!r} is not the position of an image on the screen")
         return ["chosen" if place == given else "not chosen" for place in places]
     if not isinstance(given, list) or len(given) != len(places):
         raise _refused(f"criterion {name!r}: expected a list of {len(places)} answers, one per image")

@@ -63,7 +63,7 @@ class QuartetSettings(StudySettings):
         "Repeated quartets",
         0,
         "Quartets shown a second time, to measure a reader's agreement with themselves: the first in the order return "
-        "in its last third, with the images at new places.",
+        "in its last third, with the images in new positions.",
         0,
         1000,
     )
@@ -136,7 +136,7 @@ class Quartet(Grouped):
     chooses = True
     noun = "quartets"
     measures = MappingProxyType({"quartet": "Share of quartets in which the real image is found"})
-    balance = "with the real image equally often at each place"
+    balance = "with the real image equally often in each position"
     untimed_s = 30
 
     def unfit(self, cases: Sequence[Shown]) -> list[str]:
@@ -200,7 +200,7 @@ class Quartet(Grouped):
         chosen, realism = said.get("chosen"), said.get("realism")
         if type(chosen) is not int or chosen not in places:
             raise RefusedError(
-                "not-an-answer", f"chosen {chosen!r} is not the place of an image on the screen", status=422
+                "not-an-answer", f"chosen {chosen!r} is not the position of an image on the screen", status=422
             )
         if not isinstance(realism, list) or len(realism) != len(places):
             raise RefusedError("not-an-answer", f"realism: expected a list of {len(places)} numbers", status=422)

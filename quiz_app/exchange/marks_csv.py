@@ -15,7 +15,7 @@ SHARED = {name: responses_csv.DICTIONARY[name] for name in (
 # Every column of the `marks` view, in order, and what it means.
 MARKS: dict[str, str] = {
     **SHARED,
-    "place": "Place of the marked image on the screen, from 1, if a trial shows several.",
+    "place": "Position of the marked image on the screen, from 1, if a trial shows several.",
     "case": "The marked case; empty if a trial with several images ended without a mark.",
     "truth": "real or synthetic.",
     "source": "Where the image comes from, according to the pool.",

@@ -30,7 +30,7 @@ DICTIONARY: dict[str, str] = {
     "answer": "real, synthetic or unsure.",
     "certainty": "full or partial; empty for unsure.",
     "level": "Answer and certainty in one: 1 surely real, 2 probably real, 3 unsure, 4 probably, 5 surely synthetic.",
-    "place": "Place of the case on the screen, from 1, if a trial shows several.",
+    "place": "Position of the case on the screen, from 1, if a trial shows several.",
     "chosen": "1 = chosen by the reader out of several, 0 = not chosen.",
     "realism": "How realistic the case looks to the reader: from 1 = least to 4 or 5 = fully realistic.",
     "criterion": "In comparisons, the criterion that `value` answers; in staircases, exposure_ms.",

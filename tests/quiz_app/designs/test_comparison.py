@@ -111,8 +111,8 @@ def test_an_answer_is_stored_by_image_and_criterion_and_told_as_it_was_sent(take
 @pytest.mark.parametrize(
     ("criteria", "words"),
     [
-        (GOOD | {"report": 3}, "criterion 'report': 3 is not the place of an image on the screen"),
-        (GOOD | {"report": True}, "criterion 'report': True is not the place of an image on the screen"),
+        (GOOD | {"report": 3}, "criterion 'report': 3 is not the position of an image on the screen"),
+        (GOOD | {"report": True}, "criterion 'report': True is not the position of an image on the screen"),
         ({k: v for k, v in GOOD.items() if k != "nodule"}, "criterion 'nodule' is missing"),
         (GOOD | {"colour": ["yes", "no"]}, "expected an answer for each of clearer, nodule, report, sharp"),
         (GOOD | {"sharp": [6, 1]}, "6 is not a whole number from 1 to 5"),
