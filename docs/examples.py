@@ -1,4 +1,4 @@
-"""Worked examples of docstrings as code on the site: a paragraph that begins with >>> is set as such."""
+"""Show examples in docstrings as code on the site: a paragraph that begins with >>> is formatted as code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from griffe import Extension, Object
 
 
 class Examples(Extension):
-    """Fences the examples of every docstring."""
+    """Puts the examples of every docstring into code fences."""
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
         if obj.docstring is not None:

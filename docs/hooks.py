@@ -1,4 +1,4 @@
-"""Pages of the site that are made from the code when it is built: the commands, and the notebook as a page."""
+"""Pages of the site that are generated from the code when it is built: the commands, and the notebook as a page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def commands() -> Iterator[str]:
-    """The page of the commands: the help of each, as the program prints it."""
+    """The page of the commands: the help of each, as printed by the program."""
     yield "# Commands\n\nWhat `discern COMMAND --help` prints, for every command.\n"
     top = click.Context(door, info_name="discern")
     for title, room in ROOMS.items():
@@ -68,7 +68,7 @@ def _shown(title: str, text: str) -> Iterator[str]:
 
 
 def as_page(notebook: Path) -> str:
-    """A notebook as Markdown: its text, its code, and what it printed last."""
+    """A notebook as Markdown: its text, its code, and its latest output."""
     parts = []
     for cell in json.loads(notebook.read_text("utf-8"))["cells"]:
         source = "".join(cell["source"])

@@ -1,4 +1,4 @@
-"""Photograph the product's pages at 1440 and 390 px into docs/screenshots:
+"""Take screenshots of the product's pages at 1440 and 390 px, into docs/screenshots:
 python docs/screenshots.py [reader] [desk] [results] [conditions] [designs] [NAME OF A DESIGN ...]
 
 A small pool of phantoms, a server on a temporary instance, Chromium. Takes about two minutes.
@@ -44,9 +44,9 @@ SETTINGS = {
 
 CLUE = "Roots that end without a tip, and bone whose fine pattern repeats, speak for a synthetic radiograph."
 CONDITIONS = ["full", "reduced: largest_side = 600"]
-# Marks that photographs show: places as shares of the stage, and the key of their reason.
+# Marks shown in the screenshots: places as shares of the stage, and the key of their reason.
 MARKED = [((0.3, 0.42), "1"), ((0.66, 0.6), "")]
-# By name: pool, preset, settings, and each photograph with its phase of the room and the keys before it.
+# By name: pool, preset, settings, and each screenshot with its phase of the room and the keys pressed before it.
 DESIGNS = {
     "marks": (
         "phantoms", "untimed", {"marks": "optional", "marks_for": "all"},
@@ -71,17 +71,17 @@ DESIGNS = {
 
 @dataclass(frozen=True)
 class Camera:
-    """A browser at one width, in the theme that a reader chose or a researcher's system has, and its photographs."""
+    """A browser at one width, in the theme of the reader's choice or of the researcher's system, and its screenshots."""
 
     browser: Browser
     width: int
-    theme: str = ""  # light or dark; as most people see each page, if empty
+    theme: str = ""  # light or dark; if empty, the usual theme of each page
     out: Path = OUT
 
     def page(self, *, newcomer: bool = False) -> Page:
-        """A page of a browser of its own; whoever is no newcomer has seen the tour of the room."""
+        """A page in its own browser, in which the tour of the room has been seen, except by newcomers."""
         size = {"width": self.width, "height": SIZES[self.width]}
-        scheme = self.theme or "light"  # which a reader's pages do not ask for
+        scheme = self.theme or "light"  # readers' pages do not use it
         context = self.browser.new_context(viewport=size, locale="en-GB", color_scheme=scheme)
         if self.theme:
             context.add_init_script(f"localStorage.setItem('discern-theme', '{self.theme}')")
@@ -90,14 +90,14 @@ class Camera:
         return context.new_page()
 
     def take(self, page: Page, name: str, part: Locator | None = None) -> None:
-        """Keep what the page or a part of it shows, in few bytes."""
+        """Save a screenshot of the page or of a part of it, as a small file."""
         shot = Image.open(io.BytesIO(part.screenshot() if part else page.screenshot(full_page=True)))
         self.out.mkdir(parents=True, exist_ok=True)
         shot.convert("RGB").save(self.out / f"{name}-{self.width}.webp", quality=70, method=6)
 
 
 def log_in(page: Page, url: str, password: str) -> None:
-    """To the researcher's desk."""
+    """Go to the researcher's desk."""
     page.goto(f"{url}/researcher/")
     page.get_by_label("Name").fill("admin")
     page.get_by_label("Password").fill(password)
@@ -105,7 +105,7 @@ def log_in(page: Page, url: str, password: str) -> None:
 
 
 def consent(page: Page, link: str) -> None:
-    """To the instructions of a study without questions."""
+    """Go to the instructions of a study without questions."""
     page.goto(link)
     page.locator("input[name=consent]").check()
     page.locator("main button.primary:visible").click()
@@ -113,7 +113,7 @@ def consent(page: Page, link: str) -> None:
 
 
 def begin(page: Page) -> None:
-    """From the instructions to the first scored case of a study without practice."""
+    """Go from the instructions to the first scored case of a study without practice."""
     page.locator("main button.primary:visible").click()
     page.wait_for_selector("#room[data-phase=begin]")
     page.wait_for_timeout(300)  # an earlier press does not count
@@ -121,7 +121,7 @@ def begin(page: Page) -> None:
 
 
 def walk(camera: Camera, link: str) -> None:
-    """From the link to the last page, a photograph of each."""
+    """Take a screenshot of every page from the link to the last page."""
     page = camera.page(newcomer=True)
 
     def phase(name: str) -> None:
@@ -195,7 +195,7 @@ def walk(camera: Camera, link: str) -> None:
 
 
 def walk_aside(camera: Camera, app: Flask, url: str) -> None:
-    """The open link, a study that is closed in the middle, and leaving."""
+    """The open link, a study that is closed during a sitting, and leaving."""
     slug = f"open-at-{camera.width}"
     invite(app, slug, TITLE, {"practice": 0, "groups": [], "ask_years": False, "cases": 2})
     with app.app_context():
@@ -224,7 +224,7 @@ def walk_aside(camera: Camera, app: Flask, url: str) -> None:
 
 
 def walk_desk(camera: Camera, app: Flask, url: str, password: str) -> None:
-    """A researcher's way: images, a new study, its pre-flight, readers, and what comes in."""
+    """A researcher's steps: images, a new study, its pre-flight, readers, and the live page."""
     desk = f"{url}/researcher"
     page = camera.page()
 
@@ -258,7 +258,7 @@ def walk_desk(camera: Camera, app: Flask, url: str, password: str) -> None:
 
 
 def walk_results(camera: Camera, app: Flask, url: str, password: str) -> None:
-    """A study that eight simulated readers took: its overview, its results, and the plan for the next."""
+    """A study taken by eight simulated readers: its overview, its results, and the plan for the next study."""
     slug = f"read-at-{camera.width}"
     invite(app, slug, TITLE, {"practice": 1, "groups": SETTINGS["groups"]})
     simulation.run(app, slug, 8, seed=3, url=url)
@@ -282,7 +282,7 @@ def walk_results(camera: Camera, app: Flask, url: str, password: str) -> None:
 
 
 def walk_designs(camera: Camera, app: Flask, url: str, parts: list[str]) -> None:
-    """The reading room of each further design, or of those in `parts`."""
+    """The reading room of each other design, or of those in `parts`."""
     for name, (pool, preset, settings, shots) in DESIGNS.items():
         if "designs" not in parts and name not in parts:
             continue
@@ -311,7 +311,7 @@ def walk_designs(camera: Camera, app: Flask, url: str, parts: list[str]) -> None
 
 
 def walk_conditions(camera: Camera, app: Flask, url: str, password: str) -> None:
-    """A study under two conditions with hints and a clue: its desk, a part of a reader, and the way to the next one."""
+    """A study under two conditions with hints and a clue: its desk, a reader's part, and the page between two parts."""
     slug = f"parts-{camera.width}"
     with app.app_context():
         pool = db.session.query(importing.Pool).filter_by(slug="phantoms").one()
@@ -326,7 +326,7 @@ def walk_conditions(camera: Camera, app: Flask, url: str, password: str) -> None
             f"{case.name},{0.97 - 0.08 * number:.2f},Detector: how probable it is that the image is synthetic\n"
             for number, case in enumerate(scored_cases(study))
         )
-        db.session.rollback()  # which would hold up the server
+        db.session.rollback()  # an open transaction would block the server
         file = {"name": "detector.csv", "mimeType": "text/csv", "buffer": table.encode()}
         desk.get_by_label("Hint file (CSV)").set_input_files(file)
         camera.take(desk, "desk-hints", desk.locator("form:has(#hints-file)"))
@@ -367,7 +367,7 @@ def set_marks(page: Page) -> None:
 
 
 def main(parts: list[str], theme: str = "", out: Path = OUT, *others: Way) -> None:
-    """Take the photographs of these parts, and by `others`, which find a study that was closed and has its report."""
+    """Take the screenshots of these parts, and those of `others`, which use a closed study that has its report."""
     with served(12) as at, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         cameras = [Camera(browser, width, theme, out) for width in SIZES]

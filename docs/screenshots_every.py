@@ -1,4 +1,4 @@
-"""Photograph every page, dark and light, at 1440 and 390 px, a sheet each, into docs/screenshots/every:
+"""Take screenshots of every page, dark and light, at 1440 and 390 px, one sheet each, into docs/screenshots/every:
 python docs/screenshots_every.py
 
 The ways of docs/screenshots.py, and the pages of the desk beside them by the table of routes. Takes about six minutes.
@@ -25,14 +25,14 @@ OUT = screenshots.OUT / "every"
 PAGE = ROOT / "docs" / "explanation" / "pages.md"
 HEAD = """# Every page
 
-Each page of a reader, and then of a researcher's desk, dark and light, at 1440 and 390 px. `python
-docs/screenshots_every.py` takes these photographs from the running product, with drawn phantoms, and writes this page.
-A reader's pages are dark unless the reader chooses light; the desk follows the system of the computer.
+Every page for readers, and then every page of the researcher's desk, dark and light, at 1440 and 390 px. `python
+docs/screenshots_every.py` takes these screenshots from the running product, with drawn phantoms, and writes this page.
+A reader's pages are dark unless the reader chooses light; the desk follows the computer's system setting.
 """
 
 
 def beside(camera: screenshots.Camera, app: Flask, url: str, password: str) -> None:
-    """The desk's pages by the table of routes, of the study that `walk_results` closed."""
+    """The desk's pages from the table of routes, for the study that `walk_results` closed."""
     page = camera.page()
     screenshots.log_in(page, url, password)
     for name, path in desk_pages.paths(app, f"read-at-{camera.width}").items():
@@ -42,7 +42,7 @@ def beside(camera: screenshots.Camera, app: Flask, url: str, password: str) -> N
 
 
 def sheet(shots: list[Image.Image]) -> Image.Image:
-    """Photographs side by side at half their size."""
+    """Screenshots side by side at half their size."""
     small = [shot.resize((shot.width // 2, shot.height // 2), Image.Resampling.LANCZOS) for shot in shots]
     size = sum(shot.width + GAP for shot in small) - GAP, max(shot.height for shot in small)
     whole, left = Image.new("RGB", size, "#808080"), 0

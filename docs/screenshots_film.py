@@ -1,4 +1,4 @@
-"""The silent film of the README, docs/images/film.webp, from the running product:
+"""Record the silent film of the README, docs/images/film.webp, from the running product:
 python docs/screenshots_film.py
 
 About twenty seconds: a reader's way, and what the researcher sees of it. Phantoms and simulated readers alone; a
@@ -24,7 +24,7 @@ from quiz_app import simulation  # noqa: E402
 from tests.phantoms import invite, served  # noqa: E402
 
 FILE = ROOT / "docs" / "images" / "film.webp"
-WIDTH, STRIP = 960, 44  # of the film; below each picture a strip with its caption
+WIDTH, STRIP = 960, 44  # of the film; each picture has a strip with its caption below
 WINDOW = {"width": 1200, "height": 750}  # what a page shows at a time
 SHOWN = WIDTH * WINDOW["height"] // WINDOW["width"]  # the same in the film
 MOST_BYTES = 2_000_000
@@ -36,7 +36,7 @@ RULES = {
 
 
 class Film:
-    """The pictures so far, and for how long each is shown, in ms."""
+    """The pictures so far, and how long each is shown, in ms."""
 
     def __init__(self) -> None:
         self.pictures: list[Image.Image] = []
@@ -44,7 +44,7 @@ class Film:
         self.font = ImageFont.load_default(size=22)
 
     def take(self, page: Page, caption: str, ms: int = 1000) -> None:
-        """A picture of what the page shows in its window."""
+        """Add a picture of what the page shows in its window."""
         page.wait_for_load_state("networkidle")
         shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize((WIDTH, SHOWN), Image.Resampling.LANCZOS)
         picture = Image.new("RGB", (WIDTH, SHOWN + STRIP), PAPER)
@@ -54,7 +54,7 @@ class Film:
         self.shown.append(ms)
 
     def write(self, file: Path) -> None:
-        """The film as an animated WebP, in as good a quality as its size allows."""
+        """Save the film as an animated WebP, in the best quality that its size allows."""
         first, *rest = self.pictures
         for quality in (70, 60, 50, 40, 30):
             first.save(
@@ -94,7 +94,7 @@ def of_a_reader(film: Film, page: Page, link: str) -> None:
 
 
 def of_the_desk(film: Film, page: Page, desk: str) -> None:
-    """The steps of the study, its close, the report, and the cases that fooled most."""
+    """The steps of the study, closing it, the report, and the cases that fooled the most readers."""
     page.goto(f"{desk}/")
     film.take(page, "The researcher's desk: the steps of a study, and which comes next", 1800)
     page.get_by_role("button", name="Close study").click()
@@ -114,7 +114,7 @@ def of_the_desk(film: Film, page: Page, desk: str) -> None:
 
 
 def shoot(app: Flask, url: str, password: str) -> Film:
-    """Both parts, of one study."""
+    """Both parts, with one study."""
     film = Film()
     token = invite(app, "film", TITLE, RULES)
     with sync_playwright() as playwright:

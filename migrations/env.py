@@ -1,23 +1,23 @@
 """Runs the migrations on the application's own engine: in one transaction, by one process at a time.
 
-SQLite begins every transaction as the one writer, which is the lock; on PostgreSQL it is an advisory one. A second
-process waits, and then finds nothing to do.
+On SQLite, every transaction begins as the only writer, which serves as the lock; on PostgreSQL, there is an advisory
+lock. A second process waits, and then finds nothing to do.
 """
 
 from alembic import context
 from flask import current_app
 
 database = current_app.extensions["migrate"].db
-LOCK = 7_507_092_270  # any number, as long as it stays the same
+LOCK = 7_507_092_270  # any number that does not change
 
 
 def belongs(thing, name, kind, reflected, compare_to):
-    """The views are no tables of the models."""
+    """Leave out the views, which are not tables of the models."""
     return not (kind == "table" and name in ("responses", "marks", "faults"))
 
 
 def run(connection):
-    """All migrations that are wanting."""
+    """Run all pending migrations."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
     context.configure(
@@ -30,9 +30,10 @@ def run(connection):
 
 
 def run_on_sqlite(connection):
-    """SQLite changes a table by making it anew and dropping the old one: while references are enforced, that deletes
-    the rows that refer to it, and while views are checked, `responses` forbids it. (The pragmas do nothing within a
-    transaction: https://www.sqlite.org/lang_altertable.html#otheralter)"""
+    """Run the migrations without enforcing references and checking views. SQLite changes a table by creating a new one
+    and dropping the old one: if references were enforced, that would delete the rows that refer to it, and if views
+    were checked, `responses` would prevent it. (The pragmas do nothing within a transaction:
+    https://www.sqlite.org/lang_altertable.html#otheralter)"""
     driver = connection.connection.driver_connection
     driver.executescript("PRAGMA foreign_keys=OFF; PRAGMA legacy_alter_table=ON;")
     try:

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # ADD COLUMN as such: rebuilding a table would fire the ON DELETE of those that point to it.
+    # Plain ADD COLUMN: rebuilding a table would trigger the ON DELETE of tables that refer to it.
     op.add_column("researcher", sa.Column("is_admin", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("study", sa.Column("unblinded_at", sa.String(length=24), nullable=True))
     op.create_table(

@@ -1,4 +1,4 @@
-"""previews, a reader's own closing date, one open link a study, studies put away
+"""previews, a reader's own closing date, one open link per study, archived studies
 
 Revision: 0003, after 0002
 """

@@ -1,4 +1,4 @@
-"""the reading room: what the viewer was used for, keys handed out ahead, readers who withdrew
+"""the reading room: how the viewer was used, keys sent ahead, readers who withdrew
 
 Revision: 0004, after 0003
 """

@@ -11,7 +11,7 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-# A row a mark; of a step that ended without one, a row with the mark 0, of which the image is known where there was one.
+# One row per mark; a step without marks has one row with the mark 0, with its image if there was only one.
 MARKS = """
 CREATE VIEW marks AS
 SELECT study.slug AS study,

@@ -1,4 +1,4 @@
-"""registration: what was put down of a study before its first answer
+"""registration: the preregistration of a study, uploaded before its first answer
 
 Revision: 0008, after 0007
 """

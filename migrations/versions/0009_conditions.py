@@ -1,4 +1,4 @@
-"""conditions: under which a sitting was read, in which sequence, and the hints of cases
+"""conditions: the condition and sequence of a sitting, and the hints of cases
 
 Revision: 0009, after 0008
 """
@@ -11,7 +11,7 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-# A row a trial and case, of trials that were answered, as in `responses`; of studies with conditions or hints.
+# One row per trial and case, for answered trials as in `responses`; only for studies with conditions or hints.
 CONDITIONS = """
 CREATE VIEW conditions AS
 SELECT study.slug AS study,

@@ -1,4 +1,4 @@
-"""labels: further columns of a pool's cases.csv, by which a study may compare its cases
+"""labels: extra columns of a pool's cases.csv, by which a study can compare its cases
 
 Revision: 0010, after 0009
 """

@@ -1,4 +1,4 @@
-"""external_id: by which a panel knows a reader
+"""external_id: a reader's ID at a panel
 
 Revision: 0011, after 0010
 """
