@@ -71,7 +71,7 @@ DESIGNS = {
 
 @dataclass(frozen=True)
 class Camera:
-    """A browser at one width, in the theme of the reader's choice or of the researcher's system, and its screenshots."""
+    """A browser at one width, in the theme chosen by the reader or the researcher's system, and its screenshots."""
 
     browser: Browser
     width: int
