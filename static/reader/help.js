@@ -22,7 +22,7 @@ export class Help {
     if (this.dialog.open) return this.dialog.close();
     this.list.replaceChildren(...this.#rows());
     this.dialog.showModal();
-    this.dialog.scrollTop = 0; // a long list begins at its head, wherever its button is
+    this.dialog.scrollTop = 0; // a long list opens at its top, wherever its button is
   }
 
   // As the key is written on a keyboard of the reader's language.
