@@ -71,7 +71,7 @@ def balanced_choice(
     for wanted in (False, True):
         members = [int(index) for index in rng.permutation([i for i, truth in enumerate(truths) if truth == wanted])]
         if len(members) < count // 2:
-            raise ValueError(f"{count // 2} {'synthetic' if wanted else 'real'} cases needed, but there are {len(members)}")
+            raise ValueError(f"{count // 2} {'synthetic' if wanted else 'real'} cases needed, there are {len(members)}")
         if read is not None:
             members.sort(key=lambda index: read[index])  # stable: ties stay in random order
         chosen += spread(members, sources)[: count // 2]
@@ -90,7 +90,7 @@ def with_repeats(
     for wanted in (False, True):
         members = [index for index in order if truths[index] == wanted][: count // 2]
         if len(members) < count // 2:
-            raise ValueError(f"{count // 2} {'synthetic' if wanted else 'real'} cases needed, but there are {len(members)}")
+            raise ValueError(f"{count // 2} {'synthetic' if wanted else 'real'} cases needed, there are {len(members)}")
         repeated += members
     return shown_again(order, repeated, rng)
 

@@ -55,7 +55,7 @@ def test_a_choice_takes_half_of_each_class(count, seed):
 
 
 def test_a_choice_from_too_few_is_refused_with_the_numbers():
-    with pytest.raises(ValueError, match="5 synthetic cases needed, but there are 3"):
+    with pytest.raises(ValueError, match="5 synthetic cases needed, there are 3"):
         balanced_choice([True] * 3 + [False] * 30, 10, generator(0))
 
 
@@ -132,5 +132,5 @@ def test_repeats_come_once_each_long_after_the_first_showing_and_half_of_each_cl
 
 
 def test_too_few_to_repeat_is_refused_with_the_numbers():
-    with pytest.raises(ValueError, match="2 synthetic cases needed, but there are 1"):
+    with pytest.raises(ValueError, match="2 synthetic cases needed, there are 1"):
         with_repeats([0, 1, 2, 3], [True, False, False, False], 4, generator(0))
