@@ -47,10 +47,11 @@ from quiz_app.study import lifecycle, reports  # noqa: E402
 PASSWORD = "benchmark only"
 PLAIN = "researcher.password"  # a page without a study
 # Streamed or stored files: not pages that somebody waits for.
-DOWNLOADS = ("responses", "everything", "download_archive", "download_log", "download_plan", "dictionary")
+DOWNLOADS = ("responses", "everything", "download_log", "download_plan", "dictionary")
 # Pages of work that this study does not have; a comparison is computed from the answers of two studies each time.
 ABSENT = ("show_intake", "intake_status", "seen_image", "framed_image", "specimen", "download_registration",
-          "compare_study", "log_in")  # fmt: skip
+          "archive_status", "download_archive", "show_restoring", "restoring_status", "compare_study",
+          "log_in")  # fmt: skip
 # More requests to the same addresses: filters, pages, sorting.
 FURTHER = {
     "show_cases": ("sort=split", "sort=slow", "truth=synthetic&source=generator+A&group=EC", "page=3"),
@@ -102,7 +103,7 @@ def addresses(app: Flask, study: Study, key: str) -> Iterator[tuple[str, str]]:
     for rule in app.url_map.iter_rules():
         blueprint, _, view = rule.endpoint.partition(".")
         blind = study.blinded and view in {"show_cases", "show_case", "show_result_of_reader", "compare_study",
-                                           "report_status", "report_file", "download_archive"}  # fmt: skip
+                                           "report_status", "report_file"}  # fmt: skip
         if blueprint != "researcher" or "GET" not in (rule.methods or ()) or view in ABSENT or blind:
             continue
         values["name"] = {"report_file": "report.html", "show_result_of_reader": "R1"}.get(view, "")

@@ -16,10 +16,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from generation.errors import InputError
@@ -121,6 +121,15 @@ def start(
         threading.Thread(target=process.wait, daemon=True).start()
     else:
         threading.Thread(target=process.communicate, args=(told,), daemon=True).start()
+
+
+def sweep(folders: Iterable[Path], after: timedelta) -> None:
+    """Remove those of `folders` whose work, whatever came of it, has said nothing for so long."""
+    for folder in folders:
+        with contextlib.suppress(OSError):  # somebody else has just removed it
+            told = folder / STATUS if (folder / STATUS).exists() else folder  # an upload that never came to its end
+            if time.time() - told.stat().st_mtime > after.total_seconds():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def faults_of(refusal: Exception) -> list[str]:

@@ -22,8 +22,8 @@ from typing import IO, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from quiz_app import log, storage
-from quiz_app.database import Base, Instant, db
+from quiz_app import background, log, storage
+from quiz_app.database import Base, Instant, db, reading
 from quiz_app.errors import InvalidInputError
 from quiz_app.models import (
     Answer,
@@ -52,19 +52,42 @@ MODELS: tuple[type[Base], ...] = (
 LARGEST = 8 * 2**30  # a pool of ten thousand images and as many readers; more is a bomb
 LARGEST_TABLES = 2**30  # their rows are put together in memory
 LARGEST_LIST = 16 * 2**20  # of the members
+CHECKED, UNPACKED = 0.4, 0.9  # shares of restoring that are done then
 REPORT = "report/archive.zip"
 MEMBER = re.compile(rf"tables/[a-z_]+\.jsonl|images/[0-9a-f]{{32}}\.png|{re.escape(REPORT)}")
 VERSION = sa.text("SELECT version_num FROM alembic_version")
+# What rows raise that are not those of a study.
+ROWS_FAULTS = (LookupError, TypeError, ValueError, AttributeError, RecursionError, sa.exc.SQLAlchemyError)
+Rows = dict[type[Base], list[dict[str, Any]]]
 
 
-def write(session: Session, study: Study, store: Store, file: IO[bytes], report: Path | None = None) -> None:
-    """Write the archive of `study`, whose images lie in `store`, into `file`; `report` is that of a report on it."""
+def _tell_nobody(_share: float, _what: str) -> None:
+    pass
+
+
+def write(
+    session: Session,
+    study: Study,
+    store: Store,
+    file: IO[bytes],
+    report: Path | None = None,
+    progress: background.Tell = _tell_nobody,
+) -> None:
+    """Write the archive of `study`, whose images lie in `store`, into `file`; `report` is that of a report on it.
+
+    `progress` hears which share is written, 0 to 1, and in words what is being written.
+    """
     members = {}
+    of_pool = sa.select(Case.stored).filter_by(pool_id=study.pool_id).order_by(Case.id)
+    images = session.scalars(of_pool).all()
+    steps = len(MODELS) + len(images)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for model in MODELS:
+        for done, model in enumerate(MODELS):
+            progress(done / steps, f"writing table {done + 1} of {len(MODELS)}")
             name = f"tables/{_table(model).name}.jsonl"
             members[name] = _add(archive, name, _lines(session, model, study))
-        for stored in session.scalars(sa.select(Case.stored).filter_by(pool_id=study.pool_id).order_by(Case.id)):
+        for done, stored in enumerate(images):
+            progress((len(MODELS) + done) / steps, f"writing image {done + 1} of {len(images)}")
             members[f"images/{stored}"] = _add(archive, f"images/{stored}", iter([storage.read(store, stored)]))
         if report is not None:
             members[REPORT] = _add(archive, REPORT, iter([report.read_bytes()]))
@@ -111,25 +134,43 @@ def _lines(session: Session, model: type[Base], study: Study) -> Iterator[bytes]
         yield json.dumps(dict(row), ensure_ascii=False, default=datetime.isoformat).encode() + b"\n"
 
 
-def restore(path: Path, store: Store, *, owner: Researcher | None = None, actor: str = "") -> Study:
+def restore(
+    path: Path,
+    store: Store,
+    *,
+    owner: Researcher | None = None,
+    actor: str = "",
+    progress: background.Tell = _tell_nobody,
+) -> Study:
     """Put back the study in the archive at `path`; its images go into `store`. The caller commits or rolls back.
 
-    A pool that is here already is used as it is. Raises InvalidInputError with every fault of the file, and for a study
-    that is here already; then nothing has been kept.
+    A pool that is here already is used as it is. `progress` hears which share is done, 0 to 1, and in words what is
+    being done. Raises InvalidInputError with every fault of the file, and for a study that is here already; then
+    nothing has been kept.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            _assert_sound(archive)
-            rows = {model: _rows(archive, model) for model in MODELS}
-            _assert_new(rows)
-            study = _insert(rows, owner)
-            here = {case.stored for case in study.pool.cases}
-            _unpack(archive, store, [row["stored"] for row in rows[Case] if row["stored"] in here])
+            with reading() as session:  # readers answer while the file is looked at: nothing is written yet
+                _assert_sound(session, archive, progress)
+                rows = {model: _rows(archive, model) for model in MODELS}
+                _assert_new(session, rows)
+                wanted = _wanted(session, rows)
+            with storage.putting(store) as staging:
+                for done, name in enumerate(wanted):
+                    share = CHECKED + (UNPACKED - CHECKED) * done / len(wanted)
+                    progress(share, f"unpacking image {done + 1} of {len(wanted)}")
+                    (staging / name).write_bytes(archive.read(f"images/{name}"))
+                progress(UNPACKED, "putting the answers back")
+                _assert_new(db.session(), rows)  # by now somebody else may have restored it
+                study = _insert(rows, owner)
+                for name in set(wanted) - {case.stored for case in study.pool.cases}:  # its pool came here meanwhile
+                    (staging / name).unlink()
+                background.settle()  # the images come to lie where readers get them
     except (zipfile.BadZipFile, OSError) as error:
         raise InvalidInputError([f"archive: cannot be read: {error}"]) from error
     except (InvalidInputError, sa.exc.OperationalError):
         raise
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError, sa.exc.SQLAlchemyError) as error:
+    except ROWS_FAULTS as error:
         what = str(error).splitlines()[0] if str(error) else ""
         raise InvalidInputError(
             [f"archive: its rows are not those of a study ({type(error).__name__}: {what})"]
@@ -138,7 +179,17 @@ def restore(path: Path, store: Store, *, owner: Researcher | None = None, actor:
     return study
 
 
-def _assert_sound(archive: zipfile.ZipFile) -> None:
+def _wanted(session: Session, rows: Rows) -> list[str]:
+    """The images to unpack: all, or those of a pool that is here, which may have others in their place."""
+    pool = session.scalar(sa.select(Pool.id).filter_by(sha256=rows[Pool][0]["sha256"]))
+    stored = [row["stored"] for row in rows[Case]]
+    if pool is None:
+        return stored
+    here = set(session.scalars(sa.select(Case.stored).filter_by(pool_id=pool)))
+    return [name for name in stored if name in here]
+
+
+def _assert_sound(session: Session, archive: zipfile.ZipFile, progress: background.Tell) -> None:
     """Every member is there, of its length and with its checksum, and there are no others."""
     try:
         if archive.getinfo("archive.json").file_size > LARGEST_LIST:
@@ -150,7 +201,7 @@ def _assert_sound(archive: zipfile.ZipFile) -> None:
         raise InvalidInputError(
             ["archive: has no readable archive.json; an archive made by `study archive` is expected"]
         ) from None
-    here = db.session.scalar(VERSION)
+    here = session.scalar(VERSION)
     if about.get("format") != FORMAT or about.get("tables") != here:
         raise InvalidInputError([f"archive: its tables are of version {about.get('tables')}, these of {here}"])
     found = {info.filename: info for info in archive.infolist() if info.filename != "archive.json"}
@@ -162,7 +213,8 @@ def _assert_sound(archive: zipfile.ZipFile) -> None:
     faults = [f"{name}: missing" for name in (tables | told.keys()) - found.keys()]
     faults += [f"{name}: does not belong to an archive" for name in found.keys() - told.keys()]
     faults += [f"{name}: is not a valid name in an archive" for name in found if not MEMBER.fullmatch(name)]
-    for name in found.keys() & told.keys():
+    for done, name in enumerate(both := sorted(found.keys() & told.keys())):
+        progress(CHECKED * done / len(both), f"checking file {done + 1} of {len(both)}")
         if (found[name].file_size, _sum(archive, name)) != sums[name]:
             faults.append(f"{name}: differs from what was archived")
     if faults:
@@ -185,20 +237,20 @@ def _rows(archive: zipfile.ZipFile, model: type[Base]) -> list[dict[str, Any]]:
     return rows
 
 
-def _assert_new(rows: dict[type[Base], list[dict[str, Any]]]) -> None:
+def _assert_new(session: Session, rows: Rows) -> None:
     slug = rows[Study][0]["slug"]
     tokens = [row["token_hash"] for row in rows[Reader]]
     faults = []
-    if db.session.scalar(sa.select(Study.id).filter_by(slug=slug)):
+    if session.scalar(sa.select(Study.id).filter_by(slug=slug)):
         faults.append(f"study: a study called {slug!r} already exists here")
-    if tokens and db.session.scalar(sa.select(sa.func.count()).where(Reader.token_hash.in_(tokens[:500]))):
+    if tokens and session.scalar(sa.select(sa.func.count()).where(Reader.token_hash.in_(tokens[:500]))):
         faults.append("study: its readers already exist here")
     settings_of(rows[Study][0]["design"]).from_dict(rows[Study][0]["settings"])
     if faults:
         raise InvalidInputError(faults)
 
 
-def _insert(rows: dict[type[Base], list[dict[str, Any]]], owner: Researcher | None) -> Study:
+def _insert(rows: Rows, owner: Researcher | None) -> Study:
     """The rows under new numbers, those that point to others after them."""
     numbers: dict[str, dict[Any, Any]] = {"researcher": {}}
     pool = db.session.scalar(sa.select(Pool).filter_by(sha256=rows[Pool][0]["sha256"]))
@@ -234,10 +286,3 @@ def _insert_table(table: sa.Table, rows: list[dict[str, Any]], numbers: dict[str
         return {}
     given = db.session.execute(sa.insert(table).returning(table.c.id, sort_by_parameter_order=True), put)
     return dict(zip((row["id"] for row in rows), given.scalars(), strict=True))
-
-
-def _unpack(archive: zipfile.ZipFile, store: Store, names: list[str]) -> None:
-    """All images or none."""
-    with storage.putting(store) as staging:
-        for name in names:
-            (staging / name).write_bytes(archive.read(f"images/{name}"))

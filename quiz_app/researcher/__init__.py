@@ -192,6 +192,7 @@ blueprint.add_app_template_filter(clock.dated, "dated")
 
 from quiz_app.researcher import (  # noqa: E402, F401  (they add their views)
     account,
+    archives,
     exports,
     letters,
     pacs,

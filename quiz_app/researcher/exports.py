@@ -1,11 +1,10 @@
-"""Downloads: the answers, everything as one zip, the archive and the way back."""
+"""Downloads: the answers, everything as one zip; and the registration, which comes in here."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 from flask import abort, current_app, g, request, send_file, stream_with_context
 from flask.typing import ResponseReturnValue
@@ -14,9 +13,9 @@ from flask_login import current_user
 from quiz_app import log
 from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError
-from quiz_app.exchange import archive, export, responses_csv
-from quiz_app.researcher import blueprint, looking, me, owner_only, saved, uploads
-from quiz_app.study import registering, reports
+from quiz_app.exchange import export, responses_csv
+from quiz_app.researcher import blueprint, looking, owner_only, saved
+from quiz_app.study import registering
 
 
 def _csv(lines: Iterator[str], name: str) -> ResponseReturnValue:
@@ -60,20 +59,6 @@ def everything() -> ResponseReturnValue:
     return send_file(file, mimetype="application/zip", as_attachment=True, download_name=name)
 
 
-@blueprint.get("/studies/<study>/archive.zip")
-@owner_only
-def download_archive() -> ResponseReturnValue:
-    """All that is needed to restore the study elsewhere. It holds truth, so not before the close."""
-    if g.study.blinded:
-        abort(403)
-    file = tempfile.TemporaryFile()  # noqa: SIM115  (send_file closes it)
-    settings = current_app.config["SETTINGS"]
-    archive.write(looking(), g.study, settings.images, file, reports.archive(looking(), settings.instance, g.study))
-    file.seek(0)
-    name = _named("-archive.zip")
-    return send_file(file, mimetype="application/zip", as_attachment=True, download_name=name)
-
-
 @blueprint.post("/studies/<study>/register")
 @owner_only
 def register_study() -> ResponseReturnValue:
@@ -95,17 +80,3 @@ def download_registration() -> ResponseReturnValue:
     text = json.dumps(g.study.registration, indent=1, ensure_ascii=False) + "\n"
     headers = {"Content-Disposition": f'attachment; filename="{g.study.slug}-registration.json"'}
     return current_app.response_class(text, mimetype="application/json", headers=headers)
-
-
-@blueprint.post("/studies/new/archive")
-@uploads
-def restore_archive() -> ResponseReturnValue:
-    """Put back an archived study."""
-    file = request.files.get("archive")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "archive.zip"
-        path.write_bytes(b"")
-        if file:
-            file.save(path)
-        study = archive.restore(path, current_app.config["SETTINGS"].images, owner=me())
-    return saved("show_study", "The study is put back as it was archived.", study=study.slug)

@@ -63,16 +63,15 @@ def bring_pool() -> ResponseReturnValue:
             raise InvalidInputError(["file: choose a file"])
     except InvalidInputError as faulty:
         return _page(by_field(faulty) | ({} if file else {"file": "choose a file"}))
-    with _saved_upload(file) as upload:
+    with saved_upload(file, intake.home(settings().instance)) as upload:
         name = intake.begin(settings(), upload, wishes)
     return redirect(url_for("researcher.show_intake", name=name), code=303)
 
 
 @contextmanager
-def _saved_upload(file: FileStorage) -> Iterator[Path]:
-    """The uploaded file on the instance's disk, from where it can be moved."""
-    home = intake.home(settings().instance)
-    home.mkdir(exist_ok=True)
+def saved_upload(file: FileStorage, home: Path) -> Iterator[Path]:
+    """The uploaded file in the folder `home`, from where it can be moved."""
+    home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home) as folder:
         file.save(Path(folder) / "upload.zip")
         yield Path(folder) / "upload.zip"
@@ -169,7 +168,7 @@ def add_images(name: str) -> ResponseReturnValue:
     file = request.files.get("file")
     if not file:
         return _asking(name, work, {"file": "choose a file"})
-    with _saved_upload(file) as upload:
+    with saved_upload(file, intake.home(settings().instance)) as upload:
         intake.add(settings(), name, upload)
     return redirect(url_for("researcher.show_intake", name=name), code=303)
 

@@ -13,7 +13,7 @@ from quiz_app import clock
 from quiz_app.caching import FRESH_S, cache
 from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
-from quiz_app.exchange import mirror
+from quiz_app.exchange import archiving, mirror, restoring
 from quiz_app.models import Event, Pool
 from quiz_app.researcher import blueprint, by_field, forms, looking, me, owner_only, saved
 from quiz_app.sittings import returning
@@ -26,6 +26,8 @@ LATEST = 6  # events on the overview
 def list_studies() -> ResponseReturnValue:
     """Every study in which the researcher has a role; `?away` lists those that were archived."""
     away = "away" in request.args
+    for work in (archiving, restoring):  # whoever comes to the desk sees to it that they go in time
+        work.sweep(current_app.config["SETTINGS"].instance)
     rows = [
         (study, role, monitor.summary(monitor.progress(looking(), study)))
         for study, role in researchers.studies(looking(), current_user)

@@ -6,7 +6,9 @@ same answers are not analysed twice, and earlier reports are kept.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import secrets
 import shutil
 import sys
 from dataclasses import dataclass, replace
@@ -100,9 +102,15 @@ def archive(session: Session, instance: Path, study: Study) -> Path | None:
 
 
 def forget(instance: Path, study: Study) -> int:
-    """Delete the stored reports, because answers in them are deleted; names can be reused. Returns how many."""
+    """Delete the stored reports, because answers in them are deleted; names can be reused. Returns how many.
+
+    Archives waiting to be downloaded are in the same folder and are deleted too. Work in progress on either fails.
+    """
     folder = home(instance, study)
     there = len(list(folder.glob("v*")))
+    gone = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    with contextlib.suppress(OSError):  # so that nothing more can be written into it
+        folder = folder.rename(gone)
     shutil.rmtree(folder, ignore_errors=True)
     return there
 

@@ -1,20 +1,14 @@
 // Uploading images: files, folders or a zip, dropped or chosen, packed into one zip here and sent with a progress bar.
 
+import { Sending } from "./sending.js";
 import { zipped } from "./zip.js";
 
 const form = document.querySelector("form[data-upload]");
 const zone = form.querySelector("[data-drop]");
 const [files, folder] = zone.querySelectorAll("input[type=file]");
 const list = zone.querySelector("[data-chosen]");
-const button = form.querySelector(":scope > button");
-const progress = form.querySelector(".progress");
-const bar = progress.querySelector("progress");
-const words = progress.querySelector("[role=status]");
-const stop = progress.querySelector("[data-cancel]");
-const fault = form.querySelector("[data-fault]");
-const title = document.title;
+const sending = new Sending(form);
 const chosen = new Map(); // path -> File
-let cancelled = false;
 
 for (const part of zone.querySelectorAll("[data-script]")) part.hidden = false;
 files.required = false;
@@ -40,7 +34,7 @@ zone.addEventListener("drop", async (event) => {
     for (const entry of entries) await walk(entry, "");
     for (const file of loose) add(file.name, file);
   } catch {
-    complain("A dropped folder could not be read. Please choose it instead.");
+    sending.complain("A dropped folder could not be read. Please choose it instead.");
   }
   show();
 });
@@ -68,7 +62,7 @@ function add(path, file) {
 }
 
 function show() {
-  fault.hidden = true;
+  sending.fault.hidden = true;
   const groups = new Map();
   for (const path of chosen.keys()) {
     const parts = path.split("/");
@@ -96,58 +90,16 @@ function line(name, count) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  fault.hidden = true;
+  sending.fault.hidden = true;
   try {
     if (!chosen.size) throw new Error("Choose files, a folder or a zip first.");
-    button.disabled = true;
-    progress.hidden = false;
-    cancelled = false;
+    sending.begin();
     const body = new FormData(form);
     const [[name, first]] = chosen;
     const whole = chosen.size === 1 && name.toLowerCase().endsWith(".zip");
-    body.set("file", whole ? first : await zipped([...chosen], tell("reading")), "upload.zip");
-    if (!cancelled) await send(body);
+    body.set("file", whole ? first : await zipped([...chosen], sending.tell("reading")), "upload.zip");
+    if (!sending.cancelled) await sending.send(body);
   } catch (error) {
-    complain(error.message);
+    sending.complain(error.message);
   }
 });
-
-function send(body) {
-  const request = new XMLHttpRequest(); // fetch does not report upload progress
-  const sending = tell("sending");
-  return new Promise((resolve, reject) => {
-    request.open("POST", form.action);
-    request.responseType = "document";
-    request.upload.addEventListener("progress", ({ loaded, total }) => sending(loaded / total));
-    stop.addEventListener("click", () => request.abort(), { once: true });
-    request.addEventListener("error", () => reject(new Error("The connection was lost and nothing was uploaded. Please try again.")));
-    request.addEventListener("load", () => {
-      if (request.status === 200) return resolve(location.assign(request.responseURL));
-      const told = [...(request.response?.querySelectorAll("[role=alert] li") ?? [])].map((line) => line.textContent);
-      reject(new Error(told.join("; ") || `The server refused the upload (status ${request.status}). Please try again.`));
-    });
-    request.send(body);
-  });
-}
-
-function tell(what) {
-  return (share) => {
-    bar.value = share;
-    const said = `${what}: ${10 * Math.floor(10 * share)} %`; // a screen reader announces every change
-    if (words.textContent !== said) words.textContent = said;
-    document.title = `${Math.floor(100 * share)} % · ${title}`;
-  };
-}
-
-stop.addEventListener("click", () => {
-  cancelled = true;
-  complain("Cancelled. Nothing was uploaded.");
-});
-
-function complain(message) {
-  document.title = title;
-  progress.hidden = true;
-  button.disabled = false;
-  fault.textContent = message;
-  fault.hidden = false;
-}

@@ -36,7 +36,7 @@ def paths(app: Flask, slug: str) -> dict[str, str]:
         for rule in rules
         if "GET" in (rule.methods or ())
         and not rule.rule.endswith(FILES)
-        and "/coming/" not in rule.rule
+        and not {"coming", "restoring"} & set(rule.rule.split("/"))
         and rule.arguments <= known.keys()
     }
 

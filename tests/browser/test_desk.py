@@ -1,21 +1,25 @@
 """A study made from nothing in the browser: images, pre-flight, readers, live, close, archive, restored elsewhere."""
 
 import os
+import re
 import threading
 import zipfile
 from pathlib import Path
 
 import flask_migrate
 import pytest
+import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from quiz_app import create_app, simulation
 from quiz_app.database import db
-from quiz_app.models import Study
+from quiz_app.exchange import archive
+from quiz_app.models import Case, Pool, Study
 from quiz_app.settings import Settings
+from quiz_app.study import lifecycle, researchers
 from quiz_app.study import readers as study_readers
-from quiz_app.study import researchers
+from tests.crowds import crowd
 from tests.server import Server
 from tests.uploads import MIXED, zipped
 
@@ -136,7 +140,11 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
     page.get_by_role("button", name="Close study").click()
     expect(page.get_by_text("The study is closed")).to_be_visible()
     everything = downloaded(page, "Everything (zip)", tmp_path)
-    archive = downloaded(page, "Archive (zip)", tmp_path)
+    page.get_by_role("link", name="Archive (zip)").click()
+    page.get_by_role("button", name="Create archive").click()
+    expect(page.get_by_text("Nothing in the study has changed since")).to_be_visible(timeout=60_000)
+    assert_accessible(page)
+    archive = downloaded(page, "Download archive", tmp_path)
     for tab in ("Team", "Log", "Results"):
         in_tab(page, tab)
         assert_accessible(page)
@@ -147,13 +155,60 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
     page.get_by_role("link", name="New study").click()
     page.get_by_label("Archive (zip)").set_input_files(archive)
     page.get_by_role("button", name="Restore study").click()
-    expect(page.get_by_text("put back as it was archived")).to_be_visible()
+    expect(page.get_by_text("put back as it was archived")).to_be_visible(timeout=60_000)
+    assert_accessible(page)
+    page.get_by_role("link", name="Open From nothing").click()
     (tmp_path / "restored").mkdir()
     restored = downloaded(page, "Everything (zip)", tmp_path / "restored")
     with zipfile.ZipFile(everything) as here, zipfile.ZipFile(restored) as there:
         assert here.read("responses.csv").count(b"\n") == 1 + 2 * (6 + 2)
         for name in ("responses.csv", "trials.csv", "readers.csv", "cases.csv", "study.toml", "mrmcaov.csv"):
             assert here.read(name) == there.read(name), name
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_archiving_and_restoring_show_how_far_they_are_and_are_cancelled(own_house, new_context, tmp_path, width):
+    slug, file = own_house.invite().slug, tmp_path / "whole.zip"
+    images = own_house.app.config["SETTINGS"].images
+    with own_house.app.app_context():
+        study = lifecycle.find(slug)
+        lifecycle.close(study)
+        crowd(study.pool, images, 20_000)
+        db.session.remove()
+    page = new_context().new_page()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.set_viewport_size({"width": width, "height": 900})
+    log_in(page, own_house.server.url, first_password(own_house.app))
+    page.goto(f"{own_house.server.url}/researcher/studies/{slug}/archive")
+    page.get_by_role("button", name="Create archive").click()
+    expect(page).to_have_title(re.compile(r"\d+ % · Archive"), timeout=60_000)
+    expect(page.get_by_role("progressbar", name="Archive")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    shot(page, f"archive-{width}")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled. Nothing was kept.")).to_be_visible(timeout=60_000)
+    assert_accessible(page)
+
+    with own_house.app.app_context():
+        study = lifecycle.find(slug)
+        with file.open("wb") as out:
+            archive.write(db.session(), study, images, out)
+        db.session.delete(study)  # as in another installation
+        db.session.flush()
+        for model in (Case, Pool):
+            db.session.execute(sa.delete(model).where(sa.true()))
+        db.session.commit()
+        db.session.remove()
+    page.goto(f"{own_house.server.url}/researcher/studies/new")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.get_by_label("Archive (zip)").set_input_files(file)
+    page.get_by_role("button", name="Restore study").click()
+    expect(page).to_have_title(re.compile(r"\d+ % · Restoring a study"), timeout=60_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    shot(page, f"restoring-{width}")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled. Nothing was restored")).to_be_visible(timeout=60_000)
+    assert_accessible(page)
 
 
 @pytest.mark.parametrize("width", [1440, 390])

@@ -22,6 +22,9 @@ def test_axe_finds_nothing_on_any_page_of_the_desk(own_house, new_context):
     page.goto(f"{desk}/results")
     page.get_by_role("button", name="Create report").click()
     page.locator(".gallery").wait_for(timeout=120_000)
+    page.goto(f"{desk}/archive")
+    page.get_by_role("button", name="Create archive").click()
+    page.get_by_role("link", name="Download archive").wait_for(timeout=60_000)
     paths = desk_pages.paths(own_house.app, slug)
     assert len(paths) > 20
     for path in paths.values():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+import time as stopwatch
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -229,6 +231,25 @@ def owned(owner: FlaskClient, make_study: Callable[..., Study]) -> Callable[...,
         return study
 
     return make
+
+
+def ended(client: FlaskClient, address: str) -> dict[str, Any]:
+    """What a page that waits for work at `address` is told in the end."""
+    while (told := client.get(f"{address}.json").get_json())["state"] == "making":
+        stopwatch.sleep(0.05)
+    return told
+
+
+def downloaded_archive(client: FlaskClient, slug: str) -> bytes:
+    """The archive of a study, made and downloaded at the desk."""
+    page = f"/researcher/studies/{slug}/archive"
+    assert client.post(page).status_code == 303
+    address = re.search(f'data-watch="({page}/[^"]*).json"', client.get(page).text)
+    if address is not None:
+        assert ended(client, address[1])["state"] == "done"
+    [file] = re.findall(f'href="({page}/[^"]*.zip)"', client.get(page).text)
+    with client.get(file) as response:
+        return response.data
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ RULES = {
         POST researcher.cancel_simulation, POST researcher.cancel_intake,
         GET researcher.list_studies, GET researcher.new_study, POST researcher.new_study,
         POST researcher.make_from_plan, POST researcher.restore_archive,
+        GET researcher.show_restoring, GET researcher.restoring_status, POST researcher.cancel_restoring,
         GET researcher.list_pools, POST researcher.bring_pool, GET researcher.show_pool, GET researcher.thumbnail,
         GET researcher.picture, GET researcher.whole_image,
         POST researcher.exclude_case, GET researcher.show_intake, POST researcher.answer_intake,
@@ -67,7 +68,9 @@ RULES = {
         POST researcher.send_letters
         """,
     OWNER: """
-        POST researcher.reopen_study, POST researcher.unblind_study, GET researcher.download_archive,
+        POST researcher.reopen_study, POST researcher.unblind_study,
+        GET researcher.show_archive, POST researcher.make_archive, GET researcher.archive_status,
+        POST researcher.cancel_archive, GET researcher.download_archive,
         POST researcher.register_study, POST researcher.take_look,
         POST researcher.add_member, POST researcher.remove_member
         """,

@@ -8,6 +8,7 @@ import pytest
 
 from quiz_app import background
 from quiz_app.database import db
+from quiz_app.exchange import restoring
 from quiz_app.models import Pool
 from quiz_app.pools import intake
 from quiz_app.pools.wishes import Wishes
@@ -118,6 +119,7 @@ def test_a_page_of_work_shows_how_far_it_is_and_offers_to_cancel_it(app, owned, 
         "plan": planning.home(settings, planning.Wish()),
         "studies/mine/preflight": preflight.home(db.session(), owned(), settings),
         f"pools/coming/{'a' * 16}": intake.home(settings.instance) / ("a" * 16),
+        f"restoring/{'a' * 16}": restoring.home(settings.instance, owner.researcher) / ("a" * 16),
     }
     for page, folder in folders.items():
         assert background.claim(folder)

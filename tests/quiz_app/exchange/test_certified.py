@@ -17,6 +17,7 @@ from quiz_app.database import db
 from quiz_app.models import Event, Study
 from quiz_app.pools import importing
 from quiz_app.study import lifecycle, plan
+from tests.quiz_app.conftest import downloaded_archive
 from tests.workers import made_once
 
 SETTINGS = {"groups": [], "practice": 2, "looks": "3, 6"}
@@ -77,12 +78,6 @@ def taken(app, readers=3, looked_at_by=None):
     return decisions
 
 
-def archived(owner, path):
-    with owner.get("/researcher/studies/phantoms/archive.zip") as response:
-        path.write_bytes(response.data)
-    return path
-
-
 def test_a_registered_study_is_reported_archived_and_certified(app, owner, planned, tmp_path, capsys):
     text = (planned / "registration.json").read_bytes()
     assert registered(owner, text).status_code == 303
@@ -117,7 +112,8 @@ def test_a_registered_study_is_reported_archived_and_certified(app, owner, plann
         file.write(response.data)
     assert load_export(tmp_path / "everything.zip").study["registration"] == json.loads(text)
 
-    path = archived(owner, tmp_path / "phantoms.zip")
+    path = tmp_path / "phantoms.zip"
+    path.write_bytes(downloaded_archive(owner, "phantoms"))
     assert verify.main([str(path)]) == 0
     certificate = json.loads((tmp_path / "phantoms-certificate" / "certificate.json").read_text())
     assert certificate["verified"]

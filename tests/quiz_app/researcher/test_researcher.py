@@ -13,6 +13,7 @@ from quiz_app.exchange import responses_csv
 from quiz_app.models import Event, Member, Reader, Study
 from quiz_app.study import lifecycle, readers, researchers
 from quiz_app.study.settings import TOOLS
+from tests.quiz_app.conftest import downloaded_archive
 from tests.server import wait_for_a_fresh_minute
 
 PASSWORD = "correct horse battery"  # as in conftest
@@ -32,6 +33,7 @@ WRITING = [
     "/researcher/logout",
     "/researcher/studies/new/plan",
     "/researcher/studies/new/archive",
+    "/researcher/restoring/upload/cancel",
     "/researcher/people",
     "/researcher/people/1/password",
     "/researcher/studies/mine/team",
@@ -53,6 +55,8 @@ WRITING = [
     "/researcher/studies/mine/copy",
     "/researcher/studies/mine/results",
     "/researcher/studies/mine/results/v1-0/cancel",
+    "/researcher/studies/mine/archive",
+    "/researcher/studies/mine/archive/v1-0/cancel",
     "/researcher/studies/mine/unblind",
     "/researcher/studies/mine/open",
     "/researcher/studies/mine/close",
@@ -305,10 +309,10 @@ def test_responses_come_as_csv_and_tell_no_truth_before_the_close(owner, owned, 
 
 def test_who_was_handed_the_answers_is_on_record(owner, owned):
     owned()
-    for path in ("responses.csv", "everything.zip", "archive.zip", "responses.dictionary.csv"):
+    for path in ("responses.csv", "everything.zip", "archive/0.zip", "responses.dictionary.csv"):
         owner.get(f"/researcher/studies/mine/{path}", buffered=True).close()
     owner.post("/researcher/studies/mine/close")
-    owner.get("/researcher/studies/mine/archive.zip", buffered=True).close()
+    downloaded_archive(owner, "mine")
     found = db.session.query(Event).filter_by(kind="handed-over").order_by(Event.id)
     assert [(event.actor, event.details["file"]) for event in found] == [
         ("ada", "mine-responses-blinded.csv"),
