@@ -1,4 +1,4 @@
-"""Which numbers a study asks for, one module a design: a further one is registered in DESIGNS."""
+"""The measures of each design, one module per design; new designs are registered in DESIGNS."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ DESIGNS: dict[str, Design] = {
 
 
 def find(name: str) -> Design:
-    """The design of this name, which the check of the responses has found in DESIGNS."""
+    """Return the design of this name; the check of the responses makes sure that DESIGNS has it."""
     return DESIGNS[name]

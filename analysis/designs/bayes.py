@@ -1,4 +1,4 @@
-"""The Bayesian answer to a rating study (`--bayes`): `analysis.statistics.bayes` computes, this module arranges."""
+"""The Bayesian analysis of a rating study (`--bayes`); the computation is in `analysis.statistics.bayes`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from analysis.statistics.scoring import RULES
 
 
 def check(responses: Responses) -> None:
-    """Raise BayesError with every reason why the study has no Bayesian answer; nothing is computed."""
+    """Raise BayesError with every reason why the study has no Bayesian analysis; compute nothing."""
     if responses.design != "rating":
         raise bayes.BayesError(
-            [f"design: the Bayesian model is for rating studies with one image a trial, this is a {responses.design}"]
+            [f"design: the Bayesian model is for rating studies with one image per trial, this is a {responses.design}"]
         )
     bayes.check_installed()
     bayes.prepare(responses.matrix("level"), responses.truth, names=responses.readers)
 
 
 def measure(responses: Responses, settings: Settings) -> dict[str, Any]:
-    """`bayes` of results.json; numbers are null with a `reason` where the sampler did not converge."""
+    """Return `bayes` for results.json; numbers are null with a `reason` if the sampler did not converge."""
     names = responses.readers
     labels = [responses.groups[name] or None for name in names]
     posterior = bayes.fit(responses.matrix("level"), responses.truth, labels, names, seed=settings.seed)
@@ -63,7 +63,7 @@ def measure(responses: Responses, settings: Settings) -> dict[str, Any]:
 
 
 def _figures(ask: Any, margin: float) -> dict[str, Estimate | dict[str, Estimate]]:
-    """d', both areas and accuracy under each rule."""
+    """Compute d', both areas under the curve, and accuracy under each rule."""
     return {
         **{figure: ask(figure, margin) for figure in ("dprime", "auc", "smooth_auc")},
         "accuracy": {rule: ask(rule, margin) for rule in RULES},

@@ -1,4 +1,4 @@
-"""What the measures of every design share: settings, what is known of the study, and JSON."""
+"""Code shared by the measures of all designs: settings, facts about the study, and JSON."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ Progress = Callable[[float, str], object]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the researcher decided beforehand; stands in the report.
+    """Settings of the analysis that the researcher chose beforehand; the report lists them.
 
-    `unsure` is the rule that leads, `bootstrap` the number of replicates, `margin` how far from chance an accuracy
-    may lie and still count as equivalent to it, `bayes` whether the Bayesian answer is wanted. Raises ValueError for a
-    setting that cannot be.
+    `unsure` is the rule for the main results, `bootstrap` the number of replicates, `margin` how far from chance an
+    accuracy may lie and still count as equivalent to it, `bayes` whether to include the Bayesian analysis. Raises
+    ValueError for an invalid setting.
     """
 
     unsure: str = "fractional"
@@ -56,9 +56,7 @@ class Settings:
         if self.unsure not in RULES:
             raise ValueError(f"unsure: expected one of {', '.join(RULES)}, got {self.unsure!r}")
         if self.bootstrap < 2 or self.seed < 0:
-            raise ValueError(
-                f"bootstrap: expected 2 or more, and a seed of 0 or more, got {self.bootstrap}, {self.seed}"
-            )
+            raise ValueError(f"bootstrap: expected 2 or more, and seed 0 or more, got {self.bootstrap} and {self.seed}")
         if not 0 < self.margin < 0.5:
             raise ValueError(f"margin: expected a number between 0 and 0.5, got {self.margin}")
 
@@ -68,9 +66,9 @@ def silent(share: float, what: str) -> None:
 
 
 def usual_lines(study: Mapping[str, Any], setting: str) -> list[str] | None:
-    """The lines of a setting of the study for readers of any language; None where the setting is not known.
+    """Return the lines of a study setting that apply to every language; None if the setting is not known.
 
-    Lines after one that is a language in brackets alone, e.g. [da], are that language's.
+    Lines that follow a language code in brackets, such as [da], belong to that language.
     """
     given = (study.get("settings") or {}).get(setting)
     if given is None:
@@ -80,7 +78,7 @@ def usual_lines(study: Mapping[str, Any], setting: str) -> list[str] | None:
 
 
 def heading(responses: Responses, settings: Settings) -> dict[str, Any]:
-    """What every results.json begins with."""
+    """Return the entries at the start of every results.json."""
     return {
         "format": FORMAT,
         "design": responses.design,
@@ -91,7 +89,7 @@ def heading(responses: Responses, settings: Settings) -> dict[str, Any]:
 
 
 def study(responses: Responses) -> dict[str, Any]:
-    """What is known of the study, and how many rows were used and left out."""
+    """Return facts about the study, and how many rows were used and excluded."""
     rows, scored = responses.table, responses.scored
     truth = responses.truth
     answered = scored[scored["answered_at"] != ""]["answered_at"]
@@ -116,7 +114,7 @@ def study(responses: Responses) -> dict[str, Any]:
 
 
 def software() -> dict[str, str]:
-    """Versions of what the numbers were made with."""
+    """Return the versions of the software that computed the numbers."""
     versions = {}
     for name in ("discern", "numpy", "scipy", "pandas", "matplotlib"):
         try:
@@ -127,7 +125,7 @@ def software() -> dict[str, str]:
 
 
 def test_line(name: str, question: str, estimate: Estimate | Mapping[str, Any]) -> dict[str, Any]:
-    """One line of the list of tests, every field of it there."""
+    """Return one line of the list of tests, with all its fields."""
     given = estimate.as_dict() if isinstance(estimate, Estimate) else dict(estimate)
     line = {"name": name, "question": question, "p": None, "df": None, "holm": None, "benjamini_hochberg": None}
     kept = ("value", "se", "ci", "p", "df", "reason", "method")
@@ -138,10 +136,10 @@ def test_line(name: str, question: str, estimate: Estimate | Mapping[str, Any]) 
 def clustered(
     credits: NDArray[np.float64], null: float = 0.5, readers: str = "random", cases: str = "random", unit: str = "case"
 ) -> Estimate:
-    """The mean over readers of credits from 0 to 1, readers and cases random, p against `null`; within 0 and 1.
+    """Estimate the mean over readers of credits from 0 to 1, with p against `null`; the interval stays within 0 and 1.
 
-    `credits`: readers x cases, NaN where there is none; `unit` is the word for what is called a case here. With three
-    to five readers, both random, it is `few_readers.welch`.
+    By default readers and cases are random. `credits`: readers x cases, NaN where there is none; `unit` is the word
+    for a case of this design. With three to five readers and both random, the estimate is that of `few_readers.welch`.
     """
     found = mrmc.obuchowski_rockette(
         credits, np.ones(credits.shape[1]), readers=readers, cases=cases, endpoint="sensitivity", null=null
@@ -150,14 +148,16 @@ def clustered(
         found = few_readers.leading(found, null)
     found = replace(found, method=found.method.replace("cases", f"{unit}s"))
     if credits.shape[1] < 2:
-        found = replace(found, value=None, reason=f"one {unit}: how {unit}s vary cannot be known")
+        found = replace(
+            found, value=None, reason=f"there is only one {unit}, so the variation between {unit}s is unknown"
+        )
     if found.ci is None:
         return found
     return replace(found, ci=(max(0.0, found.ci[0]), min(1.0, found.ci[1])))
 
 
 def plain(entry: Any) -> Any:
-    """`entry` as JSON can hold it: estimates as mappings, numpy numbers as numbers, NaN and infinity as null."""
+    """Convert `entry` for JSON: estimates become mappings, numpy numbers plain numbers, NaN and infinity null."""
     if isinstance(entry, Estimate):
         return plain(entry.as_dict())
     if is_dataclass(entry) and not isinstance(entry, type):

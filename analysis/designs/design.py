@@ -1,4 +1,4 @@
-"""What the analysis asks of a design, whatever its numbers are."""
+"""The interface of a design for the analysis."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PASSAGES = ("findings", "methods", "limitations")
 
 @dataclass(frozen=True)
 class Design:
-    """A design as the report sees it. Rooms of the report are named, not imported: they are loaded where they are used.
+    """A design as the report sees it. Modules of the report are named, not imported; they are loaded when used.
 
-    `measure` gives results.json; `tables` is the module with `all_tables(results)`, `headline(results)` and, for the
-    workbook, `ANSWERS` and `answer(row)`; `figures` are modules of `analysis.report.figures`, in their order;
+    `measure` computes results.json; `tables` is the module with `all_tables(results)`, `headline(results)` and, for the
+    workbook, `ANSWERS` and `answer(row)`; `figures` are modules of `analysis.report.figures`, in order;
     `templates` is the folder in `analysis/report/templates` with `page.html` and the `passages`, each NAME.j2.
-    `exchange` says whether its answers are levels, as software for readers and cases takes them.
+    `exchange` says whether its answers are levels, which multi-reader multi-case software can read.
     """
 
     name: str

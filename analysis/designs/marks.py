@@ -1,6 +1,6 @@
-"""What gave it away: the marks of the readers, with any design.
+"""Measures of the readers' marks (what gave an image away), for any design.
 
-No statistic is written here: `analysis.statistics` computes, this module asks and arranges.
+The statistics are in `analysis.statistics`; this module calls them and arranges the results.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from analysis.statistics.estimate import Estimate, undefined
 if TYPE_CHECKING:
     import pandas as pd
 
-LEAST = 5  # marks of a case before its peak is held against its faults
+LEAST = 5  # a case needs this many marks before its peak is compared with its faults
 
 
 def measure(responses: Responses, given: Marks, seed: int = 0) -> dict[str, Any]:
-    """`marks` of results.json: reasons, cases, agreement on places and, where faults are known, how many were found.
+    """`marks` for results.json: reasons, cases, agreement on places and, if faults are known, how many were found.
 
     Args:
         responses: the study's answers.
-        given: the marks of its scored trials.
-        seed: of the permutations.
+        given: the marks of the scored trials.
+        seed: seed of the permutations.
     """
     table = given.table
     reader = _numbers(table["reader"], responses.readers)
@@ -63,7 +63,7 @@ def measure(responses: Responses, given: Marks, seed: int = 0) -> dict[str, Any]
 
 
 def _reasons(table: pd.DataFrame) -> Mapping[str, int]:
-    """How often each reason was given, the commonest first."""
+    """Count how often each reason was given, most common first."""
     return _counted(table["reason"].tolist())
 
 
@@ -88,7 +88,7 @@ def _readers(responses: Responses, given: Marks) -> dict[str, Any]:
 
 
 def _shares(table: pd.DataFrame, reader: NDArray[np.intp], case: NDArray[np.intp]) -> dict[str, Any]:
-    """The share of each reason among all marks, and by class, source, group and rightness; clustered."""
+    """The share of each reason among all marks, and by class, source, group and correctness, with clustered errors."""
     said = table["answer"].isin(["real", "synthetic"]).to_numpy()
     right = said & (table["answer"] == np.where(table["truth"] == 1, "synthetic", "real")).to_numpy()
     sides = {
@@ -112,7 +112,7 @@ def _shares(table: pd.DataFrame, reader: NDArray[np.intp], case: NDArray[np.intp
         by[reason]["right"] = (
             clusters.difference(right[said], flags[said], reader[said], case[said])
             if said.any()
-            else undefined("no answer to these images is right or wrong")
+            else undefined("answers to these images cannot be right or wrong")
         )
     family = {reason: one["right"].p for reason, one in by.items()}
     for row in multiplicity.adjust({"reasons": family}):
@@ -121,7 +121,7 @@ def _shares(table: pd.DataFrame, reader: NDArray[np.intp], case: NDArray[np.intp
 
 
 def _cases(responses: Responses, given: Marks, dice: Mapping[int, float]) -> dict[str, Any]:
-    """Every marked case, that which most readers marked first."""
+    """List every marked case, starting with the one that most readers marked."""
     nothing = Counter(step.case for step in given.steps.itertuples() if step.outcome == "nothing")
     order = {name: number for number, name in enumerate(responses.case_names)}
     own: dict[str, list[Any]] = defaultdict(list)
@@ -154,13 +154,17 @@ def _localised(
     cases: Mapping[str, Any],
     seed: int,
 ) -> dict[str, Any]:
-    """How well known faults were found: AFROC area, shares, marks elsewhere, by kind, and what chance would give."""
+    """Measure how well known faults were found: AFROC area, shares, marks elsewhere, by kind, and by chance."""
     assert given.faults is not None
     names = responses.case_names
     faults = given.faults[given.faults["case"].isin(names)]
     truth = responses.truth
     if faults.empty or not (truth == 0).any():
-        reason = "no case that was asked has known faults" if faults.empty else "there is no real image to compare with"
+        reason = (
+            "readers were asked about no case with known faults"
+            if faults.empty
+            else "there is no real image to compare with"
+        )
         return {"jafroc": undefined(reason, localisation.AFROC)}
     columns = given.table
     marks = {"reader": reader, "case": case, **{name: columns[name] for name in ("x", "y", "rating", "level")}}
@@ -186,7 +190,7 @@ def _localised(
 
 
 def _judged(responses: Responses, given: Marks) -> NDArray[np.float64]:
-    """Who judged which image, readers x cases; where the marking step was skipped nobody knows what a reader saw."""
+    """Who judged which image, readers x cases; skipped marking steps do not count, as what was seen is unknown."""
     read = ~np.isnan(responses.matrix(ROWS[responses.design].said))
     row = {name: number for number, name in enumerate(responses.readers)}
     column = {name: number for number, name in enumerate(responses.case_names)}
@@ -201,12 +205,12 @@ def _judged(responses: Responses, given: Marks) -> NDArray[np.float64]:
 
 
 def _peaks(given: Marks, faults: pd.DataFrame, cases: Mapping[str, Any]) -> Estimate:
-    """Of the cases with known faults and at least LEAST marks, the share whose density peaks within a fault."""
+    """The share of cases with known faults and at least LEAST marks where the marks are densest within a fault."""
     from analysis.statistics.proportions import interval
 
     names = [name for name in faults["case"].unique() if name in cases and cases[name]["n"] >= LEAST]
     if not names:
-        return undefined(f"no case with known faults has {LEAST} marks")
+        return undefined(f"no case with known faults has at least {LEAST} marks")
     own = faults[faults["case"].isin(names)]
     peaks = [[0, number, *cases[name]["peak"].values()] for number, name in enumerate(names)]
     known = {"case": _numbers(own["case"], names), **{name: own[name] for name in localisation.FAULTS[1:]}}

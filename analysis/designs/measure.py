@@ -1,6 +1,6 @@
-"""All numbers of a study as one plain structure: what results.json holds, and nothing else is reported from.
+"""All numbers of a study as one plain structure: the content of results.json, and the only source of the report.
 
-A quantity that is not defined stands as null with a `reason`.
+An undefined quantity is null with a `reason`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from analysis.responses import Responses
 
 
 def measure(responses: Responses, settings: Settings, progress: Progress = silent) -> dict[str, Any]:
-    """The results of one study (results.json).
+    """Return the results of one study (results.json).
 
     Args:
         responses: the study's answers.
-        settings: what was decided beforehand.
-        progress: called with the share done (0 to 1) and what comes next.
+        settings: the settings of the analysis.
+        progress: called with the share done (0 to 1) and the name of the next step.
 
     Raises:
-        BayesError: a Bayesian answer is asked for that the study does not allow, or NumPyro is missing.
+        BayesError: `bayes` is set, but the study does not allow it or NumPyro is missing.
     """
     if settings.bayes:
         bayes.check(responses)  # before anything that takes time

@@ -1,7 +1,7 @@
-"""Comparison: several images of one case, each by another method: which is better, on several criteria?
+"""The comparison design: several images of one case, one per method, compared on several criteria.
 
-Two to four images a trial; a case is known by the name of its reference, or of its image by the first method. No
-statistic is written here: `analysis.statistics` computes, this package asks and arranges.
+A trial has two to four images. A case takes its name from its reference, or from its image by the first method. The
+statistics are in `analysis.statistics`; this package calls them and arranges the results.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from analysis.statistics import few_readers, multiplicity
 
 
 def measure(responses: Responses, settings: Settings, progress: Progress) -> dict[str, Any]:
-    """The results of one study of comparisons, for results.json; arguments as in `analysis.designs.measure.measure`."""
+    """Return the results of a comparison study for results.json; arguments as in `analysis.designs.measure.measure`."""
     found = trials(responses)
     results = heading(responses, settings)
     results["study"] |= _study(responses, found)
@@ -49,7 +49,7 @@ def measure(responses: Responses, settings: Settings, progress: Progress) -> dic
 
 
 def _study(responses: Responses, found: Trials) -> dict[str, Any]:
-    """What is counted in trials, not in images."""
+    """Return the facts that are counted in trials, not in images."""
     rows = responses.table.drop_duplicates(["reader", "sitting", "trial"])
     later = rows["superseded"] & ~rows["is_training"]
     asked = int(found.table.groupby("reader").size().max()) if len(found.table) else 0
@@ -80,7 +80,7 @@ def _readers(found: Trials, groups: Any) -> dict[str, dict[str, Any]]:
 
 
 def _groups(found: Trials, groups: Any) -> dict[str, Any]:
-    """The preferences of each group of readers, by criterion."""
+    """Return the preferences of each group of readers, by criterion."""
     members = {}
     for group in sorted({groups[name] for name in found.readers} - {""}):
         own = [i for i, name in enumerate(found.readers) if groups[name] == group]
@@ -90,7 +90,7 @@ def _groups(found: Trials, groups: Any) -> dict[str, Any]:
 
 
 def _tests(criteria: dict[str, Any]) -> list[dict[str, Any]]:
-    """The tests of every pair under every criterion; those with readers and cases random are a family of their own."""
+    """Return the tests of every pair on every criterion; those with readers and cases random form a separate family."""
 
     def lines() -> Iterator[tuple[str, dict[str, Any]]]:
         for name, one in criteria.items():
@@ -101,7 +101,7 @@ def _tests(criteria: dict[str, Any]) -> list[dict[str, Any]]:
                 question = "was the first preferred, if each answer were independent?"
                 yield "sign test", test_line(what, question, {k: v for k, v in pair.items() if k != "clustered"})
                 for unit, ranks in pair["wilcoxon"].items():
-                    question = f"would other {unit}s lean to the first?"
+                    question = f"would other {unit}s favour the first?"
                     yield f"Wilcoxon, {unit}s", test_line(what, question, ranks) | {"value": None, "ci": None}
 
     every = list(lines())
@@ -115,7 +115,7 @@ def _tests(criteria: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def limitations(found: Trials, results: dict[str, Any]) -> dict[str, Any]:
-    """What the data themselves warn of; the words are in templates/comparison/limitations.j2."""
+    """Return limitations found in the data; their text is in templates/comparison/limitations.j2."""
     about, answered = results["study"], found.table[found.table["answered"]]
     shown = found.answers.drop_duplicates(["reader", "trial", "source"])
     places = shown[shown["place"].notna()].groupby(["item", "source"])["place"].nunique()

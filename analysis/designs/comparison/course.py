@@ -1,4 +1,4 @@
-"""The course of a study of comparisons: places, how long a trial took, and what was asked twice."""
+"""The course of a comparison study: positions on the screen, response times and repeated trials."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from analysis.statistics.estimate import undefined
 
 
 def places(trials: Trials) -> dict[str, Any]:
-    """By criterion: how often the image at each place was ahead of all others, and the test that places are alike.
+    """Count, for each criterion, how often the image at each place was ahead of all others, and test the places.
 
-    `places` are those where judged images stood; `shown`, how often, in the trials in which one image was ahead.
+    `places` are the places of judged images; `shown` is how often each was used in trials in which one image was ahead.
     """
     found: dict[str, Any] = {}
     stood = sorted(int(place) for place in trials.answers["place"].dropna().unique())
@@ -24,13 +24,13 @@ def places(trials: Trials) -> dict[str, Any]:
         alone = best & (best.groupby(key).transform("sum") == 1)
         led = alone.groupby(key).transform("any")
         counts, shown = ([int((rows.loc[which, "place"] == place).sum()) for place in stood] for which in (alone, led))
-        even = forced_choice.even(counts, shown) if sum(counts) else undefined("places, or preferences, are not known")
+        even = forced_choice.even(counts, shown) if sum(counts) else undefined("places or preferences are not known")
         found[criterion] = {"places": stood, "counts": counts, "shown": shown, "p": None} | even.as_dict()
     return found
 
 
 def times(trials: Trials) -> dict[str, Any]:
-    """Median response times of a trial with all its criteria, by reader and along the order, and late answers."""
+    """Median response times per trial (all criteria), by reader and along the order, and counts of late answers."""
     rows = trials.table[trials.table["answered"]]
     rows = rows[rows["response_ms"] > 0]
     if rows.empty:
@@ -46,7 +46,7 @@ def times(trials: Trials) -> dict[str, Any]:
 
 
 def repeats(trials: Trials, again: Trials) -> dict[str, Any]:
-    """Each reader's agreement with themselves: answers to an image and criterion that were the same the second time."""
+    """Return intra-reader agreement: answers to an image and criterion that were the same the second time."""
     key = ["reader", "item", "source", "criterion"]
     both = again.answers.merge(trials.answers[[*key, "score"]], on=key)
     both = both[both["score_x"].notna() & both["score_y"].notna()]
@@ -57,7 +57,7 @@ def repeats(trials: Trials, again: Trials) -> dict[str, Any]:
 
 
 def listed(trials: Trials) -> list[dict[str, Any]]:
-    """Every case compared: by criterion, how many readers were ahead for each method, and how many for none."""
+    """List every compared case: by criterion, how many readers put each method ahead, and how many put none ahead."""
     found = []
     scores = {criterion: trials.scores(criterion) for criterion in trials.criteria}
     for i, item in enumerate(trials.items):

@@ -1,4 +1,4 @@
-"""What was said under one criterion: which method was preferred to which, how strongly, and how far readers agree."""
+"""The results for one criterion: which method was preferred, how strongly, and how well readers agree."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from analysis.statistics.estimate import Estimate, undefined
 
 BOTH, CASES, READERS = "other readers, other cases", "other cases, these readers", "other readers, these cases"
 NEITHER = "these answers, as if each were independent"
-SAID = {"better": "better", "yes-no": "yes", "choice": "chosen"}  # the answer whose share is told of each method
+SAID = {"better": "better", "yes-no": "yes", "choice": "chosen"}  # the answer whose share is reported for each method
 
 
 def criterion(trials: Trials, name: str, seed: int) -> dict[str, Any]:
-    """Everything about one criterion."""
+    """Return all results for one criterion."""
     scores, kind = trials.scores(name), trials.criteria[name]
     listed = pairs(scores, trials.methods, kind, seed)
     wins, ties = preference.tally(scores.reshape(-1, len(trials.methods)))
@@ -47,30 +47,30 @@ def criterion(trials: Trials, name: str, seed: int) -> dict[str, Any]:
 
 
 def outcomes(scores: Numbers, a: int, b: int) -> Numbers:
-    """1 = the first method ahead, 0 = behind, one half = level: readers x cases, NaN where not said."""
+    """1 where the first method is ahead, 0 where behind, 0.5 where level: readers x cases, NaN where not answered."""
     return (np.sign(scores[:, :, a] - scores[:, :, b]) + 1) / 2
 
 
 def model(credits: Numbers) -> Estimate:
-    """The share of preferences, ties set aside, of a logistic model with readers and cases random, averaged over them.
+    """Estimate the share of preferences without ties by a logistic model, averaged over random readers and cases.
 
-    The chance of one half is a log odds of 0 however readers and cases vary, so that p is the intercept's.
+    A chance of one half has log odds 0 however much readers and cases vary, so p is that of the intercept.
     """
-    method = "logistic mixed model, readers and cases random, averaged over both, ties set aside"
+    method = "logistic mixed model, readers and cases random, averaged over both, ties excluded"
     readers, cases = np.nonzero(~np.isnan(credits) & (credits != 0.5))
     if not readers.size:
         return undefined("every comparison was a tie", method)
     fitted = mixed.logistic(credits[readers, cases], {}, {"reader": readers, "case": cases})
     one = fitted.fixed["intercept"]
     if one.value is None or one.ci is None:
-        return undefined(one.reason or "no fit", method)
+        return undefined(one.reason or "the model could not be fitted", method)
     spread = math.sqrt(sum((factor.value or 0.0) ** 2 for factor in fitted.random.values()))
     value, low, high = (mixed.averaged(odds, spread) for odds in (one.value, *one.ci))
     return Estimate(value, ci=(low, high), p=one.p, method=method, reason=fitted.reason)
 
 
 def pairs(scores: Numbers, names: list[str], kind: str, seed: int) -> list[dict[str, Any]]:
-    """Every two methods: counts, exact share, the same by methods that take readers and cases as random, Wilcoxon."""
+    """Compare every pair of methods: counts, exact share, share with readers and cases random, and Wilcoxon tests."""
     found: list[dict[str, Any]] = []
     for a, b in combinations(range(len(names)), 2):
         credits = outcomes(scores, a, b)
@@ -102,7 +102,7 @@ def pairs(scores: Numbers, names: list[str], kind: str, seed: int) -> list[dict[
 
 
 def _ranks(gaps: Numbers, axis: int, unit: str, seed: int) -> Estimate:
-    """Wilcoxon's signed-rank test of the mean gaps of readers, or of cases."""
+    """Apply Wilcoxon's signed-rank test to the mean differences of readers, or of cases."""
     there = ~np.isnan(gaps)
     counts = there.sum(axis=axis)
     means = np.where(there, gaps, 0).sum(axis=axis)[counts > 0] / counts[counts > 0]
@@ -112,16 +112,16 @@ def _ranks(gaps: Numbers, axis: int, unit: str, seed: int) -> Estimate:
 
 
 def _against_all(names: list[str], scores: Numbers) -> dict[str, Any]:
-    """The first method by name against all others together; every pair on its own stands in `pairs`."""
+    """Compare the first method by name with all others together; `pairs` has every single pair."""
     credits = np.mean([outcomes(scores, 0, b) for b in range(1, len(names))], axis=0)
     return {"first": names[0], "second": None} | first_ahead(scores) | {"clustered": clustered(credits)}
 
 
 def first_ahead(scores: Numbers) -> dict[str, Any]:
-    """How often the first method was ahead of all others (`better`), none was (`same`), or another was (`worse`).
+    """Count how often the first method was ahead of all others (`better`), none was (`same`), or another was (`worse`).
 
-    Each answer, of one reader to one case, counts once. `value` is better / (better + worse), with the exact test of
-    one in so many methods, `chance`: one half of two, where it is the sign test.
+    Each answer of one reader to one case counts once. `value` is better / (better + worse), with an exact test against
+    `chance`, one divided by the number of methods; for two methods this is the sign test.
     """
     alone = alone_ahead(scores)
     better, decided = int(alone[:, 0].sum()), int(alone.sum())
@@ -135,7 +135,7 @@ def first_ahead(scores: Numbers) -> dict[str, Any]:
 
 
 def methods(trials: Trials, name: str, scores: Numbers) -> dict[str, Any]:
-    """Each method: its strength, how often each answer was given to it, the share of the lead answer, or the mean."""
+    """Return each method's strength, the counts of each answer, and the share of the lead answer or the mean."""
     wins, ties = preference.tally(scores.reshape(-1, len(trials.methods)))
     fitted = preference.bradley_terry(wins, ties)
     wide = _strengths(scores, fitted)
@@ -150,7 +150,7 @@ def methods(trials: Trials, name: str, scores: Numbers) -> dict[str, Any]:
         if lead:
             one["share"] = proportions.interval(counts[lead], sum(counts.values()))
             credits = np.where(np.isnan(own), np.nan, (own == 1).astype(float))
-            one["share_clustered"] = clustered(credits) if credits.size else undefined("nothing was said")
+            one["share_clustered"] = clustered(credits) if credits.size else undefined("there are no answers")
             one["share_clustered"] = replace(one["share_clustered"], p=None)
         else:
             one["mean"] = reader_tests.t_test(_means(own), 0)
@@ -166,21 +166,22 @@ def _means(scores: Numbers) -> Numbers:
 
 
 def _strengths(scores: Numbers, fitted: preference.Strengths) -> list[Estimate]:
-    """The strengths with errors that take readers and cases as clusters.
+    """Return the strengths with standard errors that treat readers and cases as clusters.
 
-    The variance is the sum of the jackknife's over readers and over cases less the model's own (Cameron, Gelbach and
-    Miller 2011, J Bus Econ Stat 29:238), and never less than the latter; t with one less than the smaller number.
+    The variance is the sum of the jackknife variances over readers and over cases, minus the model's own (Cameron,
+    Gelbach and Miller 2011, J Bus Econ Stat 29:238), and never less than the latter; the interval uses t with one
+    degree of freedom fewer than the smaller number of readers or cases.
     """
     method = f"{fitted.method}, readers and cases as clusters (jackknife)"
     count = scores.shape[2]
     if fitted.strength is None or fitted.se is None:
-        return [undefined(fitted.reason or "no fit", method)] * count
+        return [undefined(fitted.reason or "the model could not be fitted", method)] * count
     variances = []
     for axis in (0, 1):
         units = [i for i in range(scores.shape[axis]) if not np.isnan(np.take(scores, i, axis)).all()]
         left = [_without(scores, axis, i) for i in units]
         if len(units) < 2 or any(one is None for one in left):
-            reason = "without one reader or case the strengths are not finite, or there is only one"
+            reason = "the strengths are not finite when one reader or case is left out, or there is only one"
             return [Estimate(float(value), method=method, reason=reason) for value in fitted.strength]
         spread = np.array(left, dtype=float)
         variances.append((len(units) - 1) / len(units) * ((spread - spread.mean(axis=0)) ** 2).sum(axis=0))
@@ -199,10 +200,10 @@ def _without(scores: Numbers, axis: int, unit: int) -> Numbers | None:
 
 
 def agreements(trials: Trials, name: str, scores: Numbers) -> dict[str, Any]:
-    """Gwet's, Fleiss' and Krippendorff's coefficients over what was said, and the share of pairs that agree.
+    """Compute Gwet's, Fleiss' and Krippendorff's coefficients for the answers, and the share of pairs that agree.
 
-    On a scale they are alpha, which leads there, and AC2: near answers agree in part. The subjects are images; cases
-    where one image's answer follows from the other's, or one of them is chosen.
+    For a scale they are alpha (reported first) and AC2, which give partial credit to neighbouring answers. The subjects
+    are images; they are cases if one image is chosen, or one image's answer follows from the other's.
     """
     kind = trials.criteria[name]
     if kind == "choice":
@@ -213,7 +214,7 @@ def agreements(trials: Trials, name: str, scores: Numbers) -> dict[str, Any]:
         subjects = chosen.reshape(len(trials.readers), -1).T
         categories = [int(score) for _, score in trials.words(name)]
     if len(trials.readers) < 2 or np.isnan(subjects).all():
-        nothing = undefined("agreement takes two readers").as_dict()
+        nothing = undefined("agreement needs at least two readers").as_dict()
         return {coefficient: nothing for coefficient, _ in _coefficients(kind)} | {"subjects": 0}
     found: dict[str, Any] = {"subjects": len(subjects)}
     for coefficient, function in _coefficients(kind):

@@ -1,4 +1,4 @@
-"""The trials of comparisons as the measures read them, from the rows that were loaded."""
+"""The trials of a comparison study in the form that the measures use."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Numbers = NDArray[np.float64]
 class Trials:
     """The scored trials of a study.
 
-    `answers`: a row an image and criterion, with `item`, `source`, `kind` and `score`; `table`: a row a trial with
-    reader, item, position, late, response_ms and `answered`. Methods, items and readers are in order of name. `points`:
-    of each criterion that is a scale, as far as the study's settings are known.
+    `answers`: one row per image and criterion, with `item`, `source`, `kind` and `score`; `table`: one row per trial
+    with reader, item, position, late, response_ms and `answered`. Methods, items and readers are sorted by name.
+    `points`: the number of points of each criterion that is a scale, if the study's settings are known.
     """
 
     answers: pd.DataFrame
@@ -39,12 +39,12 @@ class Trials:
 
     @cached_property
     def criteria(self) -> dict[str, str]:
-        """The kind of each criterion, by its name, in the order in which they were asked."""
+        """Return the kind of each criterion by name, in the order in which they were asked."""
         said = self.answers[self.answers["kind"] != ""]
         return dict(zip(said["criterion"], said["kind"], strict=True))
 
     def scores(self, criterion: str) -> Numbers:
-        """What was said under a criterion, as readers x items x methods, NaN where nothing was."""
+        """Return the scores for a criterion as readers x items x methods, NaN where there is none."""
         own = self.answers[self.answers["criterion"] == criterion]
         found = np.full((len(self.readers), len(self.items), len(self.methods)), np.nan)
         sides = [(own["reader"], self.readers), (own["item"], self.items), (own["source"], self.methods)]
@@ -52,14 +52,14 @@ class Trials:
         return found
 
     def mirrored(self, criterion: str) -> bool:
-        """Whether what is said of one image says what is said of the other: one of two is better, or chosen."""
+        """Return whether the answer to one image determines the other's: one of two is better, or one is chosen."""
         if len(self.methods) != 2:
             return False
         kind = self.criteria[criterion]
         return kind == "choice" or (kind == "better" and not self.reference)
 
     def words(self, criterion: str) -> list[tuple[str, float]]:
-        """The answers of a criterion with their scores, the lowest first."""
+        """Return the answers of a criterion with their scores, lowest first."""
         kind = self.criteria[criterion]
         if kind in KINDS:
             return sorted(((word, float(score)) for word, score in KINDS[kind].items()), key=lambda pair: pair[1])
@@ -69,9 +69,9 @@ class Trials:
 
 
 def alone_ahead(scores: Numbers) -> NDArray[np.bool_]:
-    """Which method was ahead of all others, if one was: answers x methods, of `scores` with methods last.
+    """Return which method, if any, was ahead of all others: answers x methods; `scores` has methods on its last axis.
 
-    Each answer, of one reader to one case, is a row; those with a score missing are left out.
+    Each answer of one reader to one case is a row; rows with a missing score are left out.
     """
     own = scores.reshape(-1, scores.shape[-1])
     own = own[~np.isnan(own).any(axis=1)]
@@ -80,12 +80,12 @@ def alone_ahead(scores: Numbers) -> NDArray[np.bool_]:
 
 
 def trials(responses: Responses) -> Trials:
-    """The scored trials: no practice, no repeats, of a reader who began anew the latest sitting."""
+    """Return the scored trials: no practice, no repeats, and only the latest sitting of a reader who restarted."""
     return _trials(responses, responses.scored)
 
 
 def repeated(responses: Responses) -> Trials:
-    """The trials that were put to a reader once more."""
+    """Return the trials that were shown to a reader a second time."""
     rows = responses.table
     return _trials(responses, rows[rows["is_repeat"] & ~rows["is_training"] & ~rows["superseded"]])
 
@@ -105,7 +105,7 @@ def _trials(responses: Responses, rows: pd.DataFrame) -> Trials:
 
 
 def points(responses: Responses) -> dict[str, int]:
-    """How many points each criterion that is a scale has by the study's settings."""
+    """Return the number of points of each criterion that is a scale, from the study's settings."""
     lines = usual_lines(responses.study, "criteria") or []
     found = (re.match(r"([^:]+): *scale (\d+):", line) for line in lines)
     return {match[1].strip(): int(match[2]) for match in found if match}

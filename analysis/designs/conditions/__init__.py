@@ -1,6 +1,6 @@
-"""What conditions change: readers who read cases under two to four conditions, or each reader under one of them.
+"""The effects of conditions: readers read cases under two to four conditions, or each reader under one of them.
 
-No statistic is written here: `analysis.statistics` computes, this package asks and arranges.
+The statistics are in `analysis.statistics`; this package calls them and arranges the results.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from analysis.statistics import calibration
 
 
 def rest(responses: Responses) -> Responses:
-    """The answers that the other measures of a study take: where cases were read again, those of the first condition.
+    """Return the answers for all other measures: if cases were read again, only those under the first condition.
 
-    The first is the one that the others are held against; a mean over conditions would be nobody's.
+    The first condition is the reference for the others; a mean over conditions would describe no actual reading.
     """
     names = told.names(responses)
     return told.within(responses, names[0]) if len(names) > 1 and told.read_again(responses) else responses
 
 
 def measure(responses: Responses, settings: Settings) -> dict[str, Any] | None:
-    """`conditions` of results.json; None for a study without any."""
+    """Return `conditions` for results.json; None for a study without conditions."""
     names = told.names(responses)
     if not names:
         return None
@@ -36,12 +36,14 @@ def measure(responses: Responses, settings: Settings) -> dict[str, Any] | None:
     again = told.read_again(responses)
     found: dict[str, Any] = {"names": names, "answers": by_name, "rest": names[0] if again else None}
     if len(names) < 2:
-        return found | {"reason": "a difference takes two conditions, and readers met one"}
+        return found | {"reason": "a difference needs two conditions, and the study has only one"}
     if responses.design != "rating":
-        return found | {"reason": f"they are in studies of ratings, and this one is a {responses.design}"}
+        return found | {
+            "reason": f"conditions are compared in rating studies only, and this one is a {responses.design}"
+        }
     cube = readings_of(responses, names)
     if cube.read.any(axis=1).sum() < 2:
-        return found | {"reason": "a difference takes two conditions, and readers answered under fewer"}
+        return found | {"reason": "a difference needs two conditions, and there are answers under fewer"}
     within = cube.within
     found |= {
         "by": "within" if within else "between",

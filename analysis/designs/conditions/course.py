@@ -1,4 +1,4 @@
-"""Conditions trial by trial: hints, times, and the odds of a right answer by condition and period."""
+"""Conditions trial by trial: hints, response times, and the odds of a correct answer by condition and period."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ NUMBER = re.compile(r"(\d*[.,]?\d+)\s*(%?)")
 
 
 def points_to(hint: str) -> int | None:
-    """Which class a hint points to: 1 (synthetic), 0 (real), or None for neither.
+    """Return the class that a hint points to: 1 (synthetic), 0 (real), or None for neither.
 
-    A hint is a probability that the case is synthetic (0.83, 83 %), or has one of the words real and synthetic.
+    A hint is a probability that the case is synthetic (0.83, 83 %), or contains the word "real" or "synthetic".
 
     >>> [points_to(hint) for hint in ("0.83", "17 %", "probably synthetic", "0.5", "look at the edges")]
     [1, 0, 1, None, None]
@@ -38,7 +38,7 @@ def points_to(hint: str) -> int | None:
 
 
 def hints_of(responses: Responses) -> dict[str, dict[str, bool | None]]:
-    """Whether the hint of each case was right, by condition; conditions without any hint are left out."""
+    """Return whether the hint for each case was right, by condition; conditions without hints are left out."""
     rows = responses.scored[responses.scored["hint"] != ""].drop_duplicates(["condition", "case"])
     found: dict[str, dict[str, bool | None]] = {}
     for row in rows.itertuples():
@@ -48,11 +48,11 @@ def hints_of(responses: Responses) -> dict[str, dict[str, bool | None]]:
 
 
 def times(responses: Responses, names: list[str]) -> dict[str, Any]:
-    """Ratios of response times to those under the first condition, for the same period, reader and case."""
+    """Return ratios of response times to those under the first condition, for the same period, reader and case."""
     rows = responses.scored
     rows = rows[rows["response_ms"] > 0]
     if rows.empty:
-        return {"ratios": {}, "n": 0, "reason": "no time was recorded"}
+        return {"ratios": {}, "n": 0, "reason": "no response times were recorded"}
     columns = {"intercept": np.ones(len(rows)), **_columns(rows, names, told.sequences(responses))}
     columns["synthetic case"] = rows["truth"].to_numpy(dtype=float)
     fit = linear_mixed.fit(
@@ -80,7 +80,7 @@ def _ratio(effect: Estimate) -> Estimate:
 
 
 def model(responses: Responses, names: list[str]) -> dict[str, Any]:
-    """The odds of a right answer by condition and period, readers and cases random; unsure left out."""
+    """Model the odds of a correct answer by condition and period, readers and cases random, without unsure answers."""
     rows = responses.scored
     rows = rows[rows["level"].notna() & (rows["level"] != scoring.UNSURE)]
     fixed: dict[str, Any] = {"synthetic case": rows["truth"].to_numpy()}
@@ -98,7 +98,7 @@ def model(responses: Responses, names: list[str]) -> dict[str, Any]:
 
 
 def _columns(rows: pd.DataFrame, names: list[str], sequences: dict[str, str]) -> dict[str, np.ndarray]:
-    """One column for each condition but the first, one for later periods, and with three conditions for carry-over."""
+    """A column for each condition but the first, one for later periods and, with three conditions, for carry-over."""
     found = {f"{name}, against {names[0]}": (rows["condition"] == name).to_numpy(dtype=float) for name in names[1:]}
     if rows["period"].nunique() < 2:
         return found
@@ -110,6 +110,6 @@ def _columns(rows: pd.DataFrame, names: list[str], sequences: dict[str, str]) ->
             for earlier, later in pairwise(sequence.split(">"))
         }
         met = [before.get(pair) for pair in zip(rows["reader"], rows["condition"], strict=True)]
-        # What nothing came before counts as what the first condition left behind.
+        # The first period counts as if the first condition had preceded it.
         found |= {f"after {name}": np.array([one == name for one in met], dtype=float) for name in names[1:]}
     return found

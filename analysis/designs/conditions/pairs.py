@@ -1,4 +1,4 @@
-"""Two conditions at a time: over readers and cases, reader by reader, by group, and by whether the hint was right."""
+"""Pairs of conditions: over readers and cases, for each reader, by group, and by whether the hint was right."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.readings import as_readings, figures
 
 Cube = NDArray[np.float64]
-# The Brier score is a mean of squared errors between 0 and 1, as credits are: the lower, the better.
+# The Brier score is a mean of squared errors between 0 and 1, like credits; lower is better.
 ENDPOINTS = {"auc": "auc", "accuracy": "accuracy", "brier": "accuracy"}
 HINTED = "accuracy"
 
 
 def alone(cube: Readings, scores: Mapping[str, Cube]) -> dict[str, dict[str, Any]]:
-    """Every condition by itself: readers, and each figure over readers and cases."""
+    """Return the results of each condition by itself: readers, and each figure over readers and cases."""
     return {
         name: {"readers": int(cube.read[m].sum())}
         | {
             figure: _mean_of(given[m][cube.read[m]], cube.truth, figure)
             if cube.read[m].any()
-            else undefined("nobody answered under this condition")
+            else undefined("no reader answered under this condition")
             for figure, given in scores.items()
         }
         for m, name in enumerate(cube.names)
@@ -43,9 +43,9 @@ def _mean_of(scores: Cube, truth: NDArray[np.int_], figure: str) -> Estimate:
 
 
 def led(usual: Estimate, freedom: int, reach: float = 1.0) -> Estimate:
-    """A difference as it leads in the report: Welch's critical values for few readers, cut to what it can be.
+    """Return the difference that the report quotes: Welch's critical values for few readers, cut to its possible range.
 
-    `usual` and `freedom` as for `few_readers.difference`; `reach`: no difference is larger.
+    `usual` and `freedom` as for `few_readers.difference`; `reach`: the largest possible difference.
     """
     return _cut(few_readers.leading_difference(usual, freedom), reach)
 
@@ -55,14 +55,14 @@ def _cut(one: Estimate, reach: float = 1.0) -> Estimate:
 
 
 def standing(cube: Readings) -> str:
-    """Whether an interval of the differences is known to hold, as `few_readers.standing` has it of means."""
+    """Return how reliable the interval of a difference is, like `few_readers.standing` for means."""
     read, cases = cube.read, np.isfinite(cube.levels).sum(axis=2)
     freedom = int(read.all(axis=0).sum()) - 1 if cube.within else int(read.any(axis=0).sum()) - len(cube.names)
     return few_readers.standing(freedom + 1, int(cases[read].min()))
 
 
 def differences(cube: Readings, scores: Mapping[str, Cube], bootstrap: int, seed: int) -> list[dict[str, Any]]:
-    """Every later condition less every earlier one, by figure: the leading estimate, and those by other methods.
+    """Return every later condition minus every earlier one, by figure: the main estimate, and those by other methods.
 
     `holm` is corrected for the number of pairs of one figure.
     """
@@ -79,7 +79,7 @@ def differences(cube: Readings, scores: Mapping[str, Cube], bootstrap: int, seed
 
 
 def joint(cube: Readings, scores: Mapping[str, Cube]) -> dict[str, Estimate] | None:
-    """Whether any of three or more conditions differ; None for two."""
+    """Test whether any of three or more conditions differ; None for two."""
     if len(cube.names) < 3:
         return None
     if cube.within:
@@ -97,14 +97,14 @@ def joint(cube: Readings, scores: Mapping[str, Cube]) -> dict[str, Estimate] | N
 def _by_all(
     cube: Readings, given: Cube, figure: str, a: int, b: int, bootstrap: int, seed: int
 ) -> list[tuple[Estimate, str]]:
-    """Condition b less condition a by every method, the leading one first, with what each generalises to."""
+    """Return condition b minus condition a by every method, the main one first, with what each generalises to."""
     endpoint, truth = ENDPOINTS[figure], cube.truth
     if cube.within:
         both = np.stack([given[b], given[a]])
         usual = mrmc.obuchowski_rockette(both, truth, endpoint=endpoint)
         first = led(usual, _readers(usual) - 1)
         beside = [usual] if usual.method != first.method else []
-        if np.isfinite(both).all(axis=0).any():  # of split cases their interval holds in 80 to 94 % of studies
+        if np.isfinite(both).all(axis=0).any():  # with split cases their interval covers in only 80 to 94 % of studies
             beside.append(mrmc.ustatistics(both, truth, endpoint=endpoint))
         found = [
             (first, BOTH),
@@ -130,14 +130,14 @@ def _by_all(
 
 
 def _readers(found: Estimate) -> int:
-    """How many readers an estimate rests on."""
+    """Return the number of readers behind an estimate."""
     return int(found.extra.get("readers", 0))
 
 
 def crossover(cube: Readings, scores: Mapping[str, Cube]) -> dict[str, Any]:
-    """Condition, period and carry-over of two conditions in two periods; the reason where there are more."""
+    """Estimate effects of condition, period and carry-over for two conditions in two periods; else give a reason."""
     if len(cube.names) != 2:
-        return {"reason": "of more than two conditions, the mixed model tells periods and carry-over"}
+        return {"reason": "with more than two conditions, the mixed model estimates period and carry-over effects"}
     turned = cube.turned(0, 1)
     found: dict[str, Any] = {"first_first": int((~turned).sum()), "second_first": int(turned.sum())}
     for figure, given in scores.items():
@@ -153,10 +153,10 @@ def _in_sequences(one: Estimate) -> int:
 
 
 def readers(cube: Readings, scores: Mapping[str, Cube], sequences: Mapping[str, str]) -> dict[str, Any]:
-    """Each reader's figures under each condition, and their differences; `worse` marks who did worse with the later.
+    """Each reader's figures under each condition, and their differences; `worse`: who did worse with the later one.
 
-    The areas are compared by DeLong's paired test, means by the deviations of the cases that were read both times:
-    both generalise over cases, for this reader.
+    Areas are compared by DeLong's paired test, means by the deviations of the cases that were read both times; both
+    generalise over cases, for this reader.
     """
     found: dict[str, Any] = {}
     for r, name in enumerate(cube.readers):
@@ -186,12 +186,12 @@ def _own(row: NDArray[np.float64], truth: NDArray[np.int_], figure: str) -> dict
 def _reader_gap(
     later: NDArray[np.float64], earlier: NDArray[np.float64], truth: NDArray[np.int_], figure: str
 ) -> Estimate:
-    """One reader's difference; where no case was read twice there is a value and the reason for the rest."""
+    """Return one reader's difference; if no case was read twice, only its value, with a reason."""
     if not (~np.isnan(later) & ~np.isnan(earlier)).any():
         values = [_own(row, truth, figure)["value"] for row in (later, earlier)]
         if None in values:
             return undefined("no case of each class was read under both conditions")
-        return Estimate(values[0] - values[1], reason="other cases under either condition")
+        return Estimate(values[0] - values[1], reason="the cases differ between the two conditions")
     if figure == "auc":
         return roc.compare(later, earlier, truth)
     both = np.stack([later[None], earlier[None]])
@@ -199,12 +199,12 @@ def _reader_gap(
 
 
 def groups(cube: Readings, scores: Mapping[str, Cube]) -> dict[str, Any]:
-    """The differences within each group of readers, and whether they differ between two groups."""
+    """Return the differences within each group of readers, and whether they differ between two groups."""
     named = sorted({group for group in cube.groups if group})
     labels = np.array(cube.groups, dtype=object)
     found: dict[str, Any] = {"members": {}, "interaction": []}
     if len(named) < 2 or not cube.within:
-        why = "there are fewer than two groups" if cube.within else "each reader met one condition"
+        why = "there are fewer than two groups" if cube.within else "each reader read under only one condition"
         return found | {"reason": why}
     for group in named:
         own = labels == group
@@ -228,9 +228,9 @@ def groups(cube: Readings, scores: Mapping[str, Cube]) -> dict[str, Any]:
 
 
 def hints(cube: Readings, credits: Cube, told: Mapping[str, Mapping[str, bool | None]]) -> dict[str, Any] | None:
-    """Differences of accuracy on cases with a right and with a wrong hint; None where nobody saw a hint.
+    """Return differences in accuracy on cases with a right and with a wrong hint; None if no reader saw a hint.
 
-    `told`: condition -> case -> whether its hint was right; None where it points neither way.
+    `told`: condition -> case -> whether its hint was right; None if it points neither way.
     """
     if not told:
         return None
@@ -256,17 +256,17 @@ def hints(cube: Readings, credits: Cube, told: Mapping[str, Mapping[str, bool | 
 
 
 def _interaction(sides: list[Cube], truth: NDArray[np.int_]) -> Estimate:
-    """The difference on cases with right hints less that on cases with wrong ones, readers and cases random."""
+    """Return the difference on cases with right hints minus that on cases with wrong ones, readers and cases random."""
     parts = [_gaps(side, truth, "accuracy") for side in sides]
     usable = parts[0][2] & parts[1][2]
     if not usable.any():
-        return undefined("no reader has a difference on cases of either kind")
+        return undefined("no reader has differences both on cases with right and on cases with wrong hints")
     gap, influence = ((parts[0][i] - parts[1][i])[usable] for i in (0, 1))
     return led(mrmc.of_figures(gap, influence, "difference of differences", null=0.0), len(gap) - 1, 2.0)
 
 
 def _gaps(both: Cube, truth: NDArray[np.int_], figure: str) -> tuple[Cube, Cube, NDArray[np.bool_]]:
-    """Each reader's difference of two conditions with its influence, 0 where it is not defined, and where it is."""
+    """Each reader's difference between two conditions and its influence (0 if undefined), and where it is defined."""
     found = figures(as_readings(both, truth, ENDPOINTS[figure]), ENDPOINTS[figure], "jackknife")
     usable = np.array([reader not in found.reasons for reader in range(both.shape[1])], dtype=bool)
     value, influence = found.value[0] - found.value[1], found.influence[0] - found.influence[1]
@@ -278,7 +278,7 @@ def _named(cube: Readings, figure: str, a: int, b: int) -> dict[str, Any]:
 
 
 def _short(estimate: Estimate) -> dict[str, Any]:
-    """An estimate without the components of each group."""
+    """Return an estimate without the components of each group."""
     told = estimate.as_dict()
     return {key: told[key] for key in ("value", "se", "ci", "p", "df", "reason", "method") if key in told}
 
@@ -289,11 +289,11 @@ def _mean(credits: Cube) -> float | None:
 
 
 def _met(cube: Readings) -> list[tuple[int, bool]]:
-    """The condition that each reader met, where each met one, and whether there was any."""
+    """Return the condition of each reader, if each read under one only, and whether there is one."""
     return [(int(column.argmax()), bool(column.any())) for column in cube.read.T]
 
 
 def _merged(given: Cube) -> Cube:
-    """Readers x cases of readers who met one condition each; NaN where nothing was read."""
+    """Return readers x cases for readers who read under one condition each; NaN where nothing was read."""
     read = ~np.isnan(given)
     return np.where(read.any(axis=0), np.where(read, given, 0.0).sum(axis=0), np.nan)

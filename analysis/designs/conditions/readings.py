@@ -12,7 +12,7 @@ from analysis.responses import Responses
 
 @dataclass(frozen=True)
 class Readings:
-    """`levels` and `period` are conditions x readers x cases, NaN = not read; `truth` one a case, 1 = synthetic."""
+    """`levels` and `period`: conditions x readers x cases, NaN = not read; `truth`: one value per case, 1 = synthetic."""
 
     names: list[str]
     readers: list[str]
@@ -24,22 +24,22 @@ class Readings:
 
     @property
     def read(self) -> NDArray[np.bool_]:
-        """Who answered anything under a condition: conditions x readers."""
+        """Return which readers answered anything under each condition: conditions x readers."""
         return np.asarray((~np.isnan(self.levels)).any(axis=2))
 
     @property
     def within(self) -> bool:
-        """Whether readers met more than one condition."""
+        """Return whether readers read under more than one condition."""
         return bool((self.read.sum(axis=0) > 1).any())
 
     def turned(self, earlier: int, later: int) -> NDArray[np.bool_]:
-        """Who met the condition `later` before `earlier`."""
+        """Return which readers read under the condition `later` before `earlier`."""
         first = [np.nanmin(np.where(self.read[m][:, None], self.period[m], np.inf), axis=1) for m in (earlier, later)]
         return np.asarray(first[1] < first[0])
 
 
 def readings_of(responses: Responses, names: list[str]) -> Readings:
-    """The scored answers of a rating study under these conditions."""
+    """Return the scored answers of a rating study under these conditions."""
     rows, readers, cases = responses.scored, responses.readers, responses.case_names
     at = tuple(
         rows[column].map({name: i for i, name in enumerate(order)}).to_numpy()

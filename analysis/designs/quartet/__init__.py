@@ -1,7 +1,7 @@
-"""Quartet: several images, one of them real: which? And how real does each look?
+"""The quartet design: readers find the one real image among several, and rate how real each looks.
 
-N images a trial, 2 to 6; a quartet is known by the name of its real image. No statistic is written here:
-`analysis.statistics` computes, this package asks and arranges.
+A trial has 2 to 6 images; a quartet takes its name from its real image. The statistics are in `analysis.statistics`;
+this package calls them and arranges the results.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from analysis.statistics import few_readers
 
 
 def measure(responses: Responses, settings: Settings, progress: Progress) -> dict[str, Any]:
-    """The results of one study of quartets, for results.json; arguments as in `analysis.designs.measure.measure`."""
+    """Return the results of a quartet study for results.json; arguments as in `analysis.designs.measure.measure`."""
     found = trials(responses)
     labels = [responses.groups[name] for name in found.readers]
     results = heading(responses, settings)
@@ -59,13 +59,13 @@ def measure(responses: Responses, settings: Settings, progress: Progress) -> dic
 
 
 def points(responses: Responses) -> int | None:
-    """How many points the scale of realism has by the study's settings; None where they are not known."""
+    """Return the number of points of the realism scale, from the study's settings; None if they are not known."""
     words = usual_lines(responses.study, "scale")
     return None if words is None else len(words) or looks.POINTS
 
 
 def _study(responses: Responses, found: Trials) -> dict[str, Any]:
-    """What is counted in trials, not in images."""
+    """Return the facts that are counted in trials, not in images."""
     rows = responses.table.drop_duplicates(["reader", "sitting", "trial"])
     later = rows["superseded"] & ~rows["is_training"]
     asked = int(found.table.groupby("reader").size().max()) if len(found.table) else 0
@@ -84,7 +84,7 @@ def _study(responses: Responses, found: Trials) -> dict[str, Any]:
 
 
 def limitations(found: Trials, results: dict[str, Any]) -> dict[str, Any]:
-    """What the data themselves warn of; the words are in templates/quartet/limitations.j2."""
+    """Return limitations found in the data; their text is in templates/quartet/limitations.j2."""
     about, answered = results["study"], found.table[found.table["correct"].notna()]
     shown = [one["shown"] for source, one in results["sources"].items() if source != "real"]
     places = found.table[found.table["real_place"].notna()].groupby("quartet")["real_place"].nunique()

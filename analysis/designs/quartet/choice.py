@@ -1,4 +1,4 @@
-"""Which image was chosen: how often the real one, by whom, from which place, and who was fooled by which source."""
+"""The chosen images: how often the real one, by which reader, at which place, and which sources fooled readers."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BOTH, CASES, READERS = "other readers, other quartets", "other quartets, these readers", "other readers, these quartets"
-HARDEST = 10  # quartets that are listed
+HARDEST = 10  # number of quartets listed
 NEITHER = "these answers, as if each were independent"
 
 
 def share(correct: Numbers, alternatives: int) -> dict[str, Any]:
-    """The share of right choices with its tests against chance, and d'; every answer counts alike."""
+    """Return the share of correct choices with tests against chance, and d'; every answer has the same weight."""
     found = forced_choice.proportion(correct, alternatives)
     plain = found.as_dict()
-    dprime = plain.pop("dprime", undefined("no answer is counted"))
+    dprime = plain.pop("dprime", undefined("there are no answers to count"))
     return {"proportion_correct": plain, "dprime": dprime}
 
 
 def clustered(correct: Numbers, alternatives: int, readers: str = "random", cases: str = "random") -> Estimate:
-    """The mean over the readers with readers and quartets random, p against chance."""
+    """Return the mean over readers, with readers and quartets random and p against chance."""
     return common.clustered(correct, 1 / alternatives, readers, cases, "quartet")
 
 
 def overall(trials: Trials, margin: float) -> dict[str, Any]:
-    """The share of right choices of all readers by every method, d', the model, and equivalence to chance."""
+    """Return the share of correct choices of all readers by every method, d', the model, and equivalence to chance."""
     correct, size = trials.correct, trials.alternatives
     found = share(correct, size)
     lead, fitted = clustered(correct, size), model(trials)
@@ -79,15 +79,15 @@ def overall(trials: Trials, margin: float) -> dict[str, Any]:
 
 
 def _dprime(found: Estimate, alternatives: int) -> Estimate:
-    """d' of a share, its interval carried over."""
+    """Return d' for a share, with the limits of its interval converted too."""
     if found.value is None:
-        return undefined(found.reason or "no answer is counted")
+        return undefined(found.reason or "there are no answers to count")
     point = detection.mafc_dprime(found.value, alternatives)
     if found.ci is None or point.value is None:
         return point
     limits = [detection.mafc_dprime(limit, alternatives).value for limit in found.ci]
     if None in limits:
-        return replace(point, reason="a limit of the share is 0 or 1: that of d' is infinite")
+        return replace(point, reason="a limit of the share is 0 or 1, so the limit of d' is infinite")
     ci = float(limits[0] or 0), float(limits[1] or 0)
     return replace(point, ci=ci, method=f"{point.method}, limits of the mean with readers and quartets random")
 
@@ -99,10 +99,10 @@ def _equivalence(k: int, n: int, chance: float, margin: float) -> Estimate:
 
 
 def model(trials: Trials) -> dict[str, Any]:
-    """The log odds of a right choice with readers and quartets random.
+    """Model the log odds of a correct choice, with readers and quartets random.
 
-    `against_chance` is the intercept, an average reader's log odds on an average quartet, less those of chance.
-    `proportion` is the share that the model gives on average over such readers and quartets, tested against chance.
+    `against_chance` is the intercept (an average reader's log odds on an average quartet) minus the log odds of chance.
+    `proportion` is the mean share over such readers and quartets according to the model, tested against chance.
     """
     from scipy.optimize import brentq
 
@@ -115,11 +115,11 @@ def model(trials: Trials) -> dict[str, Any]:
     one = fitted.fixed["intercept"]
     method = "logistic mixed model, readers and quartets random, averaged over both"
     if one.value is None or one.se is None or one.ci is None:
-        nothing = undefined(one.reason or "no fit", method)
+        nothing = undefined(one.reason or "the model could not be fitted", method)
         return found | {"against_chance": nothing, "proportion": nothing}
     spread = math.sqrt(sum((factor.value or 0.0) ** 2 for factor in fitted.random.values()))
     value, low, high = (mixed.averaged(odds, spread) for odds in (one.value, *one.ci))
-    # The log odds at which such readers and quartets are right as often as chance, on average.
+    # The log odds at which such readers, on such quartets, are right as often as by chance.
     guessing = brentq(lambda odds: mixed.averaged(odds, spread) - chance, -50 - 10 * spread, 50 + 10 * spread)
     p, p_intercept = (distributions.normal_p((one.value - null) / one.se) for null in (guessing, chance_odds))
     away = one.value - chance_odds
@@ -132,7 +132,7 @@ def model(trials: Trials) -> dict[str, Any]:
 
 
 def by_reader(trials: Trials, groups: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Each reader's share, places and sources, as `overall` has them for all."""
+    """Return the share, places and sources of each reader, like `overall` for all readers."""
     found = {}
     for name in trials.readers:
         rows = trials.table[trials.table["reader"] == name]
@@ -149,7 +149,7 @@ def by_reader(trials: Trials, groups: Mapping[str, str]) -> dict[str, dict[str, 
 
 
 def groups(trials: Trials, labels: list[str], bootstrap: int, seed: int) -> dict[str, Any]:
-    """Each group of readers, and where there are two their difference, by every method."""
+    """Return the results of each group of readers and, if there are two, their difference by every method."""
     members = {}
     for name in sorted(set(labels) - {""}):
         own = trials.correct[[label == name for label in labels]]
@@ -157,7 +157,7 @@ def groups(trials: Trials, labels: list[str], bootstrap: int, seed: int) -> dict
             {"n": len(own)} | share(own, trials.alternatives) | {"clustered": clustered(own, trials.alternatives)}
         )
     if len(members) != 2:
-        reason = f"a difference takes two groups of readers, and there are {len(members)}"
+        reason = f"a difference needs two groups of readers, and there are {len(members)}"
         return {"members": members, "difference": undefined(reason), "comparisons": []}
     compared = compare_two(
         trials.correct,
@@ -170,7 +170,7 @@ def groups(trials: Trials, labels: list[str], bootstrap: int, seed: int) -> dict
     listed = [estimate for found in compared.values() for estimate in found if estimate.value is not None]
     comparisons = [_of_quartets(estimate.as_dict()) for estimate in listed]
     nested = (one for one in comparisons if one["method"].startswith("nested Obuchowski-Rockette"))
-    difference = next(nested, undefined("a group of readers is too small to compare").as_dict())
+    difference = next(nested, undefined("a group of readers is too small for a comparison").as_dict())
     first, second = list(dict.fromkeys(label for label in labels if label))
     return {
         "members": members,
@@ -180,14 +180,14 @@ def groups(trials: Trials, labels: list[str], bootstrap: int, seed: int) -> dict
 
 
 def _of_quartets(entry: dict[str, Any]) -> dict[str, Any]:
-    """A difference over readers and cases in the words of quartets, its interval within -1 and 1."""
+    """Reword a difference over readers and cases for quartets, and keep its interval within -1 and 1."""
     if entry.get("ci"):
         entry = entry | {"ci": [max(-1.0, entry["ci"][0]), min(1.0, entry["ci"][1])]}
     return entry | {word: entry[word].replace("cases", "quartets") for word in ("method", "question") if word in entry}
 
 
 def agreements(trials: Trials) -> dict[str, Any]:
-    """Did readers choose the same image, the same place, and were they right on the same quartets?"""
+    """Measure whether readers chose the same image and the same place, and were right on the same quartets."""
     image, place = trials.matrix("chosen").T, trials.matrix("chosen_place").T
     size = trials.alternatives
     return {
@@ -202,7 +202,7 @@ def agreements(trials: Trials) -> dict[str, Any]:
 
 
 def places(trials: Trials) -> dict[str, Any]:
-    """How often each place was chosen and held the real image, and whether readers found it from all places alike."""
+    """Count how often each place was chosen and had the real image, and test whether results depended on the place."""
     said = trials.table[trials.table["correct"].notna()]
     size = trials.alternatives
     found = []
@@ -221,7 +221,7 @@ def places(trials: Trials) -> dict[str, Any]:
 
 
 def _even(column: Any, size: int) -> dict[str, Any]:
-    """Counts of places 1 to `size`, and the test that they are alike."""
+    """Return counts of places 1 to `size`, and the test that they are equally frequent."""
     if column.notna().sum() == 0:
         return {"counts": [0] * size} | undefined("places are not known").as_dict() | {"p": None}
     counts = [int((column == place).sum()) for place in range(1, size + 1)]
@@ -229,9 +229,9 @@ def _even(column: Any, size: int) -> dict[str, Any]:
 
 
 def sources(trials: Trials, seed: int) -> dict[str, Any]:
-    """`sources`: how often each was chosen of those shown; `fooling`: whether sources, and readers, differ in it.
+    """`sources`, how often each was chosen when shown, and `fooling`, whether sources and readers differ in this.
 
-    `fooling.sources` permutes sources within quartets; `fooling.chi_square` takes every answer as independent.
+    `fooling.sources` permutes sources within quartets; `fooling.chi_square` treats every answer as independent.
     """
     said = trials.table[trials.table["correct"].notna()]
     answered = trials.images.merge(said[["reader", "trial"]], on=["reader", "trial"])
@@ -263,10 +263,10 @@ def sources(trials: Trials, seed: int) -> dict[str, Any]:
 
 
 def _within_quartets(answered: pd.DataFrame, seed: int) -> Estimate:
-    """The test that sources fool alike, with the answers to one image kept together."""
+    """Test whether all sources fool readers equally often, keeping the answers to one image together."""
     images = answered[answered["label"] > 0].assign(chosen=answered["chosen"] == 1)
     if images.empty:
-        return undefined("no answer is counted")
+        return undefined("there are no answers to count")
     by = images.groupby(["quartet", "label"]).agg(chosen=("chosen", "sum"), source=("source", "first"))
     found = forced_choice.within(by["chosen"].unstack(), by["source"].unstack(), seed=seed)
     return replace(found, method=found.method.replace("names within sets", "sources within quartets"))
@@ -277,7 +277,7 @@ def tests(
 ) -> list[dict[str, Any]]:
     """The tests against chance, each with its question; those of single readers are corrected for their number."""
     chance = 1 / alternatives
-    pooled, name = found["proportion_correct"], "share of right choices"
+    pooled, name = found["proportion_correct"], "share of correct choices"
     values = np.array([reader["proportion_correct"]["value"] for reader in readers.values()], dtype=float)
     alone = "were these answers right more often than by chance, if each were independent?"
     other = "would other readers be better than chance, on"
@@ -320,7 +320,7 @@ def tests(
 
 
 def listed(trials: Trials) -> dict[str, Any]:
-    """Every quartet: how many found its real image, and what was made of each of its images; which were hardest."""
+    """List every quartet: how many readers found its real image, how each image was judged, and which were hardest."""
     found = []
     rows = dict(list(trials.images.groupby("quartet", sort=False)))
     for quartet, correct in zip(trials.quartets, trials.correct.T, strict=True):
@@ -354,7 +354,7 @@ def listed(trials: Trials) -> dict[str, Any]:
 
 
 def repeats(trials: Trials, again: Trials) -> dict[str, Any]:
-    """Each reader's agreement with themselves on quartets shown twice: the same image again; others are left out."""
+    """Intra-reader agreement on quartets shown twice: the share with the same choice; other readers are left out."""
     both = again.table.merge(trials.table[["reader", "quartet", "chosen"]], on=["reader", "quartet"])
     both = both[both["chosen_x"].notna() & both["chosen_y"].notna()]
     return {

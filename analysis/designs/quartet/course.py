@@ -1,4 +1,4 @@
-"""The course of a study of quartets: right choices along the order, and how long they took."""
+"""The course of a quartet study: correct choices along the order, and response times."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PARTS = 5
 
 
 def order(trials: Trials) -> dict[str, Any]:
-    """Right choices in equal stretches of the order, and the odds of one for each ten trials further on."""
+    """Return correct choices in equal stretches of the order, and the change in their odds per ten trials."""
     rows = _answered(trials)
     rows = rows[rows["position"].notna()]
     if rows.empty:
@@ -36,7 +36,7 @@ def order(trials: Trials) -> dict[str, Any]:
 
 
 def _ratio(one: Estimate) -> dict[str, Any]:
-    """A log odds as an odds ratio."""
+    """Convert a log odds estimate to an odds ratio."""
     if one.value is None:
         return one.as_dict()
     extra = one.extra
@@ -44,7 +44,7 @@ def _ratio(one: Estimate) -> dict[str, Any]:
 
 
 def times(trials: Trials) -> dict[str, Any]:
-    """Median response times of right and wrong choices, how many times longer the wrong ones took, late answers."""
+    """Return median response times of right and wrong choices, how much longer wrong ones took, and late answers."""
     rows = _answered(trials)
     rows = rows[rows["response_ms"] > 0]
     if rows.empty:
@@ -60,16 +60,16 @@ def times(trials: Trials) -> dict[str, Any]:
 
 
 def _times_longer(rows: pd.DataFrame) -> Estimate:
-    """The ratio of geometric mean times, wrong to right, readers and quartets random."""
+    """Return the ratio of geometric mean times, wrong to right, with readers and quartets random."""
     wrong = 1 - rows["correct"].to_numpy()
     method = "ratio of geometric means, linear mixed model of log time, readers and quartets random"
     if len(set(wrong)) < 2:
-        return undefined("all choices were right, or all wrong", method)
+        return undefined("all choices were right or all were wrong", method)
     design = np.column_stack([np.ones(wrong.size), wrong])
     logs = np.log(rows["response_ms"].to_numpy(dtype=float))
     one = linear_mixed.fit(logs, design, ("intercept", "wrong"), rows["reader"], rows["quartet"]).effects["wrong"]
     if one.value is None or one.ci is None:
-        return undefined(one.reason or "no fit", method)
+        return undefined(one.reason or "the model could not be fitted", method)
     return Estimate(
         math.exp(one.value), ci=(math.exp(one.ci[0]), math.exp(one.ci[1])), p=one.p, df=one.df, method=method
     )

@@ -1,4 +1,4 @@
-"""How real the images of each source looked: means, paired tests, one model of it all, equivalence, agreement."""
+"""How real the images of each source looked: means, paired tests, a model of all ratings, equivalence, agreement."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from analysis.statistics.estimate import Estimate, undefined
 
 NOT_RATED = "no image was rated"
 UNITS = ("reader", "quartet")
-POINTS = 4  # of the scale, unless a study has its own words or a rating is higher
+POINTS = 4  # of the scale, unless a study has its own labels or a rating is higher
 
 
 def realism(trials: Trials, points: int | None, margin: float, seed: int) -> dict[str, Any]:
-    """Everything about the ratings of realism, on a scale of `points` where they are known.
+    """Return all results for the ratings of realism, on a scale of `points` if known.
 
-    `margin` is a share of the scale's length, for equivalence.
+    `margin` is the equivalence margin as a share of the scale's length.
     """
     rows = trials.images[trials.images["realism"].notna()]
     points = max(points or POINTS, 0 if rows.empty else int(rows["realism"].max()))
@@ -55,14 +55,14 @@ def realism(trials: Trials, points: int | None, margin: float, seed: int) -> dic
 
 
 def _means(trials: Trials, unit: str) -> Numbers:
-    """Mean realism of each source, by reader or by quartet: units x sources, NaN where nothing was rated."""
+    """Return the mean realism of each source, by reader or by quartet: units x sources, NaN where nothing was rated."""
     table = trials.images.pivot_table("realism", unit, "source", aggfunc="mean")
     names = trials.readers if unit == "reader" else trials.quartets
     return np.asarray(table.reindex(index=names, columns=trials.sources), dtype=np.float64)
 
 
 def _by_source(trials: Trials, points: int) -> dict[str, Any]:
-    """Mean realism by source; its interval is the linear mixed model's, readers and images random."""
+    """Return mean realism by source, with the interval of the linear mixed model, readers and images random."""
     rows = trials.images[trials.images["realism"].notna()]
     design = np.column_stack([(rows["source"] == source).astype(float) for source in trials.sources])
     fitted = linear_mixed.fit(rows["realism"], design, trials.sources, rows["reader"], rows["case"])
@@ -79,7 +79,7 @@ def _by_source(trials: Trials, points: int) -> dict[str, Any]:
 
 
 def _tests(means: dict[str, Numbers], named: list[str], seed: int) -> list[dict[str, Any]]:
-    """Real against each source, by unit and method; the sources of one unit and method are a family."""
+    """Test real images against each source, by unit and method; the sources of one unit and method form a family."""
 
     def lines() -> Iterator[tuple[str, str, Estimate]]:
         for unit in UNITS:
@@ -106,9 +106,10 @@ def _tests(means: dict[str, Numbers], named: list[str], seed: int) -> list[dict[
 
 
 def _verdict(tests: list[dict[str, Any]]) -> str:
-    """Whether the paired t tests over readers and over quartets say that a source looks less (or more) real.
+    """Return whether a source looks less (or more) real according to the paired t tests over readers and over quartets.
 
-    Both must; "unclear" where one does. A rank test of seven readers or fewer cannot reject after Holm's correction.
+    Both must agree; "unclear" if only one is significant. A rank test of seven or fewer readers cannot reject after
+    Holm's correction.
     """
     found = [line.get("p_holm") is not None and line["p_holm"] < 0.05 for line in tests]
     ways = {(line.get("value") or 0.0) > 0 for line in tests}
@@ -124,7 +125,7 @@ def _family(line: dict[str, Any]) -> str:
 
 
 def _model(trials: Trials, named: list[str]) -> dict[str, Any]:
-    """The sequential logit of realism: the odds of each source, against the real images, of looking more real."""
+    """Fit the sequential logit model of realism: the odds that each source looks more real, relative to real images."""
     rows = trials.images[trials.images["realism"].notna()]
     fixed = {source: (rows["source"] == source).astype(float).to_numpy() for source in named}
     random = {"reader": rows["reader"].to_numpy(), "image": rows["case"].to_numpy()}

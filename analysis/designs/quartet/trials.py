@@ -1,4 +1,4 @@
-"""The trials of quartets as the measures read them, from the rows that were loaded."""
+"""The trials of a quartet study in the form that the measures use."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Numbers = NDArray[np.float64]
 class Trials:
     """The scored trials of a study.
 
-    `images`: a row an image of a trial, `rows` of the responses with `source` (of real images "real") and `label`, the
-    image's number in its quartet, 0 = the real one; `table`: a row a trial with reader, quartet, position, late,
-    response_ms, real_place and, NaN where nothing was chosen, chosen (a label), chosen_place, chosen_source, correct.
+    `images`: one row per image of a trial: the response rows with `source` ("real" for real images) and `label`, the
+    image's number in its quartet, 0 = the real one; `table`: one row per trial with reader, quartet, position, late,
+    response_ms, real_place and chosen (a label), chosen_place, chosen_source, correct (NaN where nothing was chosen).
     """
 
     images: pd.DataFrame
@@ -35,31 +35,31 @@ class Trials:
 
     @cached_property
     def sources(self) -> list[str]:
-        """The real images' name, then the sources of the synthetic ones by name."""
+        """Return the name of the real images, then the sources of the synthetic ones, sorted by name."""
         return [REAL, *sorted(set(self.images["source"]) - {REAL}, key=natural)]
 
     @cached_property
     def correct(self) -> Numbers:
-        """1 = the real one was found, 0 = not: readers x quartets, NaN where not answered."""
+        """Return 1 if the real image was found, 0 if not: readers x quartets, NaN where not answered."""
         return self.matrix("correct")
 
     def matrix(self, column: str) -> Numbers:
-        """`column` of the trials as readers x quartets, NaN where there is none."""
+        """Return `column` of the trials as readers x quartets, NaN where there is no value."""
         return _crossed(self.table, column, "quartet", self.readers, self.quartets)
 
     def ratings(self) -> Numbers:
-        """Realism as images x readers, NaN where not rated."""
+        """Return realism as images x readers, NaN where not rated."""
         cases = sorted(self.images["case"].unique(), key=natural)
         return _crossed(self.images, "realism", "case", self.readers, cases).T
 
 
 def trials(responses: Responses) -> Trials:
-    """The scored trials: no practice, no repeats, of a reader who began anew the latest sitting."""
+    """Return the scored trials: no practice, no repeats, and only the latest sitting of a reader who restarted."""
     return _trials(responses, responses.scored)
 
 
 def repeated(responses: Responses) -> Trials:
-    """The trials that were put to a reader once more."""
+    """Return the trials that were shown to a reader a second time."""
     rows = responses.table
     return _trials(responses, rows[rows["is_repeat"] & ~rows["is_training"] & ~rows["superseded"]])
 

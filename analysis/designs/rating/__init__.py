@@ -1,6 +1,6 @@
-"""Rating: one image, real or synthetic, how certain.
+"""The rating design: readers say whether an image is real or synthetic, and how certain they are.
 
-No statistic is written here: `analysis.statistics` computes, this package asks and arranges.
+The statistics are in `analysis.statistics`; this package calls them and arranges the results.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from analysis.statistics import few_readers
 
 
 def measure(responses: Responses, settings: Settings, progress: Progress) -> dict[str, Any]:
-    """The results of one rating study, for results.json; arguments as in `analysis.designs.measure.measure`."""
+    """Return the results of a rating study for results.json; arguments as in `analysis.designs.measure.measure`."""
     levels, truth, names = responses.matrix("level"), responses.truth, responses.readers
     labels = [responses.groups[name] for name in names]
     results = heading(responses, settings)
@@ -71,7 +71,7 @@ def measure(responses: Responses, settings: Settings, progress: Progress) -> dic
 
 
 def limitations(responses: Responses, results: dict[str, Any]) -> dict[str, Any]:
-    """What the data themselves warn of; the words are in templates/rating/limitations.j2."""
+    """Return limitations found in the data; their text is in templates/rating/limitations.j2."""
     about, scored = results["study"], responses.scored
     answered = scored[scored["level"].notna()]
     shares = [sum(r["confusion"]["unsure"].values()) / r["n"] for r in results["readers"].values() if r["n"]]

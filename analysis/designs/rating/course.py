@@ -1,4 +1,4 @@
-"""The course of a study, for `designs.measure`: reading order, times, repeats, the model of it all, the cases."""
+"""The course of a study, for `designs.measure`: reading order, times, repeats, the mixed model, the cases."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 PARTS = 8
-SHOWN = 4  # synthetic images on the plate of the most and the least convincing
+SHOWN = 4  # images on the plates of the most and the least convincing synthetic images
 
 
 def order(responses: Responses, lead: str) -> dict[str, Any]:
-    """Accuracy along the reading order, truth balanced; empty where positions are not known.
+    """Return accuracy along the reading order, balanced over truth; empty if positions are not known.
 
-    `breaks` are the positions after which the study offered one.
+    `breaks` are the positions after which the study offered a break.
     """
     rows, every = _scored(responses)
     if rows["position"].isna().all():
@@ -43,7 +43,7 @@ def order(responses: Responses, lead: str) -> dict[str, Any]:
 
 
 def times(responses: Responses, lead: str) -> dict[str, Any]:
-    """Response times by answer, truth and correctness, late answers, and the viewer; empty without times."""
+    """Response times by answer, truth and correctness, late answers, and use of the viewer; empty without times."""
     if not responses_have_times(responses):
         return {}
     rows, _ = _scored(responses)
@@ -61,12 +61,12 @@ def times(responses: Responses, lead: str) -> dict[str, Any]:
 
 
 def responses_have_times(responses: Responses) -> bool:
-    """Whether any scored answer has a response time."""
+    """Return whether any scored answer has a response time."""
     return bool(responses.scored["response_ms"].notna().any())
 
 
 def repeats(responses: Responses) -> dict[str, Any]:
-    """Each reader's agreement with themselves on the cases shown twice; readers without repeats are left out."""
+    """Return intra-reader agreement on the cases shown twice; readers without repeats are left out."""
     table = responses.table
     again = table[table["is_repeat"] & ~table["is_training"] & ~table["superseded"]]
     both = again.merge(responses.scored[["reader", "case", "level"]], on=["reader", "case"], how="left")
@@ -77,7 +77,7 @@ def repeats(responses: Responses) -> dict[str, Any]:
 
 
 def model(responses: Responses) -> dict[str, Any]:
-    """The odds of a right answer by truth, certainty, position and group, readers and cases random; unsure left out."""
+    """Model the odds of a correct answer by truth, certainty, position and group, without unsure answers."""
     rows = responses.scored
     rows = rows[rows["level"].notna() & (rows["level"] != scoring.UNSURE)]
     fixed: dict[str, Any] = {
@@ -106,17 +106,17 @@ def model(responses: Responses) -> dict[str, Any]:
 
 
 def _effect(name: str, base: str) -> str:
-    """A coefficient as people say it: `group[EP]` is the group EP, against the first in order."""
+    """Return a readable name of a coefficient: `group[EP]` is the group EP, against the first in order."""
     return (
         f"group {name.removeprefix('group[').removesuffix(']')}, against {base}" if name.startswith("group[") else name
     )
 
 
 def cases(responses: Responses, levels: Levels, truth: Truth) -> dict[str, Any]:
-    """Every case: what was said of it, by whom, its majority, its difficulty on the Rasch scale; which were hardest.
+    """List every case: its answers by reader, the majority, its difficulty on the Rasch scale; and the hardest cases.
 
-    `abilities` are the readers', on the same scale; `hardest` are places in `cases`; `plates` names the cases that
-    show each category best.
+    `abilities` are those of the readers, on the same scale; `hardest` are indices into `cases`; `plates` names the
+    cases that show each category best.
     """
     sources = dict(zip(responses.table["case"], responses.table["source"], strict=True))
     right = np.array([scoring.credits(row, truth, "excluded") for row in levels])
@@ -150,7 +150,7 @@ def cases(responses: Responses, levels: Levels, truth: Truth) -> dict[str, Any]:
 
 
 def detector(responses: Responses, levels: Levels, truth: Truth) -> dict[str, Any]:
-    """How the readers' levels go with a detector's scores, within each class; empty without a detector."""
+    """Correlate the readers' levels with a detector's scores, within each class; empty without a detector."""
     if not responses.detector:
         return {}
     scores = [responses.detector.get(case, math.nan) for case in responses.case_names]
@@ -158,9 +158,9 @@ def detector(responses: Responses, levels: Levels, truth: Truth) -> dict[str, An
 
 
 def _scored(responses: Responses) -> tuple[pd.DataFrame, int]:
-    """The scored rows as `timing` reads them, and after how many cases the study offers a break (0 = not known).
+    """Return the scored rows for `timing`, and after how many cases the study offers a break (0 = not known).
 
-    `timing` takes a change of block for a break; the study's own blocks balance the classes, so they are replaced.
+    `timing` treats a change of block as a break. The study's own blocks only balance the classes, so they are replaced.
     """
     rows = responses.scored
     every = int(responses.study.get("settings", {}).get("break_every") or 0)
@@ -170,7 +170,7 @@ def _scored(responses: Responses) -> tuple[pd.DataFrame, int]:
 
 
 def _quantiles(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """How the times of each level lie, for synthetic and for real cases."""
+    """Return the quantiles of the times by level, for synthetic and for real cases."""
     found = []
     for truth, value in CLASSES:
         for level in range(1, 6):

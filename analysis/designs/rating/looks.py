@@ -1,4 +1,4 @@
-"""A study that was looked at before its end: which looks were taken, where it ended, and what is left of its figure."""
+"""A study with interim looks: which looks were taken, where the study ended, and its adjusted figure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from analysis.designs.rating.reader import Levels, Truth
 from analysis.responses import Responses, ResponsesError
 from analysis.statistics import scoring, stopping
 
-RULE = "fractional"  # what unsure earns where a look tests accuracy
+RULE = "fractional"  # rule for unsure answers if a look tests accuracy
 
 
 def planned(responses: Responses) -> stopping.Looks | None:
-    """The looks that the study was planned with; None where there were none. Raises ResponsesError for a bad plan."""
+    """Return the planned looks of the study; None if there were none. Raises ResponsesError for an invalid plan."""
     given = responses.study.get("looks")
     try:
         return stopping.from_dict(given) if given else None
@@ -23,7 +23,7 @@ def planned(responses: Responses) -> stopping.Looks | None:
 
 
 def in_order(responses: Responses) -> list[str]:
-    """Readers who answered every case, in the order in which they finished; without times as they are listed."""
+    """Return the readers who answered every case, in the order in which they finished, or as listed without times."""
     scored = responses.scored
     answered = scored[scored["level"].notna()].groupby("reader", sort=False)
     whole = answered["case"].nunique()
@@ -33,7 +33,7 @@ def in_order(responses: Responses) -> list[str]:
 
 
 def decisions(levels: Levels, truth: Truth, looks: stopping.Looks, order: list[int]) -> list[dict[str, Any]]:
-    """What each look says that there are readers for, up to the one that ends the study; `order`: rows of `levels`."""
+    """The result of each look that has enough readers, up to the one that ends the study; `order`: rows of `levels`."""
     found = []
     for look, (readers, cases) in enumerate(zip(looks.readers, looks.cases, strict=True)):
         if readers > len(order) or cases > levels.shape[1]:
@@ -45,7 +45,7 @@ def decisions(levels: Levels, truth: Truth, looks: stopping.Looks, order: list[i
 
 
 def decided(levels: Levels, truth: Truth, looks: stopping.Looks, order: list[int], look: int) -> dict[str, Any]:
-    """What one look (0 = first) says, whatever those before it would say of the same readers."""
+    """Return the result of one look (0 = first), regardless of the results of earlier looks."""
     readers = looks.readers[look]
     own = levels[order[:readers]]
     if looks.endpoint == "accuracy":
@@ -55,7 +55,7 @@ def decided(levels: Levels, truth: Truth, looks: stopping.Looks, order: list[int
 
 
 def looked_at(responses: Responses, levels: Levels, truth: Truth) -> dict[str, Any] | None:
-    """The looks for results.json: the plan, each look, the figure where the study ended, plain and adjusted."""
+    """The looks for results.json: the plan, each look, and the figure at the end of the study, plain and adjusted."""
     looks = planned(responses)
     if looks is None:
         return None
@@ -65,11 +65,11 @@ def looked_at(responses: Responses, levels: Levels, truth: Truth) -> dict[str, A
     told: dict[str, Any] = {"plan": looks.as_dict(), "taken": [], "recorded": responses.study.get("looks_taken", [])}
     if not taken:
         wanted = f"{looks.readers[0]} readers of {looks.cases[0]} cases"
-        return told | {"reason": f"the first look asks for {wanted}, and {len(order)} finished {levels.shape[1]}"}
+        return told | {"reason": f"the first look needs {wanted}, and {len(order)} finished {levels.shape[1]}"}
     last = taken[-1]
     told["taken"] = [{key: one[key] for key in ("look", "readers", "decision")} for one in taken]
     said = {one["look"]: one["decision"] for one in taken}
-    # Looks that were not taken on the desk are no difference: what they would have said follows from the answers.
+    # A look not taken on the desk is not a difference: its result follows from the answers.
     told["differs"] = any(said.get(one["look"]) != one["decision"] for one in told["recorded"])
     told |= {"ended": last["look"], "decision": last["decision"], "readers": finished[: last["readers"]]}
     told["readers_after"] = len(responses.readers) - last["readers"]

@@ -1,4 +1,4 @@
-"""The readers together, for `analysis.designs.measure`: means over readers and cases, agreement, groups, tests."""
+"""All readers together, for `analysis.designs.measure`: means over readers and cases, agreement, groups, tests."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ BOTH, CASES, READERS = "other readers and other cases", "other cases, these read
 
 
 def all_credits(levels: Levels, truth: Truth) -> dict[str, Levels]:
-    """What every answer earns under each unsure rule: readers x cases."""
+    """Return the credit of every answer under each rule for unsure answers: readers x cases."""
     return {rule: np.array([scoring.credits(row, truth, rule) for row in levels]) for rule in RULES}
 
 
 def overall(levels: Levels, truth: Truth, lead: str, bootstrap: int, seed: int) -> dict[str, Any]:
-    """Mean accuracy and AUC over the readers, by every method, each with what it generalises to."""
+    """Return mean accuracy and AUC over readers by every method, each with what it generalises to."""
     credits = all_credits(levels, truth)
     by_hillis = {rule: mrmc.obuchowski_rockette(credits[rule], truth, endpoint="accuracy") for rule in RULES}
     accuracy = {rule: _cut(few_readers.leading(found)) for rule, found in by_hillis.items()}
@@ -48,7 +48,7 @@ def overall(levels: Levels, truth: Truth, lead: str, bootstrap: int, seed: int) 
         ("auc", levels, auc, area),
         ("accuracy", credits[lead], accuracy[lead], by_hillis[lead]),
     ):
-        # The covariances of means of credits are the same by all three.
+        # For means of credits, all three methods give the same covariances.
         others = ("delong", "unbiased") if name == "auc" else ()
         second = [one for one in (usual, few_readers.welch(usual)) if one.method != first.method]
         found = [
@@ -74,7 +74,7 @@ def overall(levels: Levels, truth: Truth, lead: str, bootstrap: int, seed: int) 
 
 
 def agreements(levels: Levels, truth: Truth, names: list[str], labels: list[str]) -> dict[str, Any]:
-    """Agreement of all readers over five levels, three and two, by class, group and certainty, and of every pair."""
+    """Agreement of all readers over five, three and two levels, by class, group and certainty, and for each pair."""
     ratings, five = levels.T, range(1, 6)
     pairs = consistency.cohen_kappa_pairs(ratings, names, "linear", five)
     grouped = np.array([bool(label) for label in labels], dtype=bool)
@@ -98,7 +98,7 @@ def agreements(levels: Levels, truth: Truth, names: list[str], labels: list[str]
 
 
 def groups(levels: Levels, truth: Truth, labels: list[str], lead: str, bootstrap: int, seed: int) -> dict[str, Any]:
-    """Each group of readers by itself, and where there are two their difference, by every method."""
+    """Return the results of each group of readers and, if there are two, their difference by every method."""
     credits = all_credits(levels, truth)
     members = {}
     for name in sorted(set(labels) - {""}):
@@ -114,7 +114,7 @@ def groups(levels: Levels, truth: Truth, labels: list[str], lead: str, bootstrap
             "auc": _cut(few_readers.leading(mrmc.obuchowski_rockette(levels[own], truth))),
         }
     if len(members) != 2:
-        reason = f"a difference takes two groups of readers, and there are {len(members)}"
+        reason = f"a difference needs two groups of readers, and there are {len(members)}"
         return {"members": members, "difference": undefined(reason), "comparisons": []}
     names = [label or None for label in labels]
     comparisons = [
@@ -132,7 +132,7 @@ def groups(levels: Levels, truth: Truth, labels: list[str], lead: str, bootstrap
 def experience(
     readers: Mapping[str, Any], means: Mapping[str, Any], years: Mapping[str, float], lead: str, seed: int
 ) -> list[dict[str, Any]]:
-    """Correlation of accuracy and AUC with the readers' years of experience; empty where nobody's are known."""
+    """Correlate accuracy and AUC with the readers' years of experience; empty if no reader's are known."""
     if not years:
         return []
     known = [years.get(name, math.nan) for name in readers]
@@ -150,9 +150,9 @@ def experience(
 def tests(
     readers: Mapping[str, Any], means: Mapping[str, Any], lead: str, margin: float, seed: int
 ) -> list[dict[str, Any]]:
-    """Tests against chance, each with its question; those of every single reader are corrected for their number.
+    """Return the tests against chance, each with its question; those of single readers are corrected for their number.
 
-    `means` is what `overall` gives; readers whom its means leave out are left out here too.
+    `means` is the result of `overall`; readers left out of its means are left out here too.
     """
     mean = means["accuracy"][lead]
     accuracy = _kept((reader["accuracy"][lead] for reader in readers.values()), mean)
@@ -173,7 +173,7 @@ def tests(
             ("accuracy", chance, accuracy, _over_readers(accuracy, 0.5, seed)),
             ("AUC", chance, auc, _over_readers(auc, 0.5, seed)),
             (
-                "sensitivity less 1 − specificity, unsure left out",
+                "sensitivity minus (1 − specificity), unsure answers excluded",
                 f"would other readers {more} than real ones?",
                 hits - false_alarms,
                 _over_readers(hits - false_alarms, 0, seed),
@@ -210,21 +210,21 @@ def _over_readers(values: Levels, null: float, seed: int) -> list[Estimate]:
 
 
 def _kept(estimates: Iterable[Estimate], mean: Estimate) -> Levels:
-    """The readers' figures, NaN for those whom `mean` leaves out: they judged too few cases."""
+    """Return the readers' figures, NaN for readers left out of `mean` because they judged too few cases."""
     values = np.array([math.nan if one.value is None else one.value for one in estimates])
     values[[left["reader"] for left in mean.extra.get("left_out", [])]] = math.nan
     return values
 
 
 def _cut(estimate: Estimate) -> Estimate:
-    """A mean between 0 and 1 has its interval there: a t interval of few readers may reach beyond."""
+    """Keep the interval of a mean within 0 and 1; a t interval of few readers may extend beyond."""
     if estimate.ci is None:
         return estimate
     return replace(estimate, ci=(max(0.0, estimate.ci[0]), min(1.0, estimate.ci[1])))
 
 
 def _span(accuracy: Mapping[str, Estimate]) -> dict[str, Any]:
-    """The lowest and the highest accuracy that the choice of the unsure rule gives."""
+    """Return the lowest and the highest accuracy over the rules for unsure answers."""
     defined = [(estimate.value, rule) for rule, estimate in accuracy.items() if estimate.value is not None]
     if not defined:
         return {"low": None, "high": None}

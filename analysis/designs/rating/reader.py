@@ -1,4 +1,4 @@
-"""Everything about one reader, for `analysis.designs.measure`."""
+"""The results of one reader, for `analysis.designs.measure`."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from analysis.statistics.scoring import RULES
 Levels = NDArray[np.float64]
 Truth = NDArray[np.int_]
 CLASSES = (("synthetic", 1), ("real", 0))
-# Where the predictive values are given: half synthetic, as in most pools, and as rare as they may be met in practice.
+# Prevalences for the predictive values: half synthetic, as in most pools, and rarer, as may be met in practice.
 PREVALENCES = (0.5, 0.1, 0.01)
 
 
 def reader(levels: Levels, truth: Truth, late: Levels, group: str, lead: str, margin: float) -> dict[str, Any]:
-    """The figures of one reader.
+    """Return the figures of one reader.
 
     Args:
-        levels: 1 to 5 a case, NaN where not answered.
-        truth: 0 or 1 a case.
+        levels: 1 to 5 per case, NaN where not answered.
+        truth: 0 or 1 per case.
         late: 1 where answered after the deadline, 0 or NaN elsewhere.
-        group: of the reader; may be empty.
-        lead: the unsure rule that leads.
-        margin: of equivalence to chance.
+        group: group of the reader; may be empty.
+        lead: the rule for unsure answers in the main results.
+        margin: margin of equivalence to chance.
     """
     counts = level_counts(levels, truth)
     hits, misses = sum(counts["synthetic"][3:]), sum(counts["synthetic"][:2])
@@ -40,7 +40,7 @@ def reader(levels: Levels, truth: Truth, late: Levels, group: str, lead: str, ma
         "n": sum(counts["synthetic"]) + sum(counts["real"]),
         "confusion": scoring.categories(levels, truth),
         "levels": counts,
-        # The leading rule's estimate stands first, those of all rules below it.
+        # The estimate under the main rule comes first, followed by those under all rules.
         **{name: by_rule[lead][name].as_dict() | {"rule": lead} | rules for name, rules in measures.items()},
         "accuracy": measures["accuracy"],
         "accuracy_late_wrong": {
@@ -68,7 +68,7 @@ def reader(levels: Levels, truth: Truth, late: Levels, group: str, lead: str, ma
 
 
 def level_counts(levels: Levels, truth: Truth) -> dict[str, list[int]]:
-    """How often each level 1 to 5 was given to cases of each class; `levels` may be readers x cases."""
+    """Count how often each level 1 to 5 was given to cases of each class; `levels` may be readers x cases."""
     return {
         name: [int(((levels == level) & (truth == value)).sum()) for level in range(1, 6)] for name, value in CLASSES
     }
@@ -77,7 +77,7 @@ def level_counts(levels: Levels, truth: Truth) -> dict[str, list[int]]:
 def curve(levels: Levels, truth: Truth) -> dict[str, Any] | None:
     """The corners of the empirical ROC curve, from nothing called synthetic to everything; None without both classes.
 
-    At the corner of threshold t every level from t on counts as called synthetic; 6 is above all.
+    At the corner of threshold t, every level of t or more counts as called synthetic; 6 is above all levels.
     """
     points = roc.curve(levels, truth, range(1, 6))
     if not points.thresholds.size:

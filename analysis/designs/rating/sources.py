@@ -1,6 +1,6 @@
-"""Several generators in one rating study: which fooled the readers more often, and where; subgroups of the cases.
+"""Comparison of generators in one rating study: which fooled readers more often, by how much, and in which subgroups.
 
-No statistic is written here: `analysis.statistics` computes, this module asks and arranges.
+The statistics are in `analysis.statistics`; this module calls them and arranges the results.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.readings import Figures
 from analysis.statistics.sources import FIGURES, Cell
 
-MOST = 12  # sources: more are names of files, not of generators
+MOST = 12  # sources; if there are more, they are probably file names, not generators
 KEPT = ("statistic", "df1", "readers", "readers_left_out")
-EQUIVALENT = ("fooled", "accuracy", "auc")  # what the margin of the study, a share, is a margin of
+EQUIVALENT = ("fooled", "accuracy", "auc")  # the figures to which the study's margin, a share, applies
 
 
 def measure(
     responses: Responses, levels: Levels, truth: Truth, lead: str, margin: float, bootstrap: int, seed: int
 ) -> dict[str, Any] | None:
-    """`sources` of results.json; None where the synthetic cases have fewer than two sources.
+    """Return `sources` for results.json; None if the synthetic cases have fewer than two sources.
 
     Args:
         responses: the study's answers, with the source of each case.
         levels: readers x cases, 1 to 5.
-        truth: 0 or 1 a case.
-        lead: the unsure rule that leads.
+        truth: 0 or 1 per case.
+        lead: the rule for unsure answers in the main results.
         margin: within which two sources count as equivalent.
-        bootstrap: replicates of the ranking.
-        seed: of the ranking.
+        bootstrap: number of replicates for the ranking.
+        seed: seed of the ranking.
     """
     named = dict(zip(responses.table["case"], responses.table["source"], strict=True))
     labels = [str(named[case]) for case in responses.case_names]
@@ -68,7 +68,7 @@ def _figures(levels: Levels, cells: Mapping[str, Cell], lead: str) -> dict[str, 
 
 
 def each(levels: Levels, cells: Mapping[str, Cell], found: Mapping[str, Figures]) -> dict[str, Any]:
-    """Every source alone: its numbers of cases and answers, and each figure over readers and cases."""
+    """Return the results of each source: its numbers of cases and answers, and each figure over readers and cases."""
     return {
         name: {
             "cases": int(cell.synthetic.sum()),
@@ -89,12 +89,12 @@ def _mean(found: Figures, cell: int, figure: str) -> Estimate:
 
 
 def short(one: Estimate) -> Estimate:
-    """An estimate without what each reader and each component of variance adds."""
+    """Return an estimate without its entries for each reader and each variance component."""
     return replace(one, extra={key: one.extra[key] for key in KEPT if key in one.extra})
 
 
 def readers(levels: Levels, cells: Mapping[str, Cell], names: Sequence[str], lead: str) -> dict[str, Any]:
-    """Every reader with every source; intervals speak of other cases, this reader held as he is."""
+    """Return the results of every reader for every source; intervals generalise to other cases, for this reader."""
     return {
         name: {source: _reader(row, cell, lead) for source, cell in cells.items()}
         for name, row in zip(names, levels, strict=True)
@@ -125,10 +125,10 @@ def _balanced(own: NDArray[np.float64], synthetic: NDArray[np.int_], lead: str) 
 def pairs(
     levels: Levels, truth: Truth, cells: Mapping[str, Cell], found: Mapping[str, Figures], margin: float
 ) -> list[dict[str, Any]]:
-    """Every pair of sources by every figure: the difference (first less second), Holm within a figure, equivalence.
+    """Compare all pairs of sources on every figure: difference (first minus second), Holm within a figure, equivalence.
 
-    First of a pair is the source whose images were called real more often. `by_ustatistics` is the difference of the
-    AUCs by U-statistics.
+    The first of a pair is the source whose images were called real more often. `by_ustatistics` is the difference in
+    AUC by U-statistics.
     """
     names = list(cells)
     ordered = [
@@ -164,7 +164,7 @@ def _ustatistics(
 
 
 def ranking(levels: Levels, cells: Mapping[str, Cell], bootstrap: int, seed: int) -> dict[str, Any]:
-    """How often each source was the most convincing one in resampled studies, by share called real and by AUC."""
+    """Count how often each source was the most convincing in resampled studies, by share called real and by AUC."""
     called = np.where(np.isnan(levels), np.nan, levels < scoring.UNSURE)
     told: dict[str, Any] = {"replicates": bootstrap, "seed": seed}
     for figure, scores, statistic in (("fooled", called, "sensitivity"), ("auc", levels, "auc")):

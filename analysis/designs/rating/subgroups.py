@@ -1,6 +1,6 @@
-"""Subgroups of the cases of a rating study: the figures in each, whether they differ, and whether sources do so alike.
+"""Subgroups of cases in a rating study: figures in each, differences between them, and interactions with sources.
 
-No statistic is written here: `analysis.statistics` computes, this module asks and arranges.
+The statistics are in `analysis.statistics`; this module calls them and arranges the results.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from analysis.statistics import sources as by
 from analysis.statistics.sources import FIGURES, Cell
 
 INTERACTION = ("fooled", "auc")
-FEWEST = 10  # cases of a class in a subgroup; of fewer, the report warns
+FEWEST = 10  # cases of a class in a subgroup; the report warns if there are fewer
 
 
 def measure(responses: Responses, levels: Levels, truth: Truth, lead: str) -> dict[str, Any] | None:
-    """`subgroups` of results.json, a column each; None where there are none. Arguments as in `sources.measure`.
+    """`subgroups` for results.json, one entry per column; None if there are none. Arguments as in `sources.measure`.
 
-    `declared`: in the study, before it opened; otherwise for this report. `small`: subgroups with few cases of a class.
-    Holm corrects the tests of a figure over the columns, and those of the interactions over columns and pairs.
+    `declared`: whether the study declared the column before it opened, or only this report. `small`: subgroups with few
+    cases of a class. Holm corrects the tests of a figure over columns, and those of interactions over columns and
+    pairs.
     """
     given: Mapping[str, Mapping[str, str]] = responses.study.get("subgroups") or {}
     if not given:
@@ -69,7 +70,7 @@ def measure(responses: Responses, levels: Levels, truth: Truth, lead: str) -> di
 def _interactions(
     levels: Levels, subgroups: Mapping[str, Cell], sources: Mapping[str, Cell], lead: str
 ) -> list[dict[str, Any]]:
-    """For each pair of sources whether their difference is the same in all subgroups."""
+    """Test, for each pair of sources, whether their difference is the same in all subgroups."""
     lines = []
     for first, second in combinations(sources, 2):
         cells = [

@@ -1,7 +1,7 @@
-"""Staircase: one image, shown ever more briefly after right answers: at which exposure can readers still tell?
+"""The staircase design: one image, shown more briefly after each correct answer, to find the threshold exposure.
 
-No statistic is written here: `analysis.statistics` computes, this package asks and arranges. Order, times, agreement
-and cases are measured as those of ratings are.
+The statistics are in `analysis.statistics`; this package calls them and arranges the results. Order, times, agreement
+and cases are measured as for ratings.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from analysis.designs.staircase.answers import Answers, answers
 from analysis.responses import Responses
 from analysis.statistics import proportions
 
-CLOSE = 1.1  # an exposure within so many times the shortest one is at the floor
+CLOSE = 1.1  # exposures up to this multiple of the shortest are at the floor
 
 
 def measure(responses: Responses, settings: Settings, progress: Progress) -> dict[str, Any]:
-    """The results of one staircase study, for results.json; arguments as in `analysis.designs.measure.measure`."""
+    """Return the results of a staircase study for results.json; arguments as in `analysis.designs.measure.measure`."""
     found, levels, truth = answers(responses), responses.matrix("level"), responses.truth
     labels = [responses.groups[name] for name in found.readers]
     results = heading(responses, settings)
@@ -57,7 +57,7 @@ def measure(responses: Responses, settings: Settings, progress: Progress) -> dic
 
 
 def staircases(found: Answers) -> dict[str, list[dict[str, Any]]]:
-    """The way of every reader: position, staircase, exposure and whether the answer was right."""
+    """Return the course of every reader: position, staircase, exposure and whether the answer was right."""
     ways = {}
     for reader in found.readers:
         rows = found.of(reader)
@@ -70,7 +70,7 @@ def staircases(found: Answers) -> dict[str, list[dict[str, Any]]]:
 
 
 def limitations(responses: Responses, found: Answers, results: dict[str, Any]) -> dict[str, Any]:
-    """What the data themselves warn of; the words are in templates/staircase/limitations.j2."""
+    """Return limitations found in the data; their text is in templates/staircase/limitations.j2."""
     about, rows, readers = results["study"], found.table, results["readers"]
     times = found.measured["exposure_ms"]
     orders = rows[rows["position"].notna()].groupby("case")["position"].nunique()

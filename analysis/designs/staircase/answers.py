@@ -1,4 +1,4 @@
-"""The answers of a staircase as the measures read them, from the rows that were loaded."""
+"""The answers of a staircase study in the form that the measures use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CLASSES = {"real": 0, "synthetic": 1}
-GUESS = 0.5  # the share of right answers without looking
+GUESS = 0.5  # the share of correct answers by guessing
 Numbers = NDArray[np.float64]
 
 
@@ -24,9 +24,9 @@ Numbers = NDArray[np.float64]
 class Answers:
     """The scored answers of a study.
 
-    `table`: a row an answer that decides, with reader, case, truth, position, block (its staircase), exposure_ms (NaN =
-    not measured) and correct (1 or 0); `correct`: readers x cases, NaN where there is none; `unsure`: answers that do
-    not decide, which are left out.
+    `table`: one row per answer that decides, with reader, case, truth, position, block (its staircase), exposure_ms
+    (NaN = not measured) and correct (1 or 0); `correct`: readers x cases, NaN where there is none; `unsure`: the number
+    of unsure answers, which are left out.
     """
 
     table: pd.DataFrame
@@ -37,16 +37,16 @@ class Answers:
 
     @cached_property
     def measured(self) -> pd.DataFrame:
-        """The answers whose exposure is known."""
+        """Return the answers with a known exposure."""
         return self.table[self.table["exposure_ms"].notna()]
 
     def of(self, reader: str) -> pd.DataFrame:
-        """The answers of one reader whose exposure is known, in their order."""
+        """Return the answers of one reader with a known exposure, in order."""
         return self.measured[self.measured["reader"] == reader].sort_values("position", kind="stable")
 
 
 def answers(responses: Responses) -> Answers:
-    """The scored answers: no practice, no repeats, of a reader who began anew the latest sitting."""
+    """Return the scored answers: no practice, no repeats, and only the latest sitting of a reader who restarted."""
     rows = responses.scored
     given = rows[rows["level"].notna()]
     decided = given[given["level"] != UNSURE]

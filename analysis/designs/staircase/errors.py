@@ -1,4 +1,4 @@
-"""How often readers were wrong, on real and on synthetic images, and whether they lean to one answer."""
+"""How often readers were wrong on real and on synthetic images, and whether they favour one answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = ("real", "synthetic", "all")
 
 
 def one_reader(correct: Numbers, truth: Any) -> dict[str, Any]:
-    """The shares of wrong answers of one reader with Wilson's intervals, and what signal detection makes of them."""
+    """Return one reader's shares of wrong answers with Wilson intervals, and the signal detection measures."""
     shares = {}
     for name in NAMES:
         own = _of_class(correct[None, :], truth, name)[0]
@@ -28,12 +28,12 @@ def one_reader(correct: Numbers, truth: Any) -> dict[str, Any]:
 
 
 def overall(found: Answers) -> dict[str, Any]:
-    """The mean shares of wrong answers, readers and cases random; `k` of `n` answers were wrong."""
+    """Return the mean shares of wrong answers, readers and cases random; `k` of `n` answers were wrong."""
     return {name: _clustered(_of_class(1 - found.correct, found.truth, name)) for name in NAMES}
 
 
 def tests(readers: Mapping[str, Any], seed: int) -> list[dict[str, Any]]:
-    """Are synthetic images mistaken as often as real ones? Over the readers, and of each reader, Holm."""
+    """Test whether synthetic images are mistaken as often as real ones, over readers and for each reader (Holm)."""
     gaps = np.array(
         [
             np.nan if None in (a := [r["errors"][name]["value"] for name in CLASSES]) else a[1] - a[0]
@@ -41,7 +41,7 @@ def tests(readers: Mapping[str, Any], seed: int) -> list[dict[str, Any]]:
         ],
         dtype=float,
     )
-    name = "errors on synthetic less errors on real images"
+    name = "errors on synthetic minus errors on real images"
     question = "would other readers mistake synthetic images as often as real ones?"
     lines = [
         test_line(name, question, test)
@@ -74,5 +74,5 @@ def _of_class(matrix: Numbers, truth: Any, name: str) -> Numbers:
 
 
 def _clustered(wrong: Numbers) -> dict[str, Any]:
-    """The mean over the readers with readers and cases random, and the counts."""
+    """Return the mean over readers, with readers and cases random, and the counts."""
     return clustered(wrong).as_dict() | {"k": int((wrong == 1).sum()), "n": int((~np.isnan(wrong)).sum())}

@@ -1,4 +1,4 @@
-"""At which exposure can readers tell? Thresholds and psychometric curves, of each reader, of all, and of groups."""
+"""Exposure thresholds and psychometric curves of each reader, of all readers, and of groups."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from analysis.statistics.psychometric import Psychometric
 if TYPE_CHECKING:
     import pandas as pd
 
-POINTS = 8  # of a curve, each with as many answers
-FIRST_REVERSALS = 4  # of a staircase that is still on its way to the threshold
+POINTS = 8  # of a curve, each with about the same number of answers
+FIRST_REVERSALS = 4  # of a staircase, before it reaches the threshold
 OTHER_READERS = "other readers"
 BOTH = "other readers, other cases"
 THIS_READER, OTHER_CASES = "other answers of this reader", "other cases, this reader"
 NEITHER = "these answers, as if each were independent"
-MOST_REPLICATES = 2000  # of the bootstrap: each is a fit
+MOST_REPLICATES = 2000  # of the bootstrap; each needs a fit
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 NO_EXPOSURE = "no exposure was measured"
 
 
 def one_reader(rows: pd.DataFrame) -> dict[str, Any]:
-    """Threshold, slope and lapse rate of one reader, with the points of the curve and the reversals."""
+    """Return threshold, slope and lapse rate of one reader, with the points of the curve and the reversals."""
     return _named(_fit(rows)) | {
         "curve": curve(rows),
         "exposures": exposures(rows),
@@ -38,7 +38,7 @@ def one_reader(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def exposures(rows: pd.DataFrame) -> dict[str, Any]:
-    """For how long images were shown: quantiles, in ms."""
+    """Return quantiles of how long images were shown, in ms."""
     times = rows["exposure_ms"].to_numpy(dtype=float)
     found = np.quantile(times, QUANTILES).tolist() if len(times) else [None] * len(QUANTILES)
     least, most = (float(times.min()), float(times.max())) if len(times) else (None, None)
@@ -48,7 +48,7 @@ def exposures(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def reversals(rows: pd.DataFrame) -> dict[str, Any]:
-    """The answers at which a staircase turned, and the geometric mean of their exposures, the first four left out.
+    """The answers at which a staircase reversed, and the geometric mean of their exposures without the first four.
 
     Levitt 1971, J Acoust Soc Am 49:467. It estimates where the staircase settles, without a model.
     """
@@ -58,12 +58,12 @@ def reversals(rows: pd.DataFrame) -> dict[str, Any]:
         turned = np.flatnonzero(right[1:] != right[:-1]) + 1
         found += times[turned[FIRST_REVERSALS:]].tolist()
     mean = math.exp(float(np.mean(np.log(found)))) if found else None
-    reason = None if found else f"no staircase turned more than {FIRST_REVERSALS} times"
+    reason = None if found else f"no staircase had more than {FIRST_REVERSALS} reversals"
     return {"n": len(found), "value": mean} | ({"reason": reason} if reason else {})
 
 
 def curve(rows: pd.DataFrame, most: int = POINTS) -> list[dict[str, Any]]:
-    """The share of right answers in stretches of exposures with about as many answers each."""
+    """Return the share of correct answers in ranges of exposure with about the same number of answers each."""
     if rows.empty:
         return []
     times, right = rows["exposure_ms"].to_numpy(dtype=float), rows["correct"].to_numpy()
@@ -79,7 +79,7 @@ def curve(rows: pd.DataFrame, most: int = POINTS) -> list[dict[str, Any]]:
 
 
 def overall(found: Answers, readers: Mapping[str, Any], bootstrap: int, seed: int) -> dict[str, Any]:
-    """The threshold of all readers by several methods; the first leads, readers being random."""
+    """Return the threshold of all readers by several methods; the first, with readers random, is the main one."""
     rows = found.measured
     if rows.empty:
         leads, methods = _named(psychometric.nothing(NO_EXPOSURE, GUESS)), []
@@ -106,7 +106,7 @@ def overall(found: Answers, readers: Mapping[str, Any], bootstrap: int, seed: in
 
 
 def groups(found: Answers, readers: Mapping[str, Any], labels: Sequence[str], seed: int) -> dict[str, Any]:
-    """Each group's threshold, and where there are two their ratio by readers: permutation, rank test, Welch."""
+    """Return each group's threshold and, if there are two, their ratio over readers: permutation, rank test, Welch."""
     rows, members = found.measured, {}
     for name in sorted(set(labels) - {""}):
         own = rows[rows["reader"].isin([r for r, label in zip(found.readers, labels, strict=True) if label == name])]
@@ -117,7 +117,7 @@ def groups(found: Answers, readers: Mapping[str, Any], labels: Sequence[str], se
         )
         members[name] = {"n": labels.count(name)} | _named(fitted)
     if len(members) != 2:
-        reason = f"a comparison takes two groups of readers, and there are {len(members)}"
+        reason = f"a comparison needs two groups of readers, and there are {len(members)}"
         return {"members": members, "ratio": undefined(reason), "comparisons": []}
     logs = np.array([math.log(r["threshold_ms"]["value"] or math.nan) for r in readers.values()])
     given = [label or None for label in labels]
@@ -151,7 +151,7 @@ def _named(fitted: Psychometric) -> dict[str, Any]:
 
 
 def _mean_of_readers(readers: Mapping[str, Any]) -> Estimate:
-    """The geometric mean of the readers' own thresholds, its interval by t over readers."""
+    """Return the geometric mean of the readers' thresholds, with a t interval over readers."""
     values = [reader["threshold_ms"]["value"] for reader in readers.values()]
     found = reader_tests.t_test([math.log(value) if value else math.nan for value in values], 0.0)
     return replace(
@@ -160,9 +160,13 @@ def _mean_of_readers(readers: Mapping[str, Any]) -> Estimate:
 
 
 def _as_ratio(one: Estimate) -> Estimate:
-    """A mean or difference of logarithms as what it is the logarithm of."""
+    """Convert a mean or difference of logarithms back to the original scale."""
     ci = (math.exp(one.ci[0]), math.exp(one.ci[1])) if one.ci else None
     value = None if one.value is None or math.isnan(one.value) else math.exp(one.value)
     return replace(
-        one, value=value, se=None, ci=ci, reason=one.reason if value is not None else one.reason or "no figure"
+        one,
+        value=value,
+        se=None,
+        ci=ci,
+        reason=one.reason if value is not None else one.reason or "there is no estimate",
     )

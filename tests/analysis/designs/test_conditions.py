@@ -147,7 +147,7 @@ def test_a_condition_under_which_time_always_ran_out_is_not_compared(tmp_path, u
     made = [row | ({"level": ""} if row["condition"] in unanswered else {}) for row in rows(readers=3, cases=12)]
     both = files(tmp_path, made)
     found = conditions.measure(load_csv(both.responses, both.conditions), QUICK)
-    assert found["reason"] == "a difference takes two conditions, and readers answered under fewer"
+    assert found["reason"] == "a difference needs two conditions, and there are answers under fewer"
 
 
 def test_every_other_figure_is_of_the_first_condition_where_cases_were_read_again(tmp_path):

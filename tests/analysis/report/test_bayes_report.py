@@ -116,5 +116,5 @@ def test_a_study_that_is_too_small_is_refused_and_nothing_is_written(
 
 
 def test_another_design_is_refused() -> None:
-    with pytest.raises(ValueError, match="is for rating studies with one image a trial, this is a quartet"):
+    with pytest.raises(ValueError, match="is for rating studies with one image per trial, this is a quartet"):
         bayes.check(load_frame(quartets.study()))

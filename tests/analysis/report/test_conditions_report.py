@@ -116,7 +116,7 @@ def test_the_methods_name_the_critical_values_that_were_used_however_few_the_cas
 def test_one_condition_alone_has_no_comparison(tmp_path):
     both = files(tmp_path, [row for row in rows(readers=3, cases=12) if row["condition"] == "alone"])
     page = load(both.responses, conditions=both.conditions).report(tmp_path / "out", bootstrap=50).read_text("utf-8")
-    assert "Conditions are not compared: a difference takes two conditions" in page
+    assert "Conditions are not compared: a difference needs two conditions" in page
 
 
 def test_conditions_belong_to_a_table_of_ours(tmp_path, capsys):

@@ -56,9 +56,9 @@ def test_later_looks_are_taken_where_the_first_went_on_and_a_short_study_takes_n
     taken = measure(planned(looks=looks()), QUICK)["looks"]["taken"]
     assert [one["decision"] for one in taken] == ["continue", "efficacy"]
     short = measure(planned(looks=looks([8, 9])), QUICK)
-    assert short["looks"]["reason"] == "the first look asks for 8 readers of 200 cases, and 6 finished 200"
+    assert short["looks"]["reason"] == "the first look needs 8 readers of 200 cases, and 6 finished 200"
     fewer = measure(planned(looks=plan("auc", [3, 6], [300]).as_dict()), QUICK)
-    assert fewer["looks"]["reason"] == "the first look asks for 3 readers of 300 cases, and 6 finished 200"
+    assert fewer["looks"]["reason"] == "the first look needs 3 readers of 300 cases, and 6 finished 200"
 
 
 def test_accuracy_is_looked_at_by_fractional_credit():
