@@ -1,4 +1,4 @@
-"""How the commands of this wing speak of what went wrong: each fault a line on standard error, exit code 2."""
+"""Error output of the analysis commands: one line per problem on standard error, exit code 2."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """A command line whose errors read as those of every other command."""
+    """A command line with the same error format as all other commands."""
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -17,6 +17,6 @@ class Parser(argparse.ArgumentParser):
 
 
 def refuse(faults: Sequence[str]) -> int:
-    """Name what is wrong on standard error; the exit code of bad input."""
+    """Print the problems on standard error and return the exit code for invalid input."""
     print("Error: " + "\n  ".join(faults), file=sys.stderr)
     return 2

@@ -1,9 +1,10 @@
-"""Two studies side by side, or two moments of one: did the readers' figures change, and by how much?
+"""Compare two studies, or one study at two times: did the readers' figures change, and by how much?
 
     python -m analysis.compare before.csv after.csv [--same-cases] [--unsure RULE]
 
-The same readers before and after a better generator, or an interim state beside the final one. Only readers who took
-both are compared, each with himself, so that good readers are not taken for good images.
+Examples are the same readers before and after a better generator, or an interim and the final state. Only readers who
+took both are compared, each with themselves, so that differences between readers do not look like differences between
+images.
 """
 
 from __future__ import annotations
@@ -28,22 +29,23 @@ PREFIXES = ("first", "second")
 
 
 def compare(first: Responses, second: Responses, lead: str = "fractional", same_cases: bool = False) -> dict[str, Any]:
-    """The difference of two studies, first less second, in mean AUC and mean accuracy, over their common readers.
+    """Compare mean AUC and mean accuracy of two studies (first minus second) over their common readers.
 
-    By U-statistics with readers and cases random, which take cases of one study only, of both, or of either (Gallas et
-    al. 2009), and by paired tests over readers; each with its question.
+    By U-statistics with readers and cases random, which allow for cases of one study or of both (Gallas et al. 2009),
+    and by paired tests over readers; each with its question.
 
     Args:
-        first, second: two rating studies; of one whose cases were read again the first condition counts.
-        lead: the unsure rule of the accuracy.
-        same_cases: cases of one name are one image. Otherwise every case is its own study's, whatever its name.
+        first, second: two rating studies; if cases were read again, the first condition counts.
+        lead: the rule for unsure answers in the accuracy.
+        same_cases: cases with the same name are the same image. Otherwise cases of the two studies are different.
 
     Returns:
-        `readers` in both, `left_out` in one only, `cases` of both; `figures`: for `auc` and `accuracy` each study's
-        mean, their `difference`, and `over_readers`, the paired tests.
+        `readers` in both, `left_out` in only one, `cases` of both; `figures`: for `auc` and `accuracy` each study's
+        mean,
+            their `difference`, and `over_readers`, the paired tests.
 
     Raises:
-        ResponsesError: another design, or a common case whose truth differs.
+        ResponsesError: not rating studies, or a common case has different truths.
     """
     first, second = conditions.rest(first), conditions.rest(second)
     studies = dict(zip(PREFIXES, (first, second), strict=True))
@@ -82,7 +84,7 @@ def compare(first: Responses, second: Responses, lead: str = "fractional", same_
 
 
 def _spread(responses: Responses, readers: list[str], own: list[str], both: list[str]) -> Levels:
-    """The levels of the common readers over the cases of both studies, NaN where a case was not put."""
+    """Return the levels of the common readers over the cases of both studies, NaN if a case was not shown."""
     matrix = np.full((len(readers), len(both)), np.nan)
     place = {name: i for i, name in enumerate(both)}
     rows = [responses.readers.index(name) for name in readers]
@@ -91,7 +93,7 @@ def _spread(responses: Responses, readers: list[str], own: list[str], both: list
 
 
 def _difference(scores: Levels, truth: np.ndarray, endpoint: str) -> dict[str, Any]:
-    """Each study's mean and their difference by U-statistics, and the paired tests over readers."""
+    """Return each study's mean, their difference by U-statistics, and the paired tests over readers."""
     if not scores.shape[1]:
         nobody = undefined("no reader took both studies")
         return {"first": nobody, "second": nobody, "difference": nobody, "over_readers": []}
@@ -113,7 +115,7 @@ def _difference(scores: Levels, truth: np.ndarray, endpoint: str) -> dict[str, A
 
 
 def main(argv: list[str] | None = None, prog: str = "python -m analysis.compare") -> int:
-    """Print the comparison as JSON; 0, or 2 with every fault on standard error."""
+    """Print the comparison as JSON; return 0, or 2 with every problem on standard error."""
     parser = Parser(prog, description="Compare two studies, or two exports of one study. Prints JSON.")
     parser.add_argument("first", type=Path, help="responses CSV of the first study, or the earlier export")
     parser.add_argument("second", type=Path, help="responses CSV of the second study, or the later export")

@@ -1,4 +1,4 @@
-"""Modules that have moved to a floor: an old import goes on working, and says the new one."""
+"""Modules that have moved to a subpackage: an old import still works and warns with the new name."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ MOVED = {
 
 
 class _Moved(MetaPathFinder, Loader):
-    """Finds the modules of `package` by the names they had."""
+    """Find the modules of `package` by their old names."""
 
     def __init__(self, package: str, moved: Mapping[str, str]) -> None:
         self.moved = {f"{package}.{old}": f"{package}.{new}" for old, new in moved.items()}
@@ -76,5 +76,5 @@ class _Moved(MetaPathFinder, Loader):
 
 
 def remember(package: str, moved: Mapping[str, str]) -> None:
-    """Let the modules of `package` be imported by the names they had: old to new, both without the package."""
+    """Make modules of `package` importable by their old names; `moved` maps old to new, both without the package."""
     sys.meta_path.append(_Moved(package, moved))

@@ -18,21 +18,21 @@ SHARES = ("chance", "value", "low", "high", "sd")
 COUNTS = ("readers", "real", "synthetic", "correct_real", "correct_synthetic")
 WORDS = ("doi", "modality", "generator", "kind", "scoring", "checked", "sources", "note", "results")
 SCALES = {
-    "accuracy": "share of right answers",
+    "accuracy": "share of correct answers",
     "auc": "area under the curve",
     "choice": "choice among several",
     "classes": "more than two classes",
-    "synthetic": "synthetic images alone",
+    "synthetic": "synthetic images only",
 }
 
 
 @dataclass(frozen=True)
 class Published:
-    """One line of a table of studies; what is not known is None, or an empty text.
+    """One line of a table of studies; unknown entries are None, or an empty text.
 
     `value` is the mean over readers on `scale`, `low` and `high` its 95 % interval, `sd` its spread over readers,
-    `by_reader` each reader's; `correct_*` count right answers over all readers. `results` is where the results.json of
-    a report lies, from which `discern meta` takes the figures.
+    `by_reader` that of each reader; `correct_*` count correct answers over all readers. `results` is the path of a
+    report's results.json, from which `discern meta` takes the figures.
     """
 
     study: str
@@ -61,7 +61,7 @@ class Published:
 
     @property
     def figure(self) -> float | None:
-        """The value; where it is not given the readers' mean, or the share of right answers."""
+        """Return the value; if it is missing, the readers' mean or the share of correct answers."""
         if self.value is not None:
             return self.value
         if self.by_reader:
@@ -73,20 +73,20 @@ class Published:
 
     @property
     def asked(self) -> int | None:
-        """How many answers the readers gave, where the numbers of readers and images are known."""
+        """Return the number of answers, if the numbers of readers and images are known."""
         if None in (self.readers, self.real, self.synthetic):
             return None
         return self.readers * (self.real + self.synthetic)  # type: ignore[operator]
 
 
 def load(path: Path = TABLE) -> list[Published]:
-    """The lines of a table of studies.
+    """Load the lines of a table of studies.
 
     Args:
         path: a CSV in UTF-8 with the columns study, year, scale, and any others of `Published`.
 
     Raises:
-        ResponsesError: every fault, with its row and column.
+        ResponsesError: lists every problem with its row and column.
     """
     try:
         text = path.read_text("utf-8-sig")
@@ -107,14 +107,14 @@ def load(path: Path = TABLE) -> list[Published]:
         f"{path}: the study {name!r} is listed twice" for name in sorted({n for n in names if names.count(n) > 1})
     ]
     if not studies:
-        faults.append(f"{path}: there is no study in it")
+        faults.append(f"{path}: contains no study")
     if faults:
         raise ResponsesError(faults)
     return studies
 
 
 class _Line:
-    """One row on its way to a study; what is wrong gathers in `faults`."""
+    """One row being converted to a study; problems are collected in `faults`."""
 
     def __init__(self, place: str, row: Mapping[str, Any]):
         self.place, self.row, self.faults = place, row, list[str]()
@@ -162,15 +162,15 @@ class _Line:
         return found
 
     def check(self, found: Published) -> None:
-        """What the figures say of one another."""
+        """Check that the figures are consistent."""
         if (found.low is None) != (found.high is None):
-            self.faults.append(f"{self.place}: low and high belong together")
+            self.faults.append(f"{self.place}: low and high must be given together")
         elif found.low is not None and not found.low <= (found.figure if found.figure is not None else found.low):
             self.say("low", "not above the value")
         if found.high is not None and found.figure is not None and found.high < found.figure:
             self.say("high", "not below the value")
         if found.by_reader and found.readers not in (None, len(found.by_reader)):
-            self.say("by_reader", f"{found.readers} figures, as many as readers")
+            self.say("by_reader", f"{found.readers} figures, one per reader")
         for right, images in (("correct_real", found.real), ("correct_synthetic", found.synthetic)):
             count = getattr(found, right)
             if count is not None and (images is None or found.readers is None or count > images * found.readers):
@@ -183,24 +183,24 @@ def _shipped() -> tuple[Published, ...]:
 
 
 def place(value: float | None, ci: tuple[float, float] | None, title: str) -> dict[str, Any]:
-    """A study's mean accuracy among the published ones on the same scale, with the same chance.
+    """Compare a study's mean accuracy with published ones on the same scale, with the same chance level.
 
     Args:
-        value: the mean accuracy of the study's readers; None where it is not defined.
-        ci: its 95 % interval, where there is one.
-        title: what the study is called; a published test whose name, without its year, stands in it is left out.
+        value: the mean accuracy of the study's readers; None if undefined.
+        ci: its 95 % interval, if there is one.
+        title: title of the study; a published test whose name (without year) occurs in it is left out.
 
     Returns:
         `value`, `ci`; how many published tests are `comparable`, and of these `below` the value, `at_least` as high,
         `inside` the interval; `lowest`, `median`, `highest`; `itself`, names left out; `studies`, each published test
-        with `value`, `comparable` and, if not, the `reason`. A `reason` in place of counts where there is no value.
+        with `value`, `comparable` and, if not, the `reason`. A `reason` instead of counts if there is no value.
     """
     itself = [one.study for one in _shipped() if is_called(one.study, title)]
     studies = [_line(one, one.study in itself) for one in _shipped()]
     known = sorted(line["value"] for line in studies if line["comparable"])
     found: dict[str, Any] = {"value": value, "ci": ci, "comparable": len(known), "itself": itself, "studies": studies}
     if value is None:
-        return found | {"reason": "the study's accuracy is not defined"}
+        return found | {"reason": "the study's accuracy is undefined"}
     middle = len(known) // 2
     median = known[middle] if len(known) % 2 else (known[middle - 1] + known[middle]) / 2
     return found | {
@@ -214,7 +214,7 @@ def place(value: float | None, ci: tuple[float, float] | None, title: str) -> di
 
 
 def is_called(name: str, title: str) -> bool:
-    """Whether a title has the name of a published method as a word; the name of an author is no such name."""
+    """Return whether a title contains the name of a published method as a word; an author's name does not count."""
     name = re.sub(r" \d{4}.*", "", name)
     return re.search(r"[a-z][A-Z]", name) is not None and re.search(rf"\b{re.escape(name)}\b", title, re.I) is not None
 
@@ -222,11 +222,11 @@ def is_called(name: str, title: str) -> bool:
 def _line(one: Published, itself: bool) -> dict[str, Any]:
     reason = None
     if itself:
-        reason = "this study itself"
+        reason = "it is this study"
     elif one.scale != "accuracy":
         reason = f"another scale: {SCALES[one.scale]}"
     elif one.figure is None:
-        reason = "accuracy not found twice"
+        reason = "accuracy not found in two places"
     kept = ("study", "year", "doi", "modality", "generator", "kind", "readers", "real", "synthetic", "scale", "scoring")
     given = asdict(one)
     line = {name: given[name] for name in kept}

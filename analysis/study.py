@@ -50,14 +50,14 @@ def load(
         cases: the pool's cases.csv, or any table with the column case and a row for each case.
 
     Raises:
-        TypeError: for a source of another kind, and for a text as `subgroups`.
-        ResponsesError: with every fault of what was given.
+        TypeError: the source has an unknown type, or `subgroups` is text.
+        ResponsesError: lists every problem in the input.
     """
     from analysis.responses import ResponsesError
     from analysis.responses.subgroups import with_subgroups
 
     if isinstance(subgroups, str):
-        raise TypeError(f"subgroups: expected a list of columns, [{subgroups!r}], got a text")
+        raise TypeError(f"subgroups: expected a list of columns such as [{subgroups!r}], got text")
     if bool(subgroups) != (cases is not None):
         raise ResponsesError(["subgroups, cases: must be given together: the columns, and the table that has them"])
     found = _responses(source, study, labels, mapping, conditions)
@@ -75,19 +75,23 @@ def _responses(source: Any, study: str | None, labels: Any, mapping: Any, condit
         raise TypeError(f"load: {TAKES}; got {type(source).__name__}")
     database = not frame and "://" in str(source)
     if (study is not None) != database:
-        raise responses.ResponsesError(["study: the slug of a study belongs to a database address, and to that alone"])
+        raise responses.ResponsesError(["study: a study's slug is needed for a database address, and only for that"])
     whole = frame or database or source == "panodiff"
     if whole and (labels is not None or mapping is not None):
-        raise responses.ResponsesError(["labels, mapping: belong to a file of answers, not to this source"])
+        raise responses.ResponsesError(
+            ["labels, mapping: can only be used with a file of answers, not with this source"]
+        )
     if conditions is not None and (whole or labels is not None or mapping is not None or is_export(source)):
-        raise responses.ResponsesError(["conditions: belong to our own table of answers, not to this source"])
+        raise responses.ResponsesError(
+            ["conditions: can only be used with our own table of answers, not with this source"]
+        )
     if frame:
         return responses.load_frame(source)
     if source == "panodiff":
         return responses.load_ratings(EXAMPLE, title="The published PanoDiff-SR observer study")
     if database:
         if str(source).split("+")[0].split(":")[0] not in DATABASES:
-            raise responses.ResponsesError([f"{source}: is no address of a database; {TAKES}"])
+            raise responses.ResponsesError([f"{source}: is not a database address; {TAKES}"])
         return load_database(str(source), str(study))
     path = Path(source) / "responses.csv" if Path(source).is_dir() else Path(source)
     if not path.is_file():
@@ -122,7 +126,7 @@ class Study:
 
     @property
     def _said(self) -> str:
-        """The column of the responses that an answer fills."""
+        """The column of the responses that holds the answer."""
         from analysis.responses.checks import ROWS
 
         return ROWS[self.design].said
@@ -154,20 +158,20 @@ class Study:
 
     @property
     def plots(self) -> list[str]:
-        """The names that `plot` takes; with bayes=True it takes bayes_predictive too."""
+        """The names that you can pass to `plot`; with bayes=True also bayes_predictive."""
         from analysis.report.figures import names
 
         return list(names(self._results({})))
 
     def measure(self, **settings: Any) -> dict[str, Any]:
-        """All numbers of the study, as results.json has them; `settings` as in `Settings`, e.g. unsure="half".
+        """Return all numbers of the study, as in results.json; `settings` as in `Settings`, e.g. unsure="half".
 
         Raises ValueError for an invalid setting.
         """
-        return deepcopy(self._results(settings))  # whoever changes it changes no later table
+        return deepcopy(self._results(settings))  # so that changes do not affect later tables
 
     def table(self, name: str, **settings: Any) -> pd.DataFrame:
-        """A table of the report at full precision; an estimate and its interval take up three columns.
+        """Return a table of the report at full precision; an estimate and its interval take three columns.
 
         Raises KeyError for a name that is not in `tables`.
         """
@@ -181,7 +185,7 @@ class Study:
         return pd.DataFrame(rows, columns=pd.Index(header))
 
     def plot(self, name: str, **settings: Any) -> Figure:
-        """A figure of the report.
+        """Return a figure of the report.
 
         Raises KeyError for a name that is not in `plots`, ValueError if the study lacks the data for the figure.
         """
@@ -193,7 +197,8 @@ class Study:
     def report(self, out: str | Path, registration: str | Path | None = None, **settings: Any) -> Path:
         """Write the whole report into the folder `out` and return the path of its report.html.
 
-        `registration`: registration.json, to say what was kept of it. Raises ResponsesError where it does not belong.
+        `registration`: registration.json, to compare the study with it. Raises ResponsesError if it is for another
+        study.
         """
         from analysis.designs.common import Settings
         from analysis.registration import load
@@ -221,7 +226,7 @@ class Study:
         return f"<Study {self.title!r}: {self.design}, {readers} readers, {cases} cases>"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: who read what, and the headline figures with their intervals."""
+        """Return the notebook view: who read what, and the headline figures with their intervals."""
         from analysis.report.tables import of_design
         from analysis.report.tables.table import find, show
 
@@ -240,5 +245,5 @@ class Study:
 
 def _known(name: str, names: Any) -> str:
     if name not in names:
-        raise KeyError(f"{name!r} is not known; expected one of {', '.join(names)}")
+        raise KeyError(f"{name!r} is unknown; expected one of {', '.join(names)}")
     return name

@@ -1,9 +1,9 @@
-"""`discern meta`: several studies of one's own and published ones together.
+"""`discern meta`: meta-analysis of your own studies together with published ones.
 
     python -m analysis.meta REPORT ... [--table FILE] [--no-published] --out DIR
 
-Each study's mean accuracy (or AUC) is pooled with random effects for studies; what a study lacks for that is said by
-its name, and nothing is estimated in its place.
+Each study's mean accuracy (or AUC) is pooled with random effects for studies; if a study lacks data for this, the
+report names it and what is missing, and nothing is estimated in its place.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ def combine(
     scale: str = "accuracy",
     rule: str = "half",
 ) -> dict[str, Any]:
-    """The numbers of a meta-analysis, as meta.json has them.
+    """Return the numbers of a meta-analysis, the content of meta.json.
 
     Args:
         reports: results.json of reports, or their folders.
-        tables: tables of studies like the shipped one.
-        published: whether the shipped table of published studies is among them.
+        tables: tables of studies in the format of the shipped one.
+        published: whether to include the shipped table of published studies.
         scale: `accuracy` or `auc`.
-        rule: the rule for unsure answers that makes one's own accuracies.
+        rule: the rule for unsure answers for the accuracies of your own studies.
 
     Raises:
-        ResponsesError: every fault of what was given, by file and study.
+        ResponsesError: lists every problem in the input, by file and study.
     """
     found: list[studies.Study] = []
     faults: list[str] = []
@@ -60,9 +60,9 @@ def combine(
 
 
 def write(results: dict[str, Any], out: Path) -> Path:
-    """Write meta.html, meta.json, tables and figures into the folder `out`; returns meta.html's path.
+    """Write meta.html, meta.json, tables and figures into the folder `out`; return the path of meta.html.
 
-    All is made beside `out` first, so that a failure leaves nothing half written.
+    Everything is first written next to `out`, so that a failure leaves no partial output.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as name:
@@ -78,7 +78,7 @@ def write(results: dict[str, Any], out: Path) -> Path:
 
 
 def main(argv: list[str] | None = None, prog: str = "python -m analysis.meta") -> int:
-    """Run the command line; 0, or 2 with every fault on standard error."""
+    """Run the command line; return 0, or 2 with every problem on standard error."""
     parser = Parser(prog, description="Pool several studies in a meta-analysis, as a folder.")
     parser.add_argument("reports", nargs="*", type=Path, metavar="REPORT", help="a report folder or its results.json")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""The folder that `discern meta` writes: the page, the numbers, a table of the studies, the figures."""
+"""The folder written by `discern meta`: the page, the numbers, a table of the studies, the figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of a meta-analysis as one plain structure, meta.json; nothing else is reported from."""
+"""The numbers of a meta-analysis as one plain structure, meta.json; the only source of the report."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from analysis.statistics.estimate import Estimate, undefined
 
 
 def measure(studies: Sequence[Study], scale: str, rule: str) -> dict[str, Any]:
-    """What several studies say together.
+    """Pool several studies.
 
     Args:
         studies: from `analysis.meta.studies`.
         scale: `accuracy` or `auc`.
-        rule: the rule for unsure answers of one's own studies.
+        rule: the rule for unsure answers in your own studies.
 
     Returns:
-        `studies`, `pooled` (mean, interval, prediction as shares; `logit` has it on its own scale), `without` (the
-        mean without each), `asymmetry`, `regression` on year, modality and kind, `pair` of sensitivity and specificity.
+        `studies`, `pooled` (mean, interval, prediction as shares; `logit` has them on the logit scale), `without` (the
+            mean without each study), `asymmetry`, `regression` on year, modality and kind, `pair` of sensitivity and
+            specificity.
 
     Raises:
         ResponsesError: fewer than two studies can be pooled.
@@ -76,7 +77,7 @@ def _line(one: Study, weight: float | None) -> dict[str, Any]:
 
 
 def _as_share(logit: Estimate) -> dict[str, Any]:
-    """A mean of logits and its limits as shares."""
+    """Convert a mean of logits and its limits to shares."""
     if logit.value is None:
         return {"value": None, "ci": None, "prediction": None, "reason": logit.reason}
     prediction = logit.extra.get("prediction")
@@ -100,7 +101,7 @@ def _years(used: Sequence[Study]) -> tuple[list[str], list[list[float]]]:
 
 
 def _words(name: str) -> Values:
-    """Indicators of each word but the most frequent, which the others are compared with."""
+    """Return indicators of each word except the most frequent one, which is the reference."""
 
     def indicators(used: Sequence[Study]) -> tuple[list[str], list[list[float]]]:
         given = [getattr(one, name) for one in used]
@@ -117,7 +118,7 @@ COVARIATES: dict[str, Values] = {"year": _years, "modality": _words("modality"),
 
 
 def _regression(used: Sequence[Study], name: str) -> Estimate:
-    """The regression on one property, over the studies that have it; a word that one study alone has is left out."""
+    """The regression on one property, over the studies that have it; words used by only one study are left out."""
     known = [one for one in used if getattr(one, name)]
     if name != "year":
         words = [getattr(one, name) for one in known]

@@ -1,4 +1,4 @@
-"""Studies on their way to a meta-analysis: lines of a table, and results.json of Discern's reports, in one shape."""
+"""Studies for a meta-analysis, from lines of a table and from results.json of Discern's reports, in one form."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ APART = "studies on different scales are not pooled"
 
 @dataclass(frozen=True)
 class Study:
-    """One study: its mean on the scale, as a logit with the variance of that, and what is known of it.
+    """One study: its mean on the scale, its logit with variance, and further facts.
 
-    `effect` and `variance` are None where the study cannot be pooled, and `reason` says why. `counts` are tp, fn, tn,
-    fp over all readers, where they are known.
+    `effect` and `variance` are None if the study cannot be pooled, and `reason` says why. `counts` are tp, fn, tn, fp
+    over all readers, if known.
     """
 
     name: str
@@ -42,17 +42,17 @@ class Study:
 
 
 def from_table(path: Path, scale: str, rule: str, shipped: bool = False) -> list[Study]:
-    """The studies of a table.
+    """Return the studies in a table.
 
     Args:
-        path: as `analysis.published.load` reads it. A line whose `results` names a report, from the table's folder
-            on, takes its figures from there.
+        path: read by `analysis.published.load`. If `results` in a line names a report, relative to the table's folder,
+            the figures come from there.
         scale: `accuracy` or `auc`.
-        rule: of such reports, which rule for unsure answers makes the accuracy.
-        shipped: lines on another scale are kept with the reason; in a table of one's own they are faults.
+        rule: for such reports, the rule for unsure answers in the accuracy.
+        shipped: lines on another scale are kept with a reason; in your own table they are errors.
 
     Raises:
-        ResponsesError: what cannot be read; of one's own table, a study on another scale.
+        ResponsesError: something cannot be read, or your own table has a study on another scale.
     """
     found, faults = [], []
     for one in load(path):
@@ -91,15 +91,15 @@ def _of_line(one: Published, scale: str, own: bool) -> Study:
     if one.scale != scale:
         return replace(about, value=None, counts=None, reason=f"another scale: {SCALES[one.scale]}")
     if figure is None:
-        return replace(about, reason="no figure")
+        return replace(about, reason="it gives no figure")
     error, whence = _error(one, figure, scale)
     if error is None:
-        return replace(about, reason="neither interval, spread over readers nor numbers of answers")
+        return replace(about, reason="it gives no interval, spread over readers or numbers of answers")
     return _pooled(about, error, whence)
 
 
 def _error(one: Published, figure: float, scale: str) -> tuple[float | None, str]:
-    """The standard error of a published mean, from the best that is known, and what that was."""
+    """Return the standard error of a published mean from the best available source, and the name of that source."""
     if one.low is not None and one.high is not None:
         return (one.high - one.low) / 2 / NORMAL, "interval"
     answers = math.sqrt(figure * (1 - figure) / one.asked) if one.asked and scale == "accuracy" else None
@@ -123,15 +123,15 @@ def _counts(one: Published) -> tuple[float, float, float, float] | None:
 
 
 def from_results(path: Path, scale: str, rule: str) -> Study:
-    """The study of a report.
+    """Return the study of a report.
 
     Args:
-        path: results.json, or the folder that holds it.
+        path: results.json, or its folder.
         scale: `accuracy` or `auc`.
-        rule: which rule for unsure answers makes the accuracy and the counts.
+        rule: the rule for unsure answers in the accuracy and the counts.
 
     Raises:
-        ResponsesError: no results.json of format 1, another design than rating, or no figure with an error.
+        ResponsesError: not a results.json of format 1, not a rating study, or no figure with a standard error.
     """
     file = path / "results.json" if path.is_dir() else path
     try:
@@ -167,7 +167,7 @@ def from_results(path: Path, scale: str, rule: str) -> Study:
 
 
 def _own_counts(readers: dict[str, Any], rule: str) -> tuple[float, float, float, float]:
-    """tp, fn, tn, fp over the readers; unsure answers by the rule, partial certainty by fractions where it says so."""
+    """Return tp, fn, tn, fp over the readers, scored by the rule."""
     total = [0.0, 0.0, 0.0, 0.0]
     partial, unsure = (0.75 if rule == "fractional" else 1.0), {"wrong": 0.0, "excluded": None}.get(rule, 0.5)
     for reader in readers.values():
@@ -185,18 +185,20 @@ def _own_counts(readers: dict[str, Any], rule: str) -> tuple[float, float, float
 def _pooled(study: Study, error: float, whence: str) -> Study:
     value = study.value
     if value is None or not 0 < value < 1:
-        return replace(study, reason=f"a share of {value:g} has no logit" if value is not None else "no figure")
+        return replace(
+            study, reason=f"a share of {value:g} has no logit" if value is not None else "it gives no figure"
+        )
     slope = value * (1 - value)
     if error <= 0:
-        return replace(study, reason="its readers do not differ, and the numbers of answers are not known")
+        return replace(study, reason="its readers do not differ, and the numbers of answers are unknown")
     return replace(study, effect=math.log(value / (1 - value)), variance=(error / slope) ** 2, variance_from=whence)
 
 
 def together(studies: Sequence[Study]) -> list[Study]:
-    """All studies, those of one's own first; of a published one that is one's own too, the published line is left out.
+    """Return all studies, your own first; if a published study is also your own, the published line is left out.
 
     Raises:
-        ResponsesError: two studies of one name.
+        ResponsesError: two studies have the same name.
     """
     names = [one.name for one in studies]
     twice = sorted({name for name in names if names.count(name) > 1})

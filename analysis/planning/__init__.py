@@ -1,6 +1,6 @@
-"""How many readers and cases a study needs: a table, a curve, the smallest numbers.
+"""How many readers and cases a study needs: a table, a curve, and the smallest sufficient numbers.
 
-`power` and `simulate` are in rooms of their own and offered here; `python -m analysis.planning --help` is the command.
+`power` and `simulate` are in modules of their own and exported here; the command is `python -m analysis.planning`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from analysis.registration.planned import assert_one_size, drafted, write_drafte
 from analysis.statistics import sequential
 
 __all__ = ["power", "power_of_difference", "simulate", "smallest_cases", "smallest_readers", "table"]
-STUDIES = 200  # simulated for each row of thresholds, unless said otherwise
+STUDIES = 200  # default number of simulated studies per row of thresholds
 OWN = ("reader_sd", "quartet_sd", "alternatives", "leaning_sd", "case_share")  # options of the models
 
 
 def table(
     endpoint: str, value: float, readers: Iterable[int], cases: Iterable[int], **settings: Any
 ) -> list[dict[str, Any]]:
-    """Power and precision for every number of readers and cases; `settings` as for `power`.
+    """Return power and precision for all numbers of readers and cases; `settings` as for `power`.
 
     >>> [row["readers"] for row in table("accuracy", 0.6, [3, 6], [100])]
     [3, 6]
@@ -53,9 +53,9 @@ def draw_curve(
     title: str,
     cases: str = "cases, half of them synthetic",
 ) -> None:
-    """Power against the number of cases (in words: `cases`), a line for each number of readers.
+    """Plot power against the number of cases, with a line for each number of readers; `cases` describes the cases.
 
-    `file`: a path, whose ending says the format, or an open binary file for PNG.
+    `file`: a path, whose suffix gives the format, or an open binary file for PNG.
 
     >>> from io import BytesIO
     >>> file = BytesIO()
@@ -77,7 +77,7 @@ def draw_curve(
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "python -m analysis.planning") -> int:
-    """Print the table; with --out also write it and the curve. Exits 2 with a sentence for what cannot be.
+    """Print the table; with --out also write it and the curve. Returns 2 with a message for invalid options.
 
     >>> main(["kappa", "0.1", "--readers", "6", "--cases", "100"])
     power of the normal test of Fleiss' kappa against 0, readers fixed, alpha 0.05
@@ -201,7 +201,7 @@ def _run(options: argparse.Namespace) -> None:
             row |= {"simulated_power": found.value, "coverage": found.coverage}
     first = power(options.endpoint, options.value, options.readers[0], options.cases[0], **settings)
     more = {"studies": options.simulate, "seed": options.seed} if options.simulate else {}
-    # Its faults come before anything is written.
+    # Report its problems before anything is written.
     draft = drafted(options, rows[0], model, first.method, null=first.extra["null"], **more)
     print(first.method)
     _print(rows)
@@ -220,7 +220,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _thresholds(options: argparse.Namespace, model: Staircases) -> None:
-    """Power and precision of a staircase: by simulation alone, since where exposures lie follows from the answers."""
+    """Power and precision of a staircase, by simulation only, because exposures depend on the answers."""
     rows, spread = [], {"studies": options.simulate or STUDIES, "seed": options.seed, "jobs": options.jobs}
     for readers in options.readers:
         for cases in options.cases:
@@ -243,7 +243,7 @@ def _thresholds(options: argparse.Namespace, model: Staircases) -> None:
 
 
 def _shared_out(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:
-    """Two conditions, or cases in anchored blocks: by simulation alone."""
+    """Two conditions, or cases in anchored blocks, by simulation only."""
     if not isinstance(model, RoeMetz) or options.endpoint not in ("auc", "accuracy"):
         raise ValueError("--against, --cap: expected the end point auc or accuracy")
     if options.against is not None and options.cap is not None:
@@ -281,7 +281,7 @@ def _shared_out(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:
 
 
 def _looks(options: argparse.Namespace, model: RoeMetz | Quartets) -> None:
-    """A plan with looks before the end: boundaries, power, and what simulated studies make of it."""
+    """A plan with interim looks: boundaries, power, and results of simulated studies."""
     if options.endpoint not in looks.ENDPOINTS or not isinstance(model, RoeMetz):
         raise ValueError("--looks: expected the end point auc or accuracy")
     if options.margin is not None:
@@ -318,7 +318,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
 
 
 def _model(options: argparse.Namespace) -> RoeMetz | Quartets | Staircases:
-    """The model that the options describe. Raises ValueError for an option of another one."""
+    """Return the model that the options describe. Raises ValueError for options of another model."""
     kinds: dict[str, tuple[Any, tuple[str, ...]]] = {
         "quartet": (Quartets, ("reader_sd", "quartet_sd", "alternatives")),
         "threshold": (Staircases, ("reader_sd",)),

@@ -1,7 +1,7 @@
-"""Sharing out cases by anchored blocks: how large a pool readers with a cap can cover, and what that costs.
+"""Assignment of cases in anchored blocks: the largest pool for readers with a limited number of cases, and its cost.
 
-Everybody reads the anchor; the other cases lie in as many blocks as there are readers, and reader r reads the blocks
-r, r + 1, ... in turn, so that every case is read by as many readers.
+All readers read the anchor. The other cases are divided into one block per reader, and reader r reads the blocks r,
+r + 1, ... in turn, so that all cases are read by the same number of readers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from analysis.statistics.ustat import ustatistics
 
 @dataclass(frozen=True)
 class Sharing:
-    """Numbers of cases: of the `pool`, the `anchor`, one `block`, and one reader (`each`); half are of each class."""
+    """Numbers of cases in the `pool`, the `anchor`, one `block`, and for one reader (`each`), half from each class."""
 
     readers: int
     read_by: int
@@ -37,7 +37,7 @@ class Sharing:
         return self.anchor + self.read_by * self.block
 
     def read(self) -> NDArray[np.bool_]:
-        """Who reads what, readers x cases: first the anchor, then the blocks; classes alternate within each."""
+        """Return who reads what, readers x cases: first the anchor, then the blocks; classes alternate within each."""
         found = np.zeros((self.readers, self.pool), dtype=bool)
         found[:, : self.anchor] = True
         for reader in range(self.readers):
@@ -50,8 +50,8 @@ class Sharing:
 def largest_pool(readers: int, cap: int, anchor: int, read_by: int = 2) -> Sharing:
     """The largest pool that `readers` can cover with at most `cap` cases each.
 
-    `anchor`: cases that all read; `read_by`: how many readers each other case has at least. Blocks have an even number
-    of cases, half of each class. Raises ValueError for numbers that leave no block, or an odd anchor.
+    `anchor`: cases that all readers read; `read_by`: minimum number of readers for each other case. Blocks have an even
+    number of cases, half from each class. Raises ValueError if the numbers leave no block, or the anchor is odd.
 
     >>> largest_pool(readers=10, cap=100, anchor=20, read_by=2).pool
     420
@@ -59,7 +59,9 @@ def largest_pool(readers: int, cap: int, anchor: int, read_by: int = 2) -> Shari
     if not 1 <= read_by <= readers:
         raise ValueError(f"read_by: expected 1 to {readers} readers, got {read_by}")
     if anchor < 4 or anchor % 2:
-        raise ValueError(f"anchor: expected an even number of 4 or more, two cases of each class, got {anchor}")
+        raise ValueError(
+            f"anchor: expected an even number of 4 or more (at least two cases of each class), got {anchor}"
+        )
     block = (cap - anchor) // read_by // 2 * 2
     if block < 2:
         raise ValueError(f"cap: expected {anchor + 2 * read_by} cases or more for this anchor, got {cap}")
@@ -75,13 +77,13 @@ def loss(
     studies: int = 200,
     seed: int = 0,
 ) -> Estimate:
-    """What sharing costs in precision: the standard error against that of a crossed study, by simulation.
+    """The loss of precision from sharing: the standard error relative to a crossed study, by simulation.
 
     The value is the standard deviation over `studies` of the readers' mean figure (U-statistics) with anchored blocks,
-    over that of a study where all read the whole pool; its interval is the large-sample one of a ratio of standard
-    deviations. `anchored_sd` and `crossed_sd` are the two, `same_load_sd` that of a crossed study with as many
-    readings of each reader, whose pool has `sharing.each` cases. `coverage` is that of the anchored studies' 95 %
-    intervals. Every study is drawn once and read in all three ways.
+    divided by that of a study where all readers read the whole pool; its interval is the large-sample interval of a
+    ratio of standard deviations. `anchored_sd` and `crossed_sd` are the two, `same_load_sd` that of a crossed study
+    with the same number of readings per reader, whose pool has `sharing.each` cases. `coverage` is that of the anchored
+    studies' 95 % intervals. Every study is drawn once and read in all three ways.
 
     >>> found = loss(largest_pool(readers=6, cap=40, anchor=8), 0.7, studies=40)
     >>> found.crossed_sd < found.anchored_sd, found.pool
@@ -102,7 +104,7 @@ def loss(
             held.append(anchored.ci[0] <= true <= anchored.ci[1])
     sds = np.array(figures, dtype=float).std(axis=0, ddof=1).tolist()
     ratio = sds[0] / sds[1]
-    # Of two independent deviations: they are drawn together here, so that the interval is too wide if anything.
+    # For two independent deviations; here they are drawn together, so the interval is rather too wide.
     half = 1.96 * math.sqrt(1 / (studies - 1))
     extra: dict[str, Any] = {"pool": sharing.pool, "each": sharing.each, "studies": studies, "seed": seed}
     extra |= dict(zip(("anchored_sd", "crossed_sd", "same_load_sd"), sds, strict=True))
@@ -114,7 +116,7 @@ def loss(
 def _drawn(
     model: RoeMetz, rng: np.random.Generator, sharing: Sharing, value: float, endpoint: str
 ) -> tuple[Floats, Floats]:
-    """A study of the whole pool with classes in turn, as levels or as credits."""
+    """Draw a study of the whole pool with alternating classes, as levels or as credits."""
     scores, truth = model.draw(rng, value, sharing.readers, sharing.pool, endpoint)
     order = np.arange(sharing.pool).reshape(2, -1).T.ravel()
     scores, truth = scores[:, order], truth[order]
@@ -123,5 +125,5 @@ def _drawn(
 
 
 def _ways(scores: Floats, sharing: Sharing) -> tuple[Floats, Floats]:
-    """The whole pool, and as many cases as each reader has."""
+    """Return the readings of the whole pool, and of the number of cases that each reader has."""
     return scores, scores[:, : sharing.each]

@@ -1,7 +1,7 @@
-"""Power to tell two conditions, or two sources, apart: by simulation, readers and cases random.
+"""Power to detect a difference between two conditions or sources, by simulation with readers and cases random.
 
-The model is that of `planning.roe_metz`, with what is peculiar to a reader under one condition, and to a case under
-one condition, as in Roe and Metz 1997 (Acad Radiol 4:298) for two modalities.
+The model is that of `planning.roe_metz`, with interactions of readers and of cases with the condition, as in Roe and
+Metz 1997 (Acad Radiol 4:298) for two modalities.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ BLOCK = 50  # simulated studies in one job
 
 @dataclass(frozen=True)
 class Paired:
-    """How much of readers and cases belongs to one condition alone.
+    """Variation of readers and cases that is specific to a condition.
 
     `base`: readers and cases, as for a study without conditions; `reader_share`: the part of the variance of a reader's
-    skill that is his under one condition; `case_share`: the part of the variance of a case that all readers share
-    which it has under one condition.
+    skill that is specific to a condition; `case_share`: the part of a case's variance (shared by all readers) that is
+    specific to a condition.
     """
 
     base: RoeMetz = field(default_factory=RoeMetz)
@@ -44,9 +44,9 @@ class Paired:
     def draw(
         self, rng: np.random.Generator, values: tuple[float, float], readers: int, cases: int, endpoint: str, by: str
     ) -> tuple[Floats, Floats]:
-        """One study: impressions, 2 x readers x cases with NaN = not read, less the midpoint; and the truth of cases.
+        """Draw one study: impressions minus the midpoint, 2 x readers x cases, NaN = not read; and the truth of cases.
 
-        `by` as for `simulate`. Of sources there are as many synthetic cases as real ones, each source with its own.
+        `by` as for `simulate`. Each source has its own synthetic cases, as many as there are real cases.
         """
         n1, n0 = class_sizes(cases, 0.5)
         sources = by == "sources"
@@ -71,13 +71,13 @@ class Paired:
         return impressions, truth
 
     def offsets(self, values: tuple[float, float], endpoint: str, by: str) -> Floats:
-        """How far the classes' midpoint lies from the readers' own; of sources real cases stay where they are."""
+        """How far the midpoint of the classes lies from the readers' own; for sources, real cases do not move."""
         gaps = np.array([self.base.separation(value, endpoint) for value in values])
         return (gaps - gaps.mean()) / 2 if by == "sources" else np.zeros(2)
 
 
 def _read(by: str, readers: int, truth: Floats, n1: int) -> np.ndarray:
-    """Who reads what under which condition: 2 x readers x cases."""
+    """Return who reads what under which condition: 2 x readers x cases."""
     read = np.ones((2, readers, truth.size), dtype=bool)
     if by == "between":
         read[0, 1::2] = read[1, ::2] = False
@@ -104,17 +104,17 @@ def simulate(
     jobs: int = 1,
     alpha: float = 0.05,
 ) -> Estimate:
-    """Power (or size) of the test of two conditions, or of two sources, by drawn studies, each analysed.
+    """Power (or size) of the test of two conditions or two sources, by drawing and analysing studies.
 
     `endpoint`: "auc" (as five levels, or as drawn where `levels` is False) or "accuracy" (decisions at the midpoint of
     the classes); `first`, `second`: the readers' mean figures. `by`: every reader reads the "same" cases under both,
     each reader's cases are "split" between them, readers are divided "between" them, or both are "sources" whose
-    synthetic cases are held against the same real ones. `cases` of one condition or source, half of them synthetic.
-    Analysed as the report does: Obuchowski-Rockette for paired readers, nested for different ones, with Welch's
-    critical values for few readers (`few_readers.leading_difference`).
+    synthetic cases are compared with the same real ones. `cases`: number for one condition or source, half synthetic.
+    The analysis is that of the report: Obuchowski-Rockette for paired readers, nested for different readers, with
+    Welch's critical values for few readers (`few_readers.leading_difference`).
 
     The value is the share of studies with p below `alpha`, with its Wilson interval; `coverage` the share of 95 %
-    intervals that hold `true_value`, the difference second - first. Study number n is drawn by the seed (seed, n).
+    intervals that hold `true_value`, the difference second - first. Study number n is drawn with the seed (seed, n).
 
     >>> round(simulate("auc", 0.6, 0.9, readers=6, cases=80, studies=100).value, 1)
     1.0
@@ -125,7 +125,9 @@ def simulate(
     if studies < 2:
         raise ValueError(f"studies: expected 2 or more, got {studies}")
     if by == "sources" and endpoint == "accuracy":
-        raise ValueError("endpoint: expected auc for sources, for the real cases have one accuracy with all of them")
+        raise ValueError(
+            "endpoint: expected auc for sources, because the real cases have the same accuracy for all of them"
+        )
     if by == "between" and readers < 4:
         raise ValueError(f"readers: expected 4 or more to divide between two conditions, got {readers}")
     from joblib import Parallel, delayed
@@ -162,7 +164,7 @@ def _studies(
     seed: int,
     block: range,
 ) -> Floats:
-    """One row a study: the difference second - first, its standard error, its interval's limits, and p."""
+    """Return one row per study: the difference second - first, its standard error, interval limits, and p."""
     rows = []
     for number in block:
         rng = np.random.default_rng([seed, number])

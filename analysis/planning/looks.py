@@ -1,8 +1,8 @@
-"""Studies that are looked at before their end: after planned numbers of readers, or of cases, stop or go on.
+"""Interim looks: after planned numbers of readers or cases, stop or continue a study.
 
 A look tests the readers' mean figure against chance, readers and cases random (`statistics.few_readers`), and compares
-its p with the level of that look (`statistics.sequential`). What each look knows of the whole is planned from the
-Roe-Metz model: with readers added to the same cases the information rises less than their number.
+its p with the level of that look (`statistics.sequential`). The information of each look is planned from the Roe-Metz
+model: if readers are added to the same cases, the information rises less than their number.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ def plan(
 ) -> Looks:
     """The looks of a study on mean "auc" or "accuracy" against `null`, two-sided at `alpha`.
 
-    `readers`, `cases`: how many there are at each look, as many numbers as there are looks or one for all of them;
-    neither falls, and every look has more of one. `spending`: "obrien-fleming" or "pocock" (see
-    `statistics.sequential.spend`); `futility`: stop where the conditional power under the trend so far is below this.
-    The information of a look is 1 / variance of the mean by the components of `model` where readers cannot tell.
-    Raises ValueError for other numbers, and for fewer than three readers at a look.
+    `readers`, `cases`: numbers at each look, or one number for all looks; neither falls, and every look has more of
+    one.
+    `spending`: "obrien-fleming" or "pocock" (see `statistics.sequential.spend`); `futility`: stop if the conditional
+    power under the current trend is below this. The information of a look is 1 / variance of the mean, from the
+    components of `model` for readers at chance. Raises ValueError for invalid numbers, and for fewer than three readers
+    at a look.
 
     >>> looks = plan("auc", [3, 4, 6], [200])
     >>> [round(share, 2) for share in looks.planned.information], [round(level, 4) for level in looks.planned.levels]
@@ -68,7 +69,7 @@ def plan(
             raise ValueError(f"readers: expected three or more at every look, got {own} at look {look}")
     for before, now in pairwise(sizes):
         if now == before or now[0] < before[0] or now[1] < before[1]:
-            raise ValueError(f"looks: expected more readers or cases at each, got {before} and then {now}")
+            raise ValueError(f"looks: expected more readers or cases at each look, got {before} and then {now}")
     model = model or RoeMetz()
     information = [1 / _variance(model, endpoint, null, *size) for size in sizes]
     planned = sequential.boundaries(information, alpha, spending)
@@ -76,9 +77,9 @@ def plan(
 
 
 def rows(looks: Looks, value: float, model: RoeMetz | None = None) -> list[dict[str, Any]]:
-    """A row for each look, with the power to have stopped by then where the mean figure is `value`.
+    """Return a row for each look, with the power to have stopped by then if the mean figure is `value`.
 
-    By the normal distribution, which promises a little too much with few readers: `simulate` tells how much.
+    The normal distribution is slightly optimistic with few readers; `simulate` shows by how much.
 
     >>> [round(row["power"], 2) for row in rows(plan("auc", [4, 6, 8], [200]), 0.65)]
     [0.6, 0.89, 0.97]
@@ -100,11 +101,11 @@ def simulate(
     seed: int = 0,
     jobs: int = 1,
 ) -> Estimate:
-    """Power (at `value` the null: type I error) of the looks, by drawn studies with readers and cases random.
+    """Power of the looks (type I error if `value` is the null), by simulated studies with readers and cases random.
 
-    The value is the share of studies that some look stopped for efficacy, or the last one rejects, with its Wilson
-    interval. `stops`: how many ended at each look, `in_vain` for futility; `readers_mean`, `cases_mean` what was needed
-    on average; `coverage` of the adjusted and `coverage_unadjusted` of the plain intervals; `above`: the share of
+    The value is the share of studies that a look stopped for efficacy, or that the last look rejects, with its Wilson
+    interval. `stops`: number that ended at each look, `in_vain` for futility; `readers_mean`, `cases_mean`: average
+    numbers needed; `coverage` of the adjusted and `coverage_unadjusted` of the plain intervals; `above`: the share of
     adjusted estimates above the truth, one half if median-unbiased.
 
     >>> found = simulate(plan("accuracy", [3, 6], [60]), 0.8, studies=60)
@@ -139,7 +140,7 @@ def simulate(
 
 
 def _studies(looks: Looks, value: float, model: RoeMetz, seed: int, block: range) -> Floats:
-    """One row a study: where it ended, whether it rejects, whether in vain, and what its intervals hold."""
+    """One row per study: where it ended, whether it rejects, whether it was futile, and what its intervals cover."""
     true = model.five_level_auc(value) if looks.endpoint == "auc" else value
     rows = []
     for number in block:
@@ -163,7 +164,7 @@ def _half(value: float | None, true: float) -> float:
 
 
 def _first(truth: Floats, cases: int) -> Floats:
-    """The first cases of each class, half and half."""
+    """Return the first cases, half from each class."""
     sizes = class_sizes(cases, 0.5)
     return np.concatenate([np.flatnonzero(truth == side)[:size] for side, size in zip((1, 0), sizes, strict=True)])
 

@@ -1,6 +1,6 @@
-"""Power and precision by formula: areas, accuracy, kappa, equivalence, a difference of two modalities.
+"""Power and precision by formula: areas, accuracy, kappa, equivalence, and a difference of two modalities.
 
-The formulae take the variance components of the Roe-Metz model (`planning.roe_metz`), or those of a pilot study
+The formulas use the variance components of the Roe-Metz model (`planning.roe_metz`), or those of a pilot study
 analysed with `analysis.statistics.mrmc`.
 """
 
@@ -37,18 +37,18 @@ def power(
     components: Mapping[str, float] | None = None,
     alpha: float = 0.05,
 ) -> Estimate:
-    """Power of a study of one pool, readers and cases random, when the readers' mean figure is truly `value`.
+    """Power of a study of one pool, readers and cases random, if the readers' true mean figure is `value`.
 
     `endpoint`: "auc" or "accuracy" against `null` (.5), by the t test of Obuchowski and Rockette; "kappa" (Fleiss', two
     answers) against 0, by the normal test; "quartet", the share of trials in which the one real image is found, against
-    chance by the same t test, `cases` being the number of quartets and `model` a `Quartets`. With `margin` the power to
-    show equivalence, |figure - null| < margin, by two one-sided tests. With J readers se^2 = (VarR + Error + (J - 1)
-    Cov2) / J on df = (J se^2)^2 / ((VarR + Error - Cov2)^2 / (J - 1)), the statistic being noncentral t (Hillis,
-    Obuchowski and Berbaum 2011, Acad Radiol 18:129). The components are those of `model` at this number of cases, half
-    of them synthetic, or `components` with keys reader, error, cov2 of a pilot and its number of cases under "cases",
-    scaled by pilot cases / cases. For kappa see `kappa_error`.
+    chance by the same t test, where `cases` is the number of quartets and `model` a `Quartets`. With `margin`, the
+    power to show equivalence, |figure - null| < margin, by two one-sided tests. With J readers se^2 = (VarR + Error +
+    (J - 1) Cov2) / J on df = (J se^2)^2 / ((VarR + Error - Cov2)^2 / (J - 1)), the statistic being noncentral t
+    (Hillis, Obuchowski and Berbaum 2011, Acad Radiol 18:129). The components are those of `model` at this number of
+    cases, half of them synthetic, or `components` with keys reader, error, cov2 of a pilot and its number of cases
+    under "cases", scaled by pilot cases / cases. For kappa see `kappa_error`.
 
-    `half_width` is the expected half width of the 95 % interval; `se`, `df` those of the study's figure.
+    `half_width` is the expected half-width of the 95 % interval; `se`, `df` are those of the study's figure.
 
     >>> plan = power("auc", 0.6, readers=6, cases=200)
     >>> round(plan.value, 2), round(plan.half_width, 3)
@@ -94,12 +94,12 @@ def power_of_difference(
     readers_random: bool = True,
     alpha: float = 0.05,
 ) -> Estimate:
-    """Power to tell two modalities apart that the same readers read on the same cases, from a pilot's components.
+    """Power to detect a difference of two modalities, with the same readers and cases, from a pilot's components.
 
-    `effect`: the true difference; `components`: error, cov1, cov2, cov3 and modality_reader, as
-    `mrmc.obuchowski_rockette` gives them, for `pilot_cases`. Readers and cases random: F with
+    `effect`: the true difference; `components`: error, cov1, cov2, cov3 and modality_reader from
+    `mrmc.obuchowski_rockette`, for `pilot_cases`. Readers and cases random: F with
     ncp = J effect^2 / 2 / D, D = VarTR + s (Error - Cov1 + (J - 1) (Cov2 - Cov3)), s = pilot cases / cases, on
-    D^2 (J - 1) / (VarTR + s (Error - Cov1 - (Cov2 - Cov3)))^2, negative VarTR and Cov2 - Cov3 put to 0. Readers
+    D^2 (J - 1) / (VarTR + s (Error - Cov1 - (Cov2 - Cov3)))^2, with negative VarTR and Cov2 - Cov3 set to 0. Readers
     fixed: chi-square with VarTR = 0. Hillis, Obuchowski and Berbaum 2011, Acad Radiol 18:129.
 
     >>> pilot = {"error": 0.00080229, "cov1": 0.00034661, "cov2": 0.00034407, "cov3": 0.00023903}
@@ -131,8 +131,8 @@ def power_of_difference(
 def kappa_error(kappa: float, readers: int, cases: int, share: float = 0.5) -> float:
     """Standard error of Fleiss' kappa of two answers, given with probability `share` and agreement `kappa`.
 
-    Delta method on the two means that kappa is made of, with beta-binomial counts (every two answers to a case
-    correlated by kappa; Landis and Koch 1977, Biometrics 33:671); at 0 it is Fleiss' sqrt(2 / (N m (m - 1))).
+    Delta method on the two means in kappa, with beta-binomial counts (any two answers to a case
+    are correlated by kappa; Landis and Koch 1977, Biometrics 33:671); at 0 it is Fleiss' sqrt(2 / (N m (m - 1))).
 
     >>> round(kappa_error(0, 6, 200), 4), round(math.sqrt(2 / (200 * 6 * 5)), 4), round(kappa_error(0.4, 6, 200), 4)
     (0.0183, 0.0183, 0.0337)
@@ -156,9 +156,9 @@ def kappa_error(kappa: float, readers: int, cases: int, share: float = 0.5) -> f
 
 
 def smallest_cases(endpoint: str, value: float, readers: int, *, target: float = 0.8, **settings: Any) -> Estimate:
-    """The smallest even number of cases that gives `target` power with so many readers; `settings` as for `power`.
+    """The smallest even number of cases that gives `target` power with `readers` readers; `settings` as for `power`.
 
-    Undefined when no number does: then how readers vary limits the study, and more readers are needed.
+    Undefined if no number does: the variation between readers then limits the study, and more readers are needed.
 
     >>> smallest_cases("auc", 0.6, readers=10).value
     398
@@ -168,7 +168,7 @@ def smallest_cases(endpoint: str, value: float, readers: int, *, target: float =
 
 
 def smallest_readers(endpoint: str, value: float, cases: int, *, target: float = 0.8, **settings: Any) -> Estimate:
-    """The smallest number of readers that gives `target` power with so many cases; `settings` as for `power`.
+    """The smallest number of readers that gives `target` power with `cases` cases; `settings` as for `power`.
 
     >>> smallest_readers("auc", 0.6, cases=200).value
     13
@@ -178,7 +178,7 @@ def smallest_readers(endpoint: str, value: float, cases: int, *, target: float =
 
 
 def as_model(endpoint: str, model: RoeMetz | Quartets | None = None) -> RoeMetz | Quartets:
-    """The model of an end point, the default one where None is given; ValueError for that of another.
+    """The model for an end point, by default the standard one. Raises ValueError for a model of another end point.
 
     >>> as_model("quartet").chance, as_model("auc").chance
     (0.25, 0.5)
@@ -190,7 +190,7 @@ def as_model(endpoint: str, model: RoeMetz | Quartets | None = None) -> RoeMetz 
 
 
 def check_design(readers: int, cases: int, alpha: float = 0.05, margin: float | None = None) -> None:
-    """Raise ValueError for a design that cannot be.
+    """Raise ValueError for an impossible design.
 
     >>> check_design(readers=6, cases=200)
     """
@@ -222,20 +222,20 @@ def _kappa_power(kappa: float, readers: int, cases: int, null: float, margin: fl
 
 
 def _smallest(plan: Callable[[int], Estimate], step: int, most: int, target: float, name: str) -> Estimate:
-    """The smallest multiple of `step` that will do, by bisection: power rises with size."""
+    """Return the smallest sufficient multiple of `step`, by bisection: power rises with size."""
     if not 0 < target < 1:
         raise ValueError(f"target: expected a power between 0 and 1, got {target:g}")
     sizes = range(2 * step, most + 1, step)
     utmost = plan(sizes[-1]).value or 0.0
     if utmost < target:
-        return undefined(f"not reached: even {most} give a power of {utmost:.2f} only", name)
+        return undefined(f"not reached: even {most} give a power of only {utmost:.2f}", name)
     size = sizes[bisect_left(sizes, target, key=lambda size: plan(size).value or 0.0)]
     found = plan(size)
     return Estimate(size, method=name, extra={"power": found.value, "half_width": found.half_width})
 
 
 def _t_beyond(t: float, df: float, ncp: float) -> float:
-    """P(T > t) of a noncentral t; beyond 30 standard errors, where the series ends, by Johnson and Welch's normal."""
+    """P(T > t) for a noncentral t; beyond 30 standard errors, where the series fails, by Johnson and Welch's normal."""
     from scipy.special import nctdtr
 
     if abs(ncp) > 30:

@@ -1,7 +1,7 @@
-"""A model of finding the one real image among several: what a study of given size gives, by formula and by simulation.
+"""A model of finding the one real image among several: power and precision by formula and by simulation.
 
-The log odds of finding it are those at which the wanted share is found on average, plus a reader's skill and a
-quartet's ease, both normal. It is the model that `analysis.statistics.mixed` fits to such a study.
+The log odds of finding it are those at which the assumed share is found on average, plus a reader's skill and a
+quartet's ease, both normal. `analysis.statistics.mixed` fits the same model to such a study.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 @dataclass(frozen=True)
 class Quartets:
-    """Images of a trial, and how much readers and quartets vary, as standard deviations of the log odds.
+    """Number of images in a trial, and the variation of readers and quartets, as standard deviations of the log odds.
 
-    The defaults: four images, and quartets that vary so much that right choices agree with a kappa of about .05, near
-    what the cervical-spine study saw (arXiv 2510.22166: .061 over images). How much readers vary it does not say.
-    Raises ValueError for fewer than two images or a negative spread.
+    The defaults: four images, and quartets that vary so that correct choices agree with a kappa of about .05, close to
+    the cervical-spine study (arXiv 2510.22166: .061 over images). It does not report the variation of readers. Raises
+    ValueError for fewer than two images or a negative spread.
     """
 
     alternatives: int = 4
@@ -37,7 +37,7 @@ class Quartets:
 
     @property
     def chance(self) -> float:
-        """The share that guessing finds."""
+        """Return the share found by guessing."""
         return 1 / self.alternatives
 
     def separation(self, value: float, endpoint: str = "quartet") -> float:
@@ -55,14 +55,14 @@ class Quartets:
         return float(brentq(excess, -reach, reach, xtol=1e-12))
 
     def variances(self, value: float) -> tuple[float, float]:
-        """Variance of the share found between readers and between quartets, on the scale of the share itself."""
+        """The variance of the share found between readers and between quartets, on the scale of the share itself."""
         odds = self.separation(value)
         crossed = _probability(odds + self.reader_sd * _NODES[:, None] + self.quartet_sd * _NODES[None, :])
         readers, quartets = crossed @ _WEIGHTS, _WEIGHTS @ crossed
         return float(_WEIGHTS @ readers**2) - value**2, float(_WEIGHTS @ quartets**2) - value**2
 
     def components(self, value: float, cases: int, endpoint: str = "quartet") -> dict[str, float]:
-        """Obuchowski-Rockette components of a study with so many quartets: reader, error and cov2.
+        """Return Obuchowski-Rockette components of a study with `cases` quartets: reader, error and cov2.
 
         >>> {name: round(part, 5) for name, part in Quartets().components(0.29, 50).items()}
         {'reader': 0.00337, 'error': 0.00405, 'cov2': 0.00019}
@@ -71,7 +71,7 @@ class Quartets:
         return {"reader": readers, "error": (value * (1 - value) - readers) / cases, "cov2": quartets / cases}
 
     def design_effect(self, value: float, readers: int, quartets: int) -> float:
-        """How many times the variance of the share is that of as many independent answers.
+        """Return the variance of the share relative to that of the same number of independent answers.
 
         1 + (quartets - 1) x (correlation of one reader's answers) + (readers - 1) x (that of answers to one quartet).
         """
@@ -81,7 +81,7 @@ class Quartets:
     def draw(
         self, rng: np.random.Generator, value: float, readers: int, cases: int, endpoint: str = "quartet"
     ) -> tuple[Floats, Floats]:
-        """One study: 1 where a reader found the real image, 0 where not (readers x quartets), and 1 a quartet."""
+        """Draw one study: 1 where a reader found the real image, else 0 (readers x quartets), and a 1 per quartet."""
         skill = rng.normal(0, self.reader_sd, (readers, 1))
         ease = rng.normal(0, self.quartet_sd, (1, cases))
         found = rng.random((readers, cases)) < _probability(self.separation(value) + skill + ease)
@@ -91,10 +91,10 @@ class Quartets:
 def exact_power(
     value: float, readers: int, quartets: int, *, model: Quartets | None = None, alpha: float = 0.05
 ) -> Estimate:
-    """Power of the exact two-sided binomial test against chance, answers cut down by the design effect.
+    """Power of the exact two-sided binomial test against chance, with answers reduced by the design effect.
 
-    The test of scipy's binomtest on readers x quartets / design effect answers, rounded down; without a spread of
-    readers and quartets the power of the test that takes every answer as independent. `answers` is what is left.
+    This is scipy's binomtest with readers x quartets / design effect answers, rounded down; if readers and quartets do
+    not vary, it is the power of the test that treats every answer as independent. `answers` is the reduced number.
 
     >>> plain = Quartets(reader_sd=0, quartet_sd=0)
     >>> round(exact_power(0.29, 8, 50, model=plain).value, 2), round(exact_power(0.29, 8, 50).value, 2)
@@ -108,7 +108,7 @@ def exact_power(
     k = np.arange(n + 1)
     null = binom.pmf(k, n, model.chance)
     order = np.argsort(null, kind="stable")
-    # p of a count: all counts that are no more likely.
+    # p of a count: the sum over all counts that are no more likely.
     tails = np.cumsum(null[order])[np.searchsorted(null[order], null * (1 + 1e-7), side="right") - 1]
     chance = float(binom.pmf(k, n, value)[tails < alpha].sum())
     extra = {"readers": readers, "cases": quartets, "figure": value, "null": model.chance}

@@ -1,8 +1,8 @@
-"""The Roe-Metz model of readers and cases: what a study of given size would give, by formula and by simulation.
+"""The Roe-Metz model of readers and cases: power and precision by formula and by simulation.
 
-A reader's impression of a case is truth x separation + (his skill with the class) + (his leaning) + (the case) + noise,
-all normal; case and noise together have variance 1. Roe and Metz 1997, Acad Radiol 4:298; the leaning, which moves a
-decision but no area, is ours.
+A reader's impression of a case is truth x separation + skill with the class + leaning + case + noise, all normal; case
+and noise together have variance 1. Roe and Metz 1997, Acad Radiol 4:298; the reader's leaning, which affects decisions
+but not areas, is our addition.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ CUTS = (-1.0, -0.25, 0.25, 1.0)  # between the five levels, around the midpoint 
 
 @dataclass(frozen=True)
 class RoeMetz:
-    """How much readers and cases vary, in units of the impression's standard deviation within a reader and class.
+    """Variation of readers and cases, in units of the impression's standard deviation within a reader and class.
 
-    `reader_sd`: of a reader's skill with either class; `leaning_sd`: of his leaning to one answer; `case_share`: the
-    part of the unit variance that all readers share on a case. The defaults give about the components of the
-    published study of PanoDiff-SR (arXiv 2507.09227), six readers and 100 + 100 cases.
+    `reader_sd`: of a reader's skill with either class; `leaning_sd`: of a reader's leaning to one answer; `case_share`:
+    the part of the unit variance that all readers share for a case. The defaults give approximately the components of
+    the published study of PanoDiff-SR (arXiv 2507.09227), six readers and 100 + 100 cases.
     """
 
     reader_sd: float = 0.24
@@ -39,11 +39,11 @@ class RoeMetz:
 
     @property
     def chance(self) -> float:
-        """The mean figure of readers who cannot tell."""
+        """Return the mean figure of readers at chance."""
         return 0.5
 
     def separation(self, value: float, endpoint: str) -> float:
-        """The distance of the classes at which the readers' mean figure is `value` (between 0 and 1)."""
+        """Return the distance between the classes at which the readers' mean figure is `value` (between 0 and 1)."""
         _check_value(value)
         if endpoint == "auc":
             return math.sqrt(2 + 2 * self.reader_sd**2) * _NORMAL.inv_cdf(value)
@@ -55,8 +55,8 @@ class RoeMetz:
     def moments(self, value: float, endpoint: str, synthetic_share: float = 0.5) -> Floats:
         """E[s(r, i, j) s(r', i', j')], 2 x 2 x 2 by same reader, same synthetic case, same real case (1 = same).
 
-        For the AUC two successes are a bivariate normal orthant, P(both) = Phi(a) - 2 T(a, sqrt((1 - rho) / (1 + rho)))
-        with Owen's T (Gallas and Hillis 2014, J Med Imaging 1:031006); for accuracy, decisions at the midpoint.
+        For the AUC, two successes are a bivariate normal orthant, P(both) = Phi(a) - 2 T(a, sqrt((1 - rho) / (1 +
+        rho))) with Owen's T (Gallas and Hillis 2014, J Med Imaging 1:031006); for accuracy, decisions at the midpoint.
         """
         _check_value(value)
         reader, lean, case = self.reader_sd**2, self.leaning_sd**2, self.case_share
@@ -74,7 +74,7 @@ class RoeMetz:
         return out
 
     def components(self, value: float, cases: int, endpoint: str, synthetic_share: float = 0.5) -> dict[str, float]:
-        """Obuchowski-Rockette components of a study with so many cases: reader, error and cov2.
+        """Return Obuchowski-Rockette components of a study with `cases` cases: reader, error and cov2.
 
         >>> {name: round(part, 5) for name, part in RoeMetz().components(0.83, 200, "auc").items()}
         {'reader': 0.00357, 'error': 0.00079, 'cov2': 0.00022}
@@ -94,7 +94,7 @@ class RoeMetz:
         endpoint: str,
         synthetic_share: float = 0.5,
     ) -> tuple[Floats, Floats]:
-        """One study: impressions (readers x cases) less the midpoint of the classes, and the truth of the cases."""
+        """Draw one study: impressions (readers x cases) minus the midpoint of the classes, and the cases' truth."""
         n1, n0 = class_sizes(cases, synthetic_share)
         truth = np.repeat([1.0, 0.0], [n1, n0])
         skill = rng.normal(0, self.reader_sd, (readers, 2))[:, truth.astype(int)]
@@ -104,9 +104,9 @@ class RoeMetz:
         return (truth - 0.5) * self.separation(value, endpoint) + skill + leaning + case + noise, truth
 
     def five_level_auc(self, value: float, offset: float = 0.0) -> float:
-        """The readers' mean area when impressions are given as five levels: a little less than `value`, for ties.
+        """The readers' mean area if impressions are given as five levels: slightly less than `value`, due to ties.
 
-        `offset`: of the classes' midpoint from that of the levels.
+        `offset`: distance of the classes' midpoint from that of the levels.
         """
         half = self.separation(value, "auc") / 2
         nodes, weights = np.polynomial.hermite_e.hermegauss(41)
@@ -129,7 +129,7 @@ def class_sizes(cases: int, synthetic_share: float) -> tuple[int, int]:
     """
     n1 = round(cases * synthetic_share)
     if min(n1, cases - n1) < 2:
-        raise ValueError(f"cases: expected two of each class at least, got {n1} synthetic of {cases}")
+        raise ValueError(f"cases: expected at least two of each class, got {n1} synthetic of {cases}")
     return n1, cases - n1
 
 
@@ -148,7 +148,7 @@ def to_levels(impressions: Floats) -> Floats:
 
 
 def _both(value: float, correlation: float) -> float:
-    """P(two events of probability `value` both happen) when the normals behind them have this correlation."""
+    """P(two events of probability `value` both happen) if their underlying normals have this correlation."""
     from scipy.special import owens_t
 
     if correlation > 1 - 1e-12:

@@ -1,4 +1,4 @@
-"""Studies drawn from a model of readers and cases and analysed, over cores or machines: power, size, coverage."""
+"""Power, size and coverage by simulated studies from a model of readers and cases, over cores or machines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLOCK = 50  # simulated studies in one job
 
 @dataclass(frozen=True)
 class _Plan:
-    """What every simulated study has in common; the words are `simulate`'s."""
+    """The shared settings of all simulated studies, named as in `simulate`."""
 
     endpoint: str
     value: float
@@ -57,14 +57,14 @@ def simulate(
     """Power (or size) and coverage by drawing studies from the model of the end point and analysing each.
 
     Each study is drawn with its own generator, seeded by (seed, number of the study), and analysed by
-    Obuchowski-Rockette, readers and cases random; so the result is the same however the work is spread: over `jobs`
-    cores, or over the machines of the Dask scheduler at address `cluster`. "auc" readings are given as five levels,
-    or as they are when `levels` is False; "accuracy" ones as decisions at the midpoint of the classes; "quartet" ones
-    as right and wrong choices of `cases` quartets, from the model `Quartets`. `null` is chance unless given.
+    Obuchowski-Rockette, readers and cases random; so the result does not depend on how the work is spread: over `jobs`
+    cores, or over the machines of the Dask scheduler at address `cluster`. "auc" readings are five levels, or
+    continuous if `levels` is False; "accuracy" readings are decisions at the midpoint of the classes; "quartet"
+    readings are right and wrong choices in `cases` quartets, from the model `Quartets`. `null` is chance by default.
 
     The value is the share of studies that reject (or, with `margin`, show equivalence), with its standard error and
-    Wilson interval. `coverage` is the share of 95 % intervals that hold `true_value`, what the readers' mean figure
-    tends to; `figure_sd` and `figure_se` are the figures' standard deviation and their mean standard error;
+    Wilson interval. `coverage` is the share of 95 % intervals that contain `true_value`, the limit of the
+    readers' mean figure; `figure_sd` and `figure_se` are the figures' standard deviation and their mean standard error;
     `undefined` counts studies without a test, which count as not rejecting.
 
     >>> round(simulate("auc", 0.7, readers=5, cases=60, studies=100).value, 1)
@@ -110,13 +110,13 @@ def _spread(plan: _Plan, blocks: list[range], jobs: int, cluster: str | None) ->
     try:
         from distributed import Client
     except ImportError:
-        raise ValueError("cluster: needs Dask on this machine and the others: pip install 'discern[cluster]'") from None
+        raise ValueError("cluster: needs Dask on this and all other machines: pip install 'discern[cluster]'") from None
     with Client(cluster), parallel_config(backend="dask"):
         return list(Parallel()(work))
 
 
 def _studies(plan: _Plan, block: range) -> np.ndarray:
-    """One row a study: figure, its standard error, its interval's limits, and whether it rejects."""
+    """Return one row per study: figure, standard error, interval limits, and whether it rejects."""
     rows = []
     for number in block:
         rng = np.random.default_rng([plan.seed, number])

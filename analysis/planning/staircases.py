@@ -1,9 +1,9 @@
-"""A model of rating with an adaptive exposure: how well a study of given size knows the threshold, by simulation.
+"""A model of rating with adaptive exposure: precision of the threshold for a given study size, by simulation.
 
 A reader is right with the probability of a logistic psychometric function of the logarithm of the exposure; the
 logarithms of the readers' thresholds are normal. The exposure moves by the weighted up-down method (Kaernbach 1991,
 Percept Psychophys 49:227): up by `up_ms` after a wrong answer, down by `down_ms` after a right one;
-until a staircase has turned `reversals` times its steps are `coarse` times as large.
+until a staircase has had `reversals` reversals, its steps are `coarse` times as large.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from analysis.statistics.arrays import Floats
 from analysis.statistics.estimate import Estimate
 
 BLOCK = 25  # simulated studies in one job
-GUESS = 0.5  # the share of right answers without looking
+GUESS = 0.5  # the share of correct answers by guessing
 
 
 @dataclass(frozen=True)
 class Staircases:
-    """The staircase, as the preset hype-time has it, and the readers.
+    """The staircase (defaults: the preset hype-time) and the readers.
 
     `slope` is per natural log unit of exposure, `reader_sd` the standard deviation of log thresholds between readers
-    (.35: one reader in three beyond 1/1.42 or 1.42 times the middle), `lapse` the share of slips.
-    Raises ValueError for limits that hold no exposure, steps of nothing, or a negative spread.
+    (.35: one reader in three is beyond 1/1.42 or 1.42 times the median), `lapse` the share of slips. Raises ValueError
+    for limits without an exposure between them, zero steps, or a negative spread.
     """
 
     start_ms: float = 500
@@ -56,7 +56,7 @@ class Staircases:
     def draw(
         self, rng: np.random.Generator, threshold_ms: float, readers: int, cases: int
     ) -> tuple[Floats, Floats, Floats]:
-        """One study: exposures in ms, 1 for right and 0 for wrong (readers x cases), and the readers' thresholds."""
+        """Draw one study: exposures in ms, 1 = right and 0 = wrong (readers x cases), and the readers' thresholds."""
         own = threshold_ms * np.exp(rng.normal(0, self.reader_sd, readers))
         levels = np.full((self.tracks, readers), float(self.start_ms))
         last, turns = np.full(levels.shape, np.nan), np.zeros(levels.shape)
@@ -89,14 +89,14 @@ def precision(
     jobs: int = 1,
     alpha: float = 0.05,
 ) -> Estimate:
-    """Power to tell a threshold of `threshold_ms` from one `ratio` times as long, by drawing and fitting studies.
+    """Power to distinguish a threshold of `threshold_ms` from one `ratio` times as long, by simulated studies.
 
     Each study of `readers` x `cases` is drawn with its own generator, seeded by (seed, number of the study), and fitted
-    by `psychometric.fit_readers`, as the report does. The value is the share of studies whose 95 % interval leaves out
+    by `psychometric.fit_readers`, as the report does. The value is the share of studies whose 95 % interval excludes
     `threshold_ms` x `ratio`, with its standard error and Wilson interval. `coverage` is the share of intervals that
-    hold `threshold_ms`; `factor` the median by which the threshold is known: its interval reaches from the estimate
-    divided by it to the estimate times it; `undefined` counts studies without a threshold, which count as telling
-    nothing. There is no formula for it: where the exposures lie follows from the answers. `alpha` is .05.
+    contain `threshold_ms`; `factor` is the median relative half-width: the interval reaches from the estimate divided
+    by it to the estimate times it; `undefined` counts studies without a threshold, which count as not excluding it.
+    There is no formula, because exposures depend on the answers. `alpha` is .05.
 
     >>> found = precision(350, readers=6, cases=60, studies=20)
     >>> found.coverage > 0.7, 1.1 < found.factor < 2
@@ -109,7 +109,7 @@ def precision(
     if readers < 2 or cases < 4 or studies < 2:
         raise ValueError(f"expected 2 readers, 4 cases, 2 studies or more, got {readers}, {cases}, {studies}")
     if alpha != 0.05:
-        raise ValueError(f"alpha: expected 0.05, whose intervals are drawn, got {alpha:g}")
+        raise ValueError(f"alpha: expected 0.05, because intervals are 95 % intervals, got {alpha:g}")
     model = model or Staircases()
     blocks = [range(start, min(start + BLOCK, studies)) for start in range(0, studies, BLOCK)]
     parts: list[Any] = Parallel(n_jobs=jobs)(
@@ -123,14 +123,16 @@ def precision(
     power = proportions.interval(int(told.sum()), studies)
     extra = {"readers": readers, "cases": cases, "studies": studies, "coverage": float(held.mean()), "factor": factor}
     extra |= {"undefined": int(np.isnan(value).sum()), "bias": float(np.nanmean(np.log(value / threshold_ms)))}
-    method = f"staircase simulation, power to tell the threshold from {ratio:g} times as long, {studies} studies"
+    method = (
+        f"staircase simulation, power to distinguish the threshold from one {ratio:g} times as long, {studies} studies"
+    )
     return replace(power, method=method, extra=extra)
 
 
 def _fitted(
     model: Staircases, threshold_ms: float, readers: int, cases: int, seed: int, numbers: range
 ) -> list[tuple[float, float, float]]:
-    """Interval and estimate of each study: low, value, high; NaN where there is none."""
+    """Return interval and estimate of each study: low, value, high; NaN if there is none."""
     found = []
     for number in numbers:
         rng = np.random.default_rng([seed, number])

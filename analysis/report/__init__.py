@@ -40,21 +40,21 @@ def write(
     pictures: Pictures | None = None,
     registered: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Measure, draw and write the whole report of a study into the folder `out`; returns report.html's path.
+    """Measure, draw and write the whole report of a study into the folder `out`; return the path of report.html.
 
-    Everything is written beside `out` first and moved there when it is whole, so that a failure leaves nothing behind.
+    Everything is first written next to `out` and moved there when complete, so that a failure leaves nothing behind.
 
     Args:
-        responses: from one of the loaders of `analysis.responses`.
-        out: the folder; made if need be.
+        responses: from a loader of `analysis.responses`.
+        out: the folder; created if needed.
         settings: the rules, seeds and sizes.
-        progress: called with the share done (0 to 1) and what comes next.
-        workers: processes that draw; by default as many as there are processors, two at most.
-        pictures: the images of the cases, for the plates; without them the report says that these are left out.
-        registered: the registration of the study, if not the one that its database has.
+        progress: called with the share done (0 to 1) and the name of the next step.
+        workers: number of drawing processes; by default one per processor, at most two.
+        pictures: the images of the cases, for the plates; without them, the report says that the plates are left out.
+        registered: the registration of the study, if not the one in its database.
 
     Raises:
-        ResponsesError: the registration is of another study.
+        ResponsesError: the registration is for another study.
     """
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def write(
 def computed(
     responses: Responses, settings: Settings, registered: Mapping[str, Any] | None, progress: Progress = silent
 ) -> dict[str, Any]:
-    """Every number of a report: the measures, and what was kept of the registration. Arguments as for `write`."""
+    """All numbers of a report: the measures, and the comparison with the registration. Arguments as for `write`."""
     results = measure(responses, settings, progress)
     if registered:
         results["registration"] = registration.compare(registered, results, responses)
@@ -92,7 +92,7 @@ def computed(
 
 
 def registration_of(responses: Responses) -> dict[str, Any] | None:
-    """The registration that the study's database holds; None where it has none. Raises ResponsesError if edited."""
+    """Return the registration in the study's database, or None. Raises ResponsesError if it was edited."""
     given = responses.study.get("registration")
     return registration.loads(json.dumps(given), "the study's registration") if given else None
 
@@ -109,7 +109,7 @@ def _draw(results: dict[str, Any], folder: Path, workers: int, progress: Progres
 
 
 def _replace(folder: Path, out: Path) -> None:
-    """Move every file of `folder` into `out`; what an earlier report left there and this one has not goes."""
+    """Move every file of `folder` into `out`, and delete files of an earlier report that this one does not have."""
     earlier = out / "manifest.json"
     listed = json.loads(earlier.read_text("utf-8"))["files"] if earlier.is_file() else {}
     new = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
@@ -122,7 +122,7 @@ def _replace(folder: Path, out: Path) -> None:
 
 
 def load(arguments: argparse.Namespace) -> Responses:
-    """The responses that the command line names."""
+    """Load the responses named on the command line."""
     if arguments.example:
         responses = load_ratings(EXAMPLE, title="The published PanoDiff-SR observer study")
     elif arguments.database:
@@ -215,18 +215,18 @@ def parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _from(least: int) -> Callable[[str], int]:
-    """The type of an option that is a whole number from `least` on."""
+    """Return the type of an option that is a whole number of at least `least`."""
 
     def number(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, got {text!r}")
+            raise argparse.ArgumentTypeError(f"expected a whole number of {least} or more, got {text!r}")
         return int(text)
 
     return number
 
 
 def _margin(text: str) -> float:
-    """The type of a margin of equivalence."""
+    """Convert an option to an equivalence margin."""
     try:
         return Settings(margin=float(text)).margin
     except ValueError:
@@ -234,7 +234,7 @@ def _margin(text: str) -> float:
 
 
 def main(argv: list[str] | None = None, prog: str = "python -m analysis.report") -> int:
-    """Run the command line; 0, or 2 with every fault on standard error."""
+    """Run the command line; return 0, or 2 with every problem on standard error."""
     from tqdm import tqdm
 
     command = parser(prog)

@@ -1,11 +1,11 @@
-"""The archive of a report: everything that its numbers follow from, and the numbers, as one zip.
+"""The archive of a report: its numbers and everything needed to compute them, as one zip file.
 
-    archive.json       kind, format, versions of the software, and of every member its length and SHA-256
-    results.json       the report's numbers, with the settings that they were computed by
-    responses.csv ...  what the readers said, as `analysis.responses.stored` has it
-    registration.json  what was registered beforehand, where something was
+    archive.json       kind, format, versions of the software, and length and SHA-256 of every member
+    results.json       the report's numbers, with the settings of the analysis
+    responses.csv ...  the readers' answers, in the format of `analysis.responses.stored`
+    registration.json  the registration, if there is one
 
-`python -m analysis.verify` computes the numbers from it again.
+`python -m analysis.verify` recomputes the numbers from it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from analysis.responses import Responses, ResponsesError, stored
 KIND, FORMAT, NAME = "discern report archive", 1, "archive.zip"
 LIST, RESULTS, REGISTRATION = "archive.json", "results.json", "registration.json"
 KNOWN = {RESULTS, REGISTRATION, stored.ROWS, stored.ABOUT, stored.CONDITIONS, *stored.FRAMES.values()}
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: the same report has the same archive
-LARGEST = 2**30  # of all members together; they are read into memory
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip file, so that the same report gives the same archive
+LARGEST = 2**30  # total size of all members, which are read into memory
 
 
 @dataclass(frozen=True)
 class Archived:
-    """What an archive holds. `software` is the versions it was made by, `sums` the SHA-256 of every member."""
+    """The content of an archive. `software`: versions that made it; `sums`: SHA-256 of every member."""
 
     results: dict[str, Any]
     responses: Responses
@@ -41,7 +41,7 @@ class Archived:
 
 
 def pack(results: str, responses: Responses, registered: Mapping[str, Any] | None = None) -> bytes:
-    """The archive of a report; `results` is the text of its results.json."""
+    """Return the archive of a report; `results` is the text of its results.json."""
     members = {RESULTS: results.encode(), **stored.pack(responses)}
     if registered:
         members[REGISTRATION] = (json.dumps(registered, indent=1, ensure_ascii=False) + "\n").encode()
@@ -55,15 +55,15 @@ def pack(results: str, responses: Responses, registered: Mapping[str, Any] | Non
 
 
 def unpack(content: bytes, name: str, version: str | None = None) -> Archived:
-    """What the archive called `name` holds.
+    """Return the content of an archive.
 
     Args:
-        content: of the file.
-        name: how messages call it.
-        version: of Discern; an archive made by another one is refused where this is given.
+        content: content of the file.
+        name: name of the archive in messages.
+        version: version of Discern; if given, an archive made by another version is refused.
 
     Raises:
-        ResponsesError: it is no archive of a report, was edited, lacks a file, or is of another version; each by name.
+        ResponsesError: it is not the archive of a report, was edited, lacks a file, or was made by another version.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -72,12 +72,12 @@ def unpack(content: bytes, name: str, version: str | None = None) -> Archived:
                 raise ResponsesError([f"{name}: unpacks to more than {LARGEST // 2**20} MiB"])
             members = {info.filename: archive.read(info) for info in found}
     except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise ResponsesError([f"{name}: cannot be read as a zip: {error}"]) from None
+        raise ResponsesError([f"{name}: cannot be read as a zip file: {error}"]) from None
     about, software = _about(members.pop(LIST, None), name)
     if version is not None and software.get("discern") != version:
         raise ResponsesError(
             [f"{name}: was made by Discern {software.get('discern')}, this is {version}; install that version, "
-             "or add --other-version to compare all the same"]
+             "or add --other-version to compare anyway"]
         )  # fmt: skip
     told = about["members"]
     faults = [f"{name}: {member} is missing" for member in {RESULTS, stored.ROWS, stored.ABOUT} - members.keys()]
@@ -108,15 +108,15 @@ def unpack(content: bytes, name: str, version: str | None = None) -> Archived:
 
 
 def _about(text: bytes | None, name: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """archive.json with the sum of each member, and the versions that made it."""
+    """Return archive.json with the checksum of each member, and the versions that made it."""
     try:
         about = json.loads(text or b"")
         kind, version, software = about["kind"], about["format"], dict(about["software"])
         about["members"] = {member: entry["sha256"] for member, entry in about["members"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ResponsesError(
-            [f"{name}: has no readable {LIST}; the {NAME} of a report or the archive of a study is expected"]
+            [f"{name}: has no readable {LIST}; expected the {NAME} of a report or the archive of a study"]
         ) from None
     if (kind, version) != (KIND, FORMAT):
-        raise ResponsesError([f"{name}: {kind!r} of format {version!r}; {KIND!r} of format {FORMAT} is expected"])
+        raise ResponsesError([f"{name}: got {kind!r} in format {version!r}, expected {KIND!r} in format {FORMAT}"])
     return about, software

@@ -1,6 +1,6 @@
-"""The results as a document: one self-contained HTML page, and its methods as plain text.
+"""The results as a document: one self-contained HTML page, and passages as plain text.
 
-Every number on the page is written by `Writer.number`, which takes it from results.json and says from where.
+Every number on the page is written by `Writer.number`, which reads it from results.json and records its place there.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ BIBLIOGRAPHY = TEMPLATES / "references.bib"
 
 @cache
 def bibliography() -> dict[str, dict[str, str]]:
-    """references.bib as key -> fields, for one field a line in braces."""
+    """Return references.bib as key -> fields; it must have one field per line, in braces."""
     text = BIBLIOGRAPHY.read_text(encoding="utf-8")
     entries = re.findall(r"@\w+\{([\w-]+),\n(.*?)\n\}", text, re.DOTALL)
     return {key: dict(re.findall(r"^\s*(\w+) = \{(.*)\},?$", body, re.MULTILINE)) for key, body in entries}
 
 
 class Writer:
-    """What the templates may call: numbers from the results, and citations in order of their use."""
+    """Functions for the templates: numbers from the results, and citations in order of use."""
 
     def __init__(self, results: dict[str, Any]):
         self.results = results
@@ -42,15 +42,15 @@ class Writer:
         self.placed: dict[str, list[str]] = {}
 
     def number(self, style: str, *pointer: str | int) -> str:
-        """The entry at `pointer` as text."""
+        """Return the entry at `pointer` as text."""
         return show(find(self.results, pointer), style).replace("\u202f", " ")
 
     def plural(self, one: str, several: str, *pointer: str | int) -> str:
-        """The word that goes with the count at `pointer`."""
+        """Return the singular or plural that matches the count at `pointer`."""
         return one if find(self.results, pointer) == 1 else several
 
     def counted(self, one: str, *pointer: str | int, many: str = "") -> str:
-        """The count at `pointer` with its noun: 1 reader, 6 readers."""
+        """Return the count at `pointer` with its noun: 1 reader, 6 readers."""
         return self.number("count", *pointer) + " " + self.plural(one, many or one + "s", *pointer)
 
     def cite(self, *keys: str) -> str:
@@ -61,14 +61,14 @@ class Writer:
 
 
 class PageWriter(Writer):
-    """The same for the page: numbers carry their place in results.json, citations are links."""
+    """The same for the page: numbers have their place in results.json, citations are links."""
 
     def number(self, style: str, *pointer: str | int) -> Markup:
         entry = find(self.results, pointer)
         value = entry.get("value") if isinstance(entry, dict) else entry
         shown, address = show(entry, style), "/" + "/".join(_escaped(step) for step in pointer)
         if shown == NOTHING:
-            reason = (entry.get("reason") if isinstance(entry, dict) else None) or "not defined here"
+            reason = (entry.get("reason") if isinstance(entry, dict) else None) or "undefined here"
             return Markup('<span class="gap" title="{}">{}</span>').format(reason, NOTHING)
         if style.endswith("_ci") and "(" in shown:
             first, interval = shown.split(" (")
@@ -82,7 +82,7 @@ class PageWriter(Writer):
         return Markup('<span class="fixed">[{}]</span>').format(Markup(", ").join(links))
 
     def label(self, kind: str, name: str) -> str:
-        """`Figure 3`, counting figures and tables in the order in which they are placed."""
+        """Return `Figure 3`, numbering figures and tables in the order of their placement."""
         self.placed.setdefault(kind, []).append(name)
         return f"{kind} {len(self.placed[kind])}"
 
@@ -90,12 +90,12 @@ class PageWriter(Writer):
         return self.number(cell.style, *cell.pointer) if isinstance(cell, Cell) else escape(cell)
 
     def references(self) -> list[tuple[str, dict[str, str]]]:
-        """The works cited so far, in order of their first citation."""
+        """Return the works cited so far, in order of first citation."""
         return [(key, bibliography()[key]) for key in self.cited]
 
 
 def page(results: dict[str, Any], tables: Sequence[Table], figures: Sequence[Drawn], template: str = "") -> str:
-    """report.html: `tables` and `figures` find their places by name, in the design's template or another."""
+    """Return report.html; the template (by default the design's) places `tables` and `figures` by name."""
     css, js = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     digest = base64.b64encode(hashlib.sha256(js.encode()).digest()).decode()
     writer = PageWriter(results)
@@ -113,11 +113,11 @@ def page(results: dict[str, Any], tables: Sequence[Table], figures: Sequence[Dra
             policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
         )
     )
-    return re.sub(r"(?<=\d) %", PERCENT, written)  # no line ends between 95 and its %
+    return re.sub(r"(?<=\d) %", PERCENT, written)  # no line break between 95 and %
 
 
 def text(results: dict[str, Any], template: str) -> str:
-    """A passage of the report (`findings`, `methods`, `limitations`) as plain text."""
+    """Return a passage of the report (`findings`, `methods`, `limitations`) as plain text."""
     writer, folder = Writer(results), design_of(results["design"]).templates
     written = (
         _environment(writer, html=False).get_template(f"{folder}/{template}.j2").render(results=results, html=False)
@@ -131,7 +131,7 @@ def data_url(content: bytes, kind: str) -> str:
 
 
 def _environment(writer: Writer, html: bool) -> jinja2.Environment:
-    environment = jinja2.Environment(  # plain text is not escaped, the page is
+    environment = jinja2.Environment(  # only the page is escaped, plain text is not
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=html,
         undefined=jinja2.StrictUndefined,
@@ -152,13 +152,13 @@ def _environment(writer: Writer, html: bool) -> jinja2.Environment:
 
 
 def _paragraphs(markup: str) -> Markup:
-    """Already escaped text, its paragraphs parted by empty lines."""
+    """Convert escaped text with blank lines between paragraphs to HTML paragraphs."""
     parts = [part.strip() for part in re.split(r"\n\s*\n", markup) if part.strip()]
     return Markup("\n").join(Markup("<p>{}</p>").format(Markup(part)) for part in parts)
 
 
 def _escaped(step: str | int) -> str:
-    """One step of a JSON pointer (RFC 6901)."""
+    """Escape one step of a JSON pointer (RFC 6901)."""
     return str(step).replace("~", "~0").replace("/", "~1")
 
 
@@ -170,5 +170,5 @@ def _first_author(entry: dict[str, str]) -> str:
 
 
 def dump(results: dict[str, Any]) -> str:
-    """results.json: strict JSON, keys in order of making, numbers at full precision."""
+    """Return results.json: strict JSON, keys in order of creation, numbers at full precision."""
     return json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

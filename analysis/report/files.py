@@ -1,4 +1,4 @@
-"""What lies beside the page: tables as CSV, TeX and a workbook, input for iMRMC and MRMCaov, and the manifest."""
+"""Files next to the page: tables as CSV, TeX and a workbook, input for iMRMC and MRMCaov, and the manifest."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 MODALITY = "study"
 SCHEMA = Path(__file__).parent / "results.schema.json"
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: the same workbook has the same bytes
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip file, so that the same workbook has the same bytes
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Rows as CSV text, numbers at full precision, nothing where there is none, text never as a formula."""
+    """Return rows as CSV text: numbers at full precision, missing values empty, text never as a formula."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerows([defused(entry) for entry in row] for row in (header, *rows))
@@ -38,7 +38,7 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def workbook(results: dict[str, Any], tables: Sequence[Table], responses: Responses) -> bytes:
-    """results.xlsx: a sheet a table, and a sheet a reader with every answer, as the original study's spreadsheets."""
+    """Results.xlsx: one sheet per table, and one per reader with every answer, like the original study's sheets."""
     from openpyxl import Workbook
     from openpyxl.styles import Font
 
@@ -51,7 +51,7 @@ def workbook(results: dict[str, Any], tables: Sequence[Table], responses: Respon
         for line in (header, *rows):
             page.append(line)
         for cell in (cell for line in page for cell in line if cell.data_type == "f"):
-            cell.data_type = "s"  # a name that begins with = is no formula
+            cell.data_type = "s"  # a name that begins with = is not a formula
         page.freeze_panes = "B2"
         for cell in page[1]:
             cell.font = Font(bold=True)
@@ -73,13 +73,13 @@ def workbook(results: dict[str, Any], tables: Sequence[Table], responses: Respon
 
 
 def _answer(design: Any, row: Any, met: Sequence[str]) -> tuple[Any, ...]:
-    """A line of a reader's sheet; `met` are the columns of a study with conditions."""
+    """Return a line of a reader's sheet; `met` are the additional columns of a study with conditions."""
     told = (getattr(row, column) for column in met)
     return (*design.answer(row), *(int(entry) if isinstance(entry, float) else entry for entry in told))
 
 
 def _unique(name: str, longest: int, taken: set[str]) -> str:
-    """`name`, shortened and numbered if need be, unlike all in `taken` (whatever the case), to which it is added."""
+    """`name`, shortened and numbered if needed to differ from all in `taken` (ignoring case), and add it there."""
     unique, number = name[:longest] or "_", 1
     while unique.lower() in taken:
         number += 1
@@ -89,7 +89,7 @@ def _unique(name: str, longest: int, taken: set[str]) -> str:
 
 
 def _timeless(book: Any) -> bytes:
-    """The workbook's bytes without the time of their making."""
+    """Return the workbook's bytes without its creation time."""
     from datetime import datetime
 
     book.properties.created = book.properties.modified = datetime(*EPOCH)  # noqa: DTZ001  # xlsx has no time zone
@@ -106,12 +106,12 @@ def _timeless(book: Any) -> bytes:
 
 
 def exchange(responses: Responses) -> dict[str, str]:
-    """The readings as other software takes them, by file name.
+    """Return the readings in the formats of other software, by file name.
 
     `imrmc.csv` is the data frame of the R package iMRMC, `readings.imrmc` the input of its Java application,
-    `mrmcaov.csv` the data frame of the R package MRMCaov. Conditions are their modalities (treatments). Where the
-    synthetic cases have several sources there is each file once more, called `..._sources`: there a modality is a
-    source, and has the readings of every real case.
+    `mrmcaov.csv` the data frame of the R package MRMCaov. Conditions are their modalities (treatments). If the
+    synthetic cases have several sources, there is a second version of each file, called `..._sources`, in which a
+    modality is a source, with the readings of every real case.
     """
     import pandas as pd
 
@@ -131,7 +131,7 @@ def _rated(responses: Responses) -> pd.DataFrame:
 
 
 def _files(rows: pd.DataFrame, truths: Sequence[tuple[str, int]], suffix: str) -> dict[str, str]:
-    """The files of `exchange`, with the truth of each case; the column `condition` is the modality."""
+    """Return the files of `exchange`, with the truth of each case; the column `condition` is the modality."""
     readings = [(row.reader, row.case, row.condition, int(row.level), int(row.truth)) for row in rows.itertuples()]
     synthetic = sum(truth for _, truth in truths)
     java = [
@@ -158,12 +158,12 @@ def _files(rows: pd.DataFrame, truths: Sequence[tuple[str, int]], suffix: str) -
 
 
 def _bare(name: str) -> str:
-    """iMRMC's application splits at every comma, and knows no quotes."""
+    """Remove commas: iMRMC's application splits at every comma and does not support quotes."""
     return name.replace(",", ";")
 
 
 def manifest(folder: Path) -> str:
-    """manifest.json: every file of the report with its size and SHA-256."""
+    """Return manifest.json: every file of the report with its size and SHA-256."""
     found = {
         str(path.relative_to(folder).as_posix()): {
             "bytes": path.stat().st_size,
@@ -178,7 +178,7 @@ def manifest(folder: Path) -> str:
 def write_all(
     folder: Path, results: dict[str, Any], tables: Sequence[Table], responses: Responses, texts: dict[str, str]
 ) -> None:
-    """Everything but the page and the figures, into `folder`; `texts` are passages of the report by name."""
+    """Write everything except the page and the figures into `folder`; `texts` are passages of the report by name."""
     taken: set[str] = set()
     for table in tables:
         if table.rows:

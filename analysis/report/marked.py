@@ -1,4 +1,4 @@
-"""What readers marked, drawn on the images: a picture for each case in a folder, and the most marked as a plate."""
+"""The readers' marks drawn on the images: a folder with a picture per case, and a plate of the most marked cases."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL import Image
 
-LEAST = 512  # px of the width of a picture; it is less than twice as wide
+LEAST = 512  # minimum width of a picture in px; it is less than twice as wide
 ON_WALL = 12
 INKS = ("#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00", "#ffffff", "#b0a0ff", "#8fd18f", "#c0c0c0")
 TITLE = "The most marked images"
 
 
 def make_wall(results: dict[str, Any], responses: Responses, pictures: Pictures | None, folder: Path) -> list[Drawn]:
-    """Draw the most marked cases as one plate into `folder`, marks_wall.jpg and .csv; without images, say so."""
+    """Draw the most marked cases as one plate into `folder`, marks_wall.jpg and .csv; without images, say why not."""
     name, marks = "marks_wall", responses.marks
     shown = list(results["marks"]["cases"])[:ON_WALL]
     if not shown or marks is None:
-        return [Drawn(name, TITLE, "", reason="nobody marked a place")]
+        return [Drawn(name, TITLE, "", reason="no reader marked a place")]
     if pictures is None:
         return [Drawn(name, TITLE, "", reason="the pool's images were not given")]
     import io
@@ -59,7 +59,7 @@ def make_wall(results: dict[str, Any], responses: Responses, pictures: Pictures 
     caption = (
         "The cases that most readers marked. Orange: density of all marks; circles: marks, coloured by reason."
         + (" Dashed: known faults." if marks.faults is not None else "")
-        + (" The images are phantoms: drawn by a computer, not taken of a person." if pictures.phantom else "")
+        + (" The images are phantoms: drawn by a computer, not radiographs of a person." if pictures.phantom else "")
     )
     return [Drawn(name, TITLE, caption, numbers, out.getvalue(), "image/jpeg", wide=True)]
 
@@ -67,9 +67,9 @@ def make_wall(results: dict[str, Any], responses: Responses, pictures: Pictures 
 def write_folder(
     results: dict[str, Any], responses: Responses, pictures: Pictures | None, folder: Path, workers: int = 2
 ) -> None:
-    """Write a picture for each marked case into `folder`, that which most readers marked first, and marks.csv.
+    """Write a picture for each marked case into `folder`, most marked case first, and marks.csv.
 
-    Without images the marks are drawn on an empty frame of the same shape.
+    Without images, the marks are drawn on an empty frame of the same shape.
     """
     marks, cases = responses.marks, results["marks"]["cases"]
     if marks is None or not cases:
@@ -85,7 +85,7 @@ def write_folder(
         picture = _picture(case, cases[case], own[case], known[case], marks.aspect, given, inks)
         picture.save(folder / names[case], "JPEG", quality=82)
 
-    with ThreadPoolExecutor(workers) as threads:  # Pillow and numpy let go of the interpreter for the most part
+    with ThreadPoolExecutor(workers) as threads:  # Pillow and numpy mostly release the interpreter lock
         list(threads.map(draw, cases))
     kept = ["case", "reader", "group", "x", "y", "reason", "rating", "level", "answer"]
     told = [
@@ -98,7 +98,7 @@ def write_folder(
 
 
 def _by_case(table: pd.DataFrame | None) -> dict[str, list[Any]]:
-    """The rows of a table by their case."""
+    """Return the rows of a table by case."""
     found: dict[str, list[Any]] = defaultdict(list)
     for row in table.itertuples() if table is not None else ():
         found[row.case].append(row)
@@ -106,14 +106,14 @@ def _by_case(table: pd.DataFrame | None) -> dict[str, list[Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Nothing in place of NaN, whole numbers without a point."""
+    """Return NaN as an empty value, and whole numbers without a decimal point."""
     if isinstance(value, float):
         return "" if value != value else int(value) if value.is_integer() and value > 1 else value
     return value
 
 
 def _inks(results: dict[str, Any]) -> dict[str, str]:
-    """A colour for each reason, the commonest first."""
+    """Return a colour for each reason, most common first."""
     return {reason: INKS[number % len(INKS)] for number, reason in enumerate(results["marks"]["reasons"])}
 
 
@@ -126,7 +126,7 @@ def _picture(
     pictures: Pictures,
     inks: Mapping[str, str],
 ) -> Image.Image:
-    """The image of a case with density, marks and known faults, and what readers said of it below."""
+    """Return the image of a case with density, marks and known faults, and a caption with the readers' answers."""
     from PIL import ImageDraw
 
     frame, words = _frame(pictures.files.get(name), aspect)
@@ -161,7 +161,7 @@ def _lines(name: str, case: Mapping[str, Any], phantom: bool) -> list[Line]:
 
 
 def _captioned(picture: Image.Image, lines: Sequence[Line], inks: Mapping[str, str]) -> Image.Image:
-    """The picture with lines of text below it, broken where they are too long; a reason is written in its colour."""
+    """Add lines of text below the picture, wrapped if too long; each reason has its colour."""
     from PIL import Image, ImageDraw
 
     font, step = _font(14), 20
@@ -186,7 +186,7 @@ def _captioned(picture: Image.Image, lines: Sequence[Line], inks: Mapping[str, s
 
 
 def _frame(path: Path | None, aspect: float) -> tuple[Image.Image, str]:
-    """The image in grey, LEAST to twice as many px wide where it is large enough; where there is none a frame."""
+    """Return the image in grey, LEAST to twice as many px wide if large enough; without an image, an empty frame."""
     from PIL import Image
 
     try:
@@ -194,7 +194,7 @@ def _frame(path: Path | None, aspect: float) -> tuple[Image.Image, str]:
             raise FileNotFoundError
         with Image.open(path) as image:
             grey = image.convert("L") if not image.mode.startswith(("I", "F")) else _shallow(np.asarray(image))
-            grey = grey.reduce(max(1, grey.width // LEAST))  # by a whole number: ten times as fast as resizing
+            grey = grey.reduce(max(1, grey.width // LEAST))  # by a whole number, which is ten times as fast as resizing
             return grey, ""
     except OSError:
         words = "the image was not given" if path is None else "the image cannot be read"
@@ -202,14 +202,14 @@ def _frame(path: Path | None, aspect: float) -> tuple[Image.Image, str]:
 
 
 def _shallow(deep: NDArray[Any]) -> Image.Image:
-    """An image of more than 8 bits as one of 8, its brightest pixel white."""
+    """Convert an image of more than 8 bits to 8 bits, with its brightest pixel white."""
     from PIL import Image
 
     return Image.fromarray((deep.astype(float) / max(float(deep.max()), 1.0) * 255).astype(np.uint8))
 
 
 def _lit(grey: Image.Image, density: NDArray[np.float64]) -> Image.Image:
-    """The image with the density laid over it in orange, the densest place most."""
+    """Overlay the density on the image in orange, strongest at the densest place."""
     from PIL import Image
 
     strength = Image.fromarray((density / max(density.max(), 1e-12) * 140).astype(np.uint8))
@@ -218,7 +218,7 @@ def _lit(grey: Image.Image, density: NDArray[np.float64]) -> Image.Image:
 
 
 def _ellipse(fault: Any, wide: int, high: int) -> NDArray[np.float64]:
-    """The outline of a fault in px, points x 2."""
+    """Return the outline of a fault in px, points x 2."""
     turn, along = np.radians(fault.angle), np.linspace(0, 2 * np.pi, 97)
     u, v = fault.rx * wide * np.cos(along), fault.ry * high * np.sin(along)
     x, y = u * np.cos(turn) + v * np.sin(turn), -u * np.sin(turn) + v * np.cos(turn)
@@ -232,9 +232,9 @@ def _dashed(draw: Any, outline: NDArray[np.float64]) -> None:
 
 @cache
 def _font(size: int) -> Any:
-    """DejaVu Sans, which comes with matplotlib and knows more letters than Pillow's own."""
+    """Return DejaVu Sans, which comes with matplotlib and has more letters than Pillow's own font."""
     import matplotlib
     from PIL import ImageFont
 
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)  # the other one is slow
+    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)  # the default layout is slow

@@ -29,17 +29,17 @@ WIDEST = 700  # px of a picture on a plate
 
 @dataclass(frozen=True)
 class Pictures:
-    """Where the image of each case lies; `phantom` says that they are drawn, not taken."""
+    """The path of each case's image; `phantom`: they are drawn, not real radiographs."""
 
     files: Mapping[str, Path]
     phantom: bool = False
 
 
 def open_pool(folder: Path, responses: Responses) -> Pictures:
-    """The images of a pool folder (pool.json, cases.csv, images/), found by case or by file name.
+    """Return the images of a pool folder (pool.json, cases.csv, images/), found by case or by file name.
 
     Raises:
-        ResponsesError: where the folder is no pool, or a case of the study has another truth there.
+        ResponsesError: the folder is not a pool, or a case of the study has a different truth there.
     """
     try:
         manifest = json.loads((folder / "pool.json").read_text("utf-8"))
@@ -62,14 +62,14 @@ def open_pool(folder: Path, responses: Responses) -> Pictures:
                     f"cases.csv, row {number}: case {case!r} is {truth} here, {truths[name]} in the responses"
                 )
     if not files:
-        faults.append(f"{folder}: none of the study's cases is in this pool")
+        faults.append(f"{folder}: has none of the study's cases")
     if faults:
         raise ResponsesError(faults)
     return Pictures(files, bool(manifest.get("phantom")))
 
 
 def with_pool(responses: Responses, folder: Path | None) -> Responses:
-    """The responses with what `folder`, which `open_pool` has read, says of the pool, unless that is known already."""
+    """Add facts about the pool from `folder`, which `open_pool` has read, to the responses, unless already known."""
     if folder is None or responses.study.get("pool"):
         return responses
     manifest = json.loads((folder / "pool.json").read_text("utf-8"))
@@ -88,7 +88,7 @@ def make_plates(
     found = []
     for name, title, caption, rows in (_examples(results), _convincing(results)):
         if pictures.phantom:
-            caption += " The images are phantoms: drawn by a computer, not taken of a person."
+            caption += " The images are phantoms: drawn by a computer, not radiographs of a person."
         shown = [case for _, cases in rows for case in cases if case]
         if not shown:
             found.append(Drawn(name, title, "", reason="no case has a majority of readers"))
@@ -125,7 +125,7 @@ def _examples(results: dict[str, Any]) -> tuple[str, str, str, Rows]:
 
 def _convincing(results: dict[str, Any]) -> tuple[str, str, str, Rows]:
     rows: Rows = [
-        ("most convincing: taken for real", list(results["plates"]["most_convincing"])),
+        ("most convincing: called real", list(results["plates"]["most_convincing"])),
         ("least convincing", list(results["plates"]["least_convincing"])),
     ]
     caption = (
@@ -148,7 +148,7 @@ def _draw(rows: Rows, cases: Mapping[str, dict[str, Any]], pictures: Pictures) -
     columns = max(len(names) for _, names in rows)
     figure = style.figure(style.DOUBLE, len(rows) * (style.DOUBLE / columns / 2 + 0.4))
     for part, (words, names) in zip(figure.subfigures(len(rows), 1, squeeze=False).ravel(), rows, strict=True):
-        # A line of its own above the pictures: what the row is, how certain the pairs, and that they are phantoms.
+        # A separate line above the pictures: name of the row, certainty of the pairs, and a note on phantoms.
         part.suptitle(" ", fontsize=7.5)
         told = [(0.006, "left", words, {"fontweight": "bold", "fontsize": 7.5})]
         if columns == 2 * EACH and words in CATEGORIES.values():
@@ -171,7 +171,7 @@ def _draw(rows: Rows, cases: Mapping[str, dict[str, Any]], pictures: Pictures) -
 
 
 def _show(axes: Axes, path: Path | None) -> None:
-    """The image in grey as it lies in the pool, or words where it cannot be read."""
+    """Show the image from the pool in grey, or a note if it cannot be read."""
     import numpy as np
     from PIL import Image
 

@@ -22,9 +22,9 @@ BETWEEN = 1.4  # letters between two columns, at 3 pt on either side
 
 
 class Page(NamedTuple):
-    """A way to set a table on LaTeX's narrow default page, and what it holds.
+    """A way to typeset a table on LaTeX's narrow default page, and its capacity.
 
-    `letters` in a line, each of so many `points`; `lines`, the caption taken off.
+    `letters` per line, each `points` wide; `lines`, without the caption.
     """
 
     environment: str
@@ -44,7 +44,7 @@ PAGES = (
 
 
 class Column(NamedTuple):
-    """The widest entry and the widest part that cannot be broken, in letters; numbers stand at the right."""
+    """The widest entry and the widest part that cannot be broken, in letters; numbers are right-aligned."""
 
     natural: int
     least: int
@@ -52,9 +52,9 @@ class Column(NamedTuple):
 
 
 def tex(results: dict[str, Any], table: Table) -> str:
-    r"""`table` as a float, turned where it is too wide and as a longtable where it is too long for a page.
+    r"""Return `table` as a float, rotated if it is too wide, or as a longtable if it is too long for a page.
 
-    Columns that must be narrower than their entries become paragraphs: texts break between words, an interval stands
+    Columns that must be narrower than their entries become paragraphs: texts break between words, and an interval is
     below its estimate.
     """
     body = [[show(find(results, c.pointer), c.style) if isinstance(c, Cell) else c for c in row] for row in table.rows]
@@ -94,7 +94,7 @@ def _column(entries: Sequence[str], first: bool, cells: Sequence[str | Cell]) ->
 
 
 def _parts(entry: str) -> list[str]:
-    """What an entry may be broken into: words, behind hyphens too; intervals in brackets and "< 0.001" stay whole."""
+    """Return the parts into which an entry may be broken: words, also after hyphens; not intervals or "< 0.001"."""
     return WHOLE.findall(entry) or [""]
 
 
@@ -102,13 +102,13 @@ def _fits(page: Page, columns: Sequence[Column], body: Sequence[Sequence[str]]) 
     if sum(column.least + BETWEEN for column in columns) > page.letters:
         return False
     widths = _widths(columns, page)
-    # A paragraph breaks a little before its end is reached.
+    # A paragraph breaks slightly before its full width.
     lines = [max(math.ceil(len(cell) / width - 0.05) for cell, width in zip(row, widths, strict=True)) for row in body]
     return sum(lines) <= page.lines
 
 
 def _widths(columns: Sequence[Column], page: Page) -> list[float]:
-    """What each column gets, in letters: all it would have where there is room, else its least and a part."""
+    """The width of each column in letters: its full width if there is room, otherwise its minimum and a share."""
     least = sum(column.least for column in columns)
     wanted = sum(column.natural for column in columns) - least
     spare = max(page.letters - BETWEEN * len(columns) - least, 0)
@@ -117,7 +117,7 @@ def _widths(columns: Sequence[Column], page: Page) -> list[float]:
 
 
 def _declared(column: Column, width: float, points: float) -> str:
-    """The column as LaTeX declares it: a paragraph where it is narrower than its entries."""
+    """Return the LaTeX declaration of a column: a paragraph if it is narrower than its entries."""
     if width >= column.natural:
         return "l" if column.is_text else "r"
     ragged = r"\raggedright" if column.is_text else r"\raggedleft"
@@ -125,6 +125,6 @@ def _declared(column: Column, width: float, points: float) -> str:
 
 
 def _escaped(text: str) -> str:
-    """`text` with LaTeX's own letters escaped, and no line break within what `_parts` keeps whole."""
+    """Escape LaTeX's special characters in `text`, without line breaks within the parts from `_parts`."""
     tied = WHOLE.sub(lambda match: match[0].replace(" ", "\u00a0"), text)
     return "".join(LETTERS.get(letter, letter) for letter in tied)

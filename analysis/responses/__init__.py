@@ -1,6 +1,6 @@
-"""What the readers said, as one checked table: from a database, our CSV, the PanoDiff export, or a mapped table.
+"""The readers' answers as one checked table, from a database, our CSV, the PanoDiff export, or a mapped table.
 
-Every loader hands over `Responses` or raises `ResponsesError` with all faults at once, each naming its file and row.
+Every loader returns `Responses` or raises `ResponsesError` with all problems at once, each naming its file and row.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ __all__ = [
 
 
 def load_csv(path: str | Path, conditions: str | Path | None = None) -> Responses:
-    """Our table (CSV, .xlsx or .sav): the columns of COLUMNS, of which `reader, case, truth, level` must be there.
+    """Load our table (CSV, .xlsx or .sav) with the columns of COLUMNS; `reader, case, truth, level` are required.
 
-    `conditions`: a table with the columns of `conditions.COLUMNS`, where readers read under several.
+    `conditions`: a table with the columns of `conditions.COLUMNS`, if readers read under several conditions.
 
     Raises:
-        ResponsesError: with every fault of the files.
+        ResponsesError: lists every problem in the files.
     """
     given, told = read(path), None if conditions is None else load_conditions(conditions)
     files = {Path(one).name: checksum(one) for one in (path, conditions) if one is not None}
@@ -49,10 +49,10 @@ def load_csv(path: str | Path, conditions: str | Path | None = None) -> Response
 
 
 def load_frame(frame: pd.DataFrame, title: str = "") -> Responses:
-    """A pandas DataFrame with the columns of `load_csv`, truth also as 0 and 1; what is missing in it is empty.
+    """Load a pandas DataFrame with the columns of `load_csv`; truth may also be 0 and 1, missing values are empty.
 
     Raises:
-        ResponsesError: with every fault of the frame, rows counted from 1.
+        ResponsesError: lists every problem in the frame, with rows counted from 1.
     """
     rows = [
         (number, {str(column): as_cell(entry) for column, entry in row.items()})
@@ -64,7 +64,7 @@ def load_frame(frame: pd.DataFrame, title: str = "") -> Responses:
 
 
 def as_cell(entry: Any) -> str:
-    """An entry of a DataFrame as a CSV would have it."""
+    """Return an entry of a DataFrame as text for a CSV."""
     if entry is None or entry != entry:  # NaN, NaT
         return ""
     if isinstance(entry, bool | np.bool_):
@@ -95,10 +95,10 @@ def _ours(given: Table, origin: dict[str, Any], title: str, told: Table | None =
 
 
 def load_ratings(path: str | Path, title: str = "") -> Responses:
-    """A plain table `case,truth,READER,...` of levels 1 to 5, cases in reading order; groups as in `load_panodiff`.
+    """Load a plain table `case,truth,READER,...` of levels 1 to 5 in reading order; groups as in `load_panodiff`.
 
     Raises:
-        ResponsesError: with every fault of the file.
+        ResponsesError: lists every problem in the file.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Checking what readers said: typed columns, or every fault at once with its row."""
+"""Check responses: typed columns, or all problems at once with their rows."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ LEVELS = {"real full": "1", "real partial": "2", "unsure": "3", "synthetic parti
 
 @dataclass(frozen=True)
 class Rows:
-    """What the rows of a design are: columns that must be there, what no two rows share, and checks of its own.
+    """The rows of a design: required columns, columns that identify a row, and its own checks.
 
-    `said` is the column that an answer fills. `check` takes the typed table, with columns of text that it may type, and
-    says each fault with the row's index.
+    `said` is the column that holds the answer. `check` gets the typed table, with text columns that it may type, and
+    returns each problem with the row's index.
     """
 
     needed: tuple[str, ...]
@@ -52,9 +52,9 @@ ROWS = {
 
 
 def checked(table: pd.DataFrame, places: list[str], name: str, told: Table | None = None) -> pd.DataFrame:
-    """The table with typed columns, or every fault of it.
+    """Return the table with typed columns, or raise all its problems.
 
-    With `told`, as `conditions.checked` gives it, also the columns `conditions.ADDED`: a case counts once a period.
+    With `told`, from `conditions.checked`, also add the columns `conditions.ADDED`: a case counts once per period.
     """
     import numpy as np
     import pandas as pd
@@ -62,7 +62,7 @@ def checked(table: pd.DataFrame, places: list[str], name: str, told: Table | Non
     faults: list[tuple[int, str]] = []
 
     def fault(bad: pd.Series, message: str) -> None:
-        """`message` for each row where `bad`; {} is the row's entry of the column named last."""
+        """Add `message` for each row where `bad`; {} is the row's entry in the named column."""
         faults.extend((i, message.format(**table.loc[i])) for i in table.index[bad.to_numpy()])
 
     table = table.apply(lambda column: column.str.strip())
@@ -73,7 +73,7 @@ def checked(table: pd.DataFrame, places: list[str], name: str, told: Table | Non
         table[column] = table[column].str.lower()
     table["level"] = table["level"].str.replace(
         r"^([1-5])[.,]0+$", r"\1", regex=True
-    )  # as statistics packages write it
+    )  # as written by statistics packages
     for column in ("reader", "case"):
         fault(table[column] == "", f"{column} is empty")
     fault(~table["truth"].isin(["real", "synthetic"]), "truth {truth!r}; expected real or synthetic")
@@ -89,11 +89,11 @@ def checked(table: pd.DataFrame, places: list[str], name: str, told: Table | Non
     said = (table["answer"] + " " + table["certainty"]).str.strip()
     expected = said.map(LEVELS)
     clash = expected.notna() & table["level"].isin(LEVELS.values()) & (expected != table["level"])
-    fault(clash, "level {level} does not go with answer {answer} {certainty}")
+    fault(clash, "level {level} does not match answer {answer} {certainty}")
 
     typed = table.assign(**numbers, level=pd.to_numeric(table["level"], errors="coerce"))
     typed = typed.assign(**{c: table[c].str.lower().map(FLAGS).fillna(False).astype(bool) for c in FLAG_COLUMNS})
-    # What nobody recorded is not known; it is not "no".
+    # A value that was not recorded is unknown, not "no".
     unknown = {c: np.full(len(table), np.nan) for c in ("late", "windowed") if (table[c] == "").all()}
     typed = typed.assign(**unknown)
     typed["truth"] = (table["truth"] == "synthetic").astype(int)
@@ -101,10 +101,10 @@ def checked(table: pd.DataFrame, places: list[str], name: str, told: Table | Non
     rows, in_turn = ROWS.get(design, _RATING), ["reader"]
     if told is not None:
         rows, in_turn = replace(rows, key=(*rows.key, "period")), ["reader", "period"]
-    # Each period has a sitting of its own, or shares one.
+    # Each period has its own sitting, or shares one.
     typed["superseded"] = typed["sitting"] < typed.groupby(in_turn)["sitting"].transform("max")
     faults += _contradictions(typed[table["truth"].isin(["real", "synthetic"])], places, rows.key)
-    if not faults:  # what holds for a reader holds in each period
+    if not faults:  # checks per reader apply in each period
         parts = [typed] if told is None else [part for _, part in typed.groupby("period", dropna=False)]
         done = [rows.check(part) for part in parts]
         typed = done[0][0] if told is None else pd.concat([part for part, _ in done]).sort_index()
@@ -118,7 +118,7 @@ def checked(table: pd.DataFrame, places: list[str], name: str, told: Table | Non
 
 
 def _contradictions(typed: pd.DataFrame, places: list[str], unique: tuple[str, ...]) -> list[tuple[int, str]]:
-    """Rows that speak against an earlier one: a second answer, another truth, another group."""
+    """Return rows that contradict an earlier one: a second answer, a different truth, a different group."""
     faults = []
     scored = typed[~typed["is_training"] & ~typed["is_repeat"] & ~typed["superseded"]]
     key = list(unique)

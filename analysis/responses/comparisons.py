@@ -1,4 +1,4 @@
-"""The rows of comparisons: of each trial the same methods once each, and of each image an answer to each criterion."""
+"""The rows of comparisons: each trial has every method once, and each image an answer to each criterion."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST, MOST = 2, 4  # images of a trial that are judged
-REFERENCE = "reference"  # the source of an image that is shown as what it is
+REFERENCE = "reference"  # the source of an image that is labelled as the reference
 LONGEST = 100  # the most points a scale has
-# What may be said under a criterion of each kind, as a number: higher = more of it. A scale has whole numbers.
+# Possible answers for each kind of criterion, as numbers: higher = more of it. A scale has whole numbers.
 KINDS: dict[str, dict[str, int]] = {
     "better": {"worse": -1, "same": 0, "better": 1},
     "yes-no": {"no": 0, "yes": 1},
@@ -20,7 +20,7 @@ KINDS: dict[str, dict[str, int]] = {
 
 
 def kind_of(value: str) -> str | None:
-    """The kind of criterion to which an answer belongs; None for what is no answer."""
+    """Return the kind of criterion to which an answer belongs; None if it is not an answer."""
     number = value.removesuffix(".0")
     if number.isdecimal() and 1 <= int(number) <= LONGEST:
         return "scale"
@@ -28,9 +28,10 @@ def kind_of(value: str) -> str | None:
 
 
 def check(table: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[int, str]]]:
-    """The table with `score` (a number or NaN), `kind`, `place` as a number, and `item`, the name of what is compared.
+    """Return the table with `score` (a number or NaN), `kind`, `place` as a number, and `item`, the compared case.
 
-    An item goes by its reference, or by its image of the first method by name. Faults, each with its row's index.
+    An item is named after its reference, or its image by the first method in order. Also return problems with row
+    indices.
     """
     import pandas as pd
 
@@ -54,7 +55,7 @@ def check(table: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[int, str]]]:
     for i in table.index[kinds.notna()]:
         first = usual[table.at[i, "criterion"]]
         if kinds[i] != first:
-            what = f"criterion {table.at[i, 'criterion']!r} is of the kind {first} in other rows"
+            what = f"criterion {table.at[i, 'criterion']!r} has the kind {first} in other rows"
             faults.append((i, f"value {table.at[i, 'value']!r}; {what}"))
     if faults:
         return table, faults
@@ -70,7 +71,7 @@ def _score(kind: Any, said: str) -> float:
 
 
 def _trials(table: pd.DataFrame, criteria: list[str]) -> tuple[pd.DataFrame, list[tuple[int, str]]]:
-    """Every trial on its own, and against the others: the same methods, the same images of one item."""
+    """Check every trial by itself and against the others: the same methods, and the same images for an item."""
     faults: list[tuple[int, str]] = []
     trials: dict[tuple[str, float, str], list[Any]] = {}
     for row in table.itertuples():
@@ -89,7 +90,9 @@ def _trials(table: pd.DataFrame, criteria: list[str]) -> tuple[pd.DataFrame, lis
         for row in rows:
             by_source.setdefault(row.source, set()).add(row.case)
         missing = [source for source in usual if source not in by_source]
-        faults += [(rows[0].Index, f"{where}: no image of {source}, which other trials show") for source in missing]
+        faults += [
+            (rows[0].Index, f"{where}: there is no image of {source}, which other trials have") for source in missing
+        ]
         twice = [source for source, cases in by_source.items() if len(cases) > 1]
         faults += [(rows[0].Index, f"{where}: {len(by_source[s])} images of {s}; expected one") for s in twice]
         if missing or twice:
@@ -100,16 +103,16 @@ def _trials(table: pd.DataFrame, criteria: list[str]) -> tuple[pd.DataFrame, lis
         item |= dict.fromkeys((row.Index for row in rows), name)
         known, first = seen.setdefault(name, (images, where))
         if images != known:
-            faults.append((rows[0].Index, f"{where}: other images beside {name!r} than in {first}"))
+            faults.append((rows[0].Index, f"{where}: the images shown with {name!r} differ from those in {first}"))
         if not any(row.is_training or row.is_repeat or row.superseded for row in rows):
             again = asked.setdefault((reader, name), where)
             if again != where:
-                faults.append((rows[0].Index, f"{where}: the images of {again} once more; is it a repeat?"))
+                faults.append((rows[0].Index, f"{where}: the same images as in {again}; is it a repeat?"))
     return table.assign(item=[item.get(i, "") for i in table.index]), faults
 
 
 def _answers(rows: list[Any], where: str, criteria: list[str], methods: int) -> list[tuple[int, str]]:
-    """What is wrong with the answers of one trial that has any: criteria left out, choices that cannot be."""
+    """Return problems in the answers of one trial, if it has any: missing criteria, impossible choices."""
     faults: list[tuple[int, str]] = []
     judged = [row for row in rows if row.source != REFERENCE]
     said = [row for row in judged if row.value]
@@ -122,7 +125,7 @@ def _answers(rows: list[Any], where: str, criteria: list[str], methods: int) -> 
         own = [row for row in said if row.criterion == criterion]
         given = [row.value for row in own]
         if not own:
-            faults.append((rows[0].Index, f"{where}: criterion {criterion!r} is left out"))
+            faults.append((rows[0].Index, f"{where}: criterion {criterion!r} has no answer"))
         elif len(own) != methods:
             left = sorted({row.case for row in judged} - {row.case for row in own})
             faults.append((own[0].Index, f"{where}: criterion {criterion!r} has no answer for {', '.join(left)}"))

@@ -1,6 +1,7 @@
-"""Under which condition each trial was read, in which period, and what hint the reader saw.
+"""The condition and period of each trial, and the hint that the reader saw.
 
-A table with the columns of COLUMNS, one row a trial: the database's view `conditions`, or conditions.csv of an export.
+They come as a table with the columns of COLUMNS, one row per trial: the database view `conditions`, or conditions.csv
+of an export.
 """
 
 from __future__ import annotations
@@ -19,25 +20,25 @@ COLUMNS = ("study", "reader", "sitting", "trial", "case", "condition", "period",
 NEEDED = ("reader", "case", "condition", "period")
 TRIAL = ("reader", "sitting", "trial", "case")
 ADDED = ("condition", "period", "sequence", "hint")
-MOST = 4  # conditions of a study, and so its periods
+MOST = 4  # conditions of a study, and so also periods
 
 
 class Cell(NamedTuple):
-    """What a reader met: the condition, and the hint as it was shown, empty where none was."""
+    """The condition, and the hint as shown to the reader, empty if there was none."""
 
     condition: str
     hint: str
 
 
 def load(path: str | Path) -> Table | None:
-    """The conditions in a file (CSV, .xlsx or .sav), as `checked`. Raises ResponsesError with every fault of it."""
+    """Load conditions from a file (CSV, .xlsx or .sav), as `checked`. Raises ResponsesError with all its problems."""
     return checked(read(path))
 
 
 def checked(given: Table) -> Table | None:
-    """The same table with all columns of COLUMNS, stripped. Raises ResponsesError with every fault, by row.
+    """Return the same table with all columns of COLUMNS, stripped. Raises ResponsesError with every problem, by row.
 
-    None where no row names a condition: a study that showed hints, and had none.
+    None if no row names a condition: a study with hints but without conditions.
     """
     given = given.named(COLUMNS)
     name = given.name
@@ -52,7 +53,7 @@ def checked(given: Table) -> Table | None:
             faults.append(f"{name}, row {at}: period {row['period']!r}; expected a whole number from 1 to {MOST}")
         first = seen.setdefault(tuple(row[column] for column in TRIAL), at)
         if first != at:
-            faults.append(f"{name}, row {at}: the trial of row {first} again")
+            faults.append(f"{name}, row {at}: the same trial as in row {first}")
     named = sorted({row["condition"] for _, row in rows if row["condition"]}, key=natural)
     if len(named) > MOST:
         faults.append(f"{name}: {len(named)} conditions ({', '.join(named)}); expected at most {MOST}")
@@ -61,10 +62,10 @@ def checked(given: Table) -> Table | None:
 
 
 def joined(table: pd.DataFrame, conditions: Table) -> tuple[pd.DataFrame, list[tuple[int, str]]]:
-    """The responses, as text, with the columns ADDED; and faults with the index of their row.
+    """Return the responses, as text, with the columns ADDED; and problems with the index of their row.
 
-    A row without sitting and trial in `conditions` holds for every answer of the reader to the case; `period` is a
-    number, NaN in practice, which belongs to no condition.
+    A row without sitting and trial in `conditions` applies to every answer of the reader to the case; `period` is a
+    number, NaN for practice, which has no condition.
     """
     exact = {tuple(row[column] for column in TRIAL): row for _, row in conditions.rows}
     practice = table["is_training"].str.lower().isin(["1", "true", "yes"])
@@ -72,7 +73,7 @@ def joined(table: pd.DataFrame, conditions: Table) -> tuple[pd.DataFrame, list[t
         exact.get((reader, sitting, trial, case)) or exact.get((reader, "", "", case))
         for reader, sitting, trial, case in table[list(TRIAL)].itertuples(index=False)
     ]
-    lacking = f"{conditions.name} does not say under which condition it was read"
+    lacking = f"{conditions.name} does not give the condition under which it was read"
     faults = [(i, lacking) for i, row in enumerate(found) if row is None and not practice[i]]
     columns = {column: [row[column] if row else "" for row in found] for column in ADDED}
     periods = [float(period or "nan") for period in columns["period"]]
@@ -80,10 +81,10 @@ def joined(table: pd.DataFrame, conditions: Table) -> tuple[pd.DataFrame, list[t
 
 
 def names(responses: Responses) -> list[str]:
-    """The conditions that readers met: in the order of the study's settings where these are known, else by name.
+    """Return the conditions of the readers, in the order of the study's settings if known, otherwise by name.
 
-    Empty for a study without conditions. Every difference is of a later condition less an earlier one, so that the
-    first is what the others are held against.
+    Empty for a study without conditions. Every difference is a later condition minus an earlier one, so the first is
+    the reference for the others.
     """
     if "condition" not in responses.table:
         return []
@@ -94,13 +95,13 @@ def names(responses: Responses) -> list[str]:
 
 
 def cells(responses: Responses) -> dict[tuple[str, str, int], Cell]:
-    """What every reader met on a case in a period: (reader, case, period) -> condition and hint."""
+    """Return condition and hint of every reading: (reader, case, period) -> condition and hint."""
     rows = responses.scored[["reader", "case", "period", "condition", "hint"]].itertuples(index=False)
     return {(row.reader, row.case, int(row.period)): Cell(row.condition, row.hint) for row in rows}
 
 
 def sequences(responses: Responses) -> dict[str, str]:
-    """The order of conditions that every reader was allotted, as "A>B"; what was met in turn where it is not told."""
+    """Return the order of conditions assigned to each reader, as "A>B"; if not recorded, the observed order."""
     rows = responses.scored.sort_values("period", kind="stable")
     met = rows.groupby("reader")["condition"].agg(lambda column: ">".join(dict.fromkeys(column)))
     told = rows.groupby("reader")["sequence"].first()
@@ -108,7 +109,7 @@ def sequences(responses: Responses) -> dict[str, str]:
 
 
 def within(responses: Responses, condition: str) -> Responses:
-    """The answers of one condition alone, and the marks made under it."""
+    """Return only the answers under one condition, and the marks made under it."""
     marks = responses.marks
     if marks is not None:
         own = {part: getattr(marks, part) for part in ("table", "steps")}
@@ -118,6 +119,6 @@ def within(responses: Responses, condition: str) -> Responses:
 
 
 def read_again(responses: Responses) -> bool:
-    """Whether a reader read a case under more than one condition."""
+    """Return whether any reader read a case under more than one condition."""
     met = responses.scored[["reader", "case", "condition"]].drop_duplicates()
     return bool(met.duplicated(["reader", "case"]).any())

@@ -1,4 +1,4 @@
-"""The responses of a study from a database: its `responses` view, and what its other tables say of the study."""
+"""The responses of a study from a database: the `responses` view, and facts about the study from other tables."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from analysis.responses.tabular import ResponsesError, Table, refuse
 
 
 def load_database(url: str, study: str) -> Responses:
-    """The rows of `study` (its slug) in the `responses` view of a database, and what its `study` table says of it.
+    """Load the rows of `study` (its slug) from the `responses` view of a database, and its entry in the `study` table.
 
     Raises:
-        ResponsesError: no such database, view or study, or faulty rows.
+        ResponsesError: there is no such database, view or study, or rows are invalid.
     """
     import pandas as pd
     import sqlalchemy as sa
@@ -32,7 +32,7 @@ def load_database(url: str, study: str) -> Responses:
         where = parsed.render_as_string(hide_password=True)
         if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).is_file():
             raise ResponsesError([f"{where}: there is no such file"])
-        engine = sa.create_engine(parsed, poolclass=sa.NullPool)  # nothing stays open, whatever is raised
+        engine = sa.create_engine(parsed, poolclass=sa.NullPool)  # no connection stays open after an error
         with engine.connect() as connection:
             inspector = sa.inspect(connection)
             if not inspector.has_table("responses"):
@@ -50,7 +50,7 @@ def load_database(url: str, study: str) -> Responses:
         raise ResponsesError([f"{url.split('://')[0]} database: {_first_line(error)}"]) from None
     if not rows and not about:
         listed = ", ".join(sorted(map(str, known))) or "none"
-        raise ResponsesError([f"{where}: no study {study!r}; the studies with responses are: {listed}"])
+        raise ResponsesError([f"{where}: there is no study {study!r}; studies with responses: {listed}"])
     refuse([] if rows else [f"{where}: study {study!r} has no responses yet"])
     table = pd.DataFrame([[_text(entry) for entry in row] for row in rows], columns=pd.Index(COLUMNS))
     table = table.sort_values(["reader", "trial", "case"], kind="stable", ignore_index=True)
@@ -64,7 +64,7 @@ def load_database(url: str, study: str) -> Responses:
 
 
 def _view(connection: Any, inspector: Any, name: str, study: str) -> Table | None:
-    """The rows of a study in a view beside `responses`; None where the database has none, as older ones."""
+    """Return the rows of a study in another view; None if the database is too old to have it."""
     import sqlalchemy as sa
 
     if not inspector.has_table(name):
@@ -77,11 +77,11 @@ def _view(connection: Any, inspector: Any, name: str, study: str) -> Table | Non
 
 
 def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
-    """What the database says of a study beside its responses, as far as its tables have it.
+    """Return facts about a study other than its responses, as far as the tables have them.
 
-    Title, state, version, settings and dates; `pool` (name, checksum, phantom, and `images`, as `images_of`
-    has it); `labels`, the further columns of each case; `flow`, how many readers were invited,
-    consented, began and finished; `years` of experience by reader.
+    Title, state, version, settings and dates; `pool` (name, checksum, phantom, and `images` from `images_of`);
+    `labels`, the further columns of each case; `flow`, the numbers of readers who were invited, consented, began and
+    finished; `years` of experience by reader.
     """
     import sqlalchemy as sa
 
@@ -130,7 +130,7 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
         about["labels"] = {one.get("name"): _mapping(one.get("labels")) for one in cases}
         images = images_of(manifest.get("flow"), cases, str(study.get("design")), where)
         about["pool"] = told | ({"images": images} if images else {})
-    # A researcher's own preview is nobody who was invited.
+    # A researcher's own preview does not count as an invited reader.
     readers = [reader for reader in rows("reader", "study_id", [study.get("id")]) if not reader.get("is_preview")]
     if readers:
         sittings = rows("sitting", "reader_id", [reader["id"] for reader in readers])
@@ -146,7 +146,7 @@ def _study_table(connection: Any, inspector: Any, slug: str) -> dict[str, Any]:
 
 
 def _looks(connection: Any, inspector: Any, study: Any) -> dict[str, Any]:
-    """The looks that the study's log has: the plan as it was when the study opened last, and those taken."""
+    """Return the looks in the study's log: the plan when the study was last opened, and the looks taken."""
     import sqlalchemy as sa
 
     if not inspector.has_table("event"):
@@ -160,12 +160,12 @@ def _looks(connection: Any, inspector: Any, study: Any) -> dict[str, Any]:
 
 
 def _mapping(entry: Any) -> dict[str, Any]:
-    """A JSON column: PostgreSQL hands it over parsed, SQLite as text."""
+    """Return a JSON column, which PostgreSQL returns parsed and SQLite as text."""
     return json.loads(entry) if isinstance(entry, str) and entry else entry or {}
 
 
 def _text(entry: Any) -> str:
-    """A database value as the CSV writes it; times as ISO text."""
+    """Return a database value as text for the CSV; times in ISO format."""
     if entry is None:
         return ""
     return entry.isoformat() if hasattr(entry, "isoformat") else str(entry)

@@ -1,4 +1,4 @@
-"""The encoding of a text file that does not say it: a byte order mark, UTF-8, or a safe guess."""
+"""Detect the encoding of a text file: a byte order mark, UTF-8, or a safe guess."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-WESTERN = ("cp1252", "mac_roman", "cp1250")  # what Excel writes on Windows, on a Mac, and in Central Europe
+WESTERN = ("cp1252", "mac_roman", "cp1250")  # written by Excel on Windows, on a Mac, and in Central Europe
 OTHERS = ("cp1251", "cp1253", "cp932", "gb18030", "cp949", "big5")
 NAMES = {
     "cp1252": "Windows-1252 (Western European)",
@@ -32,10 +32,10 @@ NAMES = {
 
 
 def decoded(data: bytes, encoding: str = "") -> tuple[str, str]:
-    """The text of a file and the name of its encoding; the name is empty for UTF-8, of which nothing need be said.
+    """Return the text of a file and the name of its encoding; the name is empty for UTF-8.
 
-    encoding: as Python names it, where somebody has said it.
-    Raises ValueError, saying why, where the bytes do not fit or more than one encoding would.
+    encoding: Python's name of the encoding, if given. Raises ValueError with the reason if the bytes do not match, or
+    more than one encoding would.
     """
     if encoding:
         try:
@@ -43,13 +43,13 @@ def decoded(data: bytes, encoding: str = "") -> tuple[str, str]:
         except (LookupError, UnicodeDecodeError) as error:
             raise ValueError(f"cannot be read as {encoding} ({error})") from None
     marked = next((name for mark, name in MARKS if data.startswith(mark)), "")
-    if not marked and b"\0" in data[:2000]:  # text in UTF-16 whose mark was lost: every other byte of ASCII is 0
+    if not marked and b"\0" in data[:2000]:  # UTF-16 without its byte order mark: every other byte of ASCII text is 0
         marked = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
     try:
         return data.decode(marked or "utf-8"), NAMES.get(marked, "")
     except UnicodeDecodeError as error:
         if marked:
-            raise ValueError(f"starts like {NAMES.get(marked, 'UTF-8')}, but byte {error.start} is none") from None
+            raise ValueError(f"starts like {NAMES.get(marked, 'UTF-8')}, but byte {error.start} is invalid") from None
         found = _guess(data)
         if len(found) == 1:
             return data.decode(found[0]), NAMES[found[0]]
@@ -58,10 +58,10 @@ def decoded(data: bytes, encoding: str = "") -> tuple[str, str]:
 
 
 def _guess(data: bytes) -> list[str]:
-    """The encodings that would do: one where it is as good as sure.
+    """Return the possible encodings: one if it is practically certain.
 
-    charset-normalizer sorts out those that give a mess. A few names cannot tell Windows-1252 from Windows-1250, so
-    the first of WESTERN that reads like words is taken.
+    charset-normalizer rules out those that give garbage. A few names cannot distinguish Windows-1252 from Windows-1250,
+    so the first of WESTERN that gives words is used.
     """
     from charset_normalizer import from_bytes
 
@@ -72,7 +72,7 @@ def _guess(data: bytes) -> list[str]:
 
 
 def _is_western(text: str) -> bool:
-    """Whether letters beyond ASCII stand among ASCII ones, and none is a capital in the middle of a word."""
+    """Return whether non-ASCII letters occur among ASCII ones, without capitals in the middle of a word."""
     words = [word for word in re.findall(r"\w+", text) if not word.isascii()]
     letters = "".join(words)
     plain = sum(letter.isascii() for letter in letters)
@@ -85,5 +85,5 @@ def _has_odd_capital(word: str) -> bool:
 
 
 def _is_words(text: str) -> bool:
-    """Whether what is beyond ASCII are letters, and the marks that writers use."""
+    """Return whether all non-ASCII characters are letters or common punctuation."""
     return all(letter.isascii() or letter.isalpha() or letter in "–—‘’“”„…€§°´«»ªº\u00a0" for letter in text)

@@ -1,4 +1,4 @@
-"""The responses of a study as the desk exported it: a zip, or the folder that it was unpacked to."""
+"""The responses of a study exported by the desk: a zip file, or the folder it was unpacked to."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from analysis.responses.readings import Responses
 from analysis.responses.subgroups import with_declared
 from analysis.responses.tabular import ResponsesError
 
-Read = Callable[[str], str | None]  # the text of a file beside responses.csv, None where there is none
+Read = Callable[[str], str | None]  # the text of a file next to responses.csv, None if there is none
 
 
 def is_export(path: str | Path) -> bool:
-    """Whether `path` can only be an export: a folder, or a zip."""
+    """Return whether `path` can only be an export: a folder or a zip file."""
     return Path(path).is_dir() or Path(path).suffix.lower() == ".zip"
 
 
 def load_export(path: str | Path) -> Responses:
-    """The rows of responses.csv in an export, with conditions, marks, settings and what is said of the pool.
+    """Load responses.csv from an export, with conditions, marks, settings and facts about the pool.
 
     Raises:
-        ResponsesError: for what is no export, with every fault of its responses, or with what is wrong in its manifest.
+        ResponsesError: `path` is not an export; or lists every problem in its responses or its manifest.
     """
     path = Path(path)
     if path.is_dir():
@@ -49,7 +49,7 @@ def load_export(path: str | Path) -> Responses:
         with zipfile.ZipFile(path) as archive, TemporaryDirectory() as folder:
             inside = [name for name in archive.namelist() if PurePosixPath(name).name == "responses.csv"]
             if len(inside) != 1:
-                raise ResponsesError([f"{path.name}: expected one responses.csv in it, found {len(inside)}"])
+                raise ResponsesError([f"{path.name}: expected one responses.csv in the zip file, found {len(inside)}"])
             other = str(PurePosixPath(inside[0]).with_name("conditions.csv"))
             conditions = archive.extract(other, folder) if other in archive.namelist() else None
             found = load_csv(archive.extract(inside[0], folder), conditions)
@@ -60,11 +60,11 @@ def load_export(path: str | Path) -> Responses:
 
             return _with_pool(replace(found, study=found.study | {"title": path.stem}), path.name, within)
     except (zipfile.BadZipFile, EOFError, zlib.error) as error:
-        raise ResponsesError([f"{path.name}: cannot be read as a zip: {error}"]) from error
+        raise ResponsesError([f"{path.name}: cannot be read as a zip file: {error}"]) from error
 
 
 def _with_pool(found: Responses, name: str, read: Read) -> Responses:
-    """The responses with settings and pool, where the export has them, and with the marks, where there are any."""
+    """Add settings and pool if the export has them, and marks if there are any."""
     try:
         said: Any = json.loads(read("manifest.json") or "{}")
         pool = said.get("pool") if isinstance(said, dict) else None

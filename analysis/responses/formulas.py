@@ -1,8 +1,8 @@
-"""Text that a spreadsheet would run as a formula (CWE-1236): written with an apostrophe before it, and read without.
+"""Escape text that a spreadsheet would run as a formula (CWE-1236) with an apostrophe, and remove it when reading.
 
-A formula begins with one of = + - @, blanks before it do not count. After + - @ it can call something or fetch it only
-where there is a bracket, a bar or an exclamation mark; without these the text is a number, or a name such as that of a
-trial, and stays as it is.
+A formula begins with one of = + - @, after any spaces. After + - @ it can call or fetch something only if there is a
+bracket, a bar or an exclamation mark; without these the text is a number, or a name such as that of a trial, and is
+left unchanged.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ FORMULA = re.compile(r"'*\s*(=|[-+@].*[(|!])", re.DOTALL)
 
 
 def defused(value: Any) -> Any:
-    """The entry of a CSV for `value`: text that a spreadsheet would run gets an apostrophe before it."""
+    """Return the CSV entry for `value`; text that a spreadsheet would run gets a leading apostrophe."""
     return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 def restored(entry: str) -> str:
-    """The text that `defused` wrote as `entry`."""
+    """Return the original text of an `entry` written by `defused`."""
     return entry[1:] if entry.startswith("'") and FORMULA.match(entry, 1) else entry

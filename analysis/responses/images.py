@@ -1,4 +1,4 @@
-"""What became of the images that were given for a pool, before readers saw any."""
+"""The flow of images into a pool, before readers saw any."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ GROUPED = ("quartet", "comparison")  # designs whose trials are the groups of th
 
 
 def images_of(flow: Any, cases: Sequence[Mapping[str, Any]], design: str, where: str) -> dict[str, Any] | None:
-    """The counts of a study's images, each as `{"all": n, CLASS: n}`; None where the pool does not have them.
+    """Return counts of a study's images, each as `{"all": n, CLASS: n}`; None if the pool does not have them.
 
-    `given`; `left_out` by reason, and for all reasons under `all`; `in_pool`; and where the researcher left cases out
-    on the desk, `set_aside` and the rest, `kept`.
+    `given`; `left_out` by reason, with the total under `all`; `in_pool`; and if the researcher excluded cases on the
+    desk, `set_aside` and the remainder, `kept`.
 
     Args:
-        flow: as pool.json has it (docs/howto/pool.md).
-        cases: of the pool, with truth, group and excluded; a group that is one trial goes as a whole.
-        design: of the study.
-        where: how an error names `flow`.
+        flow: the entry in pool.json (docs/howto/pool.md).
+        cases: cases of the pool, with truth, group and excluded; a group that forms one trial is excluded as a whole.
+        design: design of the study.
+        where: name of `flow` in error messages.
 
     Raises:
-        ResponsesError: for a flow that is not as expected.
+        ResponsesError: the flow is invalid.
     """
     if flow is None:
         return None
@@ -34,7 +34,7 @@ def images_of(flow: Any, cases: Sequence[Mapping[str, Any]], design: str, where:
         lost = {str(reason): _numbers(numbers) for reason, numbers in flow["left_out"].items()}
     except (KeyError, TypeError, AttributeError, ValueError):
         raise ResponsesError(
-            [f"{where}: expected whole numbers of given, left_out and in_pool, got {flow!r}"]
+            [f"{where}: expected whole numbers for given, left_out and in_pool, got {flow!r}"]
         ) from None
     every = sum((Counter(numbers) for numbers in lost.values()), Counter[str]())
     told: dict[str, Any] = {
@@ -49,7 +49,7 @@ def images_of(flow: Any, cases: Sequence[Mapping[str, Any]], design: str, where:
 
 
 def _set_aside(cases: Sequence[Mapping[str, Any]], *, grouped: bool) -> Counter[str]:
-    """The cases left out on the desk, and those of their group that cannot be asked without them, by class."""
+    """Count cases excluded on the desk, and those of their group that cannot be shown without them, by class."""
     out = [case for case in cases if case.get("excluded")]
     broken = {case["group"] for case in out if grouped} - {"", PRACTICE}
     return Counter(case["truth"] for case in cases if case.get("excluded") or case["group"] in broken)

@@ -1,4 +1,4 @@
-"""The planned looks at a study before its end, from the file that `discern plan --looks --out` wrote."""
+"""The planned interim looks of a study, from the file written by `discern plan --looks --out`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from analysis.statistics import stopping
 
 
 def with_looks(responses: Responses, path: str | Path) -> Responses:
-    """The same responses of a study that was planned with these looks, after numbers of readers.
+    """Add these planned looks, which must be after numbers of readers, to the responses.
 
-    Raises ResponsesError for another file, for another design, and for looks after numbers of cases: every reader has
-    an order of their own, so that what a look at the first cases saw is not known.
+    Raises ResponsesError for a wrong file, a wrong design, and looks after numbers of cases: every reader has their own
+    order, so it is unknown what a look at the first cases saw.
     """
     name = Path(path).name
     if responses.design != "rating":
         raise ResponsesError(
-            [f"{name}: looks are planned for ratings, and this is a study of the design {responses.design}"]
+            [f"{name}: looks are for rating studies, and this study has the design {responses.design}"]
         )
     try:
         given = json.loads(Path(path).read_text("utf-8"))
@@ -30,7 +30,7 @@ def with_looks(responses: Responses, path: str | Path) -> Responses:
     if len(set(planned.cases)) > 1:
         at = ", ".join(map(str, planned.cases))
         raise ResponsesError(
-            [f"{name}: its looks are after {at} cases; a report takes looks after numbers of readers at the same cases"]
+            [f"{name}: its looks are after {at} cases; a report needs looks after numbers of readers, same cases"]
         )
     files = {**responses.origin.get("files", {}), name: checksum(path)}
     return replace(responses, study=responses.study | {"looks": given}, origin=responses.origin | {"files": files})

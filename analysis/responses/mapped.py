@@ -1,25 +1,25 @@
-"""Any other table of answers, by a mapping file (TOML) that says which column is what.
+"""Any other table of answers, with a mapping file (TOML) that describes its columns.
 
-    [columns]                    one row an answer: the reader, the case, the answer, and what else there is
+    [columns]                    one row per answer: the reader, the case, the answer, and optional columns
     reader = "Befunder"
     case = "Bild"
     answer = "Urteil"
-    truth = "Wahrheit"           not needed where a table of labels is given
+    truth = "Wahrheit"           not needed with a separate table of labels
     reader_group = "Fach"
 
-    [answers]                    what an entry stands for: a level 1 (surely real) to 5 (surely synthetic), 0 = nothing
+    [answers]                    meaning of an entry: a level 1 (surely real) to 5 (surely synthetic), 0 = no answer
     "sicher echt" = 1
 
-    [truths]                     what an entry of the truth stands for
+    [truths]                     meaning of an entry of the truth
     "KI" = "synthetic"
 
-A table with one row a reader and one column a case, as forms and survey tools write it, has instead of `case` and
-`answer` in [columns]:
+For a table with one row per reader and one column per case, as written by forms and survey tools, replace `case` and
+`answer` in [columns] by:
 
     [wide]
-    cases = "Image (\\d+).*"      a regular expression for the whole header of a case's column; its group is the case
+    cases = "Image (\\d+).*"      a regular expression for the full header of a case's column; its group is the case
 
-and the file may say `[table]` with `sheet`, `encoding` (of a CSV) and `skip` (rows below the header without answers).
+A `[table]` may have `sheet`, `encoding` (of a CSV) and `skip` (number of rows without answers below the header).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PARTS = ("table", "columns", "wide", "answers", "truths")
 
 @dataclass(frozen=True)
 class Mapping:
-    """What a mapping file says; entries of `answers` and `truths` are looked up without regard to capitals."""
+    """The content of a mapping file; entries of `answers` and `truths` are looked up regardless of case."""
 
     table: dict[str, Any]
     columns: dict[str, str]
@@ -52,16 +52,16 @@ class Mapping:
 
 
 def read_mapping(path: str | Path) -> Mapping:
-    """Read a mapping file. Raises ResponsesError with every fault of it."""
+    """Read a mapping file. Raises ResponsesError with all its problems."""
     path = Path(path)
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ResponsesError([f"{path}: cannot be read: {error.strerror}"]) from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ResponsesError([f"{path.name}: not readable as TOML ({error})"]) from None
+        raise ResponsesError([f"{path.name}: is not valid TOML ({error})"]) from None
     faults = [f"[{part}] is unknown; expected {', '.join(PARTS)}" for part in said if part not in PARTS]
-    faults += [f"[{part}] is no table" for part in PARTS if not isinstance(said.get(part, {}), dict)]
+    faults += [f"[{part}] is not a table" for part in PARTS if not isinstance(said.get(part, {}), dict)]
     refuse([f"{path.name}: {fault}" for fault in faults])
     table, columns, wide, answers, truths = (said.get(part, {}) for part in PARTS)
     allowed = {"answer", *COLUMNS}
@@ -84,7 +84,7 @@ def read_mapping(path: str | Path) -> Mapping:
     needed = ("reader",) if wide else ("reader", "case", "answer")
     faults += [f"[columns] {key} is missing" for key in needed if key not in columns]
     faults += [
-        f"[columns] {key} does not go with [wide]" for key in ("case", "answer", "truth") if wide and key in columns
+        f"[columns] {key} cannot be used with [wide]" for key in ("case", "answer", "truth") if wide and key in columns
     ]
     faults += [
         f"[answers] {key!r} = {value!r}; expected 0 to 5"
@@ -100,7 +100,7 @@ def read_mapping(path: str | Path) -> Mapping:
     try:
         cases = re.compile(wide["cases"]) if wide else None
         if cases and cases.groups != 1:
-            faults.append("[wide] cases: expected one group in parentheses, which matches the name of the case")
+            faults.append("[wide] cases: expected one group in parentheses that matches the name of the case")
     except (KeyError, TypeError, re.error) as error:
         faults.append(f"[wide] cases is not a valid regular expression ({error})")
     refuse([f"{path.name}: {fault}" for fault in faults])
@@ -108,9 +108,9 @@ def read_mapping(path: str | Path) -> Mapping:
 
 
 def load_mapped(responses: str | Path, mapping: str | Path, labels: str | Path | None = None) -> Responses:
-    """The answers of any table, by a mapping file; truths from its own column or from a table `Filename, Label`.
+    """Load the answers of any table with a mapping file; truths: its own column, or a table `Filename, Label`.
 
-    Raises ResponsesError with every fault of the files.
+    Raises ResponsesError with every problem in the files.
     """
     import pandas as pd
 
@@ -130,7 +130,7 @@ def load_mapped(responses: str | Path, mapping: str | Path, labels: str | Path |
         remarks += labelled.remarks
         files[Path(labels).name] = checksum(labels)
     elif "truth" not in said.columns:
-        refuse([f"{Path(mapping).name}: [columns] truth is missing, and no table of labels is given"])
+        refuse([f"{Path(mapping).name}: [columns] truth is missing, and there is no table of labels"])
     rows = _wide(given, said, faults) if said.cases else _long(given, said)
     names = Names(truth)
     records, places = [], []
@@ -165,7 +165,7 @@ def _wide(given: Table, said: Mapping, faults: list[str]) -> list[tuple[str, dic
     found = [(column, said.cases.fullmatch(column)) for column in given.header if said.cases]
     cases = {column: match[1] for column, match in found if match}
     if not cases:
-        faults.append(f"{given.name}: no column fits {said.cases.pattern!r}")  # type: ignore[union-attr]
+        faults.append(f"{given.name}: no column matches {said.cases.pattern!r}")  # type: ignore[union-attr]
     rows = []
     for number, row in given.rows:
         shared = {field: row[column].strip() for field, column in said.columns.items()}

@@ -1,4 +1,4 @@
-"""Where readers saw it: marks and known faults, checked against the responses that they belong to."""
+"""Marks and known faults, checked against the responses to which they belong."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ MARKS = (
 FAULTS = ("study", "case", "kind", "x", "y", "rx", "ry", "angle", "width", "height")
 OUTCOMES = ("marked", "nothing", "skipped")
 SIDES: dict[float, str] = {1: "real", 2: "real", 3: "unsure", 4: "synthetic", 5: "synthetic"}
-ASPECT = 2.0  # of a panoramic radiograph, where nobody says how large the images are
+ASPECT = 2.0  # of a panoramic radiograph, if the size of the images is unknown
 
 
 @dataclass(frozen=True)
 class Marks:
-    """The marks of a study's scored trials, and the faults of its cases where they are known.
+    """The marks of a study's scored trials, and the faults of its cases if they are known.
 
-    `table`: a row for each mark (reader, group, case, truth 0 or 1, source, answer, x, y, reason, rating, level; NaN or
-    empty where there is none). `steps`: a row for each marking step (reader, trial, case, outcome); the case is empty
-    where a trial of several images ended without a mark. Both have the condition where there are several. `faults`:
-    case, kind, x, y, rx, ry, angle; None where none are known. `aspect` is the width of the images over their height,
-    `known_size` whether anybody said it.
+    `table`: one row per mark (reader, group, case, truth 0 or 1, source, answer, x, y, reason, rating, level; NaN or
+    empty if there is none). `steps`: one row per marking step (reader, trial, case, outcome); the case is empty if a
+    trial with several images ended without a mark. Both have the condition if there are several. `faults`: case, kind,
+    x, y, rx, ry, angle; None if none are known. `aspect` is the width of the images divided by their height,
+    `known_size` whether it was given.
     """
 
     table: pd.DataFrame
@@ -50,9 +50,9 @@ class Marks:
 def with_marks(
     found: Responses, marks: str | Path | None, faults: str | Path | None, size: Sequence[int] | None = None
 ) -> Responses:
-    """The responses with the marks of a table, and the known faults of a table or of a pool's faults.json.
+    """Add the marks of a table, and known faults of a table or of a pool's faults.json, to the responses.
 
-    size: width and height of the images, where the caller knows them. Raises ResponsesError with every fault of both.
+    size: width and height of the images, if known. Raises ResponsesError with every problem in both.
     """
     told, sizes = _faults_file(Path(faults)) if faults else (None, None)
     if marks is None:
@@ -65,11 +65,11 @@ def with_marks(
 
 
 def _with_faults(found: Responses, told: Table | None, size: Sequence[int] | None, path: Any) -> Responses:
-    """Responses that have marks, with the known faults of a file."""
+    """Add the known faults of a file to responses that have marks."""
     if told is None:
         return found
     if found.marks is None:
-        raise ResponsesError([f"{told.name}: known faults are compared with marks, and there are none"])
+        raise ResponsesError([f"{told.name}: known faults are compared with marks, but there are no marks"])
     problems: list[str] = []
     known = _checked_faults(found, told, problems)
     refuse(problems)
@@ -83,7 +83,7 @@ def _with_faults(found: Responses, told: Table | None, size: Sequence[int] | Non
 def joined_with(
     found: Responses, marks: Table, faults: Table | None = None, size: Sequence[int] | None = None
 ) -> Responses:
-    """The responses with marks and known faults, both checked; arguments as in `with_marks`. Practice is left out."""
+    """Add checked marks and known faults to the responses; arguments as in `with_marks`. Practice is left out."""
     problems: list[str] = []
     table = _checked_marks(found, marks, problems)
     known = _checked_faults(found, faults, problems) if faults else None
@@ -116,7 +116,7 @@ def _checked_marks(found: Responses, given: Table, problems: list[str]) -> pd.Da
         text = {column: (row.get(column) or "").strip() for column in MARKS}
         reader, case, outcome = text["reader"], text["case"], text["outcome"].lower()
         if study and text["study"] and text["study"] != study:
-            problems.append(f"{at}: study {text['study']!r}; the responses are of {study!r}")
+            problems.append(f"{at}: study {text['study']!r}; the responses are from {study!r}")
         placed = text["x"] != "" or text["y"] != ""
         outcome = outcome or ("marked" if placed else "nothing")
         if reader not in readers:
@@ -137,7 +137,7 @@ def _checked_marks(found: Responses, given: Table, problems: list[str]) -> pd.Da
         flags = [text[column].lower() in ("1", "true", "yes") for column in ("is_training", "is_repeat")]
         said = of_trial.get((reader, text["trial"], case))
         if again and said is None and case in truths and not flags[0]:
-            problems.append(f"{at}: trial {text['trial']!r} is not in the responses, so its condition is not known")
+            problems.append(f"{at}: trial {text['trial']!r} is not in the responses, so its condition is unknown")
         said = said or of_case.get((reader, case), {})
         level = numbers["level"] if text["level"] else said.get("level", math.nan)
         answer = text["answer"].lower() or said.get("answer", "") or SIDES.get(level, "")
@@ -155,14 +155,14 @@ def _sittings(table: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
 
 
 def _said(found: Responses, key: list[str]) -> dict[tuple[str, ...], dict[str, Any]]:
-    """Level and answer, and the condition where there are several, of the last row of each `key`."""
+    """Return level and answer, and the condition if there are several, of the last row of each `key`."""
     columns = [column for column in ("level", "answer", "condition") if column in found.table]
     last = found.table.drop_duplicates(key, keep="last")
     return dict(zip(last[key].itertuples(index=False, name=None), last[columns].to_dict("records"), strict=True))
 
 
 def _checked_faults(found: Responses, given: Table, problems: list[str]) -> pd.DataFrame:
-    """The known faults of the study's cases; those of other cases of the pool are passed over."""
+    """Return the known faults of the study's cases; those of other cases in the pool are ignored."""
     import pandas as pd
 
     needed = ("case", "kind", "x", "y", "rx", "ry")
@@ -185,12 +185,12 @@ def _checked_faults(found: Responses, given: Table, problems: list[str]) -> pd.D
     table = pd.DataFrame(rows, columns=["case", "kind", "x", "y", "rx", "ry", "angle"])
     known = table[table["case"].isin(found.cases)].reset_index(drop=True)
     if len(table) and not len(known):
-        problems.append(f"{given.name}: none of the study's cases is in it")
+        problems.append(f"{given.name}: has none of the study's cases")
     return known
 
 
 def _size_in(given: Table | None) -> tuple[float, float] | None:
-    """Width and height of the images where the table of faults has them."""
+    """Return width and height of the images if the table of faults has them."""
     for _, row in given.rows if given else ():
         size = finite(row.get("width") or ""), finite(row.get("height") or "")
         if all(side > 0 for side in size):
@@ -199,7 +199,7 @@ def _size_in(given: Table | None) -> tuple[float, float] | None:
 
 
 def _faults_file(path: Path) -> tuple[Table, tuple[int, int] | None]:
-    """A table of faults, or a pool's faults.json as one; and the size of the images where pool.json is beside it."""
+    """A table of faults, or a pool's faults.json as a table; and the size of the images if pool.json is next to it."""
     if path.suffix.lower() != ".json":
         return read(path).named(FAULTS), None
     try:
@@ -217,13 +217,13 @@ def _faults_file(path: Path) -> tuple[Table, tuple[int, int] | None]:
 
 
 def from_text(name: str, text: str) -> Table:
-    """A table of an export, which is CSV as the desk writes it."""
+    """Return a table from the text of a CSV in an export."""
     lines = csv.DictReader(io.StringIO(text, newline=""))
     rows = [(number, {key: value or "" for key, value in row.items() if key}) for number, row in enumerate(lines, 2)]
     return Table(name, list(lines.fieldnames or ()), rows)
 
 
 def from_rows(name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Table:
-    """A table of a database view."""
+    """Return a table from the rows of a database view."""
     told = [{column: "" if row[column] is None else str(row[column]) for column in columns} for row in rows]
     return Table(name, list(columns), list(enumerate(told, start=1)))

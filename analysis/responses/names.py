@@ -1,4 +1,4 @@
-"""Image names as two tables write them: with or without a path, an ending, or capitals."""
+"""Match image names between tables: with or without a path, a suffix, or capitals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 
 ENDING = re.compile(r"\.(png|jpe?g|tiff?|bmp|gif|webp|dcm|dicom)$", re.IGNORECASE)
-READINGS: tuple[Callable[[str], str], ...] = (  # each forgives a little more than the one before
+READINGS: tuple[Callable[[str], str], ...] = (  # each ignores a little more than the one before
     lambda name: name,
     lambda name: re.split(r"[/\\]", name)[-1],
     lambda name: ENDING.sub("", re.split(r"[/\\]", name)[-1]),
@@ -15,7 +15,7 @@ READINGS: tuple[Callable[[str], str], ...] = (  # each forgives a little more th
 
 
 class Names:
-    """The names that are known, by which others are found; it keeps count of those that were not written alike."""
+    """Known names, by which others are found; counts those that were written differently."""
 
     def __init__(self, known: Iterable[str]) -> None:
         self._known: list[dict[str, list[str]]] = []
@@ -28,7 +28,7 @@ class Names:
         self._forgiven: dict[str, str] = {}
 
     def find(self, name: str) -> str:
-        """The known name that `name` can only mean. Raises ValueError where there is none, or more than one."""
+        """Return the one known name that `name` can mean. Raises ValueError if there is none, or more than one."""
         for reading, known in zip(READINGS, self._known, strict=True):
             found = known.get(reading(name), [])
             if len(found) > 1:
@@ -40,9 +40,9 @@ class Names:
         raise ValueError(f"{name!r} has no label")
 
     def remarks(self, here: str, there: str) -> list[str]:
-        """What was forgiven between the tables of these names, in one sentence."""
+        """Return a sentence about the differences ignored between the tables of these names."""
         if not self._forgiven:
             return []
         name, found = next(iter(self._forgiven.items()))
         many = len(self._forgiven)
-        return [f"{here}: {many} image name(s) matched with {there} without path or ending, e.g. {name!r} as {found!r}"]
+        return [f"{here}: {many} image name(s) matched with {there} without path or suffix, e.g. {name!r} as {found!r}"]

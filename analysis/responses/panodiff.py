@@ -22,7 +22,7 @@ PANODIFF_TRUTHS = {"real": "real", "fake": "synthetic", "synthetic": "synthetic"
 
 
 def read_labels(table: Table, faults: list[str]) -> dict[str, str]:
-    """The truth (real or synthetic) of each image of a table `Filename, Label`; adds what is wrong to `faults`."""
+    """Return the truth (real or synthetic) of each image in a table `Filename, Label`; add problems to `faults`."""
     truth: dict[str, str] = {}
     for number, row in table.rows:
         file, label = row["Filename"].strip(), row["Label"].strip()
@@ -35,13 +35,13 @@ def read_labels(table: Table, faults: list[str]) -> dict[str, str]:
 
 
 def load_panodiff(responses: str | Path, labels: str | Path) -> Responses:
-    """The export of the PanoDiff quiz: `User Name, File, RealFakeValueSlider` and `Filename, Label`.
+    """Load the export of the PanoDiff quiz: `User Name, File, RealFakeValueSlider` and `Filename, Label`.
 
-    The letters before the digits of a reader's name are the group. Where the export has its `Progress Value`, the
-    position in the reading order is worked out from it.
+    The letters before the digits of a reader's name are the group. If the export has `Progress Value`, the position in
+    the reading order is derived from it.
 
     Raises:
-        ResponsesError: with every fault of both files.
+        ResponsesError: lists every problem in both files.
     """
     import pandas as pd
 
@@ -90,6 +90,6 @@ def load_panodiff(responses: str | Path, labels: str | Path) -> Responses:
 
 
 def _progress(text: str, total: int) -> str:
-    """The position that a text such as `Progress: 89.055%` stands for, counted from 1; empty where it has none."""
+    """Return the position given by a text such as `Progress: 89.055%`, counted from 1; empty if there is none."""
     match = re.search(r"(\d{1,3}(?:\.\d*)?)\s*%", text, re.ASCII)
     return str(round(float(match[1]) / 100 * total)) if match else ""

@@ -1,4 +1,4 @@
-"""The rows of quartets: of each trial one real image, one choice, the same images for all readers."""
+"""The rows of quartets: each trial has one real image, one choice, and the same images for all readers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLAGS = {"": None, "0": False, "1": True, "false": False, "true": True, "no": Fa
 def check(table: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[int, str]]]:
     """The table with `chosen` as 0, 1 or NaN, `place` and `realism` as numbers, `quartet` (the real image's name).
 
-    Faults, each with the index of its row: an entry that is none of these, and whatever `_trial` finds.
+    Also return problems with the index of their row: invalid entries, and those found by `_trial`.
     """
     import pandas as pd
 
@@ -56,16 +56,16 @@ def check(table: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[int, str]]]:
         quartet |= dict.fromkeys((row.Index for row in rows), name)
         known, first = seen.setdefault(name, (images, where))
         if images != known:
-            faults.append((rows[0].Index, f"{where}: other images beside {name!r} than in {first}"))
+            faults.append((rows[0].Index, f"{where}: the images shown with {name!r} differ from those in {first}"))
         if not any(row.is_training or row.is_repeat or row.superseded for row in rows):
             again = asked.setdefault((reader, name), where)
             if again != where:
-                faults.append((rows[0].Index, f"{where}: the images of {again} once more; is it a repeat?"))
+                faults.append((rows[0].Index, f"{where}: the same images as in {again}; is it a repeat?"))
     return table.assign(quartet=[quartet.get(i, "") for i in table.index]), faults
 
 
 def _trial(rows: list[Any], where: str, usual: int) -> list[tuple[int, str]]:
-    """What is wrong with one trial: too many or no real images, choices, places given twice, images missing."""
+    """Return problems of one trial: too many or no real images or choices, duplicate places, missing images."""
     real, chosen = ([row.Index for row in rows if getattr(row, name) == sought] for name, sought in SOUGHT.items())
     faults = [(i, f"{where}: a second real image; expected one") for i in real[1:]]
     faults += [(i, f"{where}: a second image is chosen; expected one") for i in chosen[1:]]

@@ -1,4 +1,4 @@
-"""One study's answers, as the loaders hand them over."""
+"""One study's answers, as returned by the loaders."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 class Responses:
     """One study's answers.
 
-    `table` has the columns of COLUMNS, one row per trial and case, practice and repeated cases included and marked;
-    `truth` is 0 (real) or 1 (synthetic), `level` 1 to 5 or NaN where nothing was answered. `study` says what is
-    known of the study, `origin` where the rows came from, with checksums and remarks. `cases` maps every case of the
-    pool that is known, answered or not, to its truth; `detector` cases to a detector's scores, where there is one;
-    `marks` says where readers saw it, if they were asked.
+    `table` has the columns of COLUMNS, one row per trial and case, with practice and repeated cases included and
+    flagged; `truth` is 0 (real) or 1 (synthetic), `level` 1 to 5 or NaN if not answered. `study` has the known facts
+    about the study, `origin` where the rows came from, with checksums and remarks. `cases` maps every known case of the
+    pool, answered or not, to its truth; `detector` maps cases to a detector's scores, if there is one; `marks` has the
+    readers' marks, if they were asked.
     """
 
     table: pd.DataFrame
@@ -42,26 +42,26 @@ class Responses:
 
     @cached_property
     def scored(self) -> pd.DataFrame:
-        """The rows that count: no practice, no repeats, and of a reader who began anew only the latest sitting."""
+        """The rows that count: no practice, no repeats, and only the latest sitting of a reader who restarted."""
         return self.table[~self.table["is_training"] & ~self.table["is_repeat"] & ~self.table["superseded"]]
 
     @cached_property
     def asked(self) -> int:
-        """How many cases each reader was to judge: all, unless the study gives each a part."""
+        """Return the number of cases that each reader should judge: all, unless the study assigns each a part."""
         return int(self.study.get("settings", {}).get("cases") or 0) or len(self.case_names)
 
     @cached_property
     def readers(self) -> list[str]:
-        """Readers by name, numbers in their order (R2 before R10)."""
+        """Return readers by name, with numbers in natural order (R2 before R10)."""
         return sorted(self.table["reader"].unique(), key=natural)
 
     @cached_property
     def groups(self) -> dict[str, str]:
-        """The group of every reader; empty where none was given."""
+        """Return the group of every reader; empty if none was given."""
         return dict(zip(self.table["reader"], self.table["reader_group"], strict=True))
 
     def matrix(self, column: str) -> np.ndarray:
-        """`column` of the scored rows as readers x cases, NaN where there is none; cases as in `case_names`."""
+        """Return `column` of the scored rows as readers x cases, NaN if there is none; cases as in `case_names`."""
         import numpy as np
 
         rows = self.scored
@@ -73,19 +73,19 @@ class Responses:
 
     @cached_property
     def case_names(self) -> list[str]:
-        """The cases that were put to readers, in order of name."""
+        """Return the cases that were shown to readers, sorted by name."""
         return sorted(self.scored["case"].unique(), key=natural)
 
     @cached_property
     def truth(self) -> np.ndarray:
-        """0 (real) or 1 (synthetic) of every case of `case_names`."""
+        """Return 0 (real) or 1 (synthetic) for every case in `case_names`."""
         import numpy as np
 
         truth = dict(zip(self.table["case"], self.table["truth"], strict=True))
         return np.array([truth[case] for case in self.case_names], dtype=int)
 
     def with_groups(self, path: str | Path) -> Responses:
-        """The same responses with the groups of a `reader,group` file in place of their own; `years` too, if given."""
+        """Replace the readers' groups by those in a `reader,group` file; also `years`, if given."""
         name = Path(path).name
         table = read(path).named(("reader", "group", "years"))
         refuse([f"{name}: column {c!r} is missing" for c in ("reader", "group") if c not in table.header])
@@ -113,10 +113,10 @@ class Responses:
         return replace(self, table=grouped, study=study, origin=self._from(path, table.remarks), marks=marks)
 
     def with_detector(self, path: str | Path) -> Responses:
-        """The same responses with a detector's scores: a CSV `case,value`, higher = more synthetic.
+        """Add a detector's scores from a CSV `case,value`, higher = more synthetic.
 
-        The `responses.csv` that `python -m generation detect` writes is one. Cases that were not put to readers are
-        passed over; those without a score are counted where the scores are used.
+        The `responses.csv` written by `python -m generation detect` is such a file. Cases not shown to readers are
+        ignored; those without a score are counted where the scores are used.
         """
         name = Path(path).name
         table = read(path).named(("case", "value"))
@@ -131,22 +131,22 @@ class Responses:
             if math.isnan(scores[case]):
                 faults.append(f"{name}, row {number}: value {value!r}; expected a number")
         refuse(faults)
-        refuse([f"{name}: none of the study's cases is in it"] if not scores.keys() & set(self.case_names) else [])
+        refuse([f"{name}: has none of the study's cases"] if not scores.keys() & set(self.case_names) else [])
         return replace(self, detector=scores, origin=self._from(path, table.remarks))
 
     @property
     def remarks(self) -> list[str]:
-        """What was guessed when the files were read, each once."""
+        """Return what was guessed when the files were read, each once."""
         return list(self.origin.get("remarks", []))
 
     def _from(self, path: str | Path, remarks: list[str]) -> dict[str, Any]:
-        """The origin with one more file."""
+        """Return the origin with one more file."""
         files = {**self.origin["files"], Path(path).name: checksum(path)}
         return {**self.origin, "files": files, "remarks": [*self.remarks, *remarks]}
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
-    """A sort key under which R2 comes before R10."""
+    """Return a sort key that puts R2 before R10."""
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 

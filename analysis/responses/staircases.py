@@ -1,4 +1,4 @@
-"""The rows of staircases: those of ratings, each with the time for which its image was really shown."""
+"""The rows of staircases: those of ratings, with the measured exposure of each image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_MS = 600_000  # no staircase shows an image for more than ten minutes
 
 
 def check(table: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[int, str]]]:
-    """The table with `exposure_ms`, in ms, NaN where none was measured; and faults with the index of their row."""
+    """Return the table with `exposure_ms`, in ms, NaN if not measured; and problems with the index of their row."""
     import pandas as pd
 
     criterion, value = (table[column].astype(str).str.strip() for column in ("criterion", "value"))

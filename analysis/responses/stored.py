@@ -1,9 +1,9 @@
-"""Responses as files that give the same responses back: what the archive of a report holds of them.
+"""Responses as files from which the same responses can be restored; the archive of a report contains them.
 
 responses.csv      the columns of COLUMNS, one row per trial and case
-responses.json     what is known of the study, where the rows came from, every case, a detector's scores
-conditions.csv     under which condition each trial was read, where there are several
-marks.csv, steps.csv, faults.csv    where readers saw it, if they were asked
+responses.json     facts about the study, where the rows came from, every case, a detector's scores
+conditions.csv     the condition of each trial, if there are several
+marks.csv, steps.csv, faults.csv    the readers' marks, if they were asked
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WRITTEN: dict[str, Callable[[Any], str]] = {"f": lambda entry: "" if entry != en
 
 
 def pack(responses: Responses) -> dict[str, bytes]:
-    """The files of `responses` by name."""
+    """Return the files of `responses` by name."""
     told: dict[str, Any] = {"study": responses.study, "origin": responses.origin, "detector": responses.detector}
     told["cases"] = {case: int(truth) for case, truth in responses.cases.items()}
     table = responses.table.assign(truth=responses.table["truth"].map({0: "real", 1: "synthetic"}))
@@ -57,10 +57,10 @@ def pack(responses: Responses) -> dict[str, bytes]:
 
 
 def unpack(files: dict[str, bytes]) -> Responses:
-    """The responses in files of `pack`; the rows are checked as any others.
+    """Restore responses from the files of `pack`; rows are checked like any others.
 
     Raises:
-        ResponsesError: a file is missing, or is not what `pack` writes.
+        ResponsesError: a file is missing, or was not written by `pack`.
     """
     if missing := [f"{name}: is missing" for name in (ROWS, ABOUT) if name not in files]:
         raise ResponsesError(missing)
@@ -77,7 +77,7 @@ def unpack(files: dict[str, bytes]) -> Responses:
             marks = Marks(**frames, aspect=marks["aspect"], known_size=marks["known_size"])
         return replace(found, marks=marks, **{name: told[name] for name in ("study", "origin", "cases", "detector")})
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ResponsesError([f"{ABOUT}: is not what a report writes ({type(error).__name__}: {error})"]) from None
+        raise ResponsesError([f"{ABOUT}: was not written by a report ({type(error).__name__}: {error})"]) from None
 
 
 def _csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
@@ -87,7 +87,7 @@ def _csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
 
 
 def _frame(text: bytes, kinds: dict[str, str]) -> pd.DataFrame:
-    """The table of a CSV whose columns have these kinds (numpy's letters)."""
+    """Return the table of a CSV with columns of these kinds (numpy's letters)."""
     import pandas as pd
 
     lines = list(csv.reader(io.StringIO(text.decode(), newline="")))

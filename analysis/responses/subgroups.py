@@ -1,4 +1,4 @@
-"""Subgroups of the cases: columns of the pool's cases.csv that a study declares, or of any table with a row a case."""
+"""Subgroups of cases: columns of the pool's cases.csv declared by a study, or of any table with one row per case."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from statistics import median
 from analysis.responses.readings import Responses
 from analysis.responses.tabular import checksum, finite, read, refuse
 
-MOST = 8  # values of a column; of more, numbers are split at their median and texts are refused
+MOST = 8  # maximum values of a column; if there are more, numbers are split at their median and texts are refused
 NOT_SUBGROUPS = ("case", "file", "truth", "source", "sha256")
 
 
 def values(given: Mapping[str, str]) -> dict[str, str]:
-    """The value of each case as it is compared: as it is, or of many different numbers the half below or above.
+    """Return the value of each case for comparison: unchanged, or for many different numbers the lower or upper half.
 
-    Cases without a value are left out. The halves are those of the cases given.
+    Cases without a value are left out. The halves are those of the given cases.
 
     >>> values({"a": "Sirona", "b": "", "c": "Planmeca"})
     {'a': 'Sirona', 'c': 'Planmeca'}
@@ -36,7 +36,7 @@ def values(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def unfit(compared: Iterable[str]) -> str:
-    """Why the values of a column, as they are compared, are no subgroups; empty if they are.
+    """Return why the compared values of a column do not form subgroups; empty if they do.
 
     >>> unfit(["Sirona", "Sirona"])
     'has 1 value(s); expected 2 to 8, or numbers'
@@ -46,10 +46,10 @@ def unfit(compared: Iterable[str]) -> str:
 
 
 def with_declared(responses: Responses, labels: Mapping[str, Mapping[str, str]]) -> Responses:
-    """The same responses with the subgroups that the settings of their study declared before it opened.
+    """Add the subgroups that the study's settings declared before it opened.
 
-    `labels`: for each case its entries in further columns of cases.csv. What was declared is kept as it is, even where
-    the cases that were read turn out to have one value alone.
+    `labels`: the entries of each case in further columns of cases.csv. Declared subgroups are kept, even if the cases
+    that were read have only one value.
     """
     columns = responses.study.get("settings", {}).get("subgroups") or ()
     if not columns or responses.design != "rating":
@@ -62,23 +62,24 @@ def with_declared(responses: Responses, labels: Mapping[str, Mapping[str, str]])
 
 
 def with_subgroups(responses: Responses, path: str | Path, columns: Sequence[str]) -> Responses:
-    """The same responses with further `subgroups` in `study`: for each of `columns` the value of every case asked.
+    """Add further `subgroups` to `study`: for each of `columns`, the value of every case shown to readers.
 
-    `path` is a table with the column `case`. A column of more than MOST different numbers is split at the median of the
-    cases asked. Cases without a value are in no subgroup.
+    `path` is a table with the column `case`. A column with more than MOST different numbers is split at the median of
+    the cases shown. Cases without a value are in no subgroup.
 
     Raises:
-        ResponsesError: not a rating study, a column or case is missing or twice, was declared in the study, or a column
-            has one value or too many.
+        ResponsesError: not a rating study; a column or case is missing or duplicate; a column was declared in the
+        study,
+            or has one value or too many.
     """
     name, there = Path(path).name, responses.study.get("subgroups") or {}
     table = read(path).named(("case", *columns))
     faults = [f"{name}: column {c!r} is missing" for c in ("case", *columns) if c not in table.header]
     if responses.design != "rating":
-        faults.append(f"subgroups: are for rating studies, and this is a study of the design {responses.design}")
+        faults.append(f"subgroups: are for rating studies, and this study has the design {responses.design}")
     faults += [f"subgroups: {c!r} is given twice" for c in dict.fromkeys(columns) if columns.count(c) > 1]
     faults += [f"subgroups: {c!r} is not a subgroup of the cases" for c in columns if c in NOT_SUBGROUPS]
-    faults += [f"subgroups: {c!r} was declared in the study and is reported in any case" for c in columns if c in there]
+    faults += [f"subgroups: {c!r} was declared in the study and is reported anyway" for c in columns if c in there]
     refuse(faults)
     rows: dict[str, dict[str, str]] = {}
     for number, row in table.rows:

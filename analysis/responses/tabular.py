@@ -1,6 +1,6 @@
-"""Tables as people hand them in (CSV, Excel, SPSS): their rows with the numbers that a spreadsheet shows.
+"""Read tables (CSV, Excel, SPSS): rows with the numbers that a spreadsheet shows.
 
-Every fault is raised at once. What had to be guessed, such as an encoding, is a remark that is said once.
+All problems are raised at once. Guesses, such as an encoding, are reported once as remarks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WORKBOOK, OLD_WORKBOOK, SPSS = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", (b"$FL2", b"$
 
 
 class ResponsesError(ValueError):
-    """The responses cannot be used; `faults` says every reason, each with its file and row."""
+    """The responses cannot be used; `faults` lists every reason with its file and row."""
 
     def __init__(self, faults: Iterable[str]):
         self.faults = list(faults)
@@ -31,7 +31,7 @@ class ResponsesError(ValueError):
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text: `rows` each with the number that a spreadsheet shows, `remarks` on what was guessed."""
+    """A table of text: `rows`, each with the row number that a spreadsheet shows, and `remarks` about guesses."""
 
     name: str
     header: list[str]
@@ -39,7 +39,7 @@ class Table:
     remarks: list[str] = field(default_factory=list)
 
     def named(self, columns: Sequence[str]) -> Table:
-        """The same with those of `columns` found that differ in capitals, spaces and punctuation only."""
+        """Return the same table, matching `columns` that differ only in capitals, spaces and punctuation."""
         same = {_plain(column): column for column in columns}
         missed = [name for name in self.header if name not in columns and same.get(_plain(name), "") not in self.header]
         renamed = {name: same[_plain(name)] for name in missed if _plain(name) in same}
@@ -48,18 +48,18 @@ class Table:
         if not renamed:
             return self
         first = next(iter(renamed.items()))
-        remark = f"{self.name}: {len(renamed)} column name(s) read without regard to capitals and spaces, e.g. "
+        remark = f"{self.name}: {len(renamed)} column name(s) matched regardless of capitals and spaces, e.g. "
         header = [renamed.get(name, name) for name in self.header]
         rows = [(number, dict(zip(header, row.values(), strict=True))) for number, row in self.rows]
         return Table(self.name, header, rows, [*self.remarks, f"{remark}{first[0]!r} as {first[1]!r}"])
 
 
 def read(path: str | Path, *, sheet: str = "", encoding: str = "", skip: int = 0) -> Table:
-    """The table of a file: CSV (comma, semicolon, tab or bar), an Excel workbook (.xlsx) or an SPSS file (.sav).
+    """Read a table: CSV (comma, semicolon, tab or bar), an Excel workbook (.xlsx) or an SPSS file (.sav).
 
-    What a file is, is told from how it begins. Blank columns without a name are dropped, a line `sep=;` is obeyed.
-    sheet: of a workbook, the first by default. encoding: of a CSV that does not say it. skip: rows below the header.
-    Raises ResponsesError with every fault of the file.
+    The type is detected from the first bytes. Blank columns without a name are dropped; a line `sep=;` is respected.
+    sheet: sheet of a workbook, by default the first. encoding: encoding of a CSV without a mark. skip: rows to skip
+    below the header. Raises ResponsesError with every problem in the file.
     """
     path = Path(path)
     try:

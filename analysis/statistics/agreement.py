@@ -22,11 +22,11 @@ from analysis.statistics.estimate import Estimate, undefined
 WEIGHTS = ("identity", "linear", "quadratic", "ordinal")
 # Our convention, after Feinstein and Cicchetti 1990 (J Clin Epidemiol 43:543): much agreement, little kappa.
 PARADOX_AGREEMENT, PARADOX_KAPPA, PARADOX_GAP = 0.75, 0.4, 0.2
-ROUNDING = 1e-15  # a variance that is not told from 0
+ROUNDING = 1e-15  # variances below this count as 0
 
 
 class Table(NamedTuple):
-    """How often each subject was given each category (subjects x categories), and what was left out."""
+    """Counts of each category for each subject (subjects x categories), and the numbers left out."""
 
     counts: Floats
     categories: Floats
@@ -36,8 +36,8 @@ class Table(NamedTuple):
 def tabulate(ratings: ArrayLike, categories: Sequence[float] | None = None) -> Table:
     """Count the readings of each subject by category; subjects without any reading are left out and counted.
 
-    `ratings`: subjects x raters, NaN or None = missing. `categories` are all that could be given (default: those that
-    were). Raises ValueError when a rating is not among them.
+    `ratings`: subjects x raters, NaN or None = missing. `categories`: all categories that could be chosen (default:
+    those that were). Raises ValueError if a rating is not among them.
 
     >>> tabulate([[1, 2, 2], [1, None, None]]).counts.tolist()
     [[1.0, 2.0], [1.0, 0.0]]
@@ -62,10 +62,10 @@ def tabulate(ratings: ArrayLike, categories: Sequence[float] | None = None) -> T
 
 
 def weight_matrix(weights: str, categories: Floats) -> Floats:
-    """Partial credit for two categories that differ, 1 on the diagonal (Gwet 2014, Inter-Rater Reliability, 4th ed.).
+    """Partial credit for two different categories, 1 on the diagonal (Gwet 2014, Inter-Rater Reliability, 4th ed.).
 
-    "identity" none; "linear" and "quadratic" by the distance of the category values; "ordinal" by the number of
-    pairs of ranks spanned.
+    "identity" gives none; "linear" and "quadratic" depend on the distance between category values; "ordinal" on the
+    number of pairs of ranks spanned.
 
     >>> weight_matrix("linear", np.array([1.0, 2.0, 3.0]))[0].tolist()
     [1.0, 0.5, 0.0]
@@ -84,10 +84,10 @@ def weight_matrix(weights: str, categories: Floats) -> Floats:
 def fleiss_kappa(ratings: ArrayLike, categories: Sequence[float] | None = None) -> Estimate:
     """Fleiss' kappa: (pa - pe) / (1 - pe), pe the sum of squared category shares; missing readings allowed.
 
-    `se` and `ci` hold whatever kappa is (linearised over subjects, t on n - 1 degrees of freedom: Gwet 2014; equal to
-    irrCAC's). `se_null`, `z` and `p` test kappa = 0 (Fleiss, Nee and Landis 1979, Psychol Bull 86:974; here extended
-    to unequal numbers of readings). `extra` holds the agreement, the kappa of each category and, where many readings
-    agree and kappa is low only because one category is rare, a `paradox` in words.
+    `se` and `ci` are valid for any kappa (linearised over subjects, t with n - 1 degrees of freedom: Gwet 2014; same as
+    irrCAC). `se_null`, `z` and `p` test kappa = 0 (Fleiss, Nee and Landis 1979, Psychol Bull 86:974; extended here to
+    unequal numbers of readings). `extra` has the agreement, the kappa of each category and, if many readings agree and
+    kappa is low only because one category is rare, a `paradox` in words.
 
     >>> wards = [[1, 1, 1], [1, 1, 2], [2, 2, 2], [2, 2, 1], [3, 3, 3], [1, 1, 1]]
     >>> estimate = fleiss_kappa(wards)
@@ -106,10 +106,10 @@ def fleiss_kappa(ratings: ArrayLike, categories: Sequence[float] | None = None) 
 
 
 def gwet_ac1(ratings: ArrayLike, categories: Sequence[float] | None = None) -> Estimate:
-    """Gwet's AC1: chance agreement is sum of pi (1 - pi) / (q - 1) over the q categories; steady under skewed shares.
+    """Gwet's AC1: chance agreement is sum of pi (1 - pi) / (q - 1) over the q categories; robust to skewed shares.
 
-    Gwet 2008 (Br J Math Stat Psychol 61:29); standard error, t interval and p as irrCAC gives them. Give all
-    `categories` that could be chosen: q counts.
+    Gwet 2008 (Br J Math Stat Psychol 61:29); standard error, t interval and p as in irrCAC. Pass all
+    `categories` that could be chosen, because q matters.
 
     >>> estimate = gwet_ac1([[1, 1], [1, 1], [1, 1], [1, 2], [1, 1], [2, 2]])
     >>> round(estimate.value, 4), round(estimate.se, 4)
@@ -132,7 +132,7 @@ def gwet_ac2(ratings: ArrayLike, categories: Sequence[float] | None = None, weig
 def brennan_prediger(
     ratings: ArrayLike, categories: Sequence[float] | None = None, weights: str = "identity"
 ) -> Estimate:
-    """Brennan and Prediger 1981 (Educ Psychol Meas 41:687): chance is every one of the q categories equally likely.
+    """Brennan and Prediger 1981 (Educ Psychol Meas 41:687): by chance, all q categories are equally likely.
 
     >>> brennan_prediger([[1, 1], [1, 2], [2, 2], [1, 1]]).value
     0.5
@@ -154,11 +154,11 @@ def percent_agreement(ratings: ArrayLike) -> Estimate:
 def krippendorff_alpha(ratings: ArrayLike, level: str = "nominal") -> Estimate:
     """Krippendorff's alpha = 1 - observed / expected disagreement, for one `level` of measurement.
 
-    The squared distance of two values c, k is 1 ("nominal"), the squared number of readings from c to k less half of
-    both ends ("ordinal"), (c - k)^2 ("interval") or ((c - k) / (c + k))^2 ("ratio"); Krippendorff 2011, Computing
-    Krippendorff's Alpha-Reliability. Only subjects with two readings count. The standard error is linearised over
-    subjects, distances held fixed and without the small-sample factor of the expected disagreement (Gwet's, as
-    irrCAC has it for raw ratings); t interval.
+    The squared distance of two values c, k is 1 ("nominal"), the squared number of readings from c to k minus half of
+    those at both ends ("ordinal"), (c - k)^2 ("interval") or ((c - k) / (c + k))^2 ("ratio"); Krippendorff 2011,
+    Computing Krippendorff's Alpha-Reliability. Only subjects with at least two readings count. The standard error is
+    linearised over subjects with fixed distances and without the small-sample factor of the expected disagreement
+    (Gwet's method, as in irrCAC for raw ratings); t interval.
 
     >>> ratings = [[1, 1, None, 1], [2, 2, 3, 2], [3, 3, 3, 3], [1, 2, 3, 4], [4, 4, 4, 4], [None, 5, 5, 5]]
     >>> [round(krippendorff_alpha(ratings, level).value, 3) for level in ("nominal", "ordinal", "interval", "ratio")]
@@ -171,7 +171,7 @@ def krippendorff_alpha(ratings: ArrayLike, level: str = "nominal") -> Estimate:
     n, pooled = len(counts), counts.sum(axis=0)
     readings, total = counts.sum(axis=1), float(counts.sum())
     if not n:
-        return undefined("no subject has two readings", name, subjects=0, **table.left_out)
+        return undefined("no subject has two or more readings", name, subjects=0, **table.left_out)
     distance = _squared_distance(level, table.categories, pooled)
     if distance is None:
         return undefined("the ratio level needs values of 0 or more", name, subjects=n, **table.left_out)
@@ -179,12 +179,12 @@ def krippendorff_alpha(ratings: ArrayLike, level: str = "nominal") -> Estimate:
     expected = float(pooled @ between / (total * (total - 1)))
     if expected <= 0:
         return undefined(
-            "all readings are the same: no disagreement is expected by chance", name, subjects=n, **table.left_out
+            "all readings are the same, so no disagreement is expected by chance", name, subjects=n, **table.left_out
         )
     within = np.einsum("uc,ck,uk->u", counts, distance, counts) / (readings - 1)
     observed = float(within.sum()) / total
     extra: dict[str, float] = {"subjects": n, "observed": observed, "expected": expected, **table.left_out}
-    # The ratio of two sums over subjects: its variance comes from each subject's pull on either.
+    # The variance of the ratio of two sums over subjects follows from each subject's influence on both.
     plain = expected * (total - 1) / total
     pull = within - observed * readings - 2 * observed / plain * (counts @ between / total - plain * readings)
     se = math.sqrt(n / (n - 1) * float((pull**2).sum())) / (total * plain) if n > 1 else None
@@ -196,10 +196,10 @@ def cohen_kappa(
 ) -> Estimate:
     """Cohen's kappa of two readers, or of one reader twice; `weights` None, "linear" or "quadratic".
 
-    `a`, `b`: one rating a subject; pairs with a missing one are left out and counted. `se` (interval, t on n - 1
-    degrees of freedom) and `se_null` (test of kappa = 0, p) after Fleiss, Cohen and Everitt 1969 (Psychol Bull
-    72:323), as statsmodels has them. `categories` matters to weighted kappa alone, and only where the extreme ones
-    were never used.
+    `a`, `b`: one rating per subject; pairs with a missing rating are left out and counted. `se` (interval, t with n - 1
+    degrees of freedom) and `se_null` (test of kappa = 0, p) follow Fleiss, Cohen and Everitt 1969 (Psychol Bull
+    72:323), as in statsmodels. `categories` matters only for weighted kappa, and only if the extreme ones were never
+    used.
 
     >>> estimate = cohen_kappa([1, 1, 2, 2, 3, 3, 3, 1], [1, 1, 2, 3, 3, 3, 2, 1], weights="linear")
     >>> round(estimate.value, 4), round(estimate.se, 4), round(estimate.p, 4)
@@ -211,12 +211,12 @@ def cohen_kappa(
     name = "Cohen's kappa" + ("" if weights == "identity" else f", {weights} weights")
     first, second = as_floats(a, "a"), as_floats(b, "b")
     if first.size != second.size:
-        raise ValueError(f"b: expected {first.size} ratings, as many as a, got {second.size}")
+        raise ValueError(f"b: expected {first.size} ratings as in a, got {second.size}")
     both = ~(np.isnan(first) | np.isnan(second))
     table = tabulate(np.stack([first[both], second[both]], axis=1), categories)
     n, left_out = int(both.sum()), int((~both).sum())
     if not n:
-        return undefined("no subject was rated both times", name, n=0, left_out=left_out)
+        return undefined("no subject has both ratings", name, n=0, left_out=left_out)
     joint = np.zeros((table.categories.size,) * 2)
     np.add.at(joint, tuple(np.searchsorted(table.categories, x[both]) for x in (first, second)), 1 / n)
     credit = weight_matrix(weights, table.categories)
@@ -224,10 +224,8 @@ def cohen_kappa(
     agreed, chance = float((joint * credit).sum()), float(rows @ credit @ columns)
     extra = {"n": n, "left_out": left_out, "agreement": agreed, "chance_agreement": chance}
     if 1 - chance < 1e-12:
-        return undefined(
-            "both gave one and the same category throughout: agreement by chance is certain", name, **extra
-        )
-    # Where a variance is 0, rounding may leave it below: statsmodels takes its root all the same.
+        return undefined("both used the same category throughout, so agreement by chance is certain", name, **extra)
+    # Rounding may make a zero variance negative; statsmodels still takes its square root.
     with np.errstate(invalid="ignore", divide="ignore"):
         found = cohens_kappa(n * joint, weights=1 - credit)
     variances = found.var_kappa, found.var_kappa0
@@ -242,20 +240,20 @@ def cohen_kappa(
 
 
 def _chance_corrected(table: Table, weights: Floats, chance: str, name: str) -> Estimate:
-    """(pa - pe) / (1 - pe) with Gwet's linearised variance over subjects; `chance` says what pe is."""
+    """(pa - pe) / (1 - pe) with Gwet's linearised variance over subjects; `chance` defines pe."""
     counts, q = table.counts, table.categories.size
     readings = counts.sum(axis=1)
     n, judged = len(counts), readings > 1
     extra: dict[str, float] = {"subjects": n, **table.left_out}
     if not judged.any():
-        return undefined("no subject has two readings", name, **extra)
+        return undefined("no subject has two or more readings", name, **extra)
     pairs = np.where(judged, readings * (readings - 1), 1)
     agreed = np.where(judged, (counts * (counts @ weights - 1)).sum(axis=1) / pairs, 0)
     pa = float(agreed[judged].mean())
     shares = counts / readings[:, None]
     pi = shares.mean(axis=0)
     if chance == "gwet" and q < 2:
-        return undefined("only one category is known: name all that could be chosen", name, agreement=pa, **extra)
+        return undefined("only one category is known; pass all that could be chosen", name, agreement=pa, **extra)
     if chance == "fleiss":
         pe_subject, pe = shares @ weights @ pi, float(pi @ weights @ pi)
     elif chance == "gwet":
@@ -266,23 +264,29 @@ def _chance_corrected(table: Table, weights: Floats, chance: str, name: str) -> 
         pe_subject = np.full(n, pe)
     extra |= {"agreement": pa, "chance_agreement": pe}
     if 1 - pe < 1e-12:
-        return undefined("all readings are the same: agreement by chance is certain", name, **extra)
+        return undefined("all readings are the same, so agreement by chance is certain", name, **extra)
     value = (pa - pe) / (1 - pe)
     pull = np.where(judged, n / judged.sum() * (agreed - pe) / (1 - pe), 0)
     pull -= 2 * (1 - value) * (pe_subject - pe) / (1 - pe)
     se = math.sqrt(float(((pull - value) ** 2).sum()) / (n * (n - 1))) if n > 1 else None
     estimate = _over_subjects(value, se, n, name, extra)
-    # Nobody asks whether readers agree at all, chance not taken off.
+    # A test of percent agreement against 0 would be meaningless.
     return replace(estimate, p=None) if chance == "none" else estimate
 
 
 def _over_subjects(value: float, se: float | None, n: int, name: str, extra: dict) -> Estimate:
-    """Attach the t interval over `n` subjects, or say why there is none."""
+    """Add the t interval over `n` subjects, or the reason why there is none."""
     if se is None:
-        return Estimate(value, method=name, reason="one subject alone: no variance over subjects", extra=extra)
+        return Estimate(
+            value, method=name, reason="there is only one subject, so no variance over subjects", extra=extra
+        )
     if se < 1e-12:
         return Estimate(
-            value, 0.0, method=name, reason="every subject weighs alike: the variance over subjects is 0", extra=extra
+            value,
+            0.0,
+            method=name,
+            reason="every subject contributes the same, so the variance over subjects is 0",
+            extra=extra,
         )
     half = distributions.t_quantile(0.95, n - 1) * se
     ci = float(value - half), float(min(1.0, value + half))
@@ -294,9 +298,9 @@ def _over_subjects(value: float, se: float | None, n: int, name: str, extra: dic
 def _fleiss_null_se(counts: Floats) -> float:
     """Standard error of Fleiss' kappa when readings do not depend on the subject, for unequal numbers of readings.
 
-    kappa is linearised in the agreement P of each subject with two readings and the mean share M = sum pi_k r_k / r of
-    each subject; both variances and their covariance follow from the multinomial. With r readings everywhere it is
-    the formula of Fleiss, Nee and Landis 1979.
+    kappa is linearised in the agreement P of each subject with two or more readings and the mean share
+    M = sum pi_k r_k / r of each subject; both variances and their covariance follow from the multinomial distribution.
+    With r readings of every subject it is the formula of Fleiss, Nee and Landis 1979.
     """
     readings = counts.sum(axis=1)
     judged = readings[readings > 1]
@@ -335,14 +339,14 @@ def _squared_distance(level: str, categories: Floats, pooled: Floats) -> Floats 
 
 
 def _tested(estimate: Estimate, se_null: float, extra: dict) -> Estimate:
-    """The estimate with the test of kappa = 0, from the standard error that holds there, in place of the t test."""
+    """Replace the t test by the test of kappa = 0, with the standard error under that hypothesis."""
     z = (estimate.value or 0.0) / se_null
-    method = f"{estimate.method}, z test by the standard error under kappa = 0"
+    method = f"{estimate.method}, z test with the standard error under kappa = 0"
     return replace(estimate, p=distributions.normal_p(z), method=method, extra=extra | {"z": z})
 
 
 def _named_paradox(estimate: Estimate, ac1: float | None, shares: Floats) -> Estimate:
-    """Add `paradox` in words where readings agree, kappa is low and AC1 is not: one category has the most `shares`."""
+    """Add `paradox` in words if readings agree and kappa is low but AC1 is not: one category dominates `shares`."""
     agreed, kappa = estimate.extra["agreement"], estimate.value
     if ac1 is None or kappa is None:
         return estimate

@@ -1,4 +1,4 @@
-"""Input checks that the statistics share: what is handed in becomes a float array, or a clear error."""
+"""Input checks shared by the statistics: arguments become float arrays, or raise a clear error."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Floats = NDArray[np.float64]
 def as_floats(values: ArrayLike, name: str, ndim: int = 1) -> Floats:
     """Return `values` as a float array of `ndim` dimensions; None and NaN both mean missing.
 
-    Raises ValueError, naming the argument, for text, infinite numbers or another number of dimensions.
+    Raises ValueError, naming the argument, for text, infinite numbers or a wrong number of dimensions.
     """
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as fault:
-        raise ValueError(f"{name}: expected numbers, with None or NaN where one is missing ({fault})") from None
+        raise ValueError(f"{name}: expected numbers, with None or NaN for missing values ({fault})") from None
     if array.ndim != ndim:
         raise ValueError(f"{name}: expected {ndim} dimension(s), got an array of shape {array.shape}")
     if np.isinf(array).any():
@@ -41,7 +41,7 @@ def as_truth(truth: ArrayLike, cases: int) -> NDArray[np.bool_]:
 
 
 def as_levels(levels: ArrayLike, name: str = "levels", ndim: int = 1) -> Floats:
-    """Return levels 1 (surely real) ... 5 (surely synthetic), NaN where missing; ValueError for any other number."""
+    """Levels 1 (surely real) ... 5 (surely synthetic), NaN where missing; raise ValueError for any other number."""
     array = as_floats(levels, name, ndim)
     strange = array[~(np.isnan(array) | np.isin(array, (1.0, 2.0, 3.0, 4.0, 5.0)))]
     if strange.size:
@@ -52,7 +52,7 @@ def as_levels(levels: ArrayLike, name: str = "levels", ndim: int = 1) -> Floats:
 
 
 def as_flags(flags: ArrayLike | None, size: int, name: str) -> NDArray[np.bool_]:
-    """Return one boolean for each of `size` entries; None means all False; ValueError for another length."""
+    """Return one boolean for each of `size` entries; None means all False. Raises ValueError for a wrong length."""
     if flags is None:
         return np.zeros(size, dtype=bool)
     array = as_floats(flags, name)

@@ -1,7 +1,7 @@
 """The binormal ROC curve of one reader, fitted by maximum likelihood to ratings.
 
-Which question: what is the area under the smooth curve behind five rating levels? The empirical area (`statistics.roc`)
-joins its points by straight lines and lies a little lower; both are reported, the empirical one leads.
+Question: what is the area under the smooth curve behind five rating levels? The empirical area (`statistics.roc`) joins
+its points by straight lines and is a little smaller; both are reported, the empirical one as the main result.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from analysis.statistics.estimate import Estimate, undefined
 
 METHOD = "binormal, maximum likelihood, 95% interval on the probit scale"
 MOST_STEPS = 200
-# Beyond this the spreads of the classes differ by more than exp(4) = 55: the curve has degenerated to straight lines.
+# Beyond this, the spreads differ by more than exp(4) = 55 times, and the curve has degenerated to straight lines.
 MOST_LOG_B = 4.0
 _NORMAL = NormalDist()
 
@@ -26,12 +26,12 @@ _NORMAL = NormalDist()
 def fit(scores: ArrayLike, truth: ArrayLike) -> Estimate:
     """Area Phi(a / sqrt(1 + b^2)) of the binormal curve, hit rate = Phi(a + b z(false-alarm rate)).
 
-    `scores`: one a case, higher = more synthetic, NaN = not read; ratings or continuous. Dorfman and Alf 1969 (J Math
-    Psychol 6:487) by Fisher scoring on thresholds, a and log b; neighbouring scores that only one class got share a
-    threshold, which leaves the maximum where it is (Metz, Herman and Shen 1998, Stat Med 17:1033). The standard error
-    is from the expected information; the interval is symmetric on the probit scale. `extra` has a, b, their standard
-    errors, and the z of log b = 0 (equal variances). Undefined, in words, where the likelihood has no finite maximum:
-    perfect separation, too few operating points, points on the edges only.
+    `scores`: one per case, higher = more synthetic, NaN = not read; ratings or continuous. Dorfman and Alf 1969 (J Math
+    Psychol 6:487) by Fisher scoring on thresholds, a and log b; neighbouring scores that occur in only one class share
+    a threshold, which does not move the maximum (Metz, Herman and Shen 1998, Stat Med 17:1033). The standard error
+    comes from the expected information; the interval is symmetric on the probit scale. `extra` has a, b, their standard
+    errors, and z for log b = 0 (equal variances). Undefined, with a reason, if the likelihood has no finite maximum:
+    perfect separation, too few operating points, or points only on the edges.
 
     >>> chest_ct = [1] * 33 + [2] * 6 + [3] * 6 + [4] * 11 + [5] * 2, [1] * 3 + [2] * 2 + [3] * 2 + [4] * 11 + [5] * 33
     >>> found = fit(chest_ct[0] + chest_ct[1], [0] * 58 + [1] * 51)   # Hanley and McNeil 1982, Radiology 143:29
@@ -44,15 +44,17 @@ def fit(scores: ArrayLike, truth: ArrayLike) -> Estimate:
     left_out = {"left_out": int((~read).sum())}
     counts = _counts(array[read], synthetic[read])
     if not counts.sum(axis=1).all():
-        return undefined("an area needs a case of each class", METHOD, **left_out)
+        return undefined("an area needs cases of both classes", METHOD, **left_out)
     if counts.shape[1] < 3:
         return undefined(
-            "fewer than two operating points: a curve of two parameters cannot be fitted", METHOD, **left_out
+            "there are fewer than two operating points, so a curve with two parameters cannot be fitted",
+            METHOD,
+            **left_out,
         )
     fitted = _maximise(counts)
     if fitted is None:
         return undefined(
-            "the likelihood has no finite maximum: the points lie on the edges of the plot", METHOD, **left_out
+            "the likelihood has no finite maximum, because the points lie on the edges of the plot", METHOD, **left_out
         )
     theta, information = fitted
     a, b = float(theta[-2]), math.exp(theta[-1])
@@ -119,7 +121,7 @@ def _maximise(counts: Floats) -> tuple[Floats, Floats] | None:
         if abs(theta[-1]) > MOST_LOG_B:
             return None
         if np.abs(step).max() < 1e-9:
-            # A flat ridge is no maximum: nothing is known along it.
+            # A flat ridge is not a maximum: the data say nothing along it.
             return (theta, information) if np.linalg.cond(information) < 1e10 else None
     return None
 

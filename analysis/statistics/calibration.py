@@ -1,4 +1,4 @@
-"""Whether certainty can be trusted: a calibrated reader who says 75 % is right three times in four."""
+"""Calibration of certainty: a calibrated reader who says 75 % is right three times in four."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from analysis.statistics.scoring import UNSURE
 def probabilities(levels: ArrayLike) -> Floats:
     """The probability of "synthetic" that a level stands for, evenly spaced: 0, .25, .5, .75, 1.
 
-    This is the reading of the scale that the fractional credit of PanoDiff-SR (arXiv 2507.09227) implies.
+    The fractional credit of PanoDiff-SR (arXiv 2507.09227) implies this interpretation of the scale.
 
     >>> probabilities([1, 2, 3, 4, 5]).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
@@ -30,12 +30,12 @@ def brier(probabilities: ArrayLike, truth: ArrayLike, bins: int | None = None) -
     """Brier score, the mean of (probability - truth)^2, with Murphy's decomposition and the calibration error.
 
     value = reliability - resolution + uncertainty (Murphy 1973, J Appl Meteorol 12:595), over groups of cases with
-    the same probability. For probabilities that hardly repeat (a detector's) give `bins`, equal-width; the spread
-    within bins is then part of `resolution`, so that the sum stays exact (Stephenson, Coelho and Jolliffe 2008,
-    Weather Forecast 23:752). `ece` is the mean gap between a group's mean probability and its share of synthetic
-    cases, weighted by size (Naeini 2015, AAAI). Lower is better, .25 is what a constant one half earns. The interval
-    is the t interval of a mean. `extra["groups"]` holds the reliability curve with Wilson limits. NaN is left out and
-    counted. Raises ValueError for a probability outside 0 to 1.
+    the same probability. For probabilities that rarely repeat (a detector's), pass a number of equal-width `bins`;
+    the spread within bins is then part of `resolution`, so that the sum stays exact (Stephenson, Coelho and Jolliffe
+    2008, Weather Forecast 23:752). `ece` is the mean gap between a group's mean probability and its share of synthetic
+    cases, weighted by size (Naeini 2015, AAAI). Lower is better; a constant probability of one half scores .25. The
+    interval is the t interval of a mean. `extra["groups"]` has the reliability curve with Wilson limits. NaN is left
+    out and counted. Raises ValueError for a probability outside 0 to 1.
 
     >>> found = brier([1, 0.75, 0.75, 0.5, 0.25, 0], [1, 1, 0, 1, 0, 0])
     >>> round(found.value, 4), round(found.reliability - found.resolution + found.uncertainty, 4), round(found.ece, 4)
@@ -49,7 +49,7 @@ def brier(probabilities: ArrayLike, truth: ArrayLike, bins: int | None = None) -
     method = "Brier score, Murphy decomposition, t 95% interval"
     counts = {"n": int(read.sum()), "left_out": int((~read).sum())}
     if not read.any():
-        return undefined("no answer counts", method, **counts)
+        return undefined("there are no answers to count", method, **counts)
     p, y = array[read], synthetic[read]
     n, base = p.size, float(y.mean())
     labels = p if bins is None else np.minimum(np.floor(p * bins), bins - 1)
@@ -70,20 +70,22 @@ def brier(probabilities: ArrayLike, truth: ArrayLike, bins: int | None = None) -
     losses = (p - y) ** 2
     value, extra = float(losses.mean()), parts | counts | {"groups": groups}
     if n < 2:
-        return Estimate(value, method=method, reason="one answer alone: no standard error", extra=extra)
+        return Estimate(value, method=method, reason="there is only one answer, so no standard error", extra=extra)
     se = float(losses.std(ddof=1)) / math.sqrt(n)
     if se < 1e-12:
-        return Estimate(value, 0.0, method=method, reason="every answer misses by as much: no interval", extra=extra)
+        return Estimate(
+            value, 0.0, method=method, reason="every answer has the same error, so there is no interval", extra=extra
+        )
     half = distributions.t_quantile(0.95, n - 1) * se
     return Estimate(value, se, (max(0.0, value - half), min(1.0, value + half)), method=method, df=n - 1, extra=extra)
 
 
 def certainty_test(levels: ArrayLike, truth: ArrayLike) -> Estimate:
-    """Are answers of full certainty right more often? Fisher's exact test of correctness by certainty, unsure left out.
+    """Are fully certain answers right more often? Fisher's exact test of correctness by certainty, without unsure.
 
-    `value` is the odds ratio of being right when fully against partly certain (`proportions.odds_ratio`); `accuracy`
-    in `extra` is the share right by certainty. Undefined when every decision has the same certainty, or the same
-    correctness.
+    `value` is the odds ratio of being right when fully rather than partly certain (`proportions.odds_ratio`);
+    `accuracy` in `extra` is the share correct by certainty. Undefined if all decisions have the same certainty or the
+    same correctness.
 
     >>> found = certainty_test([5, 5, 1, 1, 4, 4, 2, 2, 3], [1, 1, 0, 0, 1, 0, 1, 0, 1])
     >>> found.table, round(found.p, 4), found.unsure

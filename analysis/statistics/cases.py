@@ -1,4 +1,4 @@
-"""The cases: which images fooled the readers, how difficult each is, and what a detector says about them.
+"""Results by case: which images fooled readers, how difficult each is, and how a detector scores them.
 
 Levels are readers x cases, 1 (surely real) ... 5 (surely synthetic), 3 = unsure, NaN = not read; truth 1 = synthetic.
 """
@@ -25,10 +25,10 @@ CATEGORIES = ("TP", "TN", "FP", "FN")
 class Case:
     """The readers' answers to one case.
 
-    `majority` is the side (real, synthetic) that more than half of the readers of the case took, `certainty` what more
-    than half of those on that side were (full, partial), `category` follows from both and the truth (TP, TN, FP, FN);
-    where there is no such side, or certainty, it is None and `tie` says so. `right` is the share of right decisions
-    among all readings, unsure not being right, with its Wilson interval in `right_ci`.
+    `majority` is the side (real, synthetic) chosen by more than half of the case's readers, `certainty` the certainty
+    of more than half of those (full, partial), `category` follows from both and the truth (TP, TN, FP, FN); without
+    such a side or certainty it is None, and `tie` says why. `right` is the share of correct decisions among all
+    readings (unsure is not correct), with its Wilson interval in `right_ci`.
     """
 
     case: str
@@ -52,12 +52,12 @@ class Case:
         return self.category == "FN"
 
     def as_dict(self) -> dict[str, Any]:
-        """A plain mapping for tables and results.json."""
+        """Return a plain mapping for tables and results.json."""
         return asdict(self) | {"fooled": self.fooled}
 
 
 def summarise(levels: ArrayLike, truth: ArrayLike, cases: Sequence[str]) -> list[Case]:
-    """One `Case` for each of the `cases` (names), in their order; the majority rule of PanoDiff-SR (arXiv 2507.09227).
+    """Return one `Case` per name in `cases`, in order, by the majority rule of PanoDiff-SR (arXiv 2507.09227).
 
     >>> fooled, tied = summarise([[1, 5], [2, 1], [2, 4], [4, 2]], [1, 0], ["a", "b"])
     >>> fooled.category, fooled.certainty, fooled.wrong
@@ -68,7 +68,7 @@ def summarise(levels: ArrayLike, truth: ArrayLike, cases: Sequence[str]) -> list
     array = as_levels(levels, "levels", ndim=2)
     synthetic = as_truth(truth, array.shape[1])
     if len(cases) != array.shape[1]:
-        raise ValueError(f"cases: expected {array.shape[1]} names, one for each column of levels, got {len(cases)}")
+        raise ValueError(f"cases: expected {array.shape[1]} names, one per column of levels, got {len(cases)}")
     return [_summary(str(name), column, bool(of)) for name, column, of in zip(cases, array.T, synthetic, strict=True)]
 
 
@@ -83,7 +83,7 @@ def _summary(name: str, column: Floats, synthetic: bool) -> Case:
     majority = next((side for side in ("real", "synthetic") if 2 * said[side] > given.size), None)
     category = certainty = tie = None
     if not given.size:
-        tie = "no reader has read it"
+        tie = "no reader answered this case"
     elif majority is None:
         counts = ", ".join(f"{side} {count}" for side, count in said.items())
         tie = f"no side has more than half of {given.size} readers ({counts})"
@@ -92,7 +92,7 @@ def _summary(name: str, column: Floats, synthetic: bool) -> Case:
         full = int((given == (5 if majority == "synthetic" else 1)).sum())
         partial = said[majority] - full
         certainty = "full" if full > partial else "partial" if partial > full else None
-        tie = None if certainty else f"as many of the majority are fully as partly certain ({full} each)"
+        tie = None if certainty else f"equally many of the majority are fully and partly certain ({full} each)"
     right = proportions.interval(said[truth], given.size)
     return Case(
         case=name,
@@ -111,10 +111,10 @@ def _summary(name: str, column: Floats, synthetic: bool) -> Case:
 
 
 def by_category(summaries: Sequence[Case]) -> dict[str, dict[str, list[str]]]:
-    """Names of the cases by category and certainty, the clearest majorities first; ties are under `undecided`.
+    """Return case names by category and certainty, clearest majorities first; ties are under `undecided`.
 
-    The layout of the example figure of PanoDiff-SR: for each category one row of full, one of partial certainty.
-    `undecided` under a category: a majority, but its certainty is tied; under `none`: no majority.
+    This is the layout of the example figure in PanoDiff-SR: for each category, a row with full and one with partial
+    certainty. `undecided` in a category: a majority whose certainty is tied; under `none`: no majority.
 
     >>> found = by_category(summarise([[1, 5], [2, 1], [2, 4], [4, 2]], [1, 0], ["a", "b"]))
     >>> found["FN"]["partial"], found["none"]["undecided"]
@@ -130,9 +130,9 @@ def by_category(summaries: Sequence[Case]) -> dict[str, dict[str, list[str]]]:
 
 
 def hardest(summaries: Sequence[Case], most: int = 10) -> list[Case]:
-    """The cases that the largest share of their readers got wrong, at most `most`; none that nobody missed.
+    """Return up to `most` cases with the largest shares of wrong answers; cases without wrong answers are left out.
 
-    Equal shares go by more readers first, then by name.
+    Ties are ordered by the number of readers, largest first, then by name.
 
     >>> [one.case for one in hardest(summarise([[1, 5], [2, 1], [2, 4], [4, 2]], [1, 0], ["a", "b"]))]
     ['a', 'b']
@@ -142,7 +142,7 @@ def hardest(summaries: Sequence[Case], most: int = 10) -> list[Case]:
 
 
 def fooled_counts(levels: ArrayLike, truth: ArrayLike) -> dict[str, list[int]]:
-    """How many cases of each class were taken for the other one by 0, 1, ... all readers.
+    """Count the cases of each class that were mistaken for the other by 0, 1, ... all readers.
 
     >>> fooled_counts([[1, 5], [2, 1], [2, 4], [4, 2]], [1, 0])
     {'synthetic': [0, 0, 0, 1, 0], 'real': [0, 0, 1, 0, 0]}
@@ -156,10 +156,10 @@ def fooled_counts(levels: ArrayLike, truth: ArrayLike) -> dict[str, list[int]]:
 def link_to_detector(levels: ArrayLike, truth: ArrayLike, detector: ArrayLike) -> dict[str, Estimate]:
     """Do readers and a detector find the same images difficult? Spearman's rho of mean level and detector score.
 
-    `detector`: one score a case, higher = more synthetic, NaN = none. One estimate within the real, one within the
-    synthetic cases: across both, any two judges that see the truth correlate. Interval on Fisher's scale with the
-    variance (1 + rho^2 / 2) / (n - 3) of Bonett and Wright 2000 (Psychometrika 65:23); p by t. Cases without a
-    reading or a score are left out and counted. Undefined below four cases or where either side is constant.
+    `detector`: one score per case, higher = more synthetic, NaN = none. There is one estimate within the real and one
+    within the synthetic cases; across both, any two judges who see the truth correlate. Interval on Fisher's scale with
+    the variance (1 + rho^2 / 2) / (n - 3) of Bonett and Wright 2000 (Psychometrika 65:23); p by t. Cases without a
+    reading or a score are left out and counted. Undefined for fewer than four cases, or if either side is constant.
 
     >>> levels = [[1, 2, 2, 4, 4, 5], [1, 1, 2, 3, 5, 4]]
     >>> round(link_to_detector(levels, [1] * 6, [0.1, 0.3, 0.2, 0.5, 0.9, 0.7])["synthetic"].value, 3)
@@ -169,7 +169,7 @@ def link_to_detector(levels: ArrayLike, truth: ArrayLike, detector: ArrayLike) -
     synthetic = as_truth(truth, array.shape[1])
     scores = as_floats(detector, "detector")
     if scores.size != array.shape[1]:
-        raise ValueError(f"detector: expected {array.shape[1]} scores, one for each case, got {scores.size}")
+        raise ValueError(f"detector: expected {array.shape[1]} scores, one per case, got {scores.size}")
     read = ~np.isnan(array)
     means = np.where(read, array, 0).sum(axis=0) / np.maximum(read.sum(axis=0), 1)
     usable = read.any(axis=0) & ~np.isnan(scores)
@@ -186,13 +186,13 @@ def _spearman(x: Floats, y: Floats, left_out: int) -> Estimate:
     name = "Spearman's rho, Bonett-Wright 95% interval"
     extra = {"n": x.size, "left_out": left_out}
     if x.size < 4:
-        return undefined("fewer than four cases", name, **extra)
+        return undefined("there are fewer than four cases", name, **extra)
     if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return undefined("the readers or the detector say the same of every case", name, **extra)
+        return undefined("the readers or the detector give every case the same score", name, **extra)
     found = spearmanr(x, y)
     rho = float(np.clip(found.statistic, -1, 1))
     if abs(rho) > 1 - 1e-12:
-        reason = "the order is the same, or reversed, throughout: no interval"
+        reason = "the orders agree, or are reversed, throughout, so there is no interval"
         return Estimate(rho, p=float(found.pvalue), method=name, reason=reason, extra=extra)
     half = distributions.normal_quantile(0.95) * math.sqrt((1 + rho**2 / 2) / (x.size - 3))
     ci = math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)

@@ -1,4 +1,4 @@
-"""Proportions of things that come from the same readers and the same cases, with intervals that account for this."""
+"""Proportions of observations clustered by reader and by case, with intervals that account for the clustering."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NO_SPREAD = 1e-14
 
 
 def share(flags: ArrayLike, reader: ArrayLike, case: ArrayLike) -> Estimate:
-    """The share of `flags` (0 or 1) that are 1, its interval clustered by reader and by case.
+    """The share of `flags` (0 or 1) that are 1, with an interval clustered by reader and by case.
 
-    `reader`, `case`: a number for each flag. The variance is that of a mean with two-way clusters (Cameron, Gelbach
-    and Miller 2011, J Bus Econ Stat 29:238), at least that with clusters of either kind alone, which the difference of
-    three variances may fall below; the interval is that of t on one less than the smaller number of clusters, cut to
-    [0, 1]. Undefined without a flag; no interval with one reader or one case.
+    `reader`, `case`: a number for each flag. The variance is that of a mean with two-way clusters (Cameron, Gelbach and
+    Miller 2011, J Bus Econ Stat 29:238), but at least the variance with either kind of cluster alone, because the sum
+    of three terms may fall below it. The interval uses t with one degree of freedom fewer than the smaller number of
+    clusters, cut to [0, 1]. Undefined without flags; no interval with one reader or one case.
 
     >>> found = share([1, 0, 1, 1, 0, 0, 1, 0], [0, 0, 1, 1, 2, 2, 3, 3], [0, 1, 0, 1, 0, 1, 0, 1])
     >>> found.value, found.k, found.n
@@ -31,9 +31,9 @@ def share(flags: ArrayLike, reader: ArrayLike, case: ArrayLike) -> Estimate:
 
 
 def difference(flags: ArrayLike, group: ArrayLike, reader: ArrayLike, case: ArrayLike) -> Estimate:
-    """The share of `flags` where `group` is 1 less that where it is 0, clustered as `share`; p against no difference.
+    """The share of `flags` where `group` is 1 minus that where it is 0, clustered as in `share`; p is against 0.
 
-    Undefined where one of both is empty.
+    Undefined if either is empty.
 
     >>> flags, group = [1, 1, 1, 0, 0, 0, 1, 0], [1, 1, 1, 1, 0, 0, 0, 0]
     >>> difference(flags, group, [0, 1, 2, 3, 0, 1, 2, 3], [0, 0, 1, 1, 1, 1, 0, 0]).value
@@ -48,7 +48,7 @@ def difference(flags: ArrayLike, group: ArrayLike, reader: ArrayLike, case: Arra
 
 
 def _fitted(y: Floats, x: Floats, reader: ArrayLike, case: ArrayLike, place: int, extra: dict[str, int]) -> Estimate:
-    """The coefficient at `place` of least squares, with two-way clustered covariance."""
+    """Return the least-squares coefficient at `place`, with two-way clustered covariance."""
     from statsmodels.regression.linear_model import OLS
     from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
@@ -59,7 +59,12 @@ def _fitted(y: Floats, x: Floats, reader: ArrayLike, case: ArrayLike, place: int
     clusters = [_numbered(reader, y.size, "reader"), _numbered(case, y.size, "case")]
     fewest = min(len(np.unique(column)) for column in clusters)
     if fewest < 2:
-        return Estimate(value, method=name, reason="one reader or one case: how they vary cannot be known", extra=extra)
+        return Estimate(
+            value,
+            method=name,
+            reason="there is only one reader or one case, so their variation is unknown",
+            extra=extra,
+        )
     fit = OLS(y, x).fit()
     variance = max(float(one[place, place]) for one in cov_cluster_2groups(fit, *clusters))
     if variance <= NO_SPREAD:
@@ -76,5 +81,5 @@ def _fitted(y: Floats, x: Floats, reader: ArrayLike, case: ArrayLike, place: int
 def _numbered(labels: ArrayLike, size: int, name: str) -> NDArray[np.intp]:
     found = as_floats(labels, name)
     if found.size != size:
-        raise ValueError(f"{name}: expected {size} numbers, one for each flag, got {found.size}")
+        raise ValueError(f"{name}: expected {size} numbers, one per flag, got {found.size}")
     return np.unique(found, return_inverse=True)[1]

@@ -1,4 +1,4 @@
-"""Agreement looked at from several sides: recoded levels, pairs of readers, classes, groups, certainty, repeats.
+"""Agreement by recoded levels, pairs of readers, class, group, certainty, and on repeated cases.
 
 `ratings` are levels 1 (surely real) ... 5 (surely synthetic), cases x readers, NaN = missing.
 """
@@ -17,7 +17,7 @@ from analysis.statistics.agreement import cohen_kappa, fleiss_kappa
 from analysis.statistics.arrays import Floats, as_levels, as_truth
 from analysis.statistics.estimate import Estimate, undefined
 
-# Of ratings and the categories that could be chosen: AC1 counts those that nobody chose, too.
+# Takes ratings and all possible categories: AC1 also counts those that nobody chose.
 Coefficient = Callable[[ArrayLike, Sequence[float]], Estimate]
 LEVELS = (1, 2, 3, 4, 5)
 
@@ -32,7 +32,7 @@ SCHEMES: dict[str, tuple[int, int, int, int, int]] = {
 
 
 def recode(ratings: ArrayLike, scheme: str) -> Floats:
-    """Levels as one of `SCHEMES` sees them, of the same shape; missing stays missing. ValueError for another scheme.
+    """Recode levels by one of `SCHEMES`, keeping shape and missing values. Raises ValueError for an unknown scheme.
 
     >>> recode([[1, 2, 3, 4, 5]], "unsure_as_synthetic").tolist()
     [[1.0, 1.0, 2.0, 2.0, 2.0]]
@@ -45,7 +45,7 @@ def recode(ratings: ArrayLike, scheme: str) -> Floats:
 
 
 def by_scheme(ratings: ArrayLike, coefficient: Coefficient = fleiss_kappa) -> dict[str, Estimate]:
-    """The coefficient under each recoding of `SCHEMES`; the unsure rule moves it as it moves the accuracy.
+    """The coefficient under each recoding of `SCHEMES`; like accuracy, it depends on the rule for unsure answers.
 
     >>> found = by_scheme([[1, 2], [3, 4], [5, 5], [2, 1], [4, 3], [1, 1]])
     >>> round(found["five_level"].value, 3), found["unsure_as_synthetic"].value
@@ -55,8 +55,9 @@ def by_scheme(ratings: ArrayLike, coefficient: Coefficient = fleiss_kappa) -> di
 
 
 def by_class(ratings: ArrayLike, truth: ArrayLike, coefficient: Coefficient = fleiss_kappa) -> dict[str, Estimate]:
-    """The coefficient among the real cases and among the synthetic ones. Within a class one answer prevails when
-    readers are good, and kappa falls: see `paradox` in its `extra`.
+    """The coefficient among real and among synthetic cases.
+
+    Within a class, one answer dominates if readers are good, and kappa falls: see `paradox` in its `extra`.
 
     >>> found = by_class([[1, 1], [1, 2], [2, 2], [5, 5], [4, 5]], [0, 0, 0, 1, 1])
     >>> round(found["real"].value, 3)
@@ -68,7 +69,7 @@ def by_class(ratings: ArrayLike, truth: ArrayLike, coefficient: Coefficient = fl
 
 
 def by_group(ratings: ArrayLike, groups: Sequence[str], coefficient: Coefficient = fleiss_kappa) -> dict[str, Estimate]:
-    """The coefficient within each group of readers; `groups` has one name a reader (column).
+    """The coefficient within each group of readers; `groups` has one name per reader (column).
 
     >>> round(by_group([[1, 1, 5], [2, 2, 5], [1, 1, 1]], ["EC", "EC", "EP"])["EC"].value, 3)
     1.0
@@ -81,9 +82,9 @@ def by_group(ratings: ArrayLike, groups: Sequence[str], coefficient: Coefficient
 
 
 def by_certainty(ratings: ArrayLike, coefficient: Coefficient = fleiss_kappa) -> dict[str, Estimate]:
-    """The coefficient of the decision (real or synthetic) among readings of full, and among those of partial certainty.
+    """The coefficient of the decision (real or synthetic) among readings with full and with partial certainty.
 
-    Readings of the other certainty count as missing there, and are counted so.
+    Readings with the other certainty are treated and counted as missing.
 
     >>> found = by_certainty([[1, 1, 2], [5, 5, 4], [1, 5, 2], [2, 4, 3]])
     >>> round(found["full"].value, 3), found["full"].missing_readings
@@ -112,8 +113,8 @@ def cohen_kappa_pairs(
 ) -> Pairs:
     """Cohen's kappa of every pair of readers (Light 1971, Psychol Bull 76:365, for their mean).
 
-    Of more than `most` pairs (64 readers and up) as many are drawn, evenly spread over all; `mean` says how many of how
-    many. `mean` has no standard error of its own: its pairs share readers and cases; `fleiss_kappa` has one.
+    If there are more than `most` pairs (64 readers or more), `most` of them are used, evenly spread; `mean` gives both
+    numbers. `mean` has no standard error, because pairs share readers and cases; `fleiss_kappa` has one.
 
     >>> found = cohen_kappa_pairs([[1, 1, 2], [2, 2, 2], [1, 1, 1], [2, 2, 1]], ["EC1", "EC2", "EP1"])
     >>> {" ".join(pair): kappa.value for pair, kappa in found.pairs.items()}, round(found.mean.value, 3)
@@ -138,10 +139,10 @@ def cohen_kappa_pairs(
 
 
 def intra_reader(first: ArrayLike, second: ArrayLike) -> dict[str, Estimate]:
-    """How far readers agree with themselves on cases seen twice: share of equal levels, of equal sides, and two kappas.
+    """Intra-reader agreement on cases seen twice: share of equal levels, share of equal sides, and two kappas.
 
-    `first`, `second`: levels of the same cases; a pair with a missing one is left out and counted. `same_side` counts
-    real, unsure and synthetic as the sides. `kappa` is of the sides, `weighted_kappa` of the levels, quadratic weights.
+    `first`, `second`: levels of the same cases; pairs with a missing level are left out and counted. The sides are
+    real, unsure and synthetic. `kappa` is for sides, `weighted_kappa` for levels, with quadratic weights.
 
     >>> found = intra_reader([1, 2, 4, 5, 5], [2, 2, 4, 5, 1])
     >>> found["same_level"].value, found["same_side"].value, round(found["weighted_kappa"].value, 3)
@@ -151,7 +152,7 @@ def intra_reader(first: ArrayLike, second: ArrayLike) -> dict[str, Estimate]:
 
     a, b = as_levels(first, "first"), as_levels(second, "second")
     if a.size != b.size:
-        raise ValueError(f"second: expected {a.size} levels, as many as first, got {b.size}")
+        raise ValueError(f"second: expected {a.size} levels as in first, got {b.size}")
     sides = recode(a, "three_level"), recode(b, "three_level")
     both = ~(np.isnan(a) | np.isnan(b))
     return {

@@ -23,10 +23,10 @@ NO_SPREAD = 1e-14
 
 
 class Crossover(NamedTuple):
-    """What two_periods tells apart.
+    """The effects that `two_periods` separates.
 
-    `condition`: the second less the first, free of periods; `period`: the later less the earlier, free of conditions;
-    `carry_over`: what the first condition left behind less what the second did.
+    `condition`: second minus first, adjusted for period; `period`: later minus earlier, adjusted for condition;
+    `carry_over`: the after-effect of the first condition minus that of the second.
     """
 
     condition: Estimate
@@ -38,14 +38,14 @@ def two_periods(scores: ArrayLike, truth: ArrayLike, swapped: ArrayLike, *, endp
     """The three effects of a crossover of two conditions in two periods.
 
     `scores`: 2 periods x readers x cases, NaN = not read; `truth` and `endpoint` as for `mrmc.obuchowski_rockette`;
-    `swapped`: one flag a reader, 1 where the second condition came first. With D a reader's figure of the first
-    period less that of the second, and S their sum, the condition is (D of the swapped - D of the others) / 2, the
+    `swapped`: one flag per reader, 1 if the second condition came first. With D a reader's figure in the first
+    period minus that in the second, and S their sum, the condition is (D of the swapped - D of the others) / 2, the
     period -(D + D) / 2, and the carry-over S of the others - S of the swapped, each a contrast of the sequences'
     means (Hills and Armitage 1979, Br J Clin Pharmacol 8:7; Senn 2002, Cross-over Trials in Clinical Research), with
     readers nested in sequences and cases random (`contrast`). The test of carry-over compares different readers, so
-    it sees little, and the condition's must not hang on its outcome (Freeman 1989, Stat Med 8:1421).
+    it has little power, and the test of the condition must not depend on its outcome (Freeman 1989, Stat Med 8:1421).
 
-    A reader without a figure in both periods is left out. Undefined without two readers of each sequence.
+    Readers without a figure in both periods are left out. Undefined without two readers in each sequence.
 
     >>> first = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4], [1, 1, 2, 2, 4, 3, 5, 5], [1, 2, 2, 1, 4, 2, 4, 5]]
     >>> second = [[1, 2, 2, 1, 4, 4, 5, 5], [1, 3, 2, 2, 4, 3, 4, 5]]
@@ -80,14 +80,14 @@ def contrast(
     weights: Mapping[str, float],
     name: str = METHOD,
 ) -> Estimate:
-    """A weighted sum of groups' means of any figure of their readers, readers nested in groups, cases random.
+    """A weighted sum of group means of any figure of the readers, with readers nested in groups and cases random.
 
-    `value`: one figure a reader; `influence`: readers x cases, scaled as for `mrmc.of_figures`; `groups`: one label a
-    reader, None = left out; `weights` by group. With n_g readers, MS pooled within groups, and Cov2 within and Cov3
+    `value`: one figure per reader; `influence`: readers x cases, scaled as for `mrmc.of_figures`; `groups`: one label
+    per reader, None = left out; `weights` by group. With n_g readers, MS pooled within groups, and Cov2 within and Cov3
     between groups the mean covariances of two readers' figures, var = MS sum w_g^2 / n_g + max(Cov2 sum w_g^2 +
     Cov3 sum_{g != h} w_g w_h, 0), and df = var^2 / ((MS sum w_g^2 / n_g)^2 / (N - G)): for weights 1 and -1 the test of
     `mrmc.compare_groups` (Obuchowski 1995, Acad Radiol 2:S22; Hillis 2014, Stat Med 33:330). p against 0.
-    Undefined unless every group has two readers. Raises ValueError for shapes that do not fit.
+    Undefined unless every group has two readers. Raises ValueError for shapes that do not match.
 
     >>> scores = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4]]
     >>> scores += [[1, 3, 2, 2, 4, 3, 4, 5], [2, 3, 4, 1, 4, 1, 3, 2]]
@@ -104,7 +104,7 @@ def contrast(
     members = {label: np.flatnonzero(labels == label) for label in weights}
     sizes = {label: own.size for label, own in members.items()}
     if min(sizes.values()) < 2:
-        return undefined("two readers with a figure are needed in each", name, readers=sizes)
+        return undefined("each needs two readers with a figure", name, readers=sizes)
     total = {label: leaning[own].sum(axis=0) for label, own in members.items()}
     count = sum(sizes.values())
     freedom = count - len(sizes)
@@ -120,7 +120,7 @@ def contrast(
     variance = of_readers + max(shared, 0.0)
     estimate = sum(weight * float(each[members[label]].mean()) for label, weight in weights.items())
     if variance <= NO_SPREAD:
-        reason = "the estimated variance is zero: the figures do not vary"
+        reason = "the estimated variance is zero, because the figures do not vary"
         return Estimate(estimate, 0.0, method=name, reason=reason, extra={"readers": sizes})
     se = math.sqrt(variance)
     if of_readers <= NO_SPREAD:

@@ -20,7 +20,7 @@ _NORMAL = NormalDist()
 
 @dataclass(frozen=True)
 class Detection:
-    """d' and its companions; None with a `reason` where they are not defined. `ci` is of d', 95 %."""
+    """d' and related measures; None with a `reason` if undefined. `ci` is the 95 % interval of d'."""
 
     dprime: float | None
     criterion: float | None = None
@@ -37,7 +37,7 @@ class Detection:
     reason: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """A plain mapping for results.json: fields that are empty are left out, except `dprime`."""
+        """Return a plain mapping for results.json, without empty fields except `dprime`."""
         plain = {name: entry for name, entry in asdict(self).items() if entry is not None or name == "dprime"}
         if self.ci is not None:
             plain["ci"] = list(self.ci)
@@ -50,9 +50,9 @@ def dprime(
     """d' = z(H) - z(F), criterion c = -(z(H) + z(F)) / 2, ln beta = c d', Az = Phi(d' / sqrt 2).
 
     `correction` "loglinear" adds 1/2 to each count and 1 to each class (Hautus 1995, Behav Res Methods 27:46), which
-    keeps rates off 0 and 1; "none" takes the rates as they are. Standard errors after Gourevitch and Galanter 1967
-    (Psychometrika 32:25), normal 95 % interval, p of d' = 0. Fractional counts (unsure as one half) are allowed.
-    Undefined without cases of both classes, and under "none" where a rate is 0 or 1. Raises ValueError for a count
+    keeps rates away from 0 and 1; "none" uses the raw rates. Standard errors after Gourevitch and Galanter 1967
+    (Psychometrika 32:25), normal 95 % interval, p for d' = 0. Fractional counts (unsure as one half) are allowed.
+    Undefined without cases of both classes, and under "none" if a rate is 0 or 1. Raises ValueError for a count
     below 0.
 
     >>> found = dprime(75, 25, 25, 75, correction="none")      # Macmillan and Creelman 2005, Detection Theory
@@ -69,12 +69,12 @@ def dprime(
             raise ValueError(f"{label}: expected a count of 0 or more, got {count}")
     method = "equal-variance normal, " + ("log-linear correction" if correction == "loglinear" else "no correction")
     if not hits + misses or not false_alarms + correct_rejections:
-        return Detection(None, method=method, reason="an answer is needed on each class")
+        return Detection(None, method=method, reason="answers to both classes are needed")
     add = 0.5 if correction == "loglinear" else 0.0
     n_synthetic, n_real = hits + misses + 2 * add, false_alarms + correct_rejections + 2 * add
     h, f = (hits + add) / n_synthetic, (false_alarms + add) / n_real
     if h in (0.0, 1.0) or f in (0.0, 1.0):
-        reason = "a rate is 0 or 1: d' is infinite without a correction"
+        reason = "a rate is 0 or 1, so d' is infinite without a correction"
         return Detection(None, hit_rate=h, false_alarm_rate=f, method=method, reason=reason)
     zh, zf = _NORMAL.inv_cdf(h), _NORMAL.inv_cdf(f)
     d, c = zh - zf, 0.0 - (zh + zf) / 2
@@ -101,8 +101,8 @@ def mafc_dprime(proportion_correct: float, alternatives: int, trials: int | None
 
     Solves P(correct) = integral of phi(x - d') Phi(x)^(m - 1) dx, an unbiased reader picking the largest of m
     independent normal observations (Green and Swets 1966; Hacker and Ratcliff 1979, Percept Psychophys 26:168). With
-    `trials` the interval carries Wilson's limits of the proportion over. Below chance d' is negative. Undefined at 0
-    and 1. Raises ValueError for fewer than two alternatives, no trial, or a proportion outside 0 to 1.
+    `trials` the interval is converted from the Wilson limits of the proportion. Below chance, d' is negative. Undefined
+    at 0 and 1. Raises ValueError for fewer than two alternatives, no trial, or a proportion outside 0 to 1.
 
     >>> round(mafc_dprime(0.76, 2).value, 3)              # two alternatives: sqrt 2 z(.76)
     0.999
@@ -110,7 +110,7 @@ def mafc_dprime(proportion_correct: float, alternatives: int, trials: int | None
     0.15
     """
     if alternatives < 2 or alternatives != int(alternatives):
-        raise ValueError(f"alternatives: expected a whole number from 2, got {alternatives}")
+        raise ValueError(f"alternatives: expected a whole number of 2 or more, got {alternatives}")
     if trials is not None and trials < 1:
         raise ValueError(f"trials: expected 1 or more, got {trials}")
     if not 0 <= proportion_correct <= 1:
@@ -118,7 +118,7 @@ def mafc_dprime(proportion_correct: float, alternatives: int, trials: int | None
     method = f"{alternatives}-alternative forced choice, unbiased reader"
     extra = {"proportion_correct": proportion_correct, "chance": 1 / alternatives}
     if proportion_correct in (0, 1):
-        return undefined("all or none were found: d' is infinite", method, **extra)
+        return undefined("all or none were found, so d' is infinite", method, **extra)
     value = _mafc_inverse(proportion_correct, alternatives)
     if trials is None:
         return Estimate(value, method=method, extra=extra)

@@ -11,7 +11,7 @@ from typing import Any
 class Estimate:
     """A number with its uncertainty, and how both were obtained.
 
-    `value` is None where the quantity is not defined; `reason` then says why in words.
+    `value` is None if the quantity is undefined; `reason` then says why in words.
     `ci` is a 95 % interval unless `method` says otherwise. Method-specific figures
     (degrees of freedom, variance components, counts left out) are in `extra`.
     """
@@ -26,7 +26,7 @@ class Estimate:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # No data has the probability 0: what is less than a float can hold is written as the least it can.
+        # A p of exactly 0 is impossible: values below the float range become the smallest float.
         if self.p == 0:
             object.__setattr__(self, "p", sys.float_info.min)
 
@@ -38,7 +38,7 @@ class Estimate:
         raise AttributeError(f"Estimate has no {name!r}; it has {[f.name for f in fields(self)]} and {sorted(extra)}")
 
     def as_dict(self) -> dict[str, Any]:
-        """A plain mapping for results.json: fields that are empty are left out, except `value`."""
+        """Return a plain mapping for results.json, without empty fields except `value`."""
         plain: dict[str, Any] = {"value": self.value}
         for name in ("se", "ci", "p", "df", "reason"):
             entry = getattr(self, name)
@@ -50,5 +50,5 @@ class Estimate:
 
 
 def undefined(reason: str, method: str = "", **extra: Any) -> Estimate:
-    """An estimate without a value, with the reason in words."""
+    """Return an estimate without a value, with the reason in words."""
     return Estimate(value=None, method=method, reason=reason, extra=extra)

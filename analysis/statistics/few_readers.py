@@ -1,9 +1,10 @@
 """The mean figure of three to ten readers, readers and cases random: Welch's criterion on the logit scale.
 
-Why Hillis' degrees of freedom fail with few readers: where these happen to be alike, the standard error is small and
-the degrees of freedom, taken from the same figures, are many. Welch 1947 asked for critical values that hold at every
-share of the readers in the variance; those for one variance with J - 1 degrees of freedom (readers) and one as good as
-known (cases) are tabled here. A logit interval lies within 0 and 1 and leans as the figure's distribution does.
+Hillis' degrees of freedom fail with few readers: if readers happen to be similar, the standard error is small and the
+degrees of freedom, computed from the same figures, are many. Welch 1947 derived critical values that are valid for any
+share of the readers in the variance; this module tabulates those for one variance with J - 1 degrees of freedom
+(readers) and one that is practically known (cases). A logit interval stays within 0 and 1 and has the skewness of the
+figure's distribution.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from analysis.statistics.arrays import Floats
 from analysis.statistics.estimate import Estimate
 
 METHOD = "Obuchowski-Rockette with Welch's critical values, readers random, cases random"
-LEADS = range(3, 6)  # from six readers on Hillis' degrees of freedom hold, and are what the field reports
-FEWEST_CASES = 20  # fewer were not tried
+LEADS = range(3, 6)  # with six or more readers, Hillis' degrees of freedom are valid, and usual in the field
+FEWEST_CASES = 20  # smaller studies were not tested
 
 LEVELS = (0.1, 0.05, 0.02, 0.01, 0.005)
 SHARES = np.linspace(0, 1, 45)
@@ -39,19 +40,18 @@ def critical_values() -> dict[int, Floats]:
 
 
 def welch(found: Estimate, null: float = 0.5) -> Estimate:
-    """The interval and p of a mean figure of few readers, from its Obuchowski-Rockette estimate.
+    """Return the interval and p of the mean figure of few readers, from its Obuchowski-Rockette estimate.
 
     `found`: of `mrmc.obuchowski_rockette` or `mrmc.of_figures`, one modality, readers and cases random, the figure
     between 0 and 1; p against `null`. With MS the variance of J readers' figures and Cov2 (cut at 0) their covariance,
     se^2 = MS / J + Cov2; w = MS / J / se^2 is the readers' share of it. The critical value c(w) is such that
     |mean - truth| <= c(w) se has the probability 95 % whatever the true share (Welch 1947, Biometrika 34:28; for
     three readers, where no exact solution is smooth, within .05 %). The limits are those of the logit of the mean,
-    +- c se / (mean (1 - mean)). `df` are the degrees of freedom of the t whose 95 % quantile c is; p lies between the
-    levels of the table that have the critical values next to the statistic, beyond them it is by the next one's t.
-
-    Returned as it came where there is no standard error, at a figure of 0 or 1, and for a number of readers that the
-    table lacks (fewer than 3, more than 10); `method` then says what it is. Raises ValueError unless `null` is between
-    0 and 1.
+    +- c se / (mean (1 - mean)). `df` are the degrees of freedom of the t distribution with 95 % quantile c; p is
+    interpolated between the tabulated levels whose critical values enclose the statistic, and beyond them taken from
+    the nearest level's t. `found` is returned unchanged without a standard error, at a figure of 0 or 1, and for
+    numbers of readers outside the table (fewer than 3, more than 10); `method` then says what it is. Raises ValueError
+    unless `null` is between 0 and 1.
 
     >>> from analysis.statistics.mrmc import obuchowski_rockette
     >>> scores = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4], [1, 3, 2, 2, 4, 3, 4, 5]]
@@ -79,7 +79,7 @@ def welch(found: Estimate, null: float = 0.5) -> Estimate:
 
 
 def _p(t: float, critical: list[float]) -> float:
-    """The level whose critical value |t| is."""
+    """Return the level whose critical value is |t|."""
     if critical[0] < t < critical[-1]:
         return math.exp(float(np.interp(t, critical, np.log(LEVELS))))
     end = 0 if t <= critical[0] else -1
@@ -88,7 +88,7 @@ def _p(t: float, critical: list[float]) -> float:
 
 
 def _matching(level: float, critical: float) -> float | None:
-    """The degrees of freedom of the t with this critical value; None for the normal's."""
+    """Return the degrees of freedom of the t with this critical value; None for that of the normal distribution."""
     from scipy.special import stdtridf
 
     if critical <= distributions.normal_quantile(1 - level) + 1e-3:
@@ -97,7 +97,7 @@ def _matching(level: float, critical: float) -> float | None:
 
 
 def leading(found: Estimate, null: float = 0.5) -> Estimate:
-    """`welch` where it leads in the report (three to five readers), `found` itself elsewhere.
+    """Return `welch` where the report uses it (three to five readers), otherwise `found` itself.
 
     >>> from analysis.statistics.mrmc import obuchowski_rockette
     >>> scores = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4], [1, 3, 2, 2, 4, 3, 4, 5]]
@@ -108,7 +108,7 @@ def leading(found: Estimate, null: float = 0.5) -> Estimate:
 
 
 def standing(readers: int, cases: int) -> str:
-    """Which interval of the mean figure leads, and whether any holds: "hillis", "welch" or "none".
+    """Return which interval of the mean figure the report uses, "hillis" or "welch", or "none" if neither is reliable.
 
     Measured with 3 to 6 readers and 20 to 200 cases: `docs/explanation/benchmarks-statistics.md`.
 
@@ -121,15 +121,14 @@ def standing(readers: int, cases: int) -> str:
 
 
 def difference(found: Estimate, freedom: int) -> Estimate:
-    """The interval and p of a difference of few readers' figures, from its Obuchowski-Rockette estimate.
+    """Return the interval and p of a difference between figures of few readers, from its Obuchowski-Rockette estimate.
 
     `found`: two modalities of the same readers (`mrmc.obuchowski_rockette`, `freedom` = readers - 1), two groups of
     readers (`mrmc.compare_groups`, `crossover.contrast`, `freedom` = readers - groups), or any figure that may be
-    negative (`mrmc.of_figures`), readers and cases random. Its degrees of freedom are freedom / w^2, w being the share
-    of the readers in the variance, so that Welch's critical value c(w) is that of `welch`; the limits are
-    +- c se, not on logits, so that they may lie beyond what the difference can be. p against 0.
-
-    Returned as it came where there is no standard error, and for a `freedom` that the table lacks (1; 10 and more).
+    negative (`mrmc.of_figures`), readers and cases random. Its degrees of freedom are freedom / w^2, where w is the
+    share of the readers in the variance, so Welch's critical value c(w) is that of `welch`; the limits are +- c se, not
+    on logits, so they may exceed the possible range of the difference. p against 0. `found` is returned unchanged
+    without a standard error, and for a `freedom` outside the table (1; 10 and more).
 
     >>> from analysis.statistics.mrmc import obuchowski_rockette
     >>> first = [[1, 2, 2, 1, 4, 4, 5, 5], [1, 3, 2, 2, 4, 3, 4, 5], [1, 1, 2, 2, 4, 3, 5, 5]]
@@ -150,7 +149,7 @@ def difference(found: Estimate, freedom: int) -> Estimate:
 
 
 def leading_difference(found: Estimate, freedom: int) -> Estimate:
-    """`difference` where it leads in the report (`freedom` + 1 is three to five), `found` itself elsewhere.
+    """Return `difference` where the report uses it (`freedom` + 1 is three to five), otherwise `found` itself.
 
     Arguments as for `difference`.
 

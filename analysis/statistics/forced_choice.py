@@ -1,8 +1,8 @@
 """m-alternative forced choice: did readers find the right image among several more often than by chance?
 
-Which question: does the reader who must choose one of m images find it more often than one time in m? Every answer
-counts alike; that answers of one reader, or to one set of images, may go together is the business of a model. And of
-choices in general: do they spread over places, or over sources, as they would if neither mattered?
+Question: does a reader who must choose one of m images find the right one more often than once in m trials? All answers
+have the same weight; that answers by one reader, or to one set of images, are correlated is left to a model. Further
+questions: are choices spread evenly over places, or over sources?
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from analysis.statistics.estimate import Estimate, undefined
 
 
 def proportion(correct: Any, alternatives: int) -> Estimate:
-    """The share of choices that were right, against chance 1 / `alternatives`.
+    """The share of correct choices, against chance 1 / `alternatives`.
 
     `correct`: 0 or 1 for each trial, in any shape (trials, or readers x trials); NaN = not answered. The interval is
     Wilson's; `p` (also `p_exact`) is the exact binomial test (scipy's binomtest, two-sided), `chi_square` and
@@ -31,13 +31,13 @@ def proportion(correct: Any, alternatives: int) -> Estimate:
     from scipy.stats import binomtest, chisquare
 
     if alternatives < 2 or alternatives != int(alternatives):
-        raise ValueError(f"alternatives: expected a whole number from 2, got {alternatives}")
+        raise ValueError(f"alternatives: expected a whole number of 2 or more, got {alternatives}")
     entries = as_floats(np.ravel(correct), "correct")
     entries = entries[~np.isnan(entries)]
     if strange := [entry for entry in entries if entry not in (0, 1)]:
         raise ValueError(f"correct: expected 0, 1 or NaN, got {strange[0]:g}")
     n, k, chance = len(entries), int(entries.sum()), 1 / alternatives
-    method = f"share of right choices among {alternatives}, Wilson 95% interval, exact binomial test"
+    method = f"share of correct choices among {alternatives}, Wilson 95% interval, exact binomial test"
     if not n:
         return undefined(proportions.NOTHING_COUNTED, method, k=0, n=0, chance=chance)
     share = proportions.interval(k, n)
@@ -56,11 +56,11 @@ def proportion(correct: Any, alternatives: int) -> Estimate:
 
 
 def even(counts: Any, shown: Any = None) -> Estimate:
-    """Pearson's test that choices fall on all alternatives alike, or as often as each was `shown` (scipy's chisquare).
+    """Pearson's test that all alternatives are chosen equally often, or in proportion to `shown` (scipy's chisquare).
 
-    `counts`: choices of each of two alternatives or more; `shown`: how often each could be chosen. `value` is the
-    chi-square; `smallest_expected` says whether its distribution can be trusted (5 or more). Undefined without a
-    choice, or with one alternative. Raises ValueError for negative counts or other lengths.
+    `counts`: choices of each of two or more alternatives; `shown`: how often each could be chosen. `value` is the
+    chi-square; its distribution is reliable if `smallest_expected` is 5 or more. Undefined without choices, or with one
+    alternative. Raises ValueError for negative counts or unequal lengths.
 
     >>> found = even([31, 24, 22, 23])
     >>> round(found.value, 2), found.df, round(found.p, 3)
@@ -72,12 +72,12 @@ def even(counts: Any, shown: Any = None) -> Estimate:
     chosen = as_floats(counts, "counts")
     offered = np.ones(chosen.size) if shown is None else as_floats(shown, "shown")
     if offered.size != chosen.size or (chosen < 0).any() or (offered < 0).any():
-        raise ValueError("counts, shown: expected as many numbers of both, 0 or more")
+        raise ValueError("counts, shown: expected equally many numbers, each 0 or more")
     method = "chi-square test of equal shares"
     kept = offered > 0
     chosen, offered = chosen[kept], offered[kept]
     if chosen.size < 2 or chosen.sum() == 0:
-        return undefined("it needs a choice, and two alternatives", method)
+        return undefined("it needs at least one choice and two alternatives", method)
     expected = chosen.sum() * offered / offered.sum()
     found = chisquare(chosen, expected)
     extra = {"smallest_expected": float(expected.min())}
@@ -85,17 +85,17 @@ def even(counts: Any, shown: Any = None) -> Estimate:
 
 
 def within(counts: Any, names: Any, replicates: int = 10_000, seed: int = 0) -> Estimate:
-    """Do choices fall on all `names` alike, when several readers chose among the same images?
+    """Are all `names` chosen equally often, when several readers chose among the same images?
 
-    `counts`: sets x images, how many readers chose each image; `names`: the same shape, what each image is of, e.g.
-    its source. An image keeps its choices, and the names are permuted among the images of each set (Fisher 1935), so
-    that one image that many readers chose counts as one image. `value` is the sum over the names of (chosen -
+    `counts`: sets x images, how many readers chose each image; `names`: the same shape, a name for each image, e.g.
+    its source. Images keep their choices, and the names are permuted among the images of each set (Fisher 1935), so
+    an image that many readers chose still counts as one image. `value` is the sum over the names of (chosen -
     expected)^2 / expected, expected over the permutations; p is the share of `replicates` draws with `seed` that reach
-    it, what was observed being one more (Phipson and Smyth 2010, Stat Appl Genet Mol Biol 9:39). Undefined without a
-    choice, or where no set has two names. Raises ValueError for other shapes, negative counts or no draw.
+    it, counting the observed value as one more draw (Phipson and Smyth 2010, Stat Appl Genet Mol Biol 9:39). Undefined
+    without choices, or if no set has two names. Raises ValueError for unequal shapes, negative counts or no draws.
 
     >>> found = within([[4, 1], [3, 0], [5, 1], [2, 2], [4, 0], [6, 1]], [["A", "B"]] * 6)
-    >>> round(found.value, 2), 0.05 < found.p < 0.08        # of the 64 permutations 4 are as far apart
+    >>> round(found.value, 2), 0.05 < found.p < 0.08        # 4 of the 64 permutations are as extreme
     (12.45, True)
     """
     import numpy as np
@@ -104,11 +104,13 @@ def within(counts: Any, names: Any, replicates: int = 10_000, seed: int = 0) -> 
 
     chosen, kinds = as_floats(counts, "counts", ndim=2), np.asarray(names)
     if chosen.shape != kinds.shape or not (chosen >= 0).all() or replicates < 1:
-        raise ValueError("counts, names: expected two tables of one shape, counts of 0 or more, and a draw or more")
+        raise ValueError(
+            "counts, names: expected two tables of the same shape, counts of 0 or more, and at least one draw"
+        )
     method = f"permutation of names within sets, {replicates} draws"
     mixed = (chosen.sum(axis=1) > 0) & (kinds != kinds[:, :1]).any(axis=1)
     if not mixed.any():
-        return undefined("it needs a choice, and two names in a set", method)
+        return undefined("it needs at least one choice, and a set with two names", method)
     chosen, kinds = chosen[mixed], kinds[mixed]
     of = (kinds[:, :, None] == np.unique(kinds)).astype(float)  # sets x images x names
     expected = (chosen.mean(axis=1, keepdims=True) * of.sum(axis=1)).sum(axis=0)
@@ -125,11 +127,11 @@ def within(counts: Any, names: Any, replicates: int = 10_000, seed: int = 0) -> 
 
 
 def association(table: Any) -> Estimate:
-    """Do the rows of a table of counts spread alike over its columns? Cramer's V with Pearson's chi-square.
+    """Are the rows of a table of counts distributed alike over its columns? Cramer's V with Pearson's chi-square.
 
-    `table`: rows x columns, e.g. readers x sources taken for real; empty rows and columns are dropped. `value` is
+    `table`: rows x columns, e.g. readers x sources chosen as real; empty rows and columns are dropped. `value` is
     Cramer's V (0 none, 1 complete), `chi_square` and `p` the test without continuity correction; both are scipy's.
-    Undefined where fewer than two rows or columns are left. Raises ValueError for negative counts.
+    Undefined if fewer than two rows or columns are left. Raises ValueError for negative counts.
 
     >>> found = association([[12, 5, 3], [4, 9, 7], [6, 6, 8]])
     >>> round(found.value, 3), round(found.chi_square, 2), found.df, round(found.p, 3)
@@ -140,7 +142,7 @@ def association(table: Any) -> Estimate:
 
     counts = as_floats(table, "table", ndim=2)
     if (counts < 0).any():
-        raise ValueError("table: expected counts, 0 or more")
+        raise ValueError("table: expected counts of 0 or more")
     counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
     method = "chi-square test of independence, Cramer's V"
     if min(counts.shape) < 2:

@@ -1,10 +1,10 @@
-"""Two groups of readers, early-career against experienced or any other, and figures against years of experience.
+"""Comparison of two groups of readers (such as early-career and experienced), and correlation with years of experience.
 
-Three questions that are easily taken for one, and often answered differently:
+Three questions are easily confused, and often have different answers:
 
-- *by readers*: do other readers of these kinds differ, judging these cases? One figure a reader, little power.
-- *by cases*: do these very readers differ, on other cases? Nothing is learnt of other readers.
-- *by both*: do other readers of these kinds differ, on other cases?
+- *by readers*: do other readers of these kinds differ on these cases? One figure per reader, low power.
+- *by cases*: do these particular readers differ on other cases? It says nothing about other readers.
+- *by both*: do other readers of these kinds differ on other cases?
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ QUESTIONS = {
     "cases": "would these readers differ, on other cases?",
     "both": "would other readers of these kinds differ, on other cases?",
 }
-ENUMERABLE_ORDERS = 8  # readers whose orders are all counted: 8! = 40,320
+ENUMERABLE_ORDERS = 8  # up to this many readers, all orders are enumerated: 8! = 40,320
 
 
 def compare(
@@ -44,11 +44,11 @@ def compare(
 ) -> dict[str, list[Estimate]]:
     """The difference of two groups of readers (first named - other) by every method, each with its question.
 
-    `scores`: readers x cases (credits for any end point but the AUC), NaN = not read; `groups`: one label a reader,
-    None = in neither. Gives lists under "readers" (exact permutation, exact rank test, Welch), "cases" (paired DeLong
-    on group means, or its like for credits) and "both" (nested Obuchowski-Rockette, U-statistics, crossed bootstrap).
-    Each estimate carries `question`; the exact tests `smallest_p`. Raises ValueError unless there are two groups at
-    most; with fewer, every estimate has a reason.
+    `scores`: readers x cases (credits for any end point but the AUC), NaN = not read; `groups`: one label per reader,
+    None = in neither. Returns lists under "readers" (exact permutation, exact rank test, Welch), "cases" (paired DeLong
+    on group means, or its equivalent for credits) and "both" (nested Obuchowski-Rockette, U-statistics, crossed
+    bootstrap). Each estimate has `question`; exact tests have `smallest_p`. Raises ValueError for more than two groups;
+    with fewer, every estimate has a reason.
 
     >>> experienced = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4]]
     >>> scores = [*experienced, [1, 3, 2, 2, 4, 3, 4, 5], [2, 3, 4, 1, 4, 1, 3, 2]]
@@ -72,7 +72,7 @@ def compare(
 
 
 def by_readers(values: ArrayLike, groups: Sequence[str | None], *, seed: int = 0) -> list[Estimate]:
-    """Exact permutation of means, exact permutation of ranks, Welch's t: one figure a reader (see `reader_tests`).
+    """Exact permutation of means, exact permutation of ranks, Welch's t: one figure per reader (see `reader_tests`).
 
     >>> [round(test.p, 3) for test in by_readers([0.74, 0.79, 0.85, 0.89, 0.91, 0.80], ["EC"] * 3 + ["EP"] * 3)]
     [0.2, 0.2, 0.19]
@@ -141,7 +141,7 @@ def by_both(
 ) -> list[Estimate]:
     """Readers and cases random: nested Obuchowski-Rockette, U-statistics of the split plot, crossed bootstrap.
 
-    See `mrmc.compare_groups`, `ustat.ustatistics`, `resampling.crossed_bootstrap`; all take the difference of the
+    See `mrmc.compare_groups`, `ustat.ustatistics`, `resampling.crossed_bootstrap`; all use the difference between the
     groups' mean figures.
 
     >>> experienced = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4]]
@@ -169,11 +169,11 @@ def by_both(
 def experience(values: ArrayLike, years: ArrayLike, *, seed: int = 0) -> list[Estimate]:
     """Correlation of the readers' figures with years of experience: Spearman's (exact) and Pearson's.
 
-    `values`, `years`: one a reader, NaN = unknown (left out, counted). Spearman's rho is the correlation of midranks;
-    its p is the share of all orders of the readers with a correlation at least as far from 0 (beyond eight readers,
-    of 10,000 orders drawn with `seed`). Pearson's r has the interval of Fisher's z (four readers or more) and the t
-    test on n - 2 degrees of freedom. Spearman 1904, Am J Psychol 15:72; Fisher 1921, Metron 1:3. Undefined with fewer
-    than three readers, or where figures or years are all equal.
+    `values`, `years`: one per reader, NaN = unknown (left out, counted). Spearman's rho is the correlation of midranks;
+    its p is the share of all orders of the readers with a correlation at least as far from 0 (for more than eight
+    readers, the share of 10,000 orders drawn with `seed`). Pearson's r has the interval of Fisher's z (four readers or
+    more) and the t test with n - 2 degrees of freedom. Spearman 1904, Am J Psychol 15:72; Fisher 1921, Metron 1:3.
+    Undefined with fewer than three readers, or if all figures or all years are equal.
 
     >>> rank, linear = experience([0.74, 0.79, 0.85, 0.89, 0.91, 0.80], [3, 5, 8, 16, 22, 18])
     >>> round(rank.value, 3), round(rank.p, 3), round(linear.value, 3), round(linear.p, 3)
@@ -181,14 +181,14 @@ def experience(values: ArrayLike, years: ArrayLike, *, seed: int = 0) -> list[Es
     """
     first, second = as_floats(values, "values"), as_floats(years, "years")
     if first.size != second.size:
-        raise ValueError(f"years: expected one for each of the {first.size} readers, got {second.size}")
+        raise ValueError(f"years: expected one value for each of the {first.size} readers, got {second.size}")
     both = ~(np.isnan(first) | np.isnan(second))
     first, second = first[both], second[both]
     extra = {"n": int(both.sum()), "left_out": int((~both).sum())}
     names = "Spearman's rho, exact permutation", "Pearson's r, Fisher's z interval, t test"
     if first.size < 3 or np.ptp(first) < SLACK or np.ptp(second) < SLACK:
-        why = "fewer than three readers" if first.size < 3 else "all figures, or all years, are equal"
-        return [undefined(f"{why}: no correlation", name, **extra) for name in names]
+        why = "there are fewer than three readers" if first.size < 3 else "all figures or all years are equal"
+        return [undefined(f"{why}, so there is no correlation", name, **extra) for name in names]
     return [_spearman(first, second, names[0], extra, seed), _pearson(first, second, names[1], extra)]
 
 
@@ -213,7 +213,7 @@ def _pearson(first: Floats, second: Floats, name: str, extra: dict[str, int]) ->
     found = pearsonr(first, second)
     r = float(found.statistic)
     if 1 - abs(r) < SLACK:
-        reason = "the figures lie on a line: the t test is not defined"
+        reason = "the figures lie on a line, so the t test is undefined"
         return Estimate(r, method=name, reason=reason, extra=dict(extra))
     limits = found.confidence_interval() if first.size > 3 else None
     ci = (float(limits.low), float(limits.high)) if limits else None
@@ -221,6 +221,6 @@ def _pearson(first: Floats, second: Floats, name: str, extra: dict[str, int]) ->
 
 
 def _mean(scores: Floats) -> Floats:
-    """Mean over the readers who read the case, NaN where none did."""
+    """Return the mean over the readers who read the case, NaN if none did."""
     read = (~np.isnan(scores)).sum(axis=0)
     return np.divide(np.nan_to_num(scores).sum(axis=0), read, out=np.full(read.shape, np.nan), where=read > 0)

@@ -2,7 +2,7 @@
 
 With spherical effects u ~ N(0, I) and log odds X b + Z S u (S the diagonal of standard deviations), the negative log
 likelihood is about f(u) + log|H| / 2 at the mode of f(u) = -log p(y | u) + |u|^2 / 2, where H = I + S Z' W Z S.
-The block of the largest factor in H is diagonal; it is eliminated, and what is left is dense and as small as the
+The block of the largest factor in H is diagonal and is eliminated; the remainder is dense and only as large as the
 other factors together: 6 readers x 200 cases need a 6 x 6 Cholesky factor.
 """
 
@@ -17,7 +17,7 @@ from analysis.statistics.arrays import Floats
 
 
 class _Factored(NamedTuple):
-    """H by blocks: `first` (the largest factor's diagonal), `ratio` = B / first, inverse of what is left, `rest`."""
+    """H by blocks: `first` (the largest factor's diagonal), `ratio` = B / first, `rest` (inverse of the remainder)."""
 
     first: Floats
     ratio: Floats
@@ -33,14 +33,14 @@ class _Factored(NamedTuple):
 class Laplace:
     """Negative log likelihood (without constants) of y successes in n trials, as a function of (b, s).
 
-    `index`: for every factor the level of each row. Calls start from the mode found last.
+    `index`: the level of each row, for every factor. Each call starts from the last mode found.
     """
 
     def __init__(self, y: Floats, trials: Floats, X: Floats, index: list[NDArray[np.intp]]) -> None:
         self.y, self.trials, self.X = y, trials, X
         self.covariates, self.effects = X.shape[1], len(index)
         sizes = [int(levels.max()) + 1 for levels in index]
-        # Factors in order of size, the largest first; levels numbered through.
+        # Factors are sorted by size, largest first; levels are numbered consecutively.
         self._order = sorted(range(len(index)), key=lambda f: -sizes[f])
         self._sizes = np.array([sizes[f] for f in self._order], dtype=int)
         starts = np.concatenate([[0], np.cumsum(self._sizes)])
@@ -57,7 +57,7 @@ class Laplace:
         u, factored, eta, mean = self._find_mode(fixed, s)
         value = self._penalised(eta, u) + factored.log_determinant / 2
         residual, weight = self.y - self.trials * mean, self.trials * mean * (1 - mean)
-        # Diagonal of Z S H^-1 S Z', one factor's share at a time.
+        # Diagonal of Z S H^-1 S Z', one factor at a time.
         leverage = self._leverage(factored, s)
         hat = sum((sd * part for sd, part in zip(s, leverage, strict=True)), np.zeros(self.y.size))
         bend = weight * (1 - 2 * mean) * hat / 2
@@ -83,7 +83,7 @@ class Laplace:
                 break
             slope = self._gather(self.y - self.trials * mean, s) - u
             step = factored.solve(slope)
-            # One more step after this, for log|H| follows the mode's error itself and not its square.
+            # One more step: the error of log|H| is of first order in the error of the mode, not second.
             settled = float(slope @ step) < 1e-12 * (1 + abs(value))
             for _ in range(30):
                 ahead = u + step

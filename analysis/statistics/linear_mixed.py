@@ -1,7 +1,7 @@
 """A linear mixed model with crossed reader and case effects, fitted by REML; for log response times.
 
-statsmodels fits such models too, but builds matrices as wide as all readers and cases together with every step; here
-the larger factor is eliminated, and 100 readers x 1,000 cases take a second.
+statsmodels also fits such models, but in each step builds matrices as wide as readers and cases together; here the
+larger factor is eliminated, and 100 readers x 1,000 cases take a second.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ METHOD = "linear mixed model, crossed reader and case effects, REML, Satterthwai
 
 
 class Fit(NamedTuple):
-    """One estimate a column of the design, and the standard deviations over readers, over cases and of the rest."""
+    """One estimate per column of the design, and the standard deviations over readers, cases and residuals."""
 
     effects: dict[str, Estimate]
     spread: dict[str, float]
 
 
 def fit(y: ArrayLike, design: ArrayLike, names: Sequence[str], readers: ArrayLike, cases: ArrayLike) -> Fit:
-    """y = design @ effects + reader + case + rest, all three random parts normal and independent.
+    """Fit y = design @ effects + reader + case + residual; all three random parts are normal and independent.
 
-    `y`: n numbers; `design`: n x p, one name a column, an intercept among them where one is wanted; `readers`, `cases`:
-    n labels. REML as Bates, Maechler, Bolker and Walker 2015 (J Stat Softw 67:1) profile it; degrees of freedom after
-    Satterthwaite, by the curvature of the REML criterion (Kuznetsova 2017, J Stat Softw 82:13). A column that the
-    others already give, or that is constant 0, is None with the reason, as is all with too few rows; where nothing is
-    left to vary, values stand alone. Raises ValueError for missing numbers or unequal lengths.
+    `y`: n numbers; `design`: n x p, one name per column, including an intercept if wanted; `readers`, `cases`: n
+    labels. REML profiled as in Bates, Maechler, Bolker and Walker 2015 (J Stat Softw 67:1); degrees of freedom after
+    Satterthwaite, from the curvature of the REML criterion (Kuznetsova 2017, J Stat Softw 82:13). A column that is
+    constant 0 or a combination of the others is None with a reason, as are all columns if there are too few rows;
+    without residual variation, only values are given. Raises ValueError for missing numbers or unequal lengths.
 
     >>> y = [1.0, 2.0, 1.5, 3.0, 2.0, 3.5, 1.0, 2.5, 2.0, 3.0, 2.5, 4.0]
     >>> found = fit(y, [[1, x] for x in [0, 1] * 6], ["intercept", "x"], list("aaaabbbbcccc"), list("pqrs") * 3)
@@ -48,22 +48,22 @@ def fit(y: ArrayLike, design: ArrayLike, names: Sequence[str], readers: ArrayLik
             f"expected {response.size} rows and {len(names)} columns throughout, got design {matrix.shape}"
         )
     if np.isnan(response).any() or np.isnan(matrix).any():
-        raise ValueError("expected numbers without gaps: leave out the rows that miss one, and say how many")
+        raise ValueError("expected numbers without missing values; leave out incomplete rows, and report how many")
     kept = _independent(matrix)
     n, p = response.size, kept.size
     if n <= p + 2:
-        return Fit({name: undefined("too few rows for the model", METHOD, n=n) for name in names}, {})
+        return Fit({name: undefined("there are too few rows for the model", METHOD, n=n) for name in names}, {})
     model = _Reml(response, matrix[:, kept], labels[0], labels[1])
     ratios = model.maximise()
     beta, covariance, sigma = model.solve(ratios)
     if sigma <= 1e-9 * max(float(np.abs(response).max()), 1e-300):
         whole = dict(zip((names[place] for place in kept), beta.tolist(), strict=True))
-        reason = "nothing is left to vary: no standard error"
+        reason = "there is no residual variation, so no standard error"
         return Fit(
             {name: Estimate(whole.get(name), method=METHOD, reason=reason, extra={"n": n}) for name in names}, {}
         )
     dfs = model.satterthwaite(ratios, sigma)
-    reason = "the other columns already give this one"
+    reason = "this column is a combination of the others"
     effects = {name: undefined(reason, METHOD, n=n) for name in names}
     for place, value, variance, df in zip(kept, beta, np.diag(covariance), dfs, strict=True):
         se = math.sqrt(variance)
@@ -76,7 +76,7 @@ def fit(y: ArrayLike, design: ArrayLike, names: Sequence[str], readers: ArrayLik
 
 
 def _independent(matrix: Floats) -> NDArray[np.intp]:
-    """The columns, from the left, that those before them do not already give."""
+    """Return the columns, from the left, that are not combinations of earlier ones."""
     kept: list[int] = []
     for column in range(matrix.shape[1]):
         if np.linalg.matrix_rank(matrix[:, [*kept, column]]) > len(kept):
@@ -85,7 +85,7 @@ def _independent(matrix: Floats) -> NDArray[np.intp]:
 
 
 class _Reml:
-    """The REML criterion from sums over readers, cases and their crossing; rows are seen once, on construction."""
+    """The REML criterion from sums over readers, cases and their crossing; rows are read only once, on construction."""
 
     def __init__(self, y: Floats, matrix: Floats, readers: NDArray[np.intp], cases: NDArray[np.intp]) -> None:
         both = np.c_[matrix, y]
@@ -137,9 +137,9 @@ class _Reml:
         return np.asarray(beta), np.asarray(np.linalg.inv(cross) * sigma**2), sigma
 
     def satterthwaite(self, ratios: Floats, sigma: float) -> Floats:
-        """2 v^2 / Var(v) for the variance v of each effect, by the delta method over the parameters off their edge."""
+        """2 v^2 / Var(v) for the variance v of each effect, by the delta method over the parameters that are not 0."""
         point = np.r_[ratios, sigma]
-        # A standard deviation on 0 stays there: it has no curvature to go by.
+        # A standard deviation of 0 stays there, because it has no usable curvature.
         free = [i for i, entry in enumerate(point) if entry > 1e-4]
         if not free:
             return np.full(self.p, float(self.n - self.p))

@@ -1,12 +1,12 @@
-"""Where readers point: free-response analysis of marks on images whose faults lie at known places.
+"""Free-response analysis of marks on images with faults at known places.
 
-Synthetic images with known faults are the abnormal ones, their faults the lesions, real images the normal ones. A mark
-within the ellipse of a fault finds it; every other mark is a non-localisation.
+Synthetic images with known faults are the abnormal images, their faults the lesions, and real images the normal ones.
+A mark within the ellipse of a fault finds it; every other mark is a non-localisation.
 
 Marks are rows (reader, case, x, y, rating, level) and faults rows (case, x, y, rx, ry, angle), or mappings of columns
 (DataFrames too) with these names. Readers and cases are numbers from 0, places fractions of width and height; rating
-and level are higher for surer marks, NaN where there is none, and the level counts where there is no rating. `angle`
-(degrees, counter-clockwise) may be left out; a turned ellipse needs `aspect`, the width of the images over their
+and level are higher for surer marks, NaN where there is none; without a rating, the level is used. `angle`
+(degrees, counter-clockwise) is optional; a rotated ellipse needs `aspect`, the width of the images divided by their
 height.
 """
 
@@ -37,7 +37,7 @@ class Search:
     """Checked marks and faults, and which mark lies in which fault.
 
     `inside` pairs every mark with every fault of its image: `mark`, `fault`, and whether it lies within. `rating` is
-    that of the mark, or its trial's level, or 1. `read` (readers x cases) says who judged which image.
+    the rating of the mark, or the level of its trial, or 1. `read` (readers x cases) says who judged which image.
     """
 
     reader: NDArray[np.intp]
@@ -65,7 +65,7 @@ class Search:
 
     @property
     def found(self) -> Floats:
-        """The highest rating by which each reader marked each fault (readers x faults), -inf where nobody did."""
+        """The highest rating with which each reader marked each fault (readers x faults), -inf without a mark."""
         best = np.full((len(self.read), len(self.faults)), -np.inf)
         mark, fault = (index[self.within] for index in self.pairs)
         np.maximum.at(best, (self.reader[mark], fault), self.rating[mark])
@@ -73,13 +73,13 @@ class Search:
 
     @property
     def highest(self) -> Floats:
-        """The highest rating of any mark of each reader on each case (readers x cases), -inf where there is none."""
+        """The highest rating of any mark by each reader on each case (readers x cases), -inf without a mark."""
         best = np.full(self.read.shape, -np.inf)
         np.maximum.at(best, (self.reader, self.case), self.rating)
         return best
 
     def shuffled(self, rng: np.random.Generator) -> Search:
-        """The same marks, each at the place of another mark of its reader, on whatever image that was."""
+        """The same marks, each moved to the place of another mark by the same reader, on any image."""
         order = np.lexsort((rng.random(self.reader.size), self.reader))
         place = np.empty_like(self.place)
         place[np.argsort(self.reader, kind="stable")] = self.place[order]
@@ -95,11 +95,11 @@ def search(
     read: ArrayLike | None = None,
     aspect: float = 1.0,
 ) -> Search:
-    """Check marks, faults and truth (1 = synthetic, one a case), and find out which mark lies in which fault.
+    """Check marks, faults and truth (1 = synthetic, one per case), and find which mark lies in which fault.
 
-    `readers`: how many there are, those without a mark included (by default up to the last who marked); `read`:
-    readers x cases, 1 where the reader judged the image (by default all). Raises ValueError naming what is wrong: an
-    unknown case or reader, a fault of a real image, a place outside the image.
+    `readers`: number of readers, including those without marks (by default up to the last who marked); `read`: readers
+    x cases, 1 where the reader judged the image (by default everywhere). Raises ValueError naming the problem: an
+    unknown case or reader, a fault in a real image, a place outside the image.
 
     >>> given = search([[0, 1, 0.5, 0.5, 4, 5], [0, 1, 0.1, 0.1, 2, 5]], [[1, 0.5, 0.5, 0.2, 0.2, 0]], [0, 1])
     >>> given.found.tolist(), given.wide.tolist()
@@ -111,10 +111,10 @@ def search(
     fault[:, 5] = np.nan_to_num(fault[:, 5])
     cases = _index(mark[:, 1], known.size, "marks: case"), _index(fault[:, 0], known.size, "faults: case")
     if not synthetic[cases[1]].all():
-        raise ValueError("faults: expected faults of synthetic images alone, got one of a real image")
+        raise ValueError("faults: expected faults in synthetic images only, got one in a real image")
     for name, place in (("marks", mark[:, 2:4]), ("faults", fault[:, 1:5])):
         if not ((place >= 0) & (place <= 1)).all():
-            raise ValueError(f"{name}: expected places and half axes as fractions from 0 to 1")
+            raise ValueError(f"{name}: expected places and half-axes as fractions from 0 to 1")
     given = int(mark[:, 0].max()) + 1 if len(mark) else 1
     count = given if readers is None else readers
     judged = np.ones((count, known.size)) if read is None else as_floats(read, "read", 2)
@@ -145,21 +145,21 @@ def jafroc(
     read: ArrayLike | None = None,
     aspect: float = 1.0,
 ) -> Estimate:
-    """The area under the AFROC curve, of each reader and over readers and cases, with its jackknife interval.
+    """The area under the AFROC curve, for each reader and over readers and cases, with its jackknife interval.
 
     The area is the probability that the highest rating of a mark in a fault is above the highest rating of any mark on
-    a real image, ties counting one half, and no mark rating below all; every fault counts alike (Chakraborty and
-    Berbaum 2004, Med Phys 31:2313). Marks outside the faults of synthetic images have no part in it. Each case with
-    all its faults is left out in turn, and the readers' areas are joined as Obuchowski and Rockette do, readers and
-    cases random (`mrmc.of_figures`). Arguments as in `search`; images that are synthetic without a known fault, or not
-    read, are left out.
+    a real image, ties counting one half and no mark rating below all; every fault has the same weight (Chakraborty and
+    Berbaum 2004, Med Phys 31:2313). Marks outside the faults of synthetic images are not used. Each case with all its
+    faults is left out in turn, and the readers' areas are combined by the Obuchowski-Rockette method, readers and cases
+    random (`mrmc.of_figures`). Arguments as in `search`; unread images, and synthetic images without known faults, are
+    left out.
 
-    One half is not chance: it says that real images are marked as surely and as often as faults are found. Whoever
-    marks many places at random, with random ratings, is expected below it; `by_chance` says what the same marks would
-    give elsewhere.
+    One half is not chance: it means that real images are marked as surely and as often as faults are found. A reader
+    who marks many places at random, with random ratings, is expected to score lower; `by_chance` gives the result of
+    the same marks at other places.
 
-    The value is the mean area; `each` has every reader's own with its interval (cases random), or its reason;
-    `faults`, `n_synthetic` and `n_real` are counts. There is no p, for one half is no null hypothesis.
+    The value is the mean area; `each` has every reader's area with its interval (cases random), or a reason; `faults`,
+    `n_synthetic` and `n_real` are counts. There is no p, because one half is not a null hypothesis.
 
     >>> marks = [[0, 3, 0.5, 0.5, 5, 5], [0, 4, 0.4, 0.5, 3, 5], [0, 0, 0.2, 0.2, 3, 4], [0, 4, 0.9, 0.9, 5, 5]]
     >>> faults = [[3, 0.5, 0.5, 0.1, 0.2, 0], [4, 0.5, 0.5, 0.2, 0.2, 0], [4, 0.1, 0.1, 0.1, 0.1, 0]]
@@ -171,7 +171,7 @@ def jafroc(
 
 
 def area(given: Search) -> Estimate:
-    """`jafroc` of what `search` has checked.
+    """`jafroc` for the result of `search`.
 
     >>> area(search([[0, 1, 0.5, 0.5, 4, 5]], [[1, 0.5, 0.5, 0.2, 0.2, 0]], [0, 1])).reason
     'no reader judged two real images and two with known faults'
@@ -184,7 +184,7 @@ def area(given: Search) -> Estimate:
         normal = np.flatnonzero(read & ~given.synthetic)
         counted = read[of]
         if normal.size < 2 or np.unique(of[counted]).size < 2:
-            reasons[reader] = "fewer than two real images, or two with known faults, that the reader judged"
+            reasons[reader] = "the reader judged fewer than two real images, or fewer than two with known faults"
             continue
         scores = np.r_[found[reader, counted], highest[reader, normal]]
         scores[np.isneginf(scores)] = lowest
@@ -206,9 +206,9 @@ def area(given: Search) -> Estimate:
 def rates(given: Search, kinds: Mapping[str, ArrayLike] | None = None) -> dict[str, Any]:
     """How many faults were found and how many marks lay elsewhere, over readers and cases (jackknife).
 
-    `faults`: the lesion-localisation fraction, found faults of a reader over all. `kinds`: the same for each of
-    `kinds`, a name and one boolean a fault. `elsewhere_real`: marks a real image; `elsewhere_synthetic`: marks outside
-    known faults, an image that has one.
+    `faults`: the lesion-localisation fraction, a reader's found faults divided by all. `kinds`: the same for each of
+    `kinds`, a name with one boolean per fault. `elsewhere_real`: marks per real image; `elsewhere_synthetic`: marks
+    outside known faults per image with a known fault.
 
     >>> found = rates(search([[0, 1, 0.5, 0.5, 4, 5]], [[1, 0.5, 0.5, 0.2, 0.2, 0], [2, 0.5, 0.5, 0.2, 0.2, 0]],
     ...                      [0, 1, 1, 0]))
@@ -231,16 +231,16 @@ def rates(given: Search, kinds: Mapping[str, ArrayLike] | None = None) -> dict[s
             kind: localised(np.asarray(chosen, dtype=bool), f"share of faults found, {kind}")
             for kind, chosen in (kinds or {}).items()
         },
-        "elsewhere_real": ratio(beside, given.read & ~given.synthetic, "marks a real image"),
-        "elsewhere_synthetic": ratio(beside, given.read & (given.faulty > 0), "marks outside known faults an image"),
+        "elsewhere_real": ratio(beside, given.read & ~given.synthetic, "marks per real image"),
+        "elsewhere_synthetic": ratio(beside, given.read & (given.faulty > 0), "marks outside known faults per image"),
     }
 
 
 def ratio(part: ArrayLike, whole: ArrayLike, name: str, most: float = math.inf) -> Estimate:
     """The mean over readers of sum(part) / sum(whole), readers and cases random, by the jackknife over cases.
 
-    `part`, `whole`: readers x cases; where `whole` is 0, `part` does not count. `most` cuts the interval, as 0 does.
-    `each` has every reader's own ratio; readers whose whole is of fewer than two cases have none.
+    `part`, `whole`: readers x cases; where `whole` is 0, `part` does not count. The interval is cut to 0 and `most`.
+    `each` has every reader's own ratio; readers with fewer than two cases that count have none.
 
     >>> found = ratio([[1, 0, 1, 0], [1, 1, 1, 0], [0, 0, 1, 0]], [[1] * 4] * 3, "share", most=1.0)
     >>> round(found.value, 3), [round(limit, 3) for limit in found.ci]
@@ -266,12 +266,12 @@ def ratio(part: ArrayLike, whole: ArrayLike, name: str, most: float = math.inf) 
 
 
 def by_chance(given: Search, replicates: int = 199, seed: int = 0) -> dict[str, dict[str, Any]]:
-    """What the readers' marks would give if their places told nothing of the image they are on, by permutation.
+    """The results expected if the places of marks were unrelated to their image, by permutation.
 
-    Each reader's places are shuffled among all marks of the reader: image, number, rating and the habit of marking
-    certain regions stay. `faults` (share found) and `area` (AFROC): `value` under permutation, and `p`, one-sided, of
-    finding as much or more (Phipson and Smyth 2010, Stat Appl Genet Mol Biol 9:39). Both are None where there is
-    nothing to compare, as for the area without a real image.
+    Places are shuffled among all marks of a reader, which keeps image, number, rating and the habit of marking certain
+    regions. `faults` (share found) and `area` (AFROC): `value` under permutation, and one-sided `p` of finding as much
+    or more (Phipson and Smyth 2010, Stat Appl Genet Mol Biol 9:39). Both are None if there is nothing to compare, as
+    for the area without real images.
 
     >>> marks = [[0, case, x, 0.5, 4, 5] for case, x in ((2, 0.2), (3, 0.4), (4, 0.6), (5, 0.8))]
     >>> faults = [[case, x, 0.5, 0.05, 0.1, 0] for case, x in ((2, 0.2), (3, 0.4), (4, 0.6), (5, 0.8))]
@@ -318,7 +318,7 @@ def _mean_area(given: Search) -> float:
 
 
 def _leaning(without: Floats) -> Floats:
-    """How a figure leans on each case: from the figures without each of the cases, NaN for those that do not count."""
+    """The influence of each case on a figure, from the figures without that case; NaN if the case does not count."""
     count = int((~np.isnan(without)).sum())
     return np.nan_to_num((np.nanmean(without) - without) * math.sqrt((count - 1) / count))
 
@@ -349,7 +349,7 @@ def _joined(
 
 
 def _columns(given: Any, names: tuple[str, ...], what: str, least: int) -> Floats:
-    """A table as rows of `names`; columns behind the first `least` may be missing."""
+    """Return a table as rows of `names`; columns after the first `least` are optional."""
     if hasattr(given, "keys"):
         missing = [name for name in names[:least] if name not in given]
         if missing:
@@ -375,7 +375,7 @@ def _index(numbers: Floats, count: int, what: str) -> NDArray[np.intp]:
 
 
 def _together(cases: NDArray[np.intp], of: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Every mark with every fault of its case, as two lists of indices."""
+    """Pair every mark with every fault of its case, as two lists of indices."""
     order = np.argsort(of, kind="stable")
     first, last = (np.searchsorted(of[order], cases, side) for side in ("left", "right"))
     counts = last - first

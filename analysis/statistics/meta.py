@@ -1,6 +1,6 @@
-"""Several studies together: random effects with few studies, what explains their spread, sensitivity and specificity.
+"""Meta-analysis of several studies: random effects, meta-regression, asymmetry, and sensitivity with specificity.
 
-Effects are on a scale where their errors are near normal (the logit of a proportion), with the variance of each.
+Effects are on a scale with nearly normal errors (the logit of a proportion), and each has a known variance.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ class _Fit(NamedTuple):
 
 
 def pool(effects: ArrayLike, variances: ArrayLike) -> Estimate:
-    """The mean effect of studies like these, and where the effect of a next one may lie.
+    """The mean effect of studies like these, and a prediction interval for a further one.
 
     Effects y_i of k studies with known variances v_i: weights 1 / (v_i + tau2), tau2 between studies by restricted
     maximum likelihood, and the variance of the mean scaled by sum(w_i (y_i - mean)^2) / (k - 1), never below 1, with t
     on k - 1 (Hartung and Knapp 2001, Stat Med 20:3875; Knapp and Hartung 2003, Stat Med 22:2693). Prediction: mean +-
     t(k - 2) sqrt(tau2 + se^2) (Higgins, Thompson and Spiegelhalter 2009, J R Stat Soc A 172:137), from three studies.
-    Q, I^2 and the tau2 of Paule and Mandel beside it are statsmodels'.
+    Q, I^2 and the tau2 of Paule and Mandel come from statsmodels.
 
     Args:
-        effects: k numbers, all on one scale.
+        effects: k numbers, all on the same scale.
         variances: their k variances, above 0.
 
     Returns:
         The mean with `se`, `ci`, `df`, p against 0; `tau2`, `tau2_paule_mandel`, `q`, `q_df`, `q_p`, `i2` (of Q, 0 to
-        1), `prediction`, `weights` (shares), `k`. Undefined below two studies.
+        1), `prediction`, `weights` (shares), `k`. Undefined for fewer than two studies.
 
     Raises:
-        ValueError: lengths that differ, or a variance that is not above 0.
+        ValueError: lengths differ, or a variance is not above 0.
 
     >>> found = pool([-0.89, -1.59, -1.35, -1.44, -0.22], [0.33, 0.19, 0.42, 0.02, 0.05])
     >>> round(found.value, 3), [round(limit, 3) for limit in found.ci], round(found.tau2, 3)
@@ -60,9 +60,9 @@ def pool(effects: ArrayLike, variances: ArrayLike) -> Estimate:
 
     y, v = _given(effects, variances)
     if len(y) < 2:
-        return undefined("fewer than two studies", POOLED, k=len(y))
+        return undefined("there are fewer than two studies", POOLED, k=len(y))
     fit = _fit(y, v, np.ones((len(y), 1)))
-    with np.errstate(divide="ignore", invalid="ignore"):  # its I^2 of studies that are all alike
+    with np.errstate(divide="ignore", invalid="ignore"):  # for its I^2 of identical studies
         beside = combine_effects(y, v, method_re="iterated")
     weights = 1 / (v + fit.tau2)
     mean, se = float(fit.coefficients[0]), math.sqrt(fit.covariance[0, 0])
@@ -89,11 +89,12 @@ def pool(effects: ArrayLike, variances: ArrayLike) -> Estimate:
 
 
 def regress(effects: ArrayLike, variances: ArrayLike, covariates: ArrayLike, names: Sequence[str]) -> Estimate:
-    """Does a property of the studies explain how their effects differ? Mixed-effects meta-regression.
+    """Does a property of the studies explain the differences between effects? Mixed-effects meta-regression.
 
     y_i = b0 + x_i b + u_i + e_i; tau2 of u by REML, standard errors and the F test of all b after Knapp and Hartung
     2003 (Stat Med 22:2693), never narrower than without. The value is the share of tau2 that x explains, 1 - tau2 /
-    tau2 without x, cut at 0; p that of the F test. Studies are few: it finds what is large, and proves no cause.
+    (tau2 without x), cut at 0; p is that of the F test. With few studies, it finds only large effects, and it does not
+    prove a cause.
 
     Args:
         effects, variances: as in `pool`.
@@ -102,10 +103,10 @@ def regress(effects: ArrayLike, variances: ArrayLike, covariates: ArrayLike, nam
 
     Returns:
         `coefficients` by name, each with `value`, `se`, `ci`, `p`; `statistic` (F), `df` (of the denominator), `df1`,
-        `tau2`, `tau2_without`. Undefined where covariates are as many as the studies less two, or do not vary.
+        `tau2`, `tau2_without`. Undefined if there are too many covariates for the studies, or they do not vary.
 
     Raises:
-        ValueError: as `pool`, or covariates of another shape.
+        ValueError: as for `pool`, or covariates have a wrong shape.
 
     >>> latitude = [[44], [55], [42], [13], [13]]
     >>> found = regress([-0.9, -1.6, -1.3, -0.2, 0.0], [0.3, 0.2, 0.1, 0.05, 0.1], latitude, ["x"])
@@ -123,7 +124,7 @@ def regress(effects: ArrayLike, variances: ArrayLike, covariates: ArrayLike, nam
     if len(y) < design.shape[1] + 2:
         return undefined(f"{len(y)} studies are too few for {len(names)} covariate(s)", method, k=len(y))
     if np.linalg.matrix_rank(design) < design.shape[1]:
-        return undefined("a covariate does not vary, or says what others say", method, k=len(y))
+        return undefined("a covariate does not vary, or is a combination of others", method, k=len(y))
     fit, without = _fit(y, v, design), _fit(y, v, np.ones((len(y), 1)))
     slopes = fit.coefficients[1:]
     statistic = float(slopes @ np.linalg.solve(fit.covariance[1:, 1:], slopes)) / len(slopes)
@@ -149,26 +150,29 @@ def regress(effects: ArrayLike, variances: ArrayLike, covariates: ArrayLike, nam
 
 
 def asymmetry(effects: ArrayLike, variances: ArrayLike) -> Estimate:
-    """Do small studies find other effects than large ones? Egger's test as a meta-regression on the standard error.
+    """Do effects differ between small and large studies? Egger's test as a meta-regression on the standard error.
 
-    The slope of the effect on sqrt(v) (Sterne and Egger 2005), as `regress`. Where the variance of an effect follows
-    from the effect, as for proportions, it errs; with fewer than ten studies it is not made.
+    The slope of the effect on sqrt(v) (Sterne and Egger 2005), as in `regress`. It is biased if the variance depends on
+    the effect, as for proportions; it is not computed for fewer than ten studies.
 
     Args:
         effects, variances: as in `pool`.
 
     Returns:
-        The slope with `se`, `ci`, `df` and p; `limit`, the effect where the standard error is 0. Undefined below ten.
+        The slope with `se`, `ci`, `df` and p; `limit`, the effect where the standard error is 0. Undefined for fewer
+        than ten.
 
     >>> print(asymmetry([0.1, 0.2, 0.3], [0.1, 0.2, 0.1]).reason)
-    3 studies: fewer than ten say nothing of asymmetry
+    3 studies are too few to test for asymmetry (at least ten are needed)
     >>> y, v = [0.1, 0.4, 0.2, 0.5, 0.3, 0.6, 0.2, 0.4, 0.5, 0.7], [1, 4, 2, 5, 2, 7, 3, 3, 5, 9]
     >>> round(asymmetry(y, [one / 100 for one in v]).value, 2)
     3.02
     """
     y, v = _given(effects, variances)
     if len(y) < FEW_FOR_ASYMMETRY:
-        return undefined(f"{len(y)} studies: fewer than ten say nothing of asymmetry", "Egger's test", k=len(y))
+        return undefined(
+            f"{len(y)} studies are too few to test for asymmetry (at least ten are needed)", "Egger's test", k=len(y)
+        )
     found = regress(y, v, np.sqrt(v)[:, None], ["se"])
     if "coefficients" not in found.extra:
         return undefined(found.reason or "", "Egger's test", k=len(y))
@@ -184,23 +188,23 @@ def asymmetry(effects: ArrayLike, variances: ArrayLike) -> Estimate:
 
 
 def bivariate(tp: ArrayLike, fn: ArrayLike, tn: ArrayLike, fp: ArrayLike) -> Estimate:
-    """Sensitivity and specificity of several studies together, as a pair: where one line is stricter, both move.
+    """Joint sensitivity and specificity of several studies, correlated because a stricter threshold moves both.
 
     Logits of both, within-study variances 1 / tp + 1 / fn and 1 / tn + 1 / fp, and a bivariate normal between studies,
-    by REML (Reitsma et al. 2005, J Clin Epidemiol 58:982). One half is added to every count where one of all is 0.
-    Counts of several readers of the same images are not independent: within-study variances are then too small, and
-    the spread between studies takes up the rest.
+    by REML (Reitsma et al. 2005, J Clin Epidemiol 58:982). One half is added to every count if any is 0.
+    Counts from several readers of the same images are not independent; within-study variances are then too small, which
+    the spread between studies partly absorbs.
 
     Args:
         tp, fn, tn, fp: k counts each, positive = synthetic; shares of answers are allowed.
 
     Returns:
         The value is the mean sensitivity, `sensitivity` and `specificity` estimates each with `value` and `ci`;
-        `tau2` (of the two logits), `rho` between studies, `mean` and `covariance` of the logits, `k`. Undefined below
-        four studies.
+        `tau2` (of the two logits), `rho` between studies, `mean` and `covariance` of the logits, `k`. Undefined for
+        fewer than four studies.
 
     Raises:
-        ValueError: counts below 0, or a study without an image of a class.
+        ValueError: a count is below 0, or a study has no image of a class.
 
     >>> found = bivariate([61, 75, 44, 82, 53], [39, 25, 56, 18, 47], [70, 55, 81, 60, 66], [30, 45, 19, 40, 34])
     >>> round(found.sensitivity["value"], 3), round(found.specificity["value"], 3), found.rho < -0.5
@@ -210,12 +214,12 @@ def bivariate(tp: ArrayLike, fn: ArrayLike, tn: ArrayLike, fp: ArrayLike) -> Est
 
     counts = np.array([np.asarray(one, dtype=float) for one in (tp, fn, tn, fp)])
     if counts.ndim != 2 or (counts < 0).any() or not np.isfinite(counts).all():
-        raise ValueError("tp, fn, tn, fp: expected as many counts each, none below 0")
+        raise ValueError("tp, fn, tn, fp: expected equally many counts of each, none below 0")
     if ((counts[0] + counts[1] == 0) | (counts[2] + counts[3] == 0)).any():
         raise ValueError("tp + fn, tn + fp: a study has no image of a class")
     k = counts.shape[1]
     if k < FEW_FOR_PAIRS:
-        return undefined(f"{k} studies with both counts; a pair of means asks for four", REITSMA, k=k)
+        return undefined(f"{k} studies have both counts; a pair of means needs four", REITSMA, k=k)
     if (counts == 0).any():
         counts = counts + 0.5
     y = np.log(counts[[0, 2]] / counts[[1, 3]]).T
@@ -282,7 +286,7 @@ def _fit(y: Floats, v: Floats, design: Floats) -> _Fit:
 
 
 def _deviance(tau2: float, y: Floats, v: Floats, design: Floats) -> float:
-    """-2 log restricted likelihood, less its constant."""
+    """-2 log restricted likelihood without its constant."""
     weights = 1 / (v + tau2)
     information = design.T @ (weights[:, None] * design)
     rest = y - design @ np.linalg.solve(information, design.T @ (weights * y))
@@ -292,7 +296,7 @@ def _deviance(tau2: float, y: Floats, v: Floats, design: Floats) -> float:
 def _given(effects: ArrayLike, variances: ArrayLike) -> tuple[Floats, Floats]:
     y, v = np.asarray(effects, dtype=float), np.asarray(variances, dtype=float)
     if y.ndim != 1 or y.shape != v.shape:
-        raise ValueError(f"effects and variances: expected as many of each, got {y.shape} and {v.shape}")
+        raise ValueError(f"effects and variances: expected equally many of each, got {y.shape} and {v.shape}")
     if not np.isfinite(y).all() or not (np.isfinite(v) & (v > 0)).all():
         raise ValueError("effects, variances: expected finite numbers, variances above 0")
     return y, v

@@ -1,6 +1,6 @@
 """Logistic mixed model with crossed effects of readers and cases, fitted by the Laplace approximation.
 
-Which question: how do the odds of an answer change with class, certainty, position or group, when some readers are
+Question: how do the odds of an answer change with class, certainty, position or group, when some readers are
 better and some cases harder than others? The log odds of answer k are x_k b + sum_f u_f[level of k in f], with
 u_f ~ N(0, s_f^2) for every factor f (reader, case).
 """
@@ -21,10 +21,10 @@ from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.laplace import Laplace
 
 METHOD = "logistic mixed model, Laplace approximation, Wald intervals from the joint Hessian"
-LARGEST_SD = 20.0  # log odds; beyond, a standard deviation runs away
-LEAST_SD = 1e-4  # below, it is 0
-START = 0.25  # variance from which the fit sets out
-FAR = 1e-3  # squared distance to the summit, in standard errors, at which a fit has not settled
+LARGEST_SD = 20.0  # log odds; a larger standard deviation has diverged
+LEAST_SD = 1e-4  # smaller standard deviations count as 0
+START = 0.25  # initial variance of the fit
+FAR = 1e-3  # squared distance to the maximum, in standard errors, beyond which a fit has not converged
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class MixedModel:
 
     `fixed`: log odds by name, each with `odds_ratio` and `odds_ratio_ci`; `random`: standard deviation by factor, with
     its `variance`, `share` of the variance on the latent scale and number of `levels`. `reason` says why there is no
-    fit; `left_out` counts rows with a value missing.
+    fit; `left_out` counts rows with a missing value.
     """
 
     fixed: dict[str, Estimate]
@@ -62,20 +62,20 @@ def logistic(
 ) -> MixedModel:
     """Fit the log odds of success on fixed covariates and crossed random factors.
 
-    `successes`: one a row, 0 or 1, or a count of `trials`; `fixed`: name -> numbers (one coefficient) or text (one
-    for each category but the first in order, "name[category]"), an intercept is added; `random`: name -> labels.
-    None or NaN is missing: such rows are left out and counted.
+    `successes`: one per row, 0 or 1, or a count out of `trials`; `fixed`: name -> numbers (one coefficient) or text
+    (one for each category but the first in order, "name[category]"); an intercept is added; `random`: name -> labels.
+    Rows with None or NaN are left out and counted.
 
     The likelihood is maximised over b and s jointly, with the random effects integrated out by Laplace's
     approximation -log L = -log p(y | u) + |u|^2 / 2 + log|H| / 2 at the mode of u (Breslow and Clayton 1993, JASA
-    88:9; Bates, Maechler, Bolker and Walker 2015, J Stat Softw 67:1, whose lme4 it agrees with). Standard errors are
-    from the Hessian over b and s; p is Wald's. Shares of variance add pi^2 / 3 for the answer itself (Nakagawa and
-    Schielzeth 2010, Biol Rev 85:935).
+    88:9; Bates, Maechler, Bolker and Walker 2015, J Stat Softw 67:1, whose lme4 gives the same results). Standard
+    errors come from the Hessian over b and s; p is Wald's. Shares of variance include pi^2 / 3 for the answer itself
+    (Nakagawa and Schielzeth 2010, Biol Rev 85:935).
 
-    No fit, with the reason: no rows, answers all alike, or classes separated by the covariates (then no finite odds
-    ratio is most likely). A coefficient that others determine, and a factor with one level or one trial a level, is
-    undefined with its reason, and the rest is fitted. Raises ValueError for columns of unequal length or counts that
-    are not whole numbers from 0 to the trials.
+    There is no fit, but a reason, if there are no rows, all answers are the same, or the covariates separate the
+    answers (the likelihood then has no finite maximum). A coefficient determined by others, or a factor with one level
+    or one trial per level, is undefined with a reason, and the rest is fitted. Raises ValueError for columns of unequal
+    length or counts that are not whole numbers from 0 to the number of trials.
 
     >>> reader = ["a"] * 8 + ["b"] * 8 + ["c"] * 8
     >>> truth = [0, 0, 0, 0, 1, 1, 1, 1] * 3
@@ -106,9 +106,9 @@ def logistic(
     log_likelihood = _constant(problem) - value
     total = float((sd**2).sum()) + math.pi**2 / 3
     if (sd > 0.99 * LARGEST_SD).any():
-        reason = "a standard deviation grew without bound: levels are answered all alike"
+        reason = "a standard deviation grew without bound, because all answers within a level are the same"
     elif covariance is not None and slope[free] @ covariance @ slope[free] > FAR:
-        reason = "the fit did not settle: take its figures with care"
+        reason = "the fit did not converge, so its figures are unreliable"
     return MixedModel(
         _coefficients(problem, best, covariance),
         _deviations(problem, sd, total),
@@ -122,7 +122,7 @@ def logistic(
 
 
 def averaged(log_odds: float, sd: float) -> float:
-    """The mean probability where the log odds vary normally with the deviation `sd` (Gauss-Hermite quadrature).
+    """The mean probability if the log odds vary normally with standard deviation `sd` (Gauss-Hermite quadrature).
 
     >>> round(averaged(1.0, 0.0), 4), round(averaged(1.0, 1.5), 4)
     (0.7311, 0.6707)
@@ -134,7 +134,7 @@ def averaged(log_odds: float, sd: float) -> float:
 
 
 class _Problem(NamedTuple):
-    """Complete rows as arrays, X in units of its columns' root mean square; what cannot be estimated, and why."""
+    """Complete rows as arrays, with X scaled by its columns' root mean square; what cannot be estimated, and why."""
 
     y: Floats
     trials: Floats
@@ -159,13 +159,13 @@ def _problem(
     }
     for name, values in {"trials": n, **columns, **labels}.items():
         if values.shape != y.shape:
-            raise ValueError(f"{name}: expected {y.size} values, one for each of successes, got {values.size}")
+            raise ValueError(f"{name}: expected {y.size} values, one per entry of successes, got {values.size}")
     known = ~(np.isnan(y) | np.isnan(n))
     for values in (*columns.values(), *labels.values()):
         known &= np.array([value is not None and value == value for value in values], dtype=bool)
     y, n = y[known], n[known]
     if (n < 1).any() or (y < 0).any() or (y > n).any() or (y % 1).any() or (n % 1).any():
-        raise ValueError("successes: expected whole numbers from 0 to the number of trials (1 where none is given)")
+        raise ValueError("successes: expected whole numbers from 0 to the number of trials (1 if none is given)")
     design = {"intercept": np.ones(y.size)}
     for name, values in columns.items():
         kept = values[known]
@@ -179,9 +179,9 @@ def _problem(
     for name, values in labels.items():
         levels, index = np.unique(values[known].astype(str), return_inverse=True)
         if levels.size < 2:
-            idle[name] = "it has one level"
+            idle[name] = "it has only one level"
         elif levels.size == y.size and (n == 1).all():
-            idle[name] = "every level has one answer"
+            idle[name] = "every level has only one answer"
         else:
             factors[name] = index
     X = np.column_stack([design[name] for name in names]) if y.size else np.empty((0, len(names)))
@@ -204,7 +204,7 @@ def _label(value: Any) -> str | None:
 
 
 def _independent(design: dict[str, Floats]) -> tuple[list[str], dict[str, str]]:
-    """The columns in turn, but those that earlier ones determine."""
+    """Return the columns that are not determined by earlier ones."""
     names: list[str] = []
     aliased = {}
     basis = np.empty((len(design["intercept"]), 0))
@@ -223,17 +223,19 @@ def _no_fit(problem: _Problem) -> str | None:
     if not problem.y.size:
         return "no row is complete"
     if problem.y.sum() in (0, problem.trials.sum()):
-        return "all answers are alike"
+        return "all answers are the same"
     separating = _separation(problem)
     if separating:
-        return f"the answers are separated by {', '.join(separating)}: no finite odds ratio is most likely"
+        return (
+            f"the answers are completely separated by {', '.join(separating)}, so the odds ratio has no finite estimate"
+        )
     return None
 
 
 def _separation(problem: _Problem) -> list[str]:
     """The covariates of a direction along which the likelihood never falls (Albert and Anderson 1984, Biometrika 71:1).
 
-    A linear programme: is there b with x b >= 0 for every success and <= 0 for every failure, and not all 0?
+    It is found by a linear programme: x b >= 0 for every success and <= 0 for every failure, and not all 0.
     """
     from scipy.optimize import linprog
 
@@ -248,7 +250,7 @@ def _separation(problem: _Problem) -> list[str]:
 
 
 def _fit(laplace: Laplace, problem: _Problem) -> Floats:
-    """The most likely b and s. The steps see the fixed part as about spherical."""
+    """Return the most likely b and s, with the fixed part scaled to be nearly spherical."""
     from scipy.optimize import minimize
 
     start = _without_random(problem)
@@ -257,10 +259,10 @@ def _fit(laplace: Laplace, problem: _Problem) -> Floats:
     scale = np.linalg.inv(np.linalg.cholesky(problem.X.T @ (weight[:, None] * problem.X))).T
     p = laplace.covariates
     levels = np.array([index.max() + 1 for index in problem.factors.values()], dtype=float)
-    # About the standard error of a variance near START: (START + 1 / information of a level) sqrt(2 / levels).
+    # Approximate standard error of a variance near START: (START + 1 / information of a level) sqrt(2 / levels).
     step = (START + levels / weight.sum()) * np.sqrt(2 / np.maximum(levels, 1))
 
-    # Over variances, not standard deviations: at s = 0 the slope over s vanishes, whether or not the fit is best there.
+    # Optimise variances, not standard deviations: at s = 0 the slope in s is 0 whether or not this is the optimum.
     def objective(point: Floats) -> tuple[float, Floats]:
         sd = np.sqrt(point[p:] * step)
         value, slope = laplace(np.concatenate([start + scale @ point[:p], sd]))
@@ -275,7 +277,7 @@ def _fit(laplace: Laplace, problem: _Problem) -> Floats:
 
 
 def _without_random(problem: _Problem) -> Floats:
-    """Logistic regression by Newton's method: where the fit starts."""
+    """Logistic regression by Newton's method, as the start of the fit."""
     b = np.zeros(problem.X.shape[1])
     for _ in range(50):
         probability = 1 / (1 + np.exp(-problem.X @ b))
@@ -310,7 +312,7 @@ def _coefficients(problem: _Problem, best: Floats, covariance: Floats | None) ->
         value = float(best[j] / problem.units[j])
         extra: dict[str, Any] = {"odds_ratio": _exp(value)}
         if covariance is None:
-            reason = "the likelihood is flat here: no standard error"
+            reason = "the likelihood is flat here, so there is no standard error"
             out[name] = Estimate(value, method=METHOD, reason=reason, extra=extra)
             continue
         se = math.sqrt(covariance[j, j]) / float(problem.units[j])
@@ -322,7 +324,7 @@ def _coefficients(problem: _Problem, best: Floats, covariance: Floats | None) ->
 
 
 def _exp(log_odds: float) -> float | None:
-    """None where no float is so large: the covariate's unit is then far too small or too large."""
+    """Return None if the result exceeds a float; the covariate's unit is then far too small or too large."""
     return math.exp(log_odds) if log_odds < 700 else None
 
 
@@ -335,7 +337,7 @@ def _deviations(problem: _Problem, sd: Floats, total: float) -> dict[str, Estima
 
 
 def _constant(problem: _Problem) -> float:
-    """Log of the binomial coefficients, which the fit does not need."""
+    """Return the log of the binomial coefficients, which the fit does not need."""
     from scipy.special import gammaln
 
     y, n = problem.y, problem.trials

@@ -1,7 +1,7 @@
-"""Readers and cases both random: Obuchowski-Rockette analysis of one modality, of several, and of groups of readers.
+"""Obuchowski-Rockette analysis with readers and cases random: one modality, several, and groups of readers.
 
-Which question: would *other* readers, on *other* cases, do as well? A fixed factor is not generalised over.
-U-statistics, the other road to the same answer, are in `analysis.statistics.ustat` and offered here too.
+Question: would *other* readers do as well on *other* cases? Results do not generalise over a fixed factor.
+U-statistics, an alternative method, are in `analysis.statistics.ustat` and also available here.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ NO_SPREAD = 1e-14
 
 
 class Components(NamedTuple):
-    """Error (co)variances of two readers' figures; None where the design has no such pair."""
+    """Error (co)variances of two readers' figures; None if the design has no such pair."""
 
     error: float
-    cov1: float | None  # same reader, other modality
-    cov2: float | None  # other reader, same modality
-    cov3: float | None  # both other
+    cov1: float | None  # same reader, different modality
+    cov2: float | None  # different reader, same modality
+    cov3: float | None  # both different
 
 
 def obuchowski_rockette(
@@ -48,19 +48,19 @@ def obuchowski_rockette(
 
     `scores`: readers x cases (one modality, p against `null`) or modalities x readers x cases, NaN = not read;
     `truth`: 1 = synthetic; `endpoint`: "auc", or "accuracy", "sensitivity", "specificity" of credits in [0, 1];
-    `covariance`: how the error covariances are had, "jackknife" (over all cases anybody read), "delong", "unbiased"
-    (U-statistics); for a mean of credits the three are one.
+    `covariance`: how error covariances are estimated: "jackknife" (over all cases that were read), "delong", "unbiased"
+    (U-statistics); for a mean of credits all three are equal.
 
     One modality, J readers, MS the variance of their figures: var = (MS + J Cov2) / J with
     df = (MS + J Cov2)^2 / (MS^2 / (J - 1)), Cov2 cut at 0. I modalities: F = MS(T) / (MS(TR) + J max(Cov2 - Cov3, 0))
     on I - 1 and df2 = denominator^2 / (MS(TR)^2 / ((I - 1)(J - 1))). Readers fixed: a normal (chi-square) test with
-    Var + (J - 1) Cov2 (less Cov1 + (J - 1) Cov3). Cases fixed: a t (F) test over readers. Obuchowski and Rockette
+    Var + (J - 1) Cov2 (minus Cov1 + (J - 1) Cov3). Cases fixed: a t (F) test over readers. Obuchowski and Rockette
     1995, Commun Stat 24:285; Hillis 2007, Stat Med 26:596; Hillis 2014, Stat Med 33:330.
 
     The value is the mean figure; for two modalities the difference (first - second); for more the F (chi-square)
-    statistic, every difference being in `pairs`. `components` are the variance components, `modalities` each
-    modality alone, `left_out` the readers without a figure and why, `missing` the cells not read.
-    With one random reader there is a value but no standard error, and the reason says so.
+    statistic, with all differences in `pairs`. `components` are the variance components, `modalities` the results of
+    each modality, `left_out` the readers without a figure and why, `missing` the number of unread cells. With one
+    random reader there is a value and a reason, but no standard error.
 
     >>> scores = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4], [1, 3, 2, 2, 4, 3, 4, 5]]
     >>> estimate = obuchowski_rockette(scores, [0, 0, 0, 0, 1, 1, 1, 1])
@@ -71,14 +71,14 @@ def obuchowski_rockette(
     one_of(readers, ("random", "fixed"), "readers")
     one_of(cases, ("random", "fixed"), "cases")
     if readers == cases == "fixed":
-        raise ValueError("readers, cases: expected one of them to be random, for with both fixed nothing varies")
+        raise ValueError("readers, cases: expected at least one to be random; nothing varies if both are fixed")
     readings = as_readings(scores, truth, endpoint)
     name = f"Obuchowski-Rockette ({covariance}), readers {readers}, cases {cases}"
     found = figures(readings, endpoint, covariance)
     extra = _counts(readings, found.reasons, endpoint)
     kept = np.array([reader not in found.reasons for reader in range(readings.scores.shape[1])], dtype=bool)
     if not kept.any():
-        return undefined("no reader has a figure: a class was read too little, or not at all", name, **extra)
+        return undefined("no reader has a figure, because too few cases of a class were read", name, **extra)
     value, influence = found.value[:, kept], found.influence[:, kept]
     table = moments(readings.only(kept)) if covariance == "unbiased" and endpoint == "auc" else None
     alone = []
@@ -94,12 +94,12 @@ def obuchowski_rockette(
 def of_figures(
     value: ArrayLike, influence: ArrayLike, name: str, readers: str = "random", null: float = 0.5
 ) -> Estimate:
-    """The mean of any figure of the readers, or the difference of modalities, by `obuchowski_rockette`, cases random.
+    """The mean of any figure over readers, or the difference of modalities, by `obuchowski_rockette` with cases random.
 
-    `value`: one figure a reader, or modalities x readers; `influence`: the same x cases, scaled so that the sum of
-    products over cases is the covariance of two figures (of a jackknife: the deviations of the figures without a
-    case, times sqrt((n - 1) / n) for n cases); `name` of the figure; p of one modality against `null`. Raises
-    ValueError for other shapes.
+    `value`: one figure per reader, or modalities x readers; `influence`: the same x cases, scaled so that the sum of
+    products over cases is the covariance of two figures (for a jackknife: the deviations of the figures without a case,
+    times sqrt((n - 1) / n) for n cases); `name`: name of the figure; p for one modality is against `null`. Raises
+    ValueError for wrong shapes.
 
     >>> scores, truth = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4]], [0, 0, 0, 0, 1, 1, 1, 1]
     >>> found = figures(as_readings(scores, truth), "auc", "jackknife")
@@ -124,11 +124,11 @@ def of_figures(
 def equivalence(found: Estimate, target: float, margin: float) -> Estimate:
     """Two one-sided t tests (TOST) that a mean figure lies within `margin` of `target`.
 
-    `found` is from `obuchowski_rockette` or `ustatistics`, and the test generalises as it does: with se and df of
-    `found` t = (value - target +- margin) / se (normal where `found` has no df); p is the larger of both, `ci` the 90 %
-    interval of the value, inside the margin when p < .05 (Schuirmann 1987, J Pharmacokinet Biopharm 15:657; Chen,
-    Petrick and Sahiner 2012, Acad Radiol 19:1158). Undefined without a standard error. Raises ValueError unless the
-    margin is above 0.
+    `found` is a result of `obuchowski_rockette` or `ustatistics`, and the test generalises like it: with se and df of
+    `found`, t = (value - target +- margin) / se (normal if `found` has no df); p is the larger of the two, `ci` the 90
+    % interval of the value, which lies inside the margin if p < .05 (Schuirmann 1987, J Pharmacokinet Biopharm 15:657;
+    Chen, Petrick and Sahiner 2012, Acad Radiol 19:1158). Undefined without a standard error. Raises ValueError unless
+    the margin is above 0.
 
     >>> scores = [[1, 0, 1, 1, 0, 1, 0, 1], [0, 1, 1, 0, 1, 1, 0, 0], [1, 1, 0, 0, 1, 0, 1, 1]]
     >>> found = obuchowski_rockette(scores, [0, 0, 0, 0, 1, 1, 1, 1], endpoint="accuracy")
@@ -157,16 +157,16 @@ def compare_groups(
     covariance: str = "jackknife",
     endpoint: str = "auc",
 ) -> Estimate:
-    """Groups of readers who judged the same cases, readers (within groups) and cases random.
+    """Compare groups of readers who judged the same cases, with readers (within groups) and cases random.
 
-    `scores`: readers x cases; `groups`: one label a reader, None = in no group (left out). Nested (split-plot)
+    `scores`: readers x cases; `groups`: one label per reader, None = in no group (left out). Nested (split-plot)
     Obuchowski-Rockette: with MS(T) between and MS(R(T)) within groups, F = MS(T) / (MS(R(T)) + n0 max(Cov2 - Cov3, 0))
     on I - 1 and denominator^2 / (MS(R(T))^2 / (N - I)), Cov2 within and Cov3 between groups, n0 = J for groups of
     equal size and (N - sum J^2 / N) / (I - 1) otherwise. Obuchowski 1995, Acad Radiol 2:S22; Hillis 2014, Stat Med
-    33:330, section 4. Readers of all groups are taken to vary alike.
+    33:330, section 4. Readers of all groups are assumed to vary equally.
 
-    The value is the difference of the two groups' means, first named - other; with more groups it is F. `groups` in
-    the result has every group alone. Undefined with fewer than two groups, or no group with two readers.
+    The value is the difference of the two groups' means (first named - other); with more groups it is F. `groups` in
+    the result has each group's own result. Undefined with fewer than two groups, or no group with two readers.
 
     >>> experienced = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4]]
     >>> scores = [*experienced, [1, 3, 2, 2, 4, 3, 4, 5], [2, 3, 4, 1, 4, 1, 3, 2]]
@@ -181,7 +181,7 @@ def compare_groups(
     labels = check_groups(groups, readings.scores.shape[1])
     name = f"nested Obuchowski-Rockette ({covariance}), readers and cases random"
     found = figures(readings, endpoint, covariance)
-    reasons = found.reasons | {r: "in no group" for r, label in enumerate(labels) if label is None}
+    reasons = found.reasons | {r: "not in a group" for r, label in enumerate(labels) if label is None}
     extra = _counts(readings, reasons, endpoint)
     members = {
         label: np.array([r for r, own in enumerate(labels) if own == label and r not in reasons], dtype=int)
@@ -217,7 +217,7 @@ def _counts(readings: Readings, reasons: dict[int, str], endpoint: str) -> dict[
 
 
 def _gram(influence: Floats) -> Components:
-    """Mean covariances from influence functions (modalities x readers x cases), without forming the big matrix."""
+    """Mean covariances from influence functions (modalities x readers x cases), without building the full matrix."""
     modalities, readers, _ = influence.shape
     together = influence.sum(axis=1)
     own = np.einsum("mrc,nrc->mn", influence, influence)
@@ -226,7 +226,7 @@ def _gram(influence: Floats) -> Components:
 
 
 def _unbiased(table: dict[tuple[int, int], Moments]) -> Components:
-    """Mean covariances by U-statistics, which are exactly unbiased when all read all."""
+    """Mean covariances by U-statistics, which are exactly unbiased if all readers read all cases."""
     modalities = 1 + max(b for _, b in table)
     same, other = np.zeros((modalities, modalities)), np.zeros((modalities, modalities))
     readers = 1
@@ -332,7 +332,7 @@ def _nested(value: list[Floats], parts: list[Components], cov3: float, name: str
     error = float(sum(n * p.error for n, p in zip(sizes, parts, strict=True)) / count)
     extra = extra | {"components": {"error": error, "cov2": cov2, "cov3": cov3}, "ms_groups": ms_t}
     if not freedom:
-        reason = "no group has two readers: how readers vary within a group cannot be known"
+        reason = "no group has two readers, so the variation of readers within groups is unknown"
         return Estimate(difference if sizes.size == 2 else None, method=name, reason=reason, extra=extra)
     ms_r = float(sum(((own - own.mean()) ** 2).sum() for own in value) / freedom)
     with_cases = max(cov2 - cov3, 0.0)
@@ -350,7 +350,7 @@ def _nested(value: list[Floats], parts: list[Components], cov3: float, name: str
 def _joint(
     pairs: dict[str, Estimate], ms: float, denominator: float, df1: int, df2: float, name: str, extra: dict[str, Any]
 ) -> Estimate:
-    """The difference where there is one, the joint test where there are several."""
+    """Return the difference if there is one, the joint test if there are several."""
     if denominator <= NO_SPREAD:
         first = next(iter(pairs.values()))
         return Estimate(first.value if df1 == 1 else None, method=name, reason=first.reason, extra=extra)
@@ -374,7 +374,7 @@ def _satterthwaite(ms: float, rest: float, df: int) -> float:
 
 def _test(value: float, variance: float, df: float, null: float, name: str, extra: dict[str, Any]) -> Estimate:
     if variance <= NO_SPREAD:
-        what = "zero: the figures do not vary" if variance > -NO_SPREAD else f"negative ({variance:.3g})"
+        what = "zero, because the figures do not vary" if variance > -NO_SPREAD else f"negative ({variance:.3g})"
         se = 0.0 if variance > -NO_SPREAD else None
         return Estimate(value, se, method=name, reason=f"the estimated variance is {what}", extra=extra)
     se = math.sqrt(variance)

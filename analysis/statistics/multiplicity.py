@@ -1,4 +1,4 @@
-"""Several p-values at once: Holm's and Benjamini-Hochberg's adjustment within families that are declared beforehand."""
+"""Multiple testing: Holm's and Benjamini-Hochberg's adjustment within families that are declared beforehand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Adjusted:
-    """One test of a family of `tests`; where the test had no p, its adjusted ones are None too."""
+    """One test of a family of `tests`; if it has no p, its adjusted values are None too."""
 
     family: str
     name: str
@@ -24,11 +24,11 @@ class Adjusted:
 
 
 def adjust(families: Mapping[str, Mapping[str, float | None]]) -> list[Adjusted]:
-    """Adjust the p-values of each family by statsmodels; families do not touch each other.
+    """Adjust the p values of each family by statsmodels; families do not affect each other.
 
     `families`: family -> test -> p. Holm (1979, Scand J Stat 6:65) bounds the chance of any false finding, Benjamini
-    and Hochberg (1995, J R Stat Soc B 57:289) the expected share of false ones among the findings. A test whose p is
-    None was not made: it does not count towards the family. Raises ValueError for a p outside 0 to 1.
+    and Hochberg (1995, J R Stat Soc B 57:289) the expected share of false ones among the findings. A test with p None
+    was not made and does not count towards the family. Raises ValueError for a p outside 0 to 1.
 
     >>> [round(row.holm, 3) for row in adjust({"realism": {"A": 0.128, "B": 0.236, "C": 1.0}})]
     [0.384, 0.472, 1.0]

@@ -1,7 +1,7 @@
-"""Marks as places: their density over an image, and how far readers point at the same ones.
+"""Marks as places: their density over an image, and agreement of readers on them.
 
-Places are fractions of width and height. Distances are fractions of the image's width, and `aspect` is its width over
-its height, so that they mean the same across and down.
+Places are fractions of width and height. Distances are fractions of the image's width; `aspect`, its width divided by
+its height, makes them equal across and down.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from numpy.typing import ArrayLike, NDArray
 from analysis.statistics.arrays import Floats, as_floats
 from analysis.statistics.estimate import Estimate, undefined
 
-KERNEL = 0.04  # standard deviation of the kernel, of the image's width: about that of a tooth
+KERNEL = 0.04  # standard deviation of the kernel as a share of the image's width: about the width of a tooth
 GRID = (32, 16)  # cells across and down for overlaps
-PAIRS = 6_000_000  # of marks, looked at over all permutations
+PAIRS = 6_000_000  # of marks, in all permutations together
 OVERLAPS = 5  # permutations for the mean overlap by chance
 
 
 def density(places: ArrayLike, size: tuple[int, int] = GRID, aspect: float = 2.0, kernel: float = KERNEL) -> Floats:
-    """How densely marks lie over an image: height x width cells that sum to 1, by a Gaussian kernel.
+    """The density of marks over an image: height x width cells that sum to 1, by a Gaussian kernel.
 
-    `places`: marks x 2; `size`: cells across and down; `kernel`: standard deviation, of the image's width. The kernel
-    is of a fixed width, for one mark has none of its own (scipy's `gaussian_kde` takes it from the marks' spread).
-    All zeros without a mark.
+    `places`: marks x 2; `size`: cells across and down; `kernel`: standard deviation as a share of the image's width.
+    The width of the kernel is fixed, because a single mark has no spread (scipy's `gaussian_kde` derives it from the
+    marks). All zeros without marks.
 
     >>> spread = density([[0.25, 0.5], [0.26, 0.5]], (8, 4))
     >>> round(float(spread.sum()), 6), np.unravel_index(spread.argmax(), spread.shape)[1] in (1, 2)
@@ -36,7 +36,7 @@ def density(places: ArrayLike, size: tuple[int, int] = GRID, aspect: float = 2.0
 
 
 def peak(places: ArrayLike, aspect: float = 2.0, kernel: float = KERNEL) -> tuple[float, float]:
-    """Where the density is highest, as fractions of width and height. Raises ValueError without a mark.
+    """Return where the density is highest, as fractions of width and height. Raises ValueError without marks.
 
     >>> [round(at, 2) for at in peak([[0.3, 0.5], [0.31, 0.5], [0.8, 0.2]])]
     [0.31, 0.49]
@@ -49,7 +49,7 @@ def peak(places: ArrayLike, aspect: float = 2.0, kernel: float = KERNEL) -> tupl
 
 
 def spread(places: ArrayLike, aspect: float = 2.0) -> float | None:
-    """The root mean square distance of marks from their middle, of the image's width; None for fewer than two.
+    """The root mean square distance of marks from their mean, as a share of the image's width; None for fewer than two.
 
     >>> round(spread([[0.4, 0.5], [0.6, 0.5]]), 3), spread([[0.4, 0.5]])
     (0.1, None)
@@ -66,10 +66,11 @@ def nearest(
 ) -> Estimate:
     """The mean distance from a mark to the nearest mark of another reader on the same image, against chance.
 
-    `reader`, `case`: a whole number from 0 for each mark. Under permutation each reader's places are shuffled among all
-    marks of that reader, so that the number of marks an image and the regions a reader likes stay. `chance` is the
-    mean distance then, p one-sided, of coming as near or nearer (Phipson and Smyth 2010, Stat Appl Genet Mol Biol
-    9:39); fewer `replicates` where there are very many pairs. Undefined where no image has marks of two readers.
+    `reader`, `case`: a whole number from 0 for each mark. Permutations shuffle each reader's places among all marks of
+    that reader, which keeps the number of marks per image and a reader's preferred regions. `chance` is the mean
+    distance under permutation, p the one-sided probability of being as near or nearer (Phipson and Smyth 2010, Stat
+    Appl Genet Mol Biol 9:39); fewer `replicates` are used if there are very many pairs. Undefined if no image has marks
+    by two readers.
 
     >>> found = nearest([0, 1, 0, 1, 0, 1], [0, 0, 1, 1, 2, 2], [[0.1, 0.1], [0.12, 0.1], [0.5, 0.5], [0.5, 0.52],
     ...                 [0.9, 0.9], [0.88, 0.9]])
@@ -80,7 +81,7 @@ def nearest(
     name = "mean distance to the nearest mark of another reader; places shuffled within readers"
     one, other = _pairs(who, which)
     if not one.size:
-        return undefined("no image has marks of two readers", name)
+        return undefined("no image has marks by two readers", name)
     starts = np.flatnonzero(np.r_[True, np.diff(one) > 0])
     scaled = where[:, 0] + 1j * where[:, 1] / aspect
 
@@ -107,9 +108,9 @@ def overlap(
 ) -> Estimate:
     """Dice's coefficient of two readers' densities, the mean over pairs of readers who marked the same image.
 
-    Of densities p and q that sum to 1 it is the sum of min(p, q): 1 for the same, 0 for places far apart (Dice 1945,
-    Ecology 26:297). `chance` is its mean with places shuffled as in `nearest`. `cases` has the mean of each image
-    that two readers marked. Undefined where there is none.
+    For densities p and q that sum to 1 it is the sum of min(p, q): 1 for identical, 0 for distant places (Dice 1945,
+    Ecology 26:297). `chance` is its mean with places shuffled as in `nearest`. `cases` has the mean for each image
+    marked by two readers. Undefined if there is none.
 
     >>> found = overlap([0, 1, 0, 1], [0, 0, 1, 1], [[0.2, 0.2], [0.2, 0.2], [0.8, 0.8], [0.1, 0.1]])
     >>> round(found.value, 3), round(found.cases[0], 3), round(found.cases[1], 3)
@@ -122,7 +123,7 @@ def overlap(
     one, other = _pairs(reader_of, case_of)
     one, other = one[one < other], other[one < other]
     if not one.size:
-        return undefined("no image has marks of two readers", name)
+        return undefined("no image has marks by two readers", name)
     rng = np.random.Generator(np.random.PCG64(seed))
     observed = _dice(where, unit, len(units), one, other, aspect, kernel)
     drawn = [
@@ -140,7 +141,7 @@ def overlap(
 def _dice(
     where: Floats, unit: NDArray[np.intp], units: int, one: NDArray, other: NDArray, aspect: float, kernel: float
 ) -> Floats:
-    """Dice's coefficient of each pair of densities; `unit` says to which one a mark belongs."""
+    """Return Dice's coefficient of each pair of densities; `unit` assigns marks to densities."""
     across, down = (profile.astype(np.float32) for profile in _profiles(where, GRID, aspect, kernel))
     order = np.argsort(unit, kind="stable")
     maps = np.empty((units, GRID[0] * GRID[1]), dtype=np.float32)
@@ -163,13 +164,13 @@ def _marks(reader: ArrayLike, case: ArrayLike, places: ArrayLike) -> tuple[NDArr
     where = as_floats(places, "places", 2) if len(who) else np.empty((0, 2))
     if not len(who) == len(which) == len(where):
         raise ValueError(
-            f"places: expected one a mark, got {len(who)} readers, {len(which)} cases, {len(where)} places"
+            f"places: expected one per mark, got {len(who)} readers, {len(which)} cases, {len(where)} places"
         )
     return who, which, where
 
 
 def _pairs(who: NDArray[np.intp], which: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Every mark with every mark of another reader on the same image, in order of the first."""
+    """Pair every mark with every mark by another reader on the same image, in order of the first."""
     order = np.argsort(which, kind="stable")
     bounds = np.flatnonzero(np.r_[True, np.diff(which[order]) > 0]) if which.size else np.empty(0, dtype=int)
     ones, others = [np.empty(0, dtype=np.intp)], [np.empty(0, dtype=np.intp)]
@@ -183,7 +184,7 @@ def _pairs(who: NDArray[np.intp], which: NDArray[np.intp]) -> tuple[NDArray[np.i
 
 
 def _shuffled(who: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
-    """An order of the marks in which those of each reader change places among themselves."""
+    """Return an order of the marks in which each reader's marks are permuted among themselves."""
     order = np.empty(who.size, dtype=np.intp)
     order[np.argsort(who, kind="stable")] = np.lexsort((rng.random(who.size), who))
     return order

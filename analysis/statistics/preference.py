@@ -1,7 +1,7 @@
-"""Which of several is preferred: paired comparisons with ties.
+"""Preferences from paired comparisons with ties.
 
-Which question: on one scale, how much better is each method than the others? Bradley and Terry's model gives every
-method a strength; the chance that one is preferred to another depends on the difference of theirs alone.
+Question: on one scale, how much better is each method than the others? The Bradley-Terry model gives every method a
+strength; the probability that one is preferred to another depends only on the difference in strength.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Strengths:
-    """Strengths on the log scale, their mean 0, as arrays (methods,); None with a `reason` where they are not defined.
+    """Strengths on the log scale with mean 0, as arrays (methods,); None with a `reason` if they are undefined.
 
     `ci` is (methods, 2), 95 %, by the normal distribution. `tie` is Davidson's parameter nu: for equal methods a tie
     is nu times as likely as either preference; None without ties.
@@ -40,10 +40,9 @@ def bradley_terry(wins: Any, ties: Any = None) -> Strengths:
     `wins`: methods x methods, how often the row was preferred to the column; `ties`: the same, symmetric, how often
     neither was. P(i over j) = s_i / (s_i + s_j + nu sqrt(s_i s_j)) with s = exp(strength) (Bradley and Terry 1952,
     Biometrika 39:324; ties after Davidson 1970, JASA 65:317). Standard errors come from the inverse of the observed
-    information with the strengths' mean held at 0. Undefined where every comparison was a tie, and where a method,
-    or a set of them, was never preferred to the others or never beaten by them, unless ties between three methods or
-    more hold it: its strength is infinite. Raises ValueError for counts that are negative, or
-    matrices of other shapes.
+    information with the mean strength fixed at 0. Undefined if every comparison was a tie, or if a method (or a set of
+    methods) was never preferred to the others or never beaten by them, so that its strength is infinite, unless ties
+    among three or more methods bound it. Raises ValueError for negative counts or matrices of unequal shape.
 
     >>> found = bradley_terry([[0, 14], [6, 0]])
     >>> found.strength.round(4).tolist(), found.se.round(4).tolist()      # half the log odds of 14 to 6
@@ -67,7 +66,7 @@ def bradley_terry(wins: Any, ties: Any = None) -> Strengths:
     best = _newton(loss, fitted.x, count)
     strength = best[:count] - best[:count].mean()
     information = _hessian(loss, best)
-    # The likelihood is flat along equal shifts of all strengths: held at mean 0 by the generalised inverse.
+    # The likelihood does not change if all strengths shift equally; the generalised inverse fixes their mean at 0.
     covariance = np.linalg.pinv(information, rcond=1e-7, hermitian=True)
     se = np.sqrt(np.diag(covariance)[:count])
     half = distributions.normal_quantile(0.95) * se
@@ -77,10 +76,10 @@ def bradley_terry(wins: Any, ties: Any = None) -> Strengths:
 
 
 def tally(scores: Any) -> tuple[Floats, Floats]:
-    """Wins and ties, each methods x methods, of scores given side by side, for `bradley_terry`.
+    """Convert scores of methods compared side by side to wins and ties, each methods x methods, for `bradley_terry`.
 
-    `scores`: comparisons x methods, higher = more of what was asked, NaN = not said. Of each comparison every pair of
-    methods with both scores counts once: for the higher one, or as a tie. Raises ValueError for another shape.
+    `scores`: comparisons x methods, higher = more of what was asked, NaN = no answer. In each comparison, every pair of
+    methods with two scores counts once, as a win of the higher or as a tie. Raises ValueError for a wrong shape.
 
     >>> wins, ties = tally([[1, 0, 0], [1, 1, 0]])
     >>> wins.tolist(), ties.tolist()
@@ -98,10 +97,10 @@ def tally(scores: Any) -> tuple[Floats, Floats]:
 
 
 def sign_test(better: int, same: int, worse: int) -> Estimate:
-    """The share of preferences for the first, ties set aside, with the exact sign test of one half.
+    """The share of preferences for the first, without ties, and the exact sign test against one half.
 
     `value` is better / (better + worse) with the Clopper-Pearson interval; `p` is scipy's binomtest, two-sided.
-    Undefined where all were the same. Raises ValueError for negative counts.
+    Undefined if all were ties. Raises ValueError for negative counts.
 
     >>> found = sign_test(14, 3, 6)
     >>> found.value, round(found.p, 4)
@@ -127,37 +126,38 @@ def _counts(wins: Any, ties: Any) -> tuple[Floats, Floats]:
     won = as_floats(wins, "wins", 2)
     tied = np.zeros_like(won) if ties is None else as_floats(ties, "ties", 2)
     if won.ndim != 2 or won.shape[0] != won.shape[1] or len(won) < 2:
-        raise ValueError(f"wins: expected a square table of two methods or more, got the shape {won.shape}")
+        raise ValueError(f"wins: expected a square table of two or more methods, got the shape {won.shape}")
     if tied.shape != won.shape or (tied != tied.T).any():
-        raise ValueError("ties: expected a symmetric table of the shape of wins")
+        raise ValueError("ties: expected a symmetric table with the same shape as wins")
     for name, table in (("wins", won), ("ties", tied)):
         if not (table >= 0).all() or np.diag(table).any():
-            raise ValueError(f"{name}: expected counts of 0 or more, and 0 of a method against itself")
+            raise ValueError(f"{name}: expected counts of 0 or more, with 0 for a method against itself")
     return won, tied
 
 
 def _unbounded(won: Floats, tied: Floats) -> str | None:
-    """Why no finite strengths are most likely, if none are.
+    """Return why the likelihood has no finite maximum, or None if it has one.
 
-    None are where strengths and log nu can move in a direction in which no observed outcome becomes less likely and
-    one becomes more likely (Albert and Anderson 1984, Biometrika 71:1): a linear programme looks for it. Without ties
-    that is the condition of Ford 1957, Am Math Mon 64:28. Ties alone cannot stand in for a defeat: with nu they grow.
+    It has none if strengths and log nu can move in a direction in which no observed outcome becomes less likely and one
+    becomes more likely (Albert and Anderson 1984, Biometrika 71:1); a linear programme looks for such a direction.
+    Without ties this is the condition of Ford 1957, Am Math Mon 64:28. Ties cannot replace a defeat, because they grow
+    with nu.
     """
     import numpy as np
     from scipy.optimize import linprog
     from scipy.sparse.csgraph import connected_components
 
     if connected_components(won + tied > 0, directed=False)[0] > 1:
-        return "some methods were never compared with the others: their strengths are not finite"
+        return "some methods were never compared with the others, so their strengths are not finite"
     if not won.any():
         return "every comparison was a tie"
-    ahead = np.eye(len(won))[:, None] - np.eye(len(won))  # row less column, for each two methods
-    half = np.concatenate([ahead / 2, np.ones((*won.shape, 1))], axis=2)  # how a tie gains on the column's victory
+    ahead = np.eye(len(won))[:, None] - np.eye(len(won))  # row minus column, for each pair of methods
+    half = np.concatenate([ahead / 2, np.ones((*won.shape, 1))], axis=2)  # a tie relative to a win of the column
     wins = np.concatenate([ahead, np.zeros((*won.shape, 1))], axis=2)[won > 0]
     gains = np.concatenate([wins, wins - half[won > 0], half[tied > 0]] if tied.any() else [wins])
     found = linprog(-gains.sum(axis=0), A_ub=-gains, b_ub=np.zeros(len(gains)), bounds=(-1, 1))
     if found.fun < -1e-6:
-        return "some methods were never preferred to the others, or never beaten: their strengths are not finite"
+        return "some methods were never preferred to the others or never beaten, so their strengths are not finite"
     return None
 
 
@@ -193,7 +193,7 @@ def _hessian(loss: Any, at: Floats, step: float = 1e-4) -> Floats:
 
 
 def _newton(loss: Any, at: Floats, count: int, rounds: int = 3) -> Floats:
-    """A few last steps, for digits that a quasi-Newton method leaves open."""
+    """Refine the last digits of a quasi-Newton result by a few Newton steps."""
     import numpy as np
 
     for _ in range(rounds):

@@ -1,6 +1,6 @@
 """Proportions and mean scores of one reader: intervals, tests against chance, equivalence.
 
-Which question: how often is this reader right on cases of this kind? Nothing here speaks of other readers
+Question: how often is this reader right on cases of this kind? Nothing here generalises to other readers
 (`analysis.statistics.mrmc` does).
 """
 
@@ -17,7 +17,7 @@ from analysis.statistics import distributions
 from analysis.statistics.arrays import as_floats, one_of
 from analysis.statistics.estimate import Estimate, undefined
 
-NOTHING_COUNTED = "no answer is counted"
+NOTHING_COUNTED = "there are no answers to count"
 
 
 def interval(k: float, n: float, method: str = "wilson", level: float = 0.95) -> Estimate:
@@ -43,7 +43,7 @@ def interval(k: float, n: float, method: str = "wilson", level: float = 0.95) ->
         return undefined(NOTHING_COUNTED, name, n=0)
     share = k / n
     low, high = proportion_confint(k, n, 1 - level, "wilson" if method == "wilson" else "beta")
-    # At 0 and 1 a limit lies on the edge exactly; rounding leaves Wilson's a hair beside it.
+    # At 0 and 1 a limit is exactly on the edge; rounding would move Wilson's slightly away.
     ci = 0.0 if k == 0 else float(low), 1.0 if k == n else float(high)
     return Estimate(share, se=math.sqrt(share * (1 - share) / n), ci=ci, method=name, extra={"k": k, "n": n})
 
@@ -51,7 +51,7 @@ def interval(k: float, n: float, method: str = "wilson", level: float = 0.95) ->
 def wilson(share: float, n: float, z: float) -> tuple[float, float]:
     """The Wilson limits of a proportion `share` of `n` (any positive number), `z` standard errors wide.
 
-    For effective sample sizes with quantiles of t; where the quantile is the normal one `interval` has them.
+    For effective sample sizes with t quantiles; for the normal quantile use `interval`.
 
     >>> [round(limit, 4) for limit in wilson(0.5, 100, 1.96)]
     [0.4038, 0.5962]
@@ -59,7 +59,7 @@ def wilson(share: float, n: float, z: float) -> tuple[float, float]:
     centre = share + z * z / (2 * n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    # At 0 and 1 a limit lies on the edge exactly; rounding must not push it over.
+    # At 0 and 1 a limit is exactly on the edge; rounding must not push it over.
     low = 0.0 if share <= 0 else max(0.0, (centre - half) / scale)
     return low, 1.0 if share >= 1 else min(1.0, (centre + half) / scale)
 
@@ -67,7 +67,7 @@ def wilson(share: float, n: float, z: float) -> tuple[float, float]:
 def against_chance(k: int, n: int, chance: float = 0.5) -> Estimate:
     """Exact two-sided binomial test of k successes in n against `chance`, with the Clopper-Pearson interval.
 
-    p sums the probability of every count that is no more likely than k (scipy's binomtest, R's binom.test).
+    p is the total probability of all counts no more likely than k (scipy's binomtest, R's binom.test).
 
     >>> round(against_chance(104, 200).p, 6)              # R: binom.test(104, 200)$p.value
     0.620729
@@ -86,12 +86,12 @@ def against_chance(k: int, n: int, chance: float = 0.5) -> Estimate:
 def mean_score(scores: ArrayLike, level: float = 0.95, chance: float = 0.5) -> Estimate:
     """Mean of scores between 0 and 1 (fractional credit) with an interval that stays between 0 and 1.
 
-    A score of .25 or .75 varies less than a coin does, so the binomial intervals are too wide for fractional
+    Scores of .25 or .75 vary less than 0 and 1, so binomial intervals are too wide for fractional
     credit, and a plain t interval may leave [0, 1]. This is Wilson's interval at the effective sample size
-    m (1 - m) / (s^2 / n), with the t quantile on n - 1 degrees of freedom (Korn and Graubard 1998, Survey
-    Methodology 24:193; Dean and Pagano 2015, J Surv Stat Methodol 3:484). Where all scores are equal s = 0 and n
-    itself is used: the widest interval that a score between 0 and 1 can need. p is the t test of the mean against
-    `chance`; where s = 0, the sign test. NaN scores are left out and counted. Raises ValueError for a score
+    m (1 - m) / (s^2 / n), with the t quantile for n - 1 degrees of freedom (Korn and Graubard 1998, Survey
+    Methodology 24:193; Dean and Pagano 2015, J Surv Stat Methodol 3:484). If all scores are equal, s = 0 and n
+    itself is used, which gives the widest interval possible for scores between 0 and 1. p is the t test of the mean
+    against `chance`, or the sign test if s = 0. NaN scores are left out and counted. Raises ValueError for a score
     outside 0 to 1.
 
     >>> estimate = mean_score([1, 0.75, 0.5, 0.75, 0, 1, 0.25, 1])
@@ -127,13 +127,12 @@ def mean_score(scores: ArrayLike, level: float = 0.95, chance: float = 0.5) -> E
 def equivalence(k: int, n: int, chance: float, margin: float) -> Estimate:
     """Two one-sided tests (TOST) that a proportion lies within `margin` of `chance`.
 
-    p is the exact one: the larger of P(K >= k | chance - margin) and P(K <= k | chance + margin). `normal_p` is the
-    Wald form, z = (k/n - chance +- margin) / sqrt(k/n (1 - k/n) / n); `score_p` takes the variance at the limits; all
-    three are statsmodels'. `ci` is the 90 % Clopper-Pearson interval, which lies inside the margin when p < .05
-    (Schuirmann 1987, J Pharmacokinet Biopharm 15:657). Raises ValueError unless 0 < chance - margin and
-    chance + margin < 1.
+    p is exact: the larger of P(K >= k | chance - margin) and P(K <= k | chance + margin). `normal_p` is the Wald form,
+    z = (k/n - chance +- margin) / sqrt(k/n (1 - k/n) / n); `score_p` uses the variance at the limits; all three come
+    from statsmodels. `ci` is the 90 % Clopper-Pearson interval, which lies inside the margin if p < .05 (Schuirmann
+    1987, J Pharmacokinet Biopharm 15:657). Raises ValueError unless 0 < chance - margin and chance + margin < 1.
 
-    A two-sided test that finds nothing is no evidence of equality:
+    A non-significant two-sided test is not evidence of equality:
 
     >>> result = equivalence(100, 200, chance=0.5, margin=0.05)
     >>> round(against_chance(100, 200).p, 3), round(result.p, 4)
@@ -157,15 +156,15 @@ def equivalence(k: int, n: int, chance: float, margin: float) -> Estimate:
         kind_p, (z_low, _), (z_high, _) = proportions_ztost(k, n, low, high, variance)
         extra |= {f"{kind}_z": [float(z_low), float(z_high)], f"{kind}_p": float(kind_p)}
     if "normal" not in kinds:
-        extra |= {"normal_p": None, "normal_reason": "the observed proportion is 0 or 1: its Wald variance is 0"}
+        extra |= {"normal_p": None, "normal_reason": "the observed proportion is 0 or 1, so its Wald variance is 0"}
     se = math.sqrt(share * (1 - share) / n)
     return Estimate(share, se, interval(k, n, "exact", 0.90).ci, p, name, extra=extra)
 
 
 def mean_equivalence(scores: ArrayLike, target: float, margin: float) -> Estimate:
-    """TOST that the mean of `scores` (fractional credits, or one accuracy a reader) lies within `margin` of `target`.
+    """TOST that the mean of `scores` (fractional credits, or one accuracy per reader) lies within `margin` of `target`.
 
-    Two one-sided t tests on n - 1 degrees of freedom, by statsmodels (Schuirmann 1987; Lakens 2017, Soc Psychol
+    Two one-sided t tests with n - 1 degrees of freedom, by statsmodels (Schuirmann 1987; Lakens 2017, Soc Psychol
     Personal Sci 8:355); `ci` is the 90 % t interval of mean - target. NaN scores are left out and counted. Undefined
     with fewer than two scores, or when all are equal.
 
@@ -182,11 +181,11 @@ def mean_equivalence(scores: ArrayLike, target: float, margin: float) -> Estimat
     name = f"TOST by two one-sided t tests of {target - margin:g} to {target + margin:g}, t 90% interval"
     extra: dict[str, object] = {"n": int(counted.size), "left_out": int(array.size - counted.size), "margin": margin}
     if counted.size < 2:
-        return undefined("two scores at least are needed", name, **extra)
+        return undefined("at least two scores are needed", name, **extra)
     sample = DescrStatsW(counted - target)
     difference, se, df = float(sample.mean), float(sample.std_mean), counted.size - 1
     if se < 1e-12:
-        return Estimate(difference, method=name, reason="all scores are equal: the t test is not defined", extra=extra)
+        return Estimate(difference, method=name, reason="all scores are equal, so the t test is undefined", extra=extra)
     p, (t_low, p_low, _), (t_high, p_high, _) = sample.ttost_mean(-margin, margin)
     extra |= {"t_low": float(t_low), "p_low": float(p_low), "t_high": float(t_high), "p_high": float(p_high)}
     low, high = sample.tconfint_mean(0.10)
@@ -196,9 +195,9 @@ def mean_equivalence(scores: ArrayLike, target: float, margin: float) -> Estimat
 def odds_ratio(table: ArrayLike) -> Estimate:
     """Fisher's exact test of a 2 x 2 table of counts, with the conditional odds ratio and its exact interval.
 
-    As R's fisher.test (Fisher 1935, J R Stat Soc 98:39; Cornfield 1956). Where a cell is 0 the ratio is 0 or infinite:
-    `value` is then 0 or None, p stands, and a limit that is infinite is left out with the interval. Undefined when a
-    row or a column is empty. Raises ValueError unless the table holds four counts.
+    Same as R's fisher.test (Fisher 1935, J R Stat Soc 98:39; Cornfield 1956). If a cell is 0, the ratio is 0 or
+    infinite: `value` is then 0 or None, p is still given, and an interval with an infinite limit is left out. Undefined
+    if a row or a column is empty. Raises ValueError unless the table has four counts.
 
     >>> estimate = odds_ratio([[3, 1], [1, 3]])           # Fisher's lady tasting tea
     >>> round(estimate.value, 3), [round(limit, 3) for limit in estimate.ci], round(estimate.p, 4)
@@ -214,15 +213,17 @@ def odds_ratio(table: ArrayLike) -> Estimate:
         return undefined("a row or a column of the table is empty", name, **extra)
     p, value, ci = _fisher(whole)
     if math.isinf(value):
-        return Estimate(None, p=p, method=name, reason="a cell of the table is 0: the ratio is infinite", extra=extra)
+        return Estimate(
+            None, p=p, method=name, reason="a cell of the table is 0, so the ratio is infinite", extra=extra
+        )
     return Estimate(value, ci=None if math.isinf(ci[1]) else ci, p=p, method=name, extra=extra)
 
 
 def _fisher(table: NDArray[np.int_]) -> tuple[float, float, tuple[float, float]]:
     """Two-sided p, conditional maximum-likelihood odds ratio and exact 95 % limits, all margins fixed.
 
-    As scipy.stats has them, which takes a minute for tables of 100,000; here the log weights of the first cell's
-    noncentral hypergeometric distribution are written down once.
+    Same results as scipy.stats, which takes a minute for tables of 100,000; here the log weights of the first cell's
+    noncentral hypergeometric distribution are computed only once.
     """
     from scipy.optimize import brentq
     from scipy.special import gammaln

@@ -1,7 +1,7 @@
-"""The psychometric function: how the share of right answers rises with the time a reader may look.
+"""The psychometric function: how the share of correct answers rises with the exposure.
 
-Which question: at which exposure is a reader half way between guessing and knowing? Logistic in the logarithm of the
-stimulus, between the guess rate and 1 less the lapse rate, fitted by maximum likelihood.
+Question: at which exposure is a reader halfway between guessing and knowing? The curve is logistic in the logarithm of
+the stimulus, between the guess rate and 1 minus the lapse rate, fitted by maximum likelihood.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CURVE = "logistic psychometric function of log stimulus, maximum likelihood"
 METHOD = f"{CURVE}, 95% profile-likelihood interval"
 OF_READERS = f"{METHOD}, readers random"
 OVER_LAPSES = f"{CURVE}, 95% interval averaged over lapse rates, readers random"
-STARTS = 7  # places at which the search for the threshold begins
+STARTS = 7  # starting points of the search for the threshold
 NODES = 11  # of the quadrature over readers
 LAPSES = 5  # of the quadrature over lapse rates
 SCORINGS = 25
@@ -31,10 +31,10 @@ Loss = Callable[[Floats], Found]
 
 @dataclass(frozen=True)
 class Psychometric:
-    """`threshold` in the stimulus's unit, where the curve is half way up; `slope` per natural log unit; `lapse`.
+    """`threshold` in the unit of the stimulus, where the curve is halfway up; `slope` per natural log unit; `lapse`.
 
-    `deviance` is twice the log likelihood short of the saturated model, which has a share for every level, and tells
-    the fit where each level has many answers; None of several readers.
+    `deviance` is twice the difference in log likelihood from the saturated model, which has a share for every level; it
+    measures the fit if each level has many answers; None for several readers.
     """
 
     threshold: Estimate
@@ -44,7 +44,7 @@ class Psychometric:
     deviance: float | None = None
 
     def predict(self, stimulus: Any) -> Floats:
-        """The share of right answers at each stimulus. Raises ValueError where the fit is undefined."""
+        """Return the share of correct answers at each stimulus. Raises ValueError if the fit is undefined."""
         if self.threshold.value is None or self.slope.value is None or self.lapse.value is None:
             raise ValueError(f"threshold: {self.threshold.reason}")
         import numpy as np
@@ -54,13 +54,13 @@ class Psychometric:
 
 
 def fit(stimulus: Any, correct: Any, trials: Any, guess: float) -> Psychometric:
-    """Threshold, slope and lapse rate of one reader, or of all pooled.
+    """Fit threshold, slope and lapse rate of one reader, or of all answers pooled.
 
-    `stimulus`: levels above 0 (n,), e.g. exposures in ms; `correct` and `trials`: how many answers at each level were
-    right, of how many (n,); `guess`: the share of right answers without looking (1/2 for real or synthetic). The lapse
+    `stimulus`: levels above 0 (n,), e.g. exposures in ms; `correct` and `trials`: numbers of correct and of all answers
+    at each level (n,); `guess`: the share correct by guessing (1/2 for real or synthetic). The lapse
     rate lies between 0 and 0.1 (Wichmann and Hill 2001, Percept Psychophys 63:1293). Intervals by profile likelihood;
-    a limit that the data leave open is infinite (or 0). Undefined where the answers do not rise with the stimulus, or
-    only one level was shown. Raises ValueError for counts out of range, or levels of 0 and less.
+    a limit that the data do not determine is infinite (or 0). Undefined if answers do not improve with the stimulus, or
+    only one level was shown. Raises ValueError for counts out of range or levels of 0 or less.
 
     >>> found = fit([100, 200, 400, 800], [52, 60, 88, 98], [100, 100, 100, 100], guess=0.5)
     >>> round(found.threshold.value), found.threshold.ci[0] < 300 < found.threshold.ci[1]
@@ -81,7 +81,7 @@ def fit(stimulus: Any, correct: Any, trials: Any, guess: float) -> Psychometric:
 
     least, found = _best(loss, bounds, starts)
     if _saturated(np.ones(len(x)), right, shown) - least < 1e-6 or found[1] <= bounds[1][0] * 1.01:
-        return nothing("the share of right answers does not rise with the stimulus", guess)
+        return nothing("the share of correct answers does not rise with the stimulus", guess)
     limits = [_profile(loss, bounds, least, found, i) for i in range(3)]
     extra = {"trials": int(shown.sum()), "levels": len(np.unique(levels))}
     return Psychometric(
@@ -94,18 +94,19 @@ def fit(stimulus: Any, correct: Any, trials: Any, guess: float) -> Psychometric:
 
 
 def fit_readers(stimulus: Any, correct: Any, readers: Any, guess: float) -> Psychometric:
-    """Threshold, slope and lapse rate of several readers at once, readers random.
+    """Fit threshold, slope and lapse rate of several readers together, readers random.
 
-    One entry an answer in each: `stimulus` above 0, `correct` 0 or 1, `readers` names. The logarithm of the threshold
-    is normal over the readers, slope and lapse rate are common: a non-linear mixed model, its likelihood integrated
-    over the readers (Moscatelli et al. 2012, J Vis 12(11):26) by adaptive Gauss-Hermite quadrature (Pinheiro and Bates
+    One entry per answer in each: `stimulus` above 0, `correct` 0 or 1, `readers` names. The logarithm of the threshold
+    is normal over readers, slope and lapse rate are common: a non-linear mixed model with its likelihood integrated
+    over readers (Moscatelli et al. 2012, J Vis 12(11):26) by adaptive Gauss-Hermite quadrature (Pinheiro and Bates
     1995, J Comput Graph Stat 4:12). The threshold is the geometric mean over readers like these. Its interval averages
-    over lapse rates from 0 to 0.1, each as likely as its answers make it (Berger, Liseo and Wolpert 1999, Stat Sci
-    14:1): staircases tell little of them, and a profile over them is too wide. At each lapse rate it is that of t with
-    Satterthwaite's degrees of freedom (1946, Biometrics Bull 2:110): readers - 1 where readers differ and their own
-    thresholds are known, normal where they do not differ. A limit that the data leave open is infinite (or 0).
-    `threshold.sd_log` is the standard deviation of log thresholds between readers. Slope and lapse: profile likelihood.
-    With one reader it is `fit`, whose intervals speak of that reader alone. Undefined, and raises ValueError, as there.
+    over lapse rates from 0 to 0.1, weighted by their likelihood (Berger, Liseo and Wolpert 1999, Stat Sci 14:1),
+    because staircases say little about them and a profile over them is too wide. At each lapse rate it is a t interval
+    with Satterthwaite's degrees of freedom (1946, Biometrics Bull 2:110): readers - 1 if readers differ and their own
+    thresholds are known, normal if they do not differ. A limit that the data do not determine is infinite (or 0).
+    `threshold.sd_log` is the standard deviation of log thresholds between readers. Slope and lapse rate have profile
+    likelihood intervals. With one reader the result is that of `fit`, with intervals for that reader only. Undefined,
+    and raises ValueError, as there.
 
     >>> exposures, readers = [100, 100, 200, 200, 400, 400, 800, 800] * 15, ["A"] * 40 + ["B"] * 40 + ["C"] * 40
     >>> correct = [0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 1, 1, 1, 1] * 5
@@ -118,7 +119,7 @@ def fit_readers(stimulus: Any, correct: Any, readers: Any, guess: float) -> Psyc
     levels, right, shown = _checked(stimulus, correct, np.ones(len(np.atleast_1d(stimulus))), guess)
     _, who = np.unique(np.asarray(readers), return_inverse=True)
     if len(who) != len(levels):
-        raise ValueError("readers: expected one entry an answer")
+        raise ValueError("readers: expected one entry per answer")
     count = int(who.max()) + 1
     pooled = fit(levels, right, shown, guess)
     if count == 1 or pooled.threshold.value is None or pooled.slope.value is None or pooled.lapse.value is None:
@@ -133,9 +134,13 @@ def fit_readers(stimulus: Any, correct: Any, readers: Any, guess: float) -> Psyc
         return _loss_of_readers(parameters, x, right, firsts, nodes, np.log(weights / weights.sum()), guess)
 
     first = [np.log(pooled.threshold.value), pooled.slope.value, pooled.lapse.value]
-    steep = [first[0], 2 * first[1], LARGEST_LAPSE]  # few answers often leave two peaks: this, and one without lapses
+    steep = [
+        first[0],
+        2 * first[1],
+        LARGEST_LAPSE,
+    ]  # with few answers there are often two peaks: this, and one without lapses
     least, found = _best(loss, bounds, [np.array([*first, 0.1]), np.array([*first, 0.4]), np.array([*steep, 0.25])])
-    apart = np.maximum(found, [-np.inf, 0, 0, 0.1])  # from a spread of 0 no search sets out: the loss is level there
+    apart = np.maximum(found, [-np.inf, 0, 0, 0.1])  # a search cannot start at a spread of 0, where the gradient is 0
     limits = [_over_lapses(loss, bounds, apart, count)]
     limits += [_profile(loss, bounds, least, apart, i) for i in (1, 2)]
     extra = {"trials": len(x), "readers": count, "sd_log": float(found[3])}
@@ -150,12 +155,12 @@ def fit_readers(stimulus: Any, correct: Any, readers: Any, guess: float) -> Psyc
 def crossed_bootstrap(
     stimulus: Any, correct: Any, readers: Any, cases: Any, guess: float, replicates: int = 2000, seed: int = 0
 ) -> Estimate:
-    """The threshold of all answers pooled, its interval from drawing readers and cases anew, each with replacement.
+    """The threshold of all answers pooled, with an interval from resampling readers and cases, each with replacement.
 
-    One entry an answer in each, as in `fit_readers`; `cases` are names. A drawn reader's answer to a drawn case counts
-    as often as both were drawn (Owen 2007, Ann Appl Stat 1:386). The lapse rate stays that of all answers. Percentile
-    interval; replicates in which the answers do not rise with the stimulus are left out, and their number is in
-    `left_out`. Undefined where `fit` is, or with more than half of them left out.
+    One entry per answer in each, as in `fit_readers`; `cases` are names. The weight of an answer is the product of how
+    often its reader and its case were drawn (Owen 2007, Ann Appl Stat 1:386). The lapse rate is that of all answers.
+    Percentile interval; replicates in which answers do not improve with the stimulus are left out and counted in
+    `left_out`. Undefined if `fit` is, or if more than half of the replicates are left out.
 
     >>> exposures, readers = [100, 100, 200, 200, 400, 400, 800, 800] * 15, ["A", "B", "C"] * 40
     >>> correct = [0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 1, 1, 1, 1] * 5
@@ -182,7 +187,7 @@ def crossed_bootstrap(
     )
     drawn = drawn[np.isfinite(drawn)]
     if len(drawn) < replicates / 2:
-        return undefined("in most replicates the answers do not rise with the stimulus", method)
+        return undefined("in most replicates the share of correct answers does not rise with the stimulus", method)
     low, high = np.exp(np.quantile(drawn, [0.025, 0.975]))
     extra = {"replicates": replicates, "left_out": replicates - len(drawn)}
     return Estimate(pooled.threshold.value, ci=(float(low), float(high)), method=method, extra=extra)
@@ -194,7 +199,7 @@ def _checked(stimulus: Any, correct: Any, trials: Any, guess: float) -> tuple[Fl
         for values, name in ((stimulus, "stimulus"), (correct, "correct"), (trials, "trials"))
     )
     if not len(levels) == len(right) == len(shown) or not len(levels):
-        raise ValueError("stimulus, correct and trials: expected one entry a level in each")
+        raise ValueError("stimulus, correct and trials: expected one entry per level in each")
     if not (levels > 0).all():
         raise ValueError("stimulus: expected levels above 0")
     if not (shown > 0).all() or not ((right >= 0) & (right <= shown)).all():
@@ -219,10 +224,10 @@ def _loss(parameters: Floats, x: Floats, right: Floats, shown: Floats, guess: fl
 def _loss_of_readers(
     parameters: Floats, x: Floats, right: Floats, firsts: Any, nodes: Floats, log_weights: Floats, guess: float
 ) -> tuple[float, Floats]:
-    """The same of answers in order of their readers, each reader's beginning at `firsts`, integrated over the readers.
+    """The same, integrated over readers, for answers sorted by reader; `firsts`: index of each reader's first answer.
 
-    The `nodes` move to where the answers put each reader: a narrow likelihood would fall between nodes that stay,
-    and the sum would have false peaks.
+    The `nodes` move to each reader's most likely position: a narrow likelihood would fall between fixed nodes, and the
+    sum would have false peaks.
     """
     import numpy as np
     from scipy.special import logsumexp
@@ -246,7 +251,7 @@ def _loss_of_readers(
 
 
 def _placed(at: Floats, x: Floats, right: Floats, firsts: Any, counts: Any, guess: float) -> tuple[Floats, Floats]:
-    """Each reader's most likely deviation from the middle in units of the sd, and its standard error, by scoring."""
+    """Each reader's most likely deviation from the mean in units of the sd, and its standard error, by scoring."""
     import numpy as np
 
     middle, slope, lapse, sd = at
@@ -263,7 +268,7 @@ def _placed(at: Floats, x: Floats, right: Floats, firsts: Any, counts: Any, gues
 
 
 def _share(z: Floats, guess: float, lapse: float) -> tuple[Floats, Floats, Floats]:
-    """The share of right answers, and its derivatives by `z` and by the lapse rate."""
+    """Return the share of correct answers, and its derivatives with respect to `z` and the lapse rate."""
     import numpy as np
     from scipy.special import expit
 
@@ -273,7 +278,7 @@ def _share(z: Floats, guess: float, lapse: float) -> tuple[Floats, Floats, Float
 
 
 def _refitted(x: Floats, right: Floats, weights: Floats, guess: float, lapse: float, start: Floats) -> Floats:
-    """Log thresholds by Fisher scoring, one a row of `weights` (replicates x answers), NaN where it finds none."""
+    """Log thresholds by Fisher scoring, one per row of `weights` (replicates x answers), NaN if there is none."""
     import numpy as np
 
     at = np.tile(start, (len(weights), 1))  # log threshold, log slope
@@ -296,7 +301,7 @@ def _refitted(x: Floats, right: Floats, weights: Floats, guess: float, lapse: fl
 
 
 def _saturated(levels: Floats, right: Floats, shown: Floats) -> float:
-    """The negative log likelihood of a share of its own for every level."""
+    """Return the negative log likelihood with a separate share for every level."""
     import numpy as np
 
     _, which = np.unique(levels, return_inverse=True)
@@ -306,7 +311,7 @@ def _saturated(levels: Floats, right: Floats, shown: Floats) -> float:
 
 
 def _best(loss: Loss, bounds: Bounds, starts: list[Floats], fixed: tuple[int, float] | None = None) -> Found:
-    """The least loss and where it is, from the best of `starts`; `fixed`: a parameter that is held at a value."""
+    """Return the smallest loss and its location, from the best of `starts`; `fixed`: a parameter held at a value."""
     from scipy.optimize import minimize
 
     if fixed is not None:
@@ -318,12 +323,12 @@ def _best(loss: Loss, bounds: Bounds, starts: list[Floats], fixed: tuple[int, fl
 
 
 def _over_lapses(loss: Loss, bounds: Bounds, start: Floats, readers: int) -> tuple[float, float]:
-    """Limits of the mean log threshold over readers, averaged over the lapse rate; or their bounds.
+    """Return the limits of the mean log threshold over readers, averaged over the lapse rate; or their bounds.
 
-    At each rate, with the spread of readers held, the limits of the profile give a variance on either side: that of
-    readers who differ, on one degree of freedom less than readers, and that of their answers, which counts as known.
-    Where the profile leaves a side open, its variance is infinite. A rate weighs as much as the likelihood integrated
-    over the threshold, between the bounds.
+    At each rate, with the spread of readers fixed, the profile limits give a variance on either side. It has two parts:
+    between readers, with degrees of freedom one less than the number of readers, and from their answers, treated as
+    known. If the profile does not close on a side, the variance there is infinite. The weight of a rate is the
+    likelihood integrated over the threshold, between the bounds.
     """
     import numpy as np
     from scipy.optimize import brentq
@@ -336,7 +341,7 @@ def _over_lapses(loss: Loss, bounds: Bounds, start: Floats, readers: int) -> tup
         held = [*bounds[:2], (lapse, lapse), (at[3], at[3])]
         ends = np.array(_profile(loss, held, least, at, 0))
         errors, closed = np.abs(ends - at[0]) / ndtri(0.975), ends != bounds[0]
-        # Maximum likelihood has the variance between readers too small by readers / (readers - 1).
+        # The maximum-likelihood variance between readers is too small by a factor of readers / (readers - 1).
         variances = errors**2 + at[3] ** 2 / readers / (readers - 1)
         known = variances[closed] if closed.any() else variances
         share = np.clip(at[3] ** 2 / (readers - 1) / known.mean(), 1e-6, 1)
@@ -356,7 +361,7 @@ def _over_lapses(loss: Loss, bounds: Bounds, start: Floats, readers: int) -> tup
 
 
 def _profile(loss: Loss, bounds: Bounds, least: float, found: Floats, place: int) -> tuple[float, float]:
-    """Where the profile log likelihood of one parameter has fallen to a 95 % interval's ends, or its bound."""
+    """Return where the profile log likelihood of one parameter reaches the ends of a 95 % interval, or its bound."""
     import numpy as np
     from scipy.optimize import brentq
 
@@ -371,14 +376,14 @@ def _profile(loss: Loss, bounds: Bounds, least: float, found: Floats, place: int
 
 
 def _opened(limits: tuple[float, float], bounds: tuple[float, float]) -> tuple[float, float]:
-    """An upper limit at its bound is open."""
+    """Replace an upper limit at its bound by infinity."""
     import numpy as np
 
     return limits[0], limits[1] if limits[1] < bounds[1] else float(np.inf)
 
 
 def _unlogged(limits: tuple[float, float], bounds: tuple[float, float]) -> tuple[float, float]:
-    """Limits of a logarithm as those of the stimulus; at a bound they are open."""
+    """Convert limits of a logarithm to limits of the stimulus; limits at a bound are open."""
     import numpy as np
 
     low, high = limits
@@ -386,7 +391,7 @@ def _unlogged(limits: tuple[float, float], bounds: tuple[float, float]) -> tuple
 
 
 def nothing(reason: str, guess: float) -> Psychometric:
-    """A fit that is undefined, with the reason.
+    """Return an undefined fit with its reason.
 
     >>> nothing("only one level was shown", guess=0.5).threshold.reason
     'only one level was shown'

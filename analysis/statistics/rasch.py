@@ -1,7 +1,7 @@
 """The Rasch model: readers' ability and cases' difficulty on one scale, in logits.
 
-Which question: is this reader better, or were his cases easier? Where readers saw different cases shares of right
-answers cannot be compared; abilities can.
+Question: is this reader better, or were this reader's cases easier? If readers saw different cases, shares of correct
+answers cannot be compared, but abilities can.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from analysis.statistics.estimate import Estimate, undefined
 
 METHOD = "Rasch, marginal maximum likelihood"
 NODES = 41
-# A spread below this is no spread: the likelihood is flat there.
+# A smaller spread counts as 0: the likelihood is flat there.
 LEAST_SPREAD = 0.02
 MOST_LOG_SPREAD = 3.0
 
 
 class Rasch(NamedTuple):
-    """One estimate a reader and a case, and the standard deviation of the side that is random; mean difficulty is 0."""
+    """One estimate per reader and per case, and the standard deviation of the random side; the mean difficulty is 0."""
 
     abilities: list[Estimate]
     difficulties: list[Estimate]
@@ -37,10 +37,10 @@ def fit(correct: ArrayLike) -> Rasch:
 
     `correct`: readers x cases, 1 right, 0 wrong, NaN = not read (or unsure, left out). The side with more members is
     normal with one standard deviation, integrated out by 41-point Gauss-Hermite quadrature (Bock and Aitkin 1981,
-    Psychometrika 46:443); its members get posterior means and standard deviations, which shrink towards the mean. The
-    other side is estimated freely, standard errors from the observed information (Louis 1982, J R Stat Soc B 44:226);
-    a member with all right or all wrong has no finite estimate, says so, and does not count towards the rest. Intervals
-    are normal. Raises ValueError for other numbers than 0 and 1.
+    Psychometrika 46:443); its members get posterior means, which shrink towards the mean, and standard deviations. The
+    other side is estimated freely, with standard errors from the observed information (Louis 1982, J R Stat Soc B
+    44:226); a member with only right or only wrong answers has no finite estimate, but a reason, and is left out of the
+    fit. Intervals are normal. Raises ValueError for numbers other than 0 and 1.
 
     >>> found = fit([[1, 1, 0, 1, 1, 0], [1, 0, 0, 1, 1, 1], [0, 1, 0, 1, 0, 0]])
     >>> [round(ability.value, 2) for ability in found.abilities]
@@ -57,7 +57,7 @@ def fit(correct: ArrayLike) -> Rasch:
     )
     if cases_are_random:
         return Rasch(free, [_moved(one, 0.0, -1) for one in random], spread)
-    # Readers are centred at 0: bring the mean difficulty there instead, all differences staying as they are.
+    # Readers are centred at 0; centre the difficulties instead, which leaves all differences unchanged.
     known = [-one.value for one in free if one.value is not None]
     mean = float(np.mean(known)) if known else 0.0
     return Rasch([_moved(one, -mean) for one in random], [_moved(one, -mean, -1) for one in free], spread)
@@ -73,7 +73,7 @@ def _fit(table: Floats, free_name: str, random_name: str) -> tuple[list[Estimate
     ]
     kept = read[:, usable].any(axis=1)
     random_readings = read[:, usable].sum(axis=1)
-    random = [undefined(f"no usable reading of this {random_name}", METHOD, n=0) for _ in range(len(table))]
+    random = [undefined(f"this {random_name} has no usable reading", METHOD, n=0) for _ in range(len(table))]
     if usable.sum() < 2:
         reason = f"two {free_name}s with both right and wrong answers are needed"
         for place in np.flatnonzero(usable):
@@ -84,12 +84,14 @@ def _fit(table: Floats, free_name: str, random_name: str) -> tuple[list[Estimate
     half_width = distributions.normal_quantile(0.95)
     spread, effects = math.exp(theta[-1]), theta[:-1]
     for place, value, variance in zip(np.flatnonzero(usable), effects, np.diag(covariance), strict=False):
-        # Where all of one side fare alike the spread of the other grows without bound, and the likelihood is flat.
+        # If all members of one side do equally well, the spread of the other is unbounded and the likelihood flat.
         free[place] = (
             _normal(float(value), math.sqrt(variance), half_width, int(readings[place]))
             if variance > 0
             else undefined(
-                f"every {free_name} fared alike: the spread has no finite estimate", METHOD, n=int(readings[place])
+                f"every {free_name} has the same result, so the spread has no finite estimate",
+                METHOD,
+                n=int(readings[place]),
             )
         )
     means, deviations = model.posterior(theta)
@@ -127,13 +129,13 @@ class _Model:
         return -likelihood, -np.r_[effects, spread]
 
     def maximise(self) -> tuple[Floats, Floats]:
-        """The estimates (effects, log spread) and their covariance; without the spread's where there is no spread."""
+        """Return the estimates (effects, log spread) and their covariance; without that of the spread if it is 0."""
         from scipy.optimize import minimize
 
         shares = self.right.sum(axis=0) / self.read.sum(axis=0)
         start = np.r_[np.log(shares / (1 - shares)), 0.0]
         bounds = [(None, None)] * shares.size + [(math.log(LEAST_SPREAD / 2), MOST_LOG_SPREAD)]
-        # L-BFGS keeps the spread off minus infinity where there is none.
+        # L-BFGS keeps the log spread from reaching minus infinity if there is no spread.
         found = minimize(
             self.loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-8}
         )
@@ -143,7 +145,7 @@ class _Model:
         return found.x, np.asarray(np.linalg.pinv(information, hermitian=True), dtype=np.float64)
 
     def _information(self, theta: Floats) -> Floats:
-        """Observed information by Louis' identity: expected complete information less the variance of its score."""
+        """Observed information by Louis' identity: expected complete information minus the variance of its score."""
         _, chances, weights, residuals = self._at(theta)
         spread, size = math.exp(theta[-1]), theta.size
         slack = chances * (1 - chances)
@@ -178,18 +180,20 @@ def _normal(value: float, se: float, width: float, n: int) -> Estimate:
 def _spread(spread: float, covariance: Floats, name: str) -> Estimate:
     method = f"{METHOD}, standard deviation over {name}s"
     if spread < LEAST_SPREAD:
-        return Estimate(0.0, method=method, reason=f"the {name}s differ no more than chance makes them")
+        return Estimate(0.0, method=method, reason=f"the {name}s do not differ more than by chance")
     log_se = math.sqrt(max(0.0, float(covariance[-1, -1])))
     half = distributions.normal_quantile(0.95) * log_se
     if half > MOST_LOG_SPREAD:
-        return Estimate(spread, method=method, reason="the answers hardly determine the spread: no interval")
+        return Estimate(
+            spread, method=method, reason="the answers hardly determine the spread, so there is no interval"
+        )
     return Estimate(spread, spread * log_se, (spread * math.exp(-half), spread * math.exp(half)), method=method)
 
 
 def _extreme(name: str, n: int, k: int) -> str:
     if not n:
         return f"this {name} has no usable reading"
-    return f"all of {n} answers are {'right' if k else 'wrong'}: the estimate is infinite"
+    return f"all {n} answers are {'right' if k else 'wrong'}, so the estimate is infinite"
 
 
 def _moved(one: Estimate, by: float, sign: int = 1) -> Estimate:

@@ -1,7 +1,7 @@
-"""Tests that take one figure a reader: t, exact Wilcoxon, exact permutation.
+"""Tests with one figure per reader: t, exact Wilcoxon, exact permutation.
 
-Which question: would other readers, judging *these* cases, do as well? With few readers an exact test can only reach
-certain p: the smallest one stands beside it.
+Question: would other readers do as well on *these* cases? With few readers, an exact test can only reach certain p
+values; the smallest possible p is reported with it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from analysis.statistics.arrays import Floats, as_floats, one_of
 from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.roc import midranks
 
-ENUMERABLE = 2**18  # sign patterns or splits counted one by one; beyond,
-DRAWN = 10_000  # so many are drawn at random
+ENUMERABLE = 2**18  # up to this many sign patterns or splits are enumerated; otherwise
+DRAWN = 10_000  # this many are drawn at random
 SLACK = 1e-9  # statistics that differ by rounding are ties
 
 
 def t_test(values: ArrayLike, null: float = 0.5) -> Estimate:
     """Student's t test of the readers' mean figure against `null` (or of paired differences against 0).
 
-    `values`: one a reader, NaN = none. t = (mean - null) / (s / sqrt(n)) on n - 1 degrees of freedom. Undefined with
-    fewer than two readers; equal figures give the mean without a test.
+    `values`: one per reader, NaN = none. t = (mean - null) / (s / sqrt(n)) with n - 1 degrees of freedom. Undefined
+    with fewer than two readers; equal figures give the mean without a test.
 
     >>> result = t_test([0.6275, 0.6925, 0.66125, 0.66125, 0.78875, 0.675])    # PanoDiff-SR, fractional accuracy
     >>> round(result.value, 4), round(result.statistic, 2), round(result.p, 5)
@@ -42,8 +42,8 @@ def t_test(values: ArrayLike, null: float = 0.5) -> Estimate:
         return undefined("no reader has a figure", name, **extra)
     mean = float(counted.mean())
     if counted.size < 2 or float(np.ptp(counted)) < SLACK:
-        reason = "one reader" if counted.size < 2 else "all readers' figures are equal"
-        return Estimate(mean, method=name, reason=f"{reason}: the t test is not defined", extra=extra)
+        reason = "there is only one reader" if counted.size < 2 else "all readers' figures are equal"
+        return Estimate(mean, method=name, reason=f"{reason}, so the t test is undefined", extra=extra)
     sample = DescrStatsW(counted)
     (t, p, _), (low, high) = sample.ttest_mean(null), sample.tconfint_mean()
     ci, extra["statistic"] = (float(low), float(high)), float(t)
@@ -53,8 +53,8 @@ def t_test(values: ArrayLike, null: float = 0.5) -> Estimate:
 def sign_flip(values: ArrayLike, null: float = 0.5, seed: int = 0) -> Estimate:
     """Exact permutation test of the readers' mean figure against `null`: every pattern of signs of the deviations.
 
-    p is the share of the 2^n patterns whose mean deviation is at least as large, whatever its sign; `smallest_p` the
-    least p these deviations allow (2 / 2^n without ties). Beyond 18 readers 10,000 patterns are drawn with `seed`.
+    p is the share of the 2^n patterns with an absolute mean deviation at least as large; `smallest_p` is the smallest p
+    that these deviations allow (2 / 2^n without ties). For more than 18 readers, 10,000 patterns are drawn with `seed`.
     Fisher 1935, The Design of Experiments, section 21.
 
     >>> result = sign_flip([0.6275, 0.6925, 0.66125, 0.66125, 0.78875, 0.675])
@@ -74,9 +74,9 @@ def signed_rank(values: ArrayLike, null: float = 0.5, seed: int = 0) -> Estimate
     """Exact Wilcoxon signed-rank test of the readers' figures against `null` (or of paired differences against 0).
 
     `statistic` is the sum of the ranks of |value - null| above null; equal deviations share their mean rank, zero
-    ones are left out and counted; p is exact over all patterns of signs, ties included (beyond 18 readers, over
-    10,000 drawn with `seed`). `value` is the mean figure. Wilcoxon 1945, Biometrics Bull 1:80; Pratt and Gibbons
-    1981, chapter 3.
+    deviations are left out and counted; p is exact over all patterns of signs, including ties (for more than 18
+    readers, over 10,000 drawn with `seed`). `value` is the mean figure. Wilcoxon 1945, Biometrics Bull 1:80; Pratt and
+    Gibbons 1981, chapter 3.
 
     >>> result = signed_rank([0.6275, 0.6925, 0.66125, 0.66125, 0.78875, 0.675])
     >>> result.statistic, result.p
@@ -90,7 +90,7 @@ def signed_rank(values: ArrayLike, null: float = 0.5, seed: int = 0) -> Estimate
     if not counted.size:
         return undefined("no reader has a figure", name, **extra)
     if not deviations.size:
-        reason = f"every figure equals {null:g}: nothing can be ranked"
+        reason = f"every figure equals {null:g}, so there is nothing to rank"
         return Estimate(float(counted.mean()), method=name, reason=reason, extra=extra)
     ranks = midranks(np.abs(deviations).round(9))
     p, smallest, exact = _signed(ranks * np.sign(deviations), seed)
@@ -102,11 +102,11 @@ def signed_rank(values: ArrayLike, null: float = 0.5, seed: int = 0) -> Estimate
 def permutation(values: ArrayLike, groups: Sequence[str | None], seed: int = 0, *, statistic: str = "mean") -> Estimate:
     """Exact permutation test of two groups of readers: every split of the readers into groups of these sizes.
 
-    `values`: one figure a reader; `groups`: one label a reader, None = in neither. p is the share of splits with a
-    difference of means (statistic "mean") or of mean ranks ("rank", the Wilcoxon-Mann-Whitney test) at least as
-    large, whatever its sign. Three readers against three have 20 splits, hence `smallest_p` .1: no data can give
-    less. Beyond 2^18 splits 10,000 are drawn with `seed`. `value` is the first named group's mean less the other's.
-    Fisher 1935; Mann and Whitney 1947, Ann Math Stat 18:50.
+    `values`: one figure per reader; `groups`: one label per reader, None = in neither. p is the share of splits with an
+    absolute difference of means (statistic "mean") or of mean ranks ("rank", the Wilcoxon-Mann-Whitney test) at least
+    as large. Three readers against three have 20 splits, so `smallest_p` is .1: no data can give less. For more than
+    2^18 splits, 10,000 are drawn with `seed`. `value` is the first named group's mean minus the other's. Fisher 1935;
+    Mann and Whitney 1947, Ann Math Stat 18:50.
 
     >>> accuracy = [0.6275, 0.6925, 0.66125, 0.66125, 0.78875, 0.675]
     >>> result = permutation(accuracy, ["EC", "EC", "EC", "EP", "EP", "EP"])
@@ -141,7 +141,7 @@ def welch(values: ArrayLike, groups: Sequence[str | None]) -> Estimate:
     """Welch's t test of two groups of readers, whose figures may vary differently.
 
     t = (m1 - m2) / sqrt(s1^2/n1 + s2^2/n2) with Satterthwaite's degrees of freedom. Welch 1947, Biometrika 34:28.
-    Undefined where a group has fewer than two readers with a figure.
+    Undefined if a group has fewer than two readers with a figure.
 
     >>> accuracy = [0.6275, 0.6925, 0.66125, 0.66125, 0.78875, 0.675]
     >>> result = welch(accuracy, ["EC", "EC", "EC", "EP", "EP", "EP"])
@@ -156,7 +156,9 @@ def welch(values: ArrayLike, groups: Sequence[str | None]) -> Estimate:
         return undefined("two groups of readers with a figure are needed", name, **extra)
     difference = float(first.mean() - second.mean())
     if min(first.size, second.size) < 2:
-        return Estimate(difference, method=name, reason="a group has one reader: its spread is unknown", extra=extra)
+        return Estimate(
+            difference, method=name, reason="a group has only one reader, so its spread is unknown", extra=extra
+        )
     both = CompareMeans(DescrStatsW(first), DescrStatsW(second))
     se = float(both.std_meandiff_separatevar)
     if se < SLACK:
@@ -167,7 +169,7 @@ def welch(values: ArrayLike, groups: Sequence[str | None]) -> Estimate:
 
 
 def two_groups(values: ArrayLike, groups: Sequence[str | None]) -> tuple[Floats, Floats, dict[str, Any]]:
-    """The figures of the first and second named group, and counts; ValueError for more than two groups.
+    """Return the figures of the first and second named group, and counts. Raises ValueError for more than two groups.
 
     >>> first, second, counts = two_groups([0.6, 0.7, 0.8], ["EC", "EP", "EP"])
     >>> first.tolist(), second.tolist(), counts["n"]
@@ -191,7 +193,7 @@ def _defined(values: ArrayLike) -> tuple[Floats, dict[str, Any]]:
 
 
 def _signed(deviations: Floats, seed: int) -> tuple[float, float, bool]:
-    """p and smallest p of the sum of `deviations` over patterns of signs, and whether all were counted."""
+    """P and the smallest p of the sum of `deviations` over patterns of signs, and whether all were enumerated."""
     size = np.abs(deviations)
     exact = 2**size.size <= ENUMERABLE
     if exact:
@@ -205,9 +207,9 @@ def _signed(deviations: Floats, seed: int) -> tuple[float, float, bool]:
 
 
 def tail(distribution: Floats, observed: float, *, drawn: bool) -> tuple[float, float]:
-    """Share of `distribution` at least as large as `observed`, and the least that share can be.
+    """Return the share of `distribution` at least as large as `observed`, and its smallest possible value.
 
-    Where the distribution is `drawn`, what was observed counts as one more draw (Phipson and Smyth 2010, Stat Appl
+    If the distribution is `drawn`, the observed value counts as one more draw (Phipson and Smyth 2010, Stat Appl
     Genet Mol Biol 9:39).
 
     >>> tail(np.array([0.1, 0.2, 0.2, 0.5]), 0.2, drawn=False)

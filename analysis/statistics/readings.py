@@ -1,6 +1,7 @@
-"""Readings as the methods over readers and cases take them, and each reader's own figure with its influence.
+"""Readings for methods over readers and cases, and each reader's figure with its influence function.
 
-Shapes: scores are readers x cases, or modalities x readers x cases, NaN = not read; truth is one a case, 1 = synthetic.
+Shapes: scores are readers x cases, or modalities x readers x cases, NaN = not read; truth has one value per case,
+1 = synthetic.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from analysis.statistics.roc import placements
 
 ENDPOINTS = ("auc", "accuracy", "sensitivity", "specificity")
 COVARIANCES = ("jackknife", "delong", "unbiased")
-TOO_FEW = "fewer than two cases of a class with a score that counts"
-ONE_READER = "one reader: how readers vary cannot be known"
+TOO_FEW = "there are fewer than two cases of a class with a score that counts"
+ONE_READER = "there is only one reader, so the variation between readers is unknown"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Readings:
 
 @dataclass(frozen=True)
 class Figures:
-    """Each reader's figure and how it leans on each case.
+    """Each reader's figure and its dependence on each case.
 
     `value`: modalities x readers, NaN where undefined. `influence`: modalities x readers x cases, scaled so that the
     sum of products over cases is the covariance of two figures. `reasons`: why a reader's figure is undefined.
@@ -49,9 +50,9 @@ class Figures:
 
 
 def as_readings(scores: ArrayLike, truth: ArrayLike, endpoint: str = "auc") -> Readings:
-    """Check scores and truth. Raises ValueError naming what is wrong.
+    """Check scores and truth. Raises ValueError naming the problem.
 
-    For every end point but the AUC the scores are credits: 1 right, 0 wrong, fractions between.
+    For all end points except the AUC, scores are credits: 1 = right, 0 = wrong, with fractions between.
 
     >>> as_readings([[1, 2, None, 5]], [0, 0, 1, 1]).scores.shape
     (1, 1, 4)
@@ -68,7 +69,7 @@ def as_readings(scores: ArrayLike, truth: ArrayLike, endpoint: str = "auc") -> R
 
 
 def check_groups(groups: Sequence[str | None], readers: int) -> list[str | None]:
-    """One label a reader, None where he is in no group; ValueError for another length.
+    """Return one label per reader, None if the reader is in no group. Raises ValueError for a wrong length.
 
     >>> check_groups(["EC", "EP", ""], readers=3)
     ['EC', 'EP', None]
@@ -80,7 +81,7 @@ def check_groups(groups: Sequence[str | None], readers: int) -> list[str | None]
 
 
 def two_groups(groups: Sequence[str | None], readers: int) -> tuple[list[str | None], list[str]]:
-    """The labels as `check_groups` gives them, and the names of the groups in order; ValueError for more than two.
+    """Return the labels from `check_groups` and the group names in order. Raises ValueError for more than two groups.
 
     >>> two_groups(["EP", "EC", "", "EP"], readers=4)
     (['EP', 'EC', None, 'EP'], ['EP', 'EC'])
@@ -103,9 +104,9 @@ def class_weights(readings: Readings, endpoint: str) -> tuple[float, float]:
 
 
 def judged_enough(readings: Readings, endpoint: str = "auc") -> NDArray[np.bool_]:
-    """Who has a figure that varies with the cases (modalities x readers): two scores of each class that counts.
+    """Return who has a figure that varies with the cases (modalities x readers): two scores in each class that counts.
 
-    Of means of credits a class may be missing altogether, but one case of it alone has no variance.
+    For means of credits a class may be missing, but a single case of a class has no variance.
 
     >>> judged_enough(as_readings([[1, 3, 2, 5], [2, None, 4, 3]], [0, 0, 1, 1])).tolist()
     [[True, False]]
@@ -119,11 +120,11 @@ def judged_enough(readings: Readings, endpoint: str = "auc") -> NDArray[np.bool_
 
 
 def figures(readings: Readings, endpoint: str = "auc", covariance: str = "delong") -> Figures:
-    """Every reader's figure with its influence function.
+    """Return every reader's figure with its influence function.
 
     AUC: the placements of DeLong, DeLong and Clarke-Pearson 1988 ("delong"), or the change when one case is left out,
-    over all cases that anybody read ("jackknife", Quenouille and Tukey). Means of credits: the deviation from the
-    class mean (cases are drawn within their class), for which the kinds coincide.
+    over all cases that any reader read ("jackknife", Quenouille and Tukey). Means of credits: the deviation from the
+    class mean (cases are drawn within their class), for which both are equal.
 
     >>> found = figures(as_readings([[1, 3, 2, 5], [2, 1, 4, 3]], [0, 0, 1, 1]))
     >>> found.value.tolist(), (found.influence[0] @ found.influence[0].T).round(4).tolist()
@@ -163,7 +164,7 @@ def figures(readings: Readings, endpoint: str = "auc", covariance: str = "delong
 
 
 def bare(estimate: Estimate) -> dict[str, Any]:
-    """An estimate within another: its numbers and its reason, without the counts they share.
+    """Return an estimate nested in another: its numbers and its reason, without the shared counts.
 
     >>> bare(Estimate(0.7, 0.1, method="Obuchowski-Rockette", extra={"readers": 6}))
     {'value': 0.7, 'se': 0.1}

@@ -1,8 +1,8 @@
 """Ratings of realism: do readers agree on the scale, and do sources differ?
 
-Which question: intra-class correlation asks how much of the spread of ratings is between images rather than between
-readers; Friedman's test whether any source is rated higher than the others; the ordinal model by how much, with readers
-and images random.
+Questions: intra-class correlation asks how much of the spread of ratings is between images rather than between readers;
+Friedman's test asks whether any source is rated higher than the others; the ordinal model asks by how much, with
+readers and images random.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from analysis.statistics.estimate import Estimate, undefined
 def icc(ratings: Any) -> dict[str, Estimate]:
     """The six intra-class correlations of a table of ratings, with F tests of 0 and 95 % intervals.
 
-    `ratings`: subjects x readers, at least two of each; subjects that a reader left out are dropped. Keys after McGraw
-    and Wong 1996 (Psychol Methods 1:30): 1 = readers differ between subjects, A = agreement, C = consistency; k = of
-    the mean of all readers. Values and intervals as in Shrout and Fleiss 1979 (Psychol Bull 86:420). Undefined with
-    fewer than two subjects, or where all ratings are equal. Raises ValueError for a table of another shape.
+    `ratings`: subjects x readers, at least two of each; subjects not rated by every reader are dropped. Keys after
+    McGraw and Wong 1996 (Psychol Methods 1:30): 1 = readers differ between subjects, A = agreement, C = consistency; k
+    = for the mean of all readers. Values and intervals as in Shrout and Fleiss 1979 (Psychol Bull 86:420). Undefined
+    with fewer than two subjects, or if all ratings are equal. Raises ValueError for a wrong shape.
 
     >>> table = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
     >>> {name: round(found.value, 2) for name, found in icc(table).items()}
@@ -53,15 +53,17 @@ def icc(ratings: Any) -> dict[str, Estimate]:
     return {
         name: Estimate(value, ci=ci, p=p, method=method, df=df, extra={"F": f, "subjects": n, "readers": k})
         if np.isfinite(value)
-        else undefined("the mean of readers has no reliability: readers disagree more than images differ", method)
+        else undefined(
+            "the mean over readers has no reliability, because readers disagree more than images differ", method
+        )
         for name, (value, ci, f, df, p) in found.items()
     }
 
 
 def friedman(ratings: Any) -> Estimate:
-    """Friedman's test that all columns are rated alike (scipy's friedmanchisquare, ties corrected).
+    """Friedman's test that all columns are rated equally (scipy's friedmanchisquare, corrected for ties).
 
-    `ratings`: blocks (readers, or quartets) x sources, at least two blocks and three sources; blocks with a gap are
+    `ratings`: blocks (readers, or quartets) x sources, at least two blocks and three sources; incomplete blocks are
     dropped. `value` is Kendall's W, the statistic over blocks (sources - 1); `statistic` the chi-square.
 
     >>> table = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
@@ -78,7 +80,7 @@ def friedman(ratings: Any) -> Estimate:
     if blocks < 2 or sources < 3:
         return undefined("it needs two blocks and three sources", method, blocks=blocks)
     if (table == table[:, :1]).all():
-        return undefined("every block rates all sources alike", method, blocks=blocks)
+        return undefined("every block rates all sources equally", method, blocks=blocks)
     found = friedmanchisquare(*np.asarray(table).T)
     extra = {"statistic": float(found.statistic), "blocks": blocks}
     w = float(found.statistic) / (blocks * (sources - 1))
@@ -86,14 +88,14 @@ def friedman(ratings: Any) -> Estimate:
 
 
 def sequential(ratings: Any, fixed: Mapping[str, Any], random: Mapping[str, Any]) -> mixed.MixedModel:
-    """An ordinal mixed model: the odds that a rating goes beyond a level once it has reached it.
+    """An ordinal mixed model: the odds that a rating exceeds a level once it has reached it.
 
-    `ratings`: one whole number a row, NaN = not rated; `fixed`, `random`: columns as for `mixed.logistic`. It is the
+    `ratings`: one whole number per row, NaN = not rated; `fixed`, `random`: columns as for `mixed.logistic`. It is the
     sequential (continuation-ratio) logit, log P(Y > k) / P(Y = k) = threshold k + x b + random effects (Tutz 1991,
-    Comput Stat Data Anal 11:275), fitted exactly as a logistic mixed model of one row for each level a rating has
+    Comput Stat Data Anal 11:275), fitted exactly as a logistic mixed model with one row for each level a rating has
     reached, by `mixed.logistic`. `fixed` of the result has `intercept` (the lowest threshold), `beyond[k]` (the others'
-    distance from it) and a log odds for each covariate, alike at all levels. `n` counts such rows. No fit, with the
-    reason, where all ratings are equal. Raises ValueError for numbers that are not whole.
+    distance from it) and a log odds for each covariate, the same at all levels. `n` counts such rows. There is
+    no fit, but a reason, if all ratings are equal. Raises ValueError for numbers that are not whole.
 
     >>> ratings = [3, 4, 2, 4, 3, 4, 4, 4, 1, 3, 2, 4, 3, 4, 3, 3, 2, 4, 1, 2, 3, 4, 2, 4]
     >>> found = sequential(ratings, {"real": [0, 1] * 12}, {"reader": ["a"] * 8 + ["b"] * 8 + ["c"] * 8})
@@ -107,7 +109,7 @@ def sequential(ratings: Any, fixed: Mapping[str, Any], random: Mapping[str, Any]
     if (known % 1).any():
         raise ValueError("ratings: expected whole numbers")
     levels = np.unique(known)
-    # A row for each level that a rating has reached: which rating, which level.
+    # One row (rating, level) for each level that a rating has reached.
     taken, step = np.nonzero(given[:, None] >= levels[:-1])
     columns: dict[str, Any] = {f"beyond[{level:g}]": step == k for k, level in enumerate(levels[:-1]) if k}
     columns |= {name: np.asarray(values)[taken] for name, values in fixed.items()}
@@ -120,7 +122,7 @@ def _table(ratings: Any) -> Floats:
 
     table = as_floats(ratings, "ratings", 2)
     if table.ndim != 2 or table.shape[1] < 2:
-        raise ValueError(f"ratings: expected a table with two columns or more, got the shape {table.shape}")
+        raise ValueError(f"ratings: expected a table with two or more columns, got the shape {table.shape}")
     return table[~np.isnan(table).any(axis=1)]
 
 
@@ -173,7 +175,7 @@ def _agreement(between: float, judges: float, error: float, n: int, k: int) -> F
 
 
 def _of_mean(single: Found, k: int) -> Found:
-    """Spearman and Brown's formula takes value and limits to the mean of k readers."""
+    """Convert value and limits to those of the mean of k readers by the Spearman-Brown formula."""
     value, ci, f, df, p = single
 
     def up(one: float) -> float:

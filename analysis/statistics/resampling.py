@@ -1,7 +1,7 @@
 """The crossed bootstrap of readers and cases, and its exact limit.
 
-Which question: would other readers, on other cases, do as well? As in `statistics.mrmc`, but without a model of how
-figures vary. Its variance is a little too large, and its percentile interval knows nothing of degrees of freedom.
+Question: would other readers do as well on other cases? As in `statistics.mrmc`, but without a model of how figures
+vary. Its variance is slightly too large, and its percentile interval ignores degrees of freedom.
 """
 
 from __future__ import annotations
@@ -41,17 +41,16 @@ def crossed_bootstrap(
     """Percentile interval of the readers' mean figure, resampling readers, synthetic and real cases with replacement.
 
     `levels`: readers x cases, NaN = not read; for statistic "auc" any scores; for "accuracy" (and "sensitivity",
-    "specificity") levels 1 to 5 that earn credit by `rule` (see `statistics.scoring`), or with rule None the credits
-    themselves. One draw of cases serves all readers of a replicate (crossed). With `groups`
-    (one label a reader) readers are drawn within their group, and the figure is the first named group's mean less
-    the other's. p is twice the smaller tail of the replicates beyond `null` (.5; 0 between groups), never below
-    `smallest_p`. Readers with fewer than two cases of a class are left out and counted; one without a class in a
-    replicate is left out of its mean, and replicates without any reader are counted in `undefined_replicates`.
-    With one reader (in a group) there is a value and a reason. Efron and Tibshirani 1993, chapter 13; Gallas et al.
-    2009 for its limit, see `crossed_limit`.
+    "specificity") levels 1 to 5 that are scored by `rule` (see `statistics.scoring`), or the credits themselves if rule
+    is None. All readers of a replicate share one draw of cases (crossed). With `groups` (one label per reader), readers
+    are drawn within their group, and the figure is the first named group's mean minus the other's. p is twice the
+    smaller tail of the replicates beyond `null` (.5; 0 between groups), never below `smallest_p`. Readers with fewer
+    than two cases of a class are left out and counted; a reader without a class in a replicate is left out of its mean,
+    and replicates without readers are counted in `undefined_replicates`. With one reader (in a group) there is only a
+    value and a reason. Efron and Tibshirani 1993, chapter 13; Gallas et al. 2009 for its limit, see `crossed_limit`.
 
-    The draws are multinomial case weights. Weights times one-hot levels count each reader's levels in all replicates
-    with one matrix product, and as one-hot levels times a tie kernel what each level beats with another.
+    The draws are multinomial case weights. One matrix product of weights and one-hot levels counts each reader's levels
+    in all replicates; another, of one-hot levels and a tie kernel, counts what each level beats.
 
     >>> scores = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4], [1, 3, 2, 2, 4, 3, 4, 5]]
     >>> estimate = crossed_bootstrap(scores, [0, 0, 0, 0, 1, 1, 1, 1], replicates=2000)
@@ -90,7 +89,9 @@ def crossed_bootstrap(
         null = 0.5 if groups is None else 0.0
     value = float(_replicate(statistics, [np.ones((1, size)) for size in sizes], members, None)[0])
     if min(own.size for own in members) < 2:
-        reason = ONE_READER if groups is None else "a group has one reader: how readers vary cannot be known"
+        reason = (
+            ONE_READER if groups is None else "a group has only one reader, so the variation between readers is unknown"
+        )
         return Estimate(value, method=name, reason=reason, extra=extra)
     return _concluded(statistics, sizes, members, value, null, name, extra)
 
@@ -106,8 +107,8 @@ def paired_bootstrap(
     """Percentile interval of the readers' mean difference (first - second) under two conditions.
 
     `first`, `second`: readers x cases, the same readers and cases, NaN = not read; for every statistic but "auc" the
-    entries are credits. Readers, synthetic and real cases are drawn as in `crossed_bootstrap`, and one draw serves
-    both conditions, so that what they share drops out. Readers with fewer than two cases of a class under a
+    entries are credits. Readers, synthetic and real cases are drawn as in `crossed_bootstrap`, with the same draw for
+    both conditions, so that shared variation cancels. Readers with fewer than two cases of a class under a
     condition are left out and counted. p is against 0.
 
     >>> first = [[1, 2, 2, 1, 4, 4, 5, 5], [1, 3, 2, 2, 4, 3, 4, 5], [1, 1, 2, 2, 4, 3, 5, 5]]
@@ -157,7 +158,7 @@ def _concluded(
     name: str,
     extra: dict[str, Any],
 ) -> Estimate:
-    """The replicates that `extra` asks for, drawn, with interval and p."""
+    """Draw the replicates that `extra` asks for, and add interval and p."""
     rng, replicates = np.random.default_rng(extra["seed"]), extra["replicates"]
     draws = np.empty(replicates)
     for start in range(0, replicates, CHUNK):
@@ -167,9 +168,9 @@ def _concluded(
     defined = draws[np.isfinite(draws)]
     extra["undefined_replicates"] = int(replicates - defined.size)
     if defined.size < 2:
-        return undefined("the figure is not defined in these replicates", name, **extra)
+        return undefined("the figure is undefined in these replicates", name, **extra)
     if np.ptp(defined) < SLACK:
-        return Estimate(value, 0.0, method=name, reason="all replicates are alike: nothing varies", extra=extra)
+        return Estimate(value, 0.0, method=name, reason="all replicates are equal, so nothing varies", extra=extra)
     beyond = min((defined <= null + SLACK).sum(), (defined >= null - SLACK).sum())
     smallest = 2 / (defined.size + 1)
     low, high = np.quantile(defined, (0.025, 0.975))
@@ -184,10 +185,10 @@ def _concluded(
 
 
 class Ranking(NamedTuple):
-    """How kinds of synthetic images rank; one entry a kind. Undefined replicates are counted, and in no share."""
+    """The ranking of kinds of synthetic images, one entry per kind. Undefined replicates count in no share."""
 
     best: Floats  # share of replicates in which it came first
-    ranks: Floats  # kinds x places: share of replicates in which it came there
+    ranks: Floats  # kinds x places: share of replicates in which it took this place
     ci: Floats  # kinds x 2: percentile limits of its figure
     undefined: int
 
@@ -201,12 +202,12 @@ def ranking(
 ) -> Ranking:
     """How often each kind of synthetic image is the most convincing one in the crossed bootstrap.
 
-    `scores`: readers x cases, NaN = not read; `cells`: for each kind flags of its synthetic cases and of the real
-    cases that it is set against, which kinds share whole or not at all (`sources.Cell`). Statistic "auc": the lowest
-    mean AUC is first; "sensitivity": the highest mean of credits, so hand over credits for being fooled. A replicate
-    draws the readers once, every kind's cases, and real cases that are shared once for all who share them; kinds that
-    tie share their places. The shares are of resampled studies like this one, and no probabilities that a kind *is*
-    the best: among equals they are near 1 / kinds. Raises ValueError for fewer than two kinds.
+    `scores`: readers x cases, NaN = not read; `cells`: for each kind, flags of its synthetic cases and of its
+    real reference cases, which kinds share fully or not at all (`sources.Cell`). Statistic "auc": the lowest mean AUC
+    is first; "sensitivity": the highest mean credit, so pass credits for being fooled. A replicate draws the readers
+    once, the cases of every kind, and shared real cases once for all kinds that share them; tied kinds share their
+    places. The shares refer to resampled studies like this one; they are not probabilities that a kind *is* the best:
+    among equals they are near 1 / kinds. Raises ValueError for fewer than two kinds.
 
     >>> scores = [[1, 2, 3, 2, 1, 2, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4], [1, 3, 2, 2, 1, 1, 4, 5]]
     >>> flags = [[n in part for n in range(8)] for part in ((4, 5), (6, 7), (0, 1, 2, 3))]
@@ -216,7 +217,7 @@ def ranking(
     """
     one_of(statistic, ("auc", "sensitivity"), "statistic")
     if len(cells) < 2:
-        raise ValueError(f"cells: expected two kinds or more, got {len(cells)}")
+        raise ValueError(f"cells: expected two or more kinds, got {len(cells)}")
     array = as_floats(scores, "scores", 2)
     rng = np.random.default_rng(seed)
     statistics = []
@@ -254,11 +255,11 @@ def ranking(
 
 
 def crossed_limit(scores: ArrayLike, truth: ArrayLike, *, endpoint: str = "auc", null: float = 0.5) -> Estimate:
-    """What the crossed bootstrap's standard error tends to as its replicates grow, without random numbers.
+    """The limit of the crossed bootstrap's standard error for many replicates, without random numbers.
 
-    The variance of the reader-averaged figure with the empirical distribution of readers and cases put for the
-    populations (Gallas, Bandos, Samuelson and Wagner 2009, Commun Stat 38:2586). Exact when everybody read every
-    case. `ci` and p are by t on the BDG degrees of freedom. Arguments as in `ustat.ustatistics`, one modality.
+    The variance of the reader-averaged figure with the empirical distribution of readers and cases in place of the
+    populations (Gallas, Bandos, Samuelson and Wagner 2009, Commun Stat 38:2586). Exact if every reader read every
+    case. `ci` and p use t with the BDG degrees of freedom. Arguments as in `ustat.ustatistics`, one modality.
 
     >>> scores = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, 4], [1, 3, 2, 2, 4, 3, 4, 5]]
     >>> truth = [0, 0, 0, 0, 1, 1, 1, 1]
@@ -315,7 +316,7 @@ def _replicate(
 
 
 def _area(readings: Readings) -> Statistic:
-    """Numerators and denominators of every reader's AUC under case weights (replicates x synthetic, x real)."""
+    """Return numerators and denominators of every reader's AUC under case weights (replicates x synthetic, x real)."""
     scores = readings.scores[0]
     above, below = scores[:, readings.synthetic], scores[:, ~readings.synthetic]
     levels = np.unique(scores[~np.isnan(scores)])
@@ -323,14 +324,14 @@ def _area(readings: Readings) -> Statistic:
     counted = [(~np.isnan(side)).astype(np.float32).T for side in (above, below)]
     if len(levels) <= FEW_LEVELS:
         hot = (above[..., None] == levels).astype(np.float32)
-        # What a score at each level beats: a real case below it whole, one at it half. The tie kernel, case by case.
+        # The tie kernel: a score beats a real case below it (1) and ties with one at its level (1/2).
         beaten = (below[..., None] < levels).astype(np.float32) + (below[..., None] == levels).astype(np.float32) / 2
         hot, beaten = (side.transpose(1, 0, 2).reshape(side.shape[1], readers * len(levels)) for side in (hot, beaten))
 
         def by_levels(first: Floats, second: Floats) -> tuple[Floats, Floats]:
             shape = len(first), readers, len(levels)
             first, second = first.astype(np.float32, copy=False), second.astype(np.float32, copy=False)
-            # Whole halves below 2^23, which float32 holds exactly (1,000,000 pairs of cases and more).
+            # Multiples of one half below 2^23 are exact in float32 (1,000,000 pairs of cases and more).
             area = np.einsum("brl,brl->br", (first @ hot).reshape(shape), (second @ beaten).reshape(shape))
             return area.astype(float), ((first @ counted[0]) * (second @ counted[1])).astype(float)
 
@@ -348,7 +349,7 @@ def _area(readings: Readings) -> Statistic:
 
 
 def _mean_credit(readings: Readings, statistic: str) -> Statistic:
-    """The same of a mean of credits."""
+    """Return the same for a mean of credits."""
     use = {"sensitivity": (1.0, 0.0), "specificity": (0.0, 1.0)}.get(statistic, (1.0, 1.0))
     sides = [readings.scores[0][:, side].T for side in (readings.synthetic, ~readings.synthetic)]
     credit = [np.nan_to_num(side) * weight for side, weight in zip(sides, use, strict=True)]

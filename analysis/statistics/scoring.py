@@ -1,12 +1,12 @@
-"""From answers to counts and credits: truth x answer x certainty, and what an "unsure" earns.
+"""Counts and credits of answers: truth x answer x certainty, and the score of an "unsure" answer.
 
 Levels run from 1 (surely real) to 5 (surely synthetic), 3 = unsure, NaN = not answered; truth is 1 for synthetic.
-Four rules say what an answer earns, and move the headline by ten points: the rule stands beside every number.
+There are four rules for scoring. The choice can change results by ten points, so the rule is shown with every number.
 
-- "fractional", as PanoDiff-SR published (arXiv 2507.09227): (level - 1) / 4 on a synthetic case, 1 less that on a
-  real one.
-- "excluded": 1 for a right decision, 0 for a wrong one; unsure answers are left out.
-- "wrong", "half": the same, but unsure earns 0 or 1/2.
+- "fractional", as PanoDiff-SR published (arXiv 2507.09227): (level - 1) / 4 on a synthetic case, 1 minus that on a
+real one.
+- "excluded": 1 for a correct decision, 0 for a wrong one; unsure answers are left out.
+- "wrong", "half": the same, but unsure scores 0 or 1/2.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def credits(
     late: ArrayLike | None = None,
     late_rule: str = "kept",
 ) -> Floats:
-    """What each answer earns, 0 to 1; NaN where it does not count.
+    """The credit of each answer, 0 to 1; NaN if it does not count.
 
-    `levels`, `truth` and `late` (true where answered after the deadline) have one entry a trial. Under `late_rule`
-    "wrong" a late trial earns 0, answered or not. Raises ValueError for an unknown rule or impossible input.
+    `levels`, `truth` and `late` (true if answered after the deadline) have one entry per trial. Under `late_rule`
+    "wrong", a late trial scores 0, answered or not. Raises ValueError for an unknown rule or impossible input.
 
     >>> credits([5, 4, 3, 2, 1], [1, 1, 1, 0, 1]).tolist()
     [1.0, 0.75, 0.5, 0.75, 0.0]
@@ -59,7 +59,7 @@ def credits(
 
 
 def categories(levels: ArrayLike, truth: ArrayLike) -> dict[str, dict[str, int]]:
-    """Count what was said: TP, TN, FP, FN each by certainty (full, partial), unsure and missing by truth.
+    """Count answers: TP, TN, FP and FN by certainty (full, partial), unsure and missing by truth.
 
     >>> categories([5, 4, 3, 2, 1, None], [1, 1, 1, 0, 1, 0])["TP"]
     {'full': 1, 'partial': 1}
@@ -84,7 +84,7 @@ def categories(levels: ArrayLike, truth: ArrayLike) -> dict[str, dict[str, int]]
 
 
 class Confusion(NamedTuple):
-    """Credit summed by truth and answer; whole numbers under "excluded" and "wrong". Positive = synthetic."""
+    """Credits summed by truth and answer; whole numbers under "excluded" and "wrong". Positive = synthetic."""
 
     TP: float
     FN: float
@@ -94,12 +94,11 @@ class Confusion(NamedTuple):
 
 @dataclass(frozen=True)
 class Score:
-    """One reader's credits under one rule, and the measures that follow; made by `score`.
+    """One reader's credits under one rule, and the derived measures; made by `score`.
 
-    Intervals are over cases, this reader held as he is. Where every credit is 0 or 1 ("excluded", "wrong") they are
-    Wilson's, with Clopper-Pearson's in `exact_ci`; under "fractional" and "half" credits lie between, a binomial
-    interval would be too wide, and `proportions.mean_score` gives the right one. A measure without a case that
-    counts is None with the reason.
+    Intervals generalise over cases, for this reader. If every credit is 0 or 1 ("excluded", "wrong"), they are
+    Wilson's, with Clopper-Pearson's in `exact_ci`; under "fractional" and "half", a binomial interval would be too
+    wide, and `proportions.mean_score` is used. A measure without cases that count is None with a reason.
     """
 
     earned: Floats
@@ -110,11 +109,11 @@ class Score:
 
     @property
     def counted(self) -> NDArray[np.bool_]:
-        """Which trials count under the rule."""
+        """Return which trials count under the rule."""
         return ~np.isnan(self.earned)
 
     def confusion(self) -> Confusion:
-        """On synthetic cases the credit is TP and what is lacking FN; on real cases TN and FP.
+        """On synthetic cases the credit is TP and the rest FN; on real cases TN and FP.
 
         >>> score([5, 4, 3, 2, 1], [1, 1, 1, 0, 1]).confusion()
         Confusion(TP=2.25, FN=1.75, FP=0.25, TN=0.75)
@@ -126,8 +125,8 @@ class Score:
     def accuracy(self) -> Estimate:
         """Mean credit over all cases, and a test against one half.
 
-        One half is what guessing earns when the classes are equally frequent. Under "wrong" a guesser earns less for
-        every unsure: that p is about beating a coin, not about knowing nothing.
+        Guessing scores one half if the classes are equally frequent. Under "wrong", unsure answers lower a guesser's
+        score, so that p compares with tossing a coin, not with knowing nothing.
 
         >>> estimate = score([5, 4, 3, 2, 1], [1, 1, 1, 0, 1], "excluded").accuracy()
         >>> estimate.value, estimate.n, estimate.unsure
@@ -144,7 +143,7 @@ class Score:
         return self._mean(self.earned[~self.synthetic], "specificity")
 
     def false_negative_rate(self) -> Estimate:
-        """The share of synthetic cases that passed as real: FN / (TP + FN)."""
+        """The share of synthetic cases called real: FN / (TP + FN)."""
         return self._mean(1 - self.earned[self.synthetic], "false negative rate")
 
     def false_positive_rate(self) -> Estimate:
@@ -152,11 +151,11 @@ class Score:
         return self._mean(1 - self.earned[~self.synthetic], "false positive rate")
 
     def precision(self) -> Estimate:
-        """TP / (TP + FP): of what was called synthetic, the share that is, at the prevalence of this pool.
+        """TP / (TP + FP): the share of cases called synthetic that are, at the prevalence of this pool.
 
-        The interval carries over those of the shares called synthetic in each class (MOVER-R, as `predictive_value`;
-        an unsure answer that is excluded calls nothing synthetic). A pool fixes how many cases of each class there
-        are; a binomial interval on the number called synthetic, which leaves them to chance, would be too wide.
+        The interval combines those of the shares called synthetic in each class (MOVER-R, as in `predictive_value`;
+        excluded unsure answers call nothing synthetic). A pool fixes the number of cases in each class; a binomial
+        interval on the number called synthetic would treat it as random and be too wide.
 
         >>> round(score([5, 4, 3, 4, 1], [1, 1, 1, 0, 1], "excluded").precision().value, 4)
         0.6667
@@ -167,14 +166,14 @@ class Score:
         if called.sum() <= 0:
             return undefined("nothing was called synthetic", name)
         if not all(group.size for group in groups):
-            return undefined("answers on each class are needed", name)
+            return undefined("answers to both classes are needed", name)
         right, wrong = (self._interval(group) for group in groups)
         return _share(right, wrong, groups[0].size / groups[1].size, name, called_synthetic=float(called.sum()))
 
     def balanced_accuracy(self) -> Estimate:
         """Mean of sensitivity and specificity: accuracy as if the classes were equally frequent.
 
-        The interval recovers its variance from both intervals (MOVER: Zou and Donner 2008, Stat Med 27:1693).
+        The interval is derived from both intervals (MOVER: Zou and Donner 2008, Stat Med 27:1693).
 
         >>> score([5, 4, 3, 2, 1], [1, 1, 1, 0, 1], "half").balanced_accuracy().value
         0.8125
@@ -182,17 +181,17 @@ class Score:
         sens, spec = (self._interval(self.earned[of]) for of in (self.synthetic, ~self.synthetic))
         name = self._named("balanced accuracy", "MOVER 95% interval")
         if sens.value is None or spec.value is None or sens.ci is None or spec.ci is None:
-            return undefined("an answer that counts is needed on each class", name)
+            return undefined("answers that count are needed in both classes", name)
         value = (sens.value + spec.value) / 2
         below = math.hypot(sens.value - sens.ci[0], spec.value - spec.ci[0]) / 2
         above = math.hypot(sens.ci[1] - sens.value, spec.ci[1] - spec.value) / 2
         return Estimate(value, ci=(value - below, value + above), method=name)
 
     def predictive_value(self, prevalence: float, negative: bool = False) -> Estimate:
-        """The positive predictive value where a share `prevalence` of cases is synthetic; `negative`: of "real" calls.
+        """The positive predictive value if a share `prevalence` of cases is synthetic; `negative`: for "real" answers.
 
-        Bayes' rule on sensitivity and specificity. The interval carries the likelihood ratio's limits over, and those
-        come from the intervals of both rates (MOVER-R: Donner and Zou 2012, Stat Methods Med Res 21:347). Raises
+        Bayes' rule on sensitivity and specificity. The interval is converted from that of the likelihood ratio, which
+        comes from the intervals of both rates (MOVER-R: Donner and Zou 2012, Stat Methods Med Res 21:347). Raises
         ValueError unless 0 < prevalence < 1.
 
         >>> round(score([5, 4, 1, 2, 4], [1, 1, 1, 0, 0], "excluded").predictive_value(prevalence=0.1).value, 4)
@@ -216,9 +215,9 @@ class Score:
         return _share(right, wrong, odds, name, prevalence=prevalence)
 
     def equivalence(self, margin: float) -> Estimate:
-        """TOST that accuracy lies within `margin` of one half; exact where credits are 0 or 1, else by t.
+        """TOST that accuracy lies within `margin` of one half; exact if credits are 0 or 1, otherwise by t.
 
-        `extra` of the exact test carries the normal ones too (`proportions.equivalence`, `mean_equivalence`).
+        `extra` of the exact test also has the normal tests (`proportions.equivalence`, `mean_equivalence`).
 
         >>> round(score([5, 1] * 100, [1] * 100 + [0] * 100, "excluded").equivalence(margin=0.1).p, 4)
         0.0026
@@ -229,7 +228,7 @@ class Score:
         return proportions.mean_equivalence(earned, 0.5, margin)
 
     def measures(self, prevalence: float | None = None) -> dict[str, Estimate]:
-        """Every measure by name; predictive values where a `prevalence` is stated."""
+        """Return every measure by name; predictive values if a `prevalence` is given."""
         found = {
             "accuracy": self.accuracy(),
             "sensitivity": self.sensitivity(),
@@ -258,7 +257,7 @@ class Score:
         counted = earned[~np.isnan(earned)]
         left_out = {"n": counted.size, "left_out": earned.size - counted.size} | (extra or {})
         if not counted.size:
-            return undefined("no answer counts", self._named(measure, ""), **left_out)
+            return undefined("there are no answers to count", self._named(measure, ""), **left_out)
         found = self._interval(counted)
         if self.rule in ("fractional", "half"):
             name = self._named(measure, found.method)
@@ -276,7 +275,7 @@ def score(
     late: ArrayLike | None = None,
     late_rule: str = "kept",
 ) -> Score:
-    """Score one reader's answers (arguments as for `credits`); what is left out is counted by its reason.
+    """Score one reader's answers (arguments as for `credits`); answers left out are counted by reason.
 
     >>> score([5, 4, 3, None], [1, 0, 1, 0], "excluded").left_out
     {'unsure': 1, 'missing': 1, 'late': 0}
@@ -293,11 +292,11 @@ def score(
 
 
 def association(levels: ArrayLike, truth: ArrayLike) -> Estimate:
-    """Fisher's exact test that the decision (unsure left out) has to do with the truth, whatever the reader's bias.
+    """Fisher's exact test that decisions (without unsure) are related to the truth, whatever the reader's bias.
 
-    `value` is the odds ratio of calling a synthetic case synthetic against a real one (`proportions.odds_ratio`).
-    This is the test of knowing nothing at all; the binomial test against one half is not, when classes or answers are
-    lopsided. Undefined without a decision on each class, or when all decisions are the same.
+    `value` is the odds ratio of calling a synthetic rather than a real case synthetic (`proportions.odds_ratio`). This
+    tests for no ability at all; the binomial test against one half does not if classes or answers are unbalanced.
+    Undefined without decisions on both classes, or if all decisions are the same.
 
     >>> round(association([5, 5, 4, 4, 1, 2, 2, 1], [1, 1, 1, 0, 0, 0, 0, 1]).p, 4)
     0.4857
@@ -307,9 +306,9 @@ def association(levels: ArrayLike, truth: ArrayLike) -> Estimate:
 
 
 def _share(right: Estimate, wrong: Estimate, odds: float, name: str, **extra: float) -> Estimate:
-    """odds r / (1 + odds r) for the ratio r of two rates, with the interval that theirs give."""
+    """odds r / (1 + odds r) for the ratio r of two rates, with the interval derived from theirs."""
     if right.value is None or wrong.value is None or right.ci is None or wrong.ci is None:
-        return undefined("an answer that counts is needed on each class", name, **extra)
+        return undefined("answers that count are needed in both classes", name, **extra)
     ratio = right.value / wrong.value if wrong.value > 0 else math.inf
     limits = _ratio_limits(right.value, right.ci, wrong.value, wrong.ci)
     value, low, high = (1.0 if math.isinf(r) else odds * r / (1 + odds * r) for r in (ratio, *limits))

@@ -1,8 +1,8 @@
-"""Looking before the end: boundaries that spend the error of a test over planned looks, and estimates after stopping.
+"""Interim looks: boundaries that spend the error of a test over planned looks, and estimates after stopping.
 
-The statistic of look k is taken as normal with mean drift x sqrt(information) and variance 1, and the statistics of two
-looks as correlated sqrt(I_j / I_k), j < k: so it is with the mean of readers when readers, or cases, are added to those
-that were there. With few readers a t statistic is put in by its p (`as_normal`). Jennison and Turnbull 2000, Group
+The statistic of look k is assumed normal with mean drift x sqrt(information) and variance 1, and two looks have the
+correlation sqrt(I_j / I_k), j < k. This holds for the mean over readers when readers or cases are added to existing
+ones. With few readers, a t statistic is converted by its p (`as_normal`). Jennison and Turnbull 2000, Group
 Sequential Methods with Applications to Clinical Trials, chapters 2, 7, 8, 11 and 19.
 """
 
@@ -22,15 +22,14 @@ SPENDING = ("obrien-fleming", "pocock")
 MOST_LOOKS = 10
 _NORMAL = NormalDist()
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
-FARTHEST = 12.0  # standard errors: beyond, nothing is spent
+FARTHEST = 12.0  # standard errors; nothing is spent beyond
 
 
 @dataclass(frozen=True)
 class Boundaries:
     """A two-sided test with planned looks: |z| >= `critical` stops it, with the two-sided p `levels`.
 
-    `information` is the share of the last look's information that each look has; `spent` the part of `alpha` that is
-    used up by then.
+    `information` is each look's share of the information at the last look; `spent` the part of `alpha` used by then.
     """
 
     information: tuple[float, ...]
@@ -49,7 +48,7 @@ class Exits(NamedTuple):
 
 
 class Since(NamedTuple):
-    """Where looks go on from: the information there was, and the score."""
+    """The starting point of further looks: information so far, and the score."""
 
     information: float
     score: float
@@ -59,7 +58,7 @@ BEGINNING = Since(0.0, 0.0)
 
 
 class Adjusted(NamedTuple):
-    """What is left of the drift when looking is allowed for: median-unbiased, with its interval and two-sided p."""
+    """The drift adjusted for the looks: median-unbiased, with its interval and two-sided p."""
 
     drift: float
     low: float
@@ -68,10 +67,10 @@ class Adjusted(NamedTuple):
 
 
 def spend(share: float, alpha: float = 0.05, spending: str = "obrien-fleming") -> float:
-    """The part of a two-sided `alpha` that may be used up when this share of the information is there.
+    """The part of a two-sided `alpha` that may be spent once this share of the information is available.
 
     Lan and DeMets 1983 (Biometrika 70:659), each side alpha / 2: 2 (1 - Phi(z / sqrt(share))) with z the normal
-    quantile of 1 - alpha / 4, like O'Brien and Fleming's; alpha / 2 x log(1 + (e - 1) share), like Pocock's.
+    quantile of 1 - alpha / 4, similar to O'Brien-Fleming; alpha / 2 x log(1 + (e - 1) share), similar to Pocock.
 
     >>> round(spend(0.5), 5), round(spend(0.5, spending="pocock"), 4), spend(1)
     (0.00305, 0.031, 0.05)
@@ -88,9 +87,9 @@ def spend(share: float, alpha: float = 0.05, spending: str = "obrien-fleming") -
 
 
 def boundaries(information: Sequence[float], alpha: float = 0.05, spending: str = "obrien-fleming") -> Boundaries:
-    """Critical values of every look, so that a test without effect is stopped with the probability `alpha`.
+    """Critical values of every look, such that a study without an effect stops with probability `alpha`.
 
-    `information`: of the looks, rising; only their shares of the last matter. Raises ValueError for other numbers, and
+    `information`: rising, one per look; only the shares of the last matter. Raises ValueError for invalid numbers, and
     for more than ten looks.
 
     >>> [round(z, 3) for z in boundaries([1, 2, 3]).critical]                      # gsDesign, sfLDOF: 3.710 2.511 1.993
@@ -120,9 +119,9 @@ def exits(
 ) -> Exits:
     """Probabilities of stopping at each look, by the recursion of Armitage, McPherson and Rowe 1969.
 
-    `information` rises; `critical`: of |z|, one a look; `drift`: the effect, so that z has the mean drift x
-    sqrt(information); `since`: information and score z x sqrt(information) of a look already taken, from which it goes
-    on. J Roy Stat Soc A 132:235, by Gauss-Legendre quadrature.
+    `information` rises; `critical`: of |z|, one per look; `drift`: the effect, such that z has the mean drift x
+    sqrt(information); `since`: information and score z x sqrt(information) of a look already taken, as the starting
+    point. J Roy Stat Soc A 132:235, by Gauss-Legendre quadrature.
 
     >>> both = exits([1, 2, 3, 4, 5], [2.413] * 5)           # Jennison and Turnbull, table 2.1: Pocock's C(5, .05)
     >>> round(float(both.upper.sum() + both.lower.sum()), 4)
@@ -137,7 +136,7 @@ def exits(
         spread, likely = math.sqrt(step), scores + drift * step
         upper[look] = mass @ ndtr((likely - edge) / spread)
         lower[look] = mass @ ndtr((-edge - likely) / spread)
-        # The score within the boundaries: its density at the nodes, times their weights.
+        # Density of the score within the boundaries at the nodes, times their weights.
         nodes = _NODES * edge
         apart = (nodes[:, None] - likely) / spread
         mass = (np.exp(-apart * apart / 2) @ mass) / (spread * math.sqrt(2 * math.pi)) * _WEIGHTS * edge
@@ -146,10 +145,10 @@ def exits(
 
 
 def as_normal(p: float | None, above: bool) -> float:
-    """The normal statistic with this two-sided p: what a t statistic is compared with the boundaries by.
+    """The normal statistic with this two-sided p, used to compare a t statistic with the boundaries.
 
-    The probability of a false stop at a look is then that of the nominal level (Jennison and Turnbull 2000, chapter
-    11). None, a test that could not be made, counts as 0.
+    The probability of a false stop at a look is then the nominal level (Jennison and Turnbull 2000, chapter 11). None
+    (a test that could not be made) counts as 0.
 
     >>> round(as_normal(0.05, above=True), 2), as_normal(None, above=True)
     (1.96, 0.0)
@@ -163,8 +162,8 @@ def as_normal(p: float | None, above: bool) -> float:
 def conditional_power(z: float, look: int, planned: Boundaries, drift: float | None = None) -> float:
     """The probability that a later look crosses the boundary on the side of z, given z at `look` (0 = first).
 
-    `drift`: the effect that is taken as true, in standard errors of the last look (z of the last look has this mean);
-    None for that which the look itself suggests.
+    `drift`: the assumed effect, in standard errors of the last look (the mean of z at the last look); None for the
+    effect estimated at the look itself.
 
     >>> planned = boundaries([1, 2, 3])
     >>> round(conditional_power(1.0, 1, planned), 3), round(conditional_power(1.0, 1, planned, drift=3.24), 3)
@@ -173,7 +172,7 @@ def conditional_power(z: float, look: int, planned: Boundaries, drift: float | N
     _check_look(look, planned)
     shares = planned.information
     if look == len(shares) - 1:
-        raise ValueError("look: the last one has none after it")
+        raise ValueError("look: expected an earlier look; there is none after the last")
     if drift is None:
         drift = z / math.sqrt(shares[look])
     since = Since(shares[look], z * math.sqrt(shares[look]))
@@ -184,8 +183,8 @@ def conditional_power(z: float, look: int, planned: Boundaries, drift: float | N
 def adjusted(z: float, look: int, planned: Boundaries, level: float = 0.95) -> Adjusted:
     """The drift after stopping at `look` (0 = first) with the statistic z: median-unbiased, interval and p.
 
-    Stage-wise ordering: results are the more extreme the earlier they crossed, then the larger z (Tsiatis, Rosner and
-    Mehta 1984, Biometrics 40:797; Jennison and Turnbull 2000, section 8.4). Futility is taken as not binding. The
+    Stage-wise ordering: a result is more extreme the earlier it crossed, and then the larger z is (Tsiatis, Rosner and
+    Mehta 1984, Biometrics 40:797; Jennison and Turnbull 2000, section 8.4). Futility is treated as not binding. The
     drift is the mean that z would have at the last look; divided by its standard error there it is the effect.
 
     >>> planned = boundaries([1, 2, 3])
@@ -208,7 +207,7 @@ def adjusted(z: float, look: int, planned: Boundaries, level: float = 0.95) -> A
 
 
 def as_extreme(z: float, look: int, planned: Boundaries, drift: float = 0.0) -> float:
-    """The chance of a result at least as far up as z at `look` (0 = first): stopped above before, or here at z or more.
+    """The probability of a result at least as high as z at `look` (0 = first): an earlier stop above, or >= z here.
 
     >>> planned = boundaries([1, 2, 3])
     >>> round(as_extreme(3.71, 0, planned), 4), round(as_extreme(1.993, 2, planned), 4)
@@ -224,7 +223,7 @@ def as_extreme(z: float, look: int, planned: Boundaries, drift: float = 0.0) -> 
 def _shares(information: Sequence[float]) -> tuple[float, ...]:
     given = [float(one) for one in information]
     if not 1 <= len(given) <= MOST_LOOKS:
-        raise ValueError(f"information: expected that of 1 to {MOST_LOOKS} looks, got {len(given)}")
+        raise ValueError(f"information: expected 1 to {MOST_LOOKS} looks, got {len(given)}")
     if not all(before < now < math.inf for before, now in zip([0.0, *given[:-1]], given, strict=True)):
         raise ValueError("information: expected numbers above 0, each larger than the one before")
     return tuple(one / given[-1] for one in given)

@@ -1,8 +1,8 @@
 """Figures of several kinds of synthetic images: generators that share their real cases, or subgroups of the cases.
 
-Which question: would other readers, on other cases, be fooled more often by one generator than by another? Each kind is
-a *cell*: its synthetic cases and the real ones that they are set against. Generators share the real cases, so that
-their AUCs lean on the same ones; subgroups share none.
+Question: on other cases, would other readers be fooled more often by one generator than by another? Each kind is a
+*cell*: its synthetic cases and their real reference cases. Generators share the real cases, so their AUCs are
+correlated; subgroups share none.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ NAMES = {"fooled": "share called real", "accuracy": "balanced accuracy", "auc": 
 
 
 class Cell(NamedTuple):
-    """The synthetic cases of one kind and the real cases that they are set against, a flag for each case."""
+    """The synthetic cases of one kind and their real reference cases, with one flag per case."""
 
     synthetic: NDArray[np.bool_]
     real: NDArray[np.bool_]
 
 
 def by_source(truth: ArrayLike, sources: Sequence[str]) -> dict[str, Cell]:
-    """A cell for each source of synthetic cases, all with every real case, in order of name.
+    """Return a cell for each source of synthetic cases, sorted by name; all cells have all real cases.
 
-    `sources`: one name a case; synthetic cases without one are in no cell. Raises ValueError for another length.
+    `sources`: one name per case; synthetic cases without a name are in no cell. Raises ValueError for a wrong length.
 
     >>> {name: cell.synthetic.sum().item() for name, cell in by_source([0, 1, 1, 1], ["", "A", "B", "A"]).items()}
     {'A': 2, 'B': 1}
@@ -50,12 +50,12 @@ def by_source(truth: ArrayLike, sources: Sequence[str]) -> dict[str, Cell]:
 
 
 def figures(levels: ArrayLike, cells: Sequence[Cell], figure: str, rule: str = "fractional") -> Figures:
-    """Every reader's figure in every cell, and how it leans on each case.
+    """Return every reader's figure in every cell, and its dependence on each case.
 
     `levels`: readers x cases, 1 to 5, NaN = not read; `figure`: "fooled", the share of synthetic cases called real
-    (unsure is not fooled); "accuracy", the mean credit under `rule`, both classes weighing alike, since sources differ
-    in number while the real cases stay the same; "auc", the empirical area (jackknife); "dprime" with the log-linear
-    correction, unsure left out (delta method). A reader needs two cases of each class in every cell.
+    (unsure is not fooled); "accuracy", the mean credit under `rule` with equal weight for both classes, because sources
+    differ in number while the real cases are the same; "auc", the empirical area (jackknife); "dprime" with the
+    log-linear correction, without unsure answers (delta method). A reader needs two cases of each class in every cell.
     `value` is cells x readers, `influence` cells x readers x cases, as in `readings.figures`.
 
     >>> cells = by_source([0, 0, 0, 1, 1, 1, 1], ["", "", "", "A", "A", "B", "B"]).values()
@@ -121,9 +121,9 @@ def _probits(value: Floats, influence: Floats, scores: Floats, synthetic: NDArra
 
 
 def mean(found: Figures, cell: int, figure: str) -> Estimate:
-    """The readers' mean figure in one cell, readers and cases random; p against chance, of "fooled" none.
+    """The readers' mean figure in one cell, readers and cases random; p is against chance ("fooled" has no p).
 
-    `found` is from `figures`; `cell` a row of it. Readers without the figure are left out and counted.
+    `found` is the result of `figures`; `cell` one of its rows. Readers without the figure are left out and counted.
 
     >>> cells = by_source([0, 0, 0, 1, 1, 1, 1], ["", "", "", "A", "A", "B", "B"]).values()
     >>> levels = [[1, 2, 4, 5, 1, 1, 2], [1, 3, 2, 4, 5, 1, 4]]
@@ -133,16 +133,16 @@ def mean(found: Figures, cell: int, figure: str) -> Estimate:
     kept, extra = _kept(found)
     name = NAMES[one_of(figure, FIGURES, "figure")]
     if not kept.any():
-        return undefined(f"no reader has a figure: {TOO_FEW}", name, **extra)
+        return undefined(f"no reader has a figure, because {TOO_FEW}", name, **extra)
     one = mrmc.of_figures(found.value[cell, kept], found.influence[cell, kept], name, null=NULLS[figure])
-    # Half of the images called real is no chance level: what is called real of a generator has none.
+    # The share called real has no chance level, so there is no test.
     return replace(one, p=None if figure == "fooled" else one.p, extra=one.extra | extra)
 
 
 def difference(found: Figures, first: int, second: int, figure: str) -> Estimate:
-    """The figure of one cell less that of another, paired by readers and by the cases that both share.
+    """The figure of one cell minus that of another, paired by readers and by shared cases.
 
-    Of two modalities this is the Obuchowski-Rockette analysis itself, with their own variances: MS of the readers'
+    For two modalities this is the Obuchowski-Rockette analysis itself, with separate variances: MS of the readers'
     differences, and Cov2 - Cov3 from the cases, cut at 0 (Hillis 2014, Stat Med 33:330). Cells that share no case have
     Cov1 = Cov3 = 0. p is against no difference.
 
@@ -156,9 +156,11 @@ def difference(found: Figures, first: int, second: int, figure: str) -> Estimate
 
 
 def contrast(found: Figures, weights: dict[int, float], name: str) -> Estimate:
-    """Any weighted sum of cells, readers and cases random; p against 0. An interaction is A less B, here less there.
+    """Any weighted sum of cells, such as an interaction (A - B here, less A - B there); readers and cases random.
 
-    With three to five readers by Welch's critical values (`few_readers.leading_difference`).
+    p is against 0.
+
+    With three to five readers it uses Welch's critical values (`few_readers.leading_difference`).
 
     >>> cells = by_source([0, 0, 0, 1, 1, 1, 1], ["", "", "", "A", "A", "B", "B"]).values()
     >>> found = figures([[1, 2, 4, 5, 1, 1, 2], [1, 3, 2, 4, 5, 1, 4]], list(cells), "fooled")
@@ -167,7 +169,7 @@ def contrast(found: Figures, weights: dict[int, float], name: str) -> Estimate:
     """
     kept, extra = _kept(found)
     if not kept.any():
-        return undefined(f"no reader has a figure: {TOO_FEW}", name, **extra)
+        return undefined(f"no reader has a figure, because {TOO_FEW}", name, **extra)
     value, influence = (
         sum(weight * part[cell, kept] for cell, weight in weights.items()) for part in (found.value, found.influence)
     )
@@ -176,7 +178,7 @@ def contrast(found: Figures, weights: dict[int, float], name: str) -> Estimate:
 
 
 def together(found: Figures, figure: str) -> Estimate:
-    """Do the cells differ at all? F over all of them, readers and cases random; of two cells as in `difference`.
+    """Do the cells differ at all? F test over all of them, readers and cases random; for two cells as in `difference`.
 
     >>> cells = by_source([0, 0, 0, 1, 1, 1, 1], ["", "", "", "A", "A", "B", "B"]).values()
     >>> levels = [[1, 2, 4, 5, 1, 1, 2], [1, 3, 2, 4, 5, 1, 4], [2, 2, 4, 5, 4, 1, 4]]
@@ -186,7 +188,7 @@ def together(found: Figures, figure: str) -> Estimate:
     kept, extra = _kept(found)
     name = NAMES[one_of(figure, FIGURES, "figure")]
     if len(found.value) < 2 or not kept.any():
-        reason = f"no reader has a figure: {TOO_FEW}" if len(found.value) > 1 else "there is nothing to compare with"
+        reason = f"no reader has a figure, because {TOO_FEW}" if len(found.value) > 1 else "there is nothing to compare"
         return undefined(reason, name, **extra)
     one = mrmc.of_figures(found.value[:, kept], found.influence[:, kept], name)
     if len(found.value) == 2:
@@ -195,10 +197,10 @@ def together(found: Figures, figure: str) -> Estimate:
 
 
 def interaction(found: Figures, rows: Sequence[Sequence[int]], figure: str) -> Estimate:
-    """Does the difference between two kinds change from one subgroup to the next? F over the subgroups.
+    """Does the difference between two kinds vary between subgroups? F test over subgroups.
 
-    `rows`: for each subgroup the two cells of `found`, first and second. Of two subgroups the value is the difference
-    of the differences, first subgroup less second.
+    `rows`: for each subgroup the two cells of `found`, first and second. For two subgroups, the value is the difference
+    of the differences, first subgroup minus second.
 
     >>> truth, sources = [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1], ["", "", "", *"AAAABBBB"]
     >>> cells = by_source(truth, ["", "", "", "A1", "A1", "A2", "A2", "B1", "B1", "B2", "B2"]).values()

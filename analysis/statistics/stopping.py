@@ -1,4 +1,4 @@
-"""What a planned look at a study says: stop or go on, and what is left of the figure after it ended.
+"""Decisions at planned interim looks (stop or continue), and the adjusted figure after the study has ended.
 
 A look tests the readers' mean figure against chance, readers and cases random (`statistics.few_readers`), and compares
 its p with the level of that look (`statistics.sequential`). `analysis.planning.looks` makes such plans.
@@ -21,7 +21,7 @@ ENDPOINTS = ("auc", "accuracy")
 
 @dataclass(frozen=True)
 class Looks:
-    """Readers and cases at each look, the boundaries, and the conditional power below which a look stops in vain."""
+    """Readers and cases at each look, boundaries, and the conditional power below which a look stops for futility."""
 
     endpoint: str
     null: float
@@ -31,7 +31,7 @@ class Looks:
     futility: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """What looks.json holds."""
+        """Return the content of looks.json."""
         looks = zip(
             self.readers,
             self.cases,
@@ -52,7 +52,7 @@ class Looks:
 
 
 def from_dict(kept: dict[str, Any]) -> Looks:
-    """The looks that `Looks.as_dict` wrote. Raises ValueError naming what is missing or not as expected.
+    """Return the looks from the output of `Looks.as_dict`. Raises ValueError naming what is missing or invalid.
 
     >>> kept = Looks("auc", 0.5, (3, 6), (100, 100), sequential.boundaries([0.6, 1]))
     >>> from_dict(kept.as_dict()) == kept
@@ -74,11 +74,11 @@ def from_dict(kept: dict[str, Any]) -> Looks:
     except KeyError as gone:
         raise ValueError(f"looks: expected an entry {gone.args[0]!r}") from None
     except TypeError:
-        raise ValueError("looks: expected what `discern plan --looks` wrote") from None
+        raise ValueError("looks: expected looks as written by `discern plan --looks`") from None
 
 
 def measure(scores: Floats, truth: Floats, endpoint: str, null: float) -> Estimate:
-    """The figure that a look tests: `few_readers.welch` of the readers' mean, by Hillis beyond ten readers.
+    """The figure that a look tests: `few_readers.welch` for the readers' mean; Hillis' for more than ten readers.
 
     `scores`: levels for "auc", credits for "accuracy"; readers x cases.
 
@@ -90,9 +90,9 @@ def measure(scores: Floats, truth: Floats, endpoint: str, null: float) -> Estima
 
 
 def decide(found: Estimate, look: int, looks: Looks) -> str:
-    """What a look (0 = first) says: "efficacy", "futility", "continue", or "end" at the last one.
+    """Return the decision of a look (0 = first): "efficacy", "futility", "continue", or "end" at the last one.
 
-    A figure without p stops nothing: where readers do not vary at all, as those who make no mistake, there is no test.
+    A figure without p never stops a study: if readers do not vary, for example make no mistakes, there is no test.
 
     >>> looks = Looks("auc", 0.5, (3, 6), (100, 100), sequential.boundaries([0.6, 1]), futility=0.1)
     >>> [decide(Estimate(0.6, p=p), 0, looks) for p in (0.0001, 0.1, 0.9)], decide(Estimate(0.6, p=0.2), 1, looks)
@@ -111,12 +111,12 @@ def decide(found: Estimate, look: int, looks: Looks) -> str:
 
 
 def adjust(found: Estimate, look: int, looks: Looks) -> Estimate:
-    """The figure after the study ended at `look` (0 = first): median-unbiased, its interval and p allowing for looks.
+    """The median-unbiased figure after the study ended at `look` (0 = first), with adjusted interval and p.
 
-    `found` is of `measure`. Its p as a normal statistic, and the distance of the figure from `null` (of their logits,
-    where `welch` was used), give the distance in standard errors; `statistics.sequential.adjusted` orders results by
-    stage. Where the figure is far from the null and readers are few the interval is a little wide: a t statistic counts
-    for less as a normal one. Undefined where `found` has no p, or lies on the null.
+    `found` is the result of `measure`. Its p, as a normal statistic, and the distance of the figure from `null` (on
+    logits if `welch` was used) give the distance in standard errors; `statistics.sequential.adjusted` uses stage-wise
+    ordering. If the figure is far from the null and readers are few, the interval is slightly wide, because a t
+    statistic shrinks when converted to a normal one. Undefined if `found` has no p, or equals the null.
 
     >>> looks = Looks("auc", 0.5, (3, 6), (100, 100), sequential.boundaries([0.6, 1]))
     >>> after = adjust(Estimate(0.8, 0.05, p=0.0005, method="Welch, logit interval"), 0, looks)
@@ -125,13 +125,13 @@ def adjust(found: Estimate, look: int, looks: Looks) -> Estimate:
     """
     name = f"median-unbiased after look {look + 1} of {len(looks.readers)}, stage-wise ordering"
     if found.value is None or found.p is None or found.value == looks.null:
-        reason = found.reason or "the figure lies on the null value: its distance in standard errors is not known"
+        reason = found.reason or "the figure equals the null value, so its distance in standard errors is unknown"
         return Estimate(found.value, method=name, reason=reason)
     on_logits = found.method.endswith("logit interval")
     there, null = (_logit(one) if on_logits else one for one in (found.value, looks.null))
     z = sequential.as_normal(found.p, found.value > looks.null)
     if abs(z) < 1e-6:
-        return Estimate(found.value, method=name, reason="p is 1: the distance in standard errors is not known")
+        return Estimate(found.value, method=name, reason="p is 1, so the distance in standard errors is unknown")
     # One unit of drift, the mean of z at the last look, on the figure's scale.
     unit = (there - null) / z * math.sqrt(looks.planned.information[look])
     again = sequential.adjusted(z, look, looks.planned)

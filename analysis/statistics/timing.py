@@ -1,13 +1,12 @@
-"""Response times, and what time does to accuracy: learning, fatigue, breaks, viewing.
+"""Response times, and changes in accuracy over time: learning, fatigue, breaks, viewing.
 
-Which question: do readers take longer over synthetic cases, over wrong or uncertain answers; do they get faster,
-better, tired; do breaks and the viewer help? Times are compared on the log scale, as ratios.
+Questions: do readers take longer for synthetic cases, or for wrong or uncertain answers; do they become faster, better
+or tired; do breaks and the viewer help? Times are compared on the log scale, as ratios. `responses` is a table of
+trials for `analysis.statistics.trials`.
 
-`responses` is a table of trials as `analysis.statistics.trials` reads it.
-
-Effects over readers are computed in two steps: for each reader a slope with the truth balanced out (deviations from the
-reader's own mean within each class, so that a run of hard synthetic cases late in the order is not taken for fatigue),
-then the mean slope with its t interval over readers. One reader alone has the standard error of his own slope.
+Effects over readers are computed in two steps: for each reader a slope adjusted for truth (deviations from the reader's
+own mean within each class, so that a run of hard synthetic cases late in the order is not mistaken for fatigue), then
+the mean slope with its t interval over readers. A single reader has the standard error of their own slope.
 """
 
 from __future__ import annotations
@@ -34,7 +33,8 @@ AROUND_BREAK = 5
 def median_interval(values: ArrayLike) -> Estimate:
     """The median with its distribution-free 95 % interval: order statistics by the binomial (Conover 1999, ch. 3.2).
 
-    The interval covers at least 95 %; below six values none does, and the reason says so. NaN is left out and counted.
+    The interval covers at least 95 %; with fewer than six values there is none, but a reason. NaN is left out and
+    counted.
 
     >>> found = median_interval([3.1, 4.0, 4.4, 5.2, 6.0, 6.3, 7.7, 9.0, 12.5])
     >>> found.value, found.ci
@@ -47,11 +47,11 @@ def median_interval(values: ArrayLike) -> Estimate:
     extra = {"n": known.size, "left_out": int(array.size - known.size)}
     method = "median, 95% interval from order statistics"
     if not known.size:
-        return undefined("no value", method, **extra)
+        return undefined("there are no values", method, **extra)
     value = float(np.median(known))
     if known.size < 6:
-        return Estimate(value, method=method, reason="below six values no interval covers 95 %", extra=extra)
-    # The largest k for which the k-th smallest and the k-th largest value hold the median with 95 % or more.
+        return Estimate(value, method=method, reason="with fewer than six values, no interval covers 95 %", extra=extra)
+    # The largest k for which the k-th smallest and the k-th largest value enclose the median with at least 95 %.
     k = int(binom.ppf(0.025, known.size, 0.5))
     return Estimate(value, ci=(float(known[k - 1]), float(known[-k])), method=method, extra=extra)
 
@@ -59,7 +59,7 @@ def median_interval(values: ArrayLike) -> Estimate:
 def medians(responses: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
     """Median response times in ms: overall, by answer, truth, correctness, certainty, and by reader.
 
-    Intervals are for these readers: answers are pooled. `time_effects` and `mixed_model` compare across readers.
+    Intervals are for these readers, with answers pooled. `time_effects` and `mixed_model` compare across readers.
 
     >>> import pandas as pd
     >>> from analysis.statistics.trials import NEEDED
@@ -113,18 +113,18 @@ def late_shares(responses: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
 
 
 def time_effects(responses: pd.DataFrame) -> dict[str, Estimate]:
-    """How many times longer: ratios of geometric mean times, reader by reader, then over readers (see above).
+    """Ratios of geometric mean times for each reader, then over readers (see above).
 
-    synthetic against real cases, wrong against right, partial against full certainty, unsure against decided; the
-    change with each 100 trials (below 1 = faster), the first five trials after a break against the last five before
-    it, and trials with zoom, or with changed windowing, against those without.
+    Comparisons: synthetic against real cases, wrong against right, partial against full certainty, unsure against
+    decided; the change with each 100 trials (below 1 = faster), the first five trials after a break against the last
+    five before it, and trials with zoom, or with changed windowing, against those without.
 
     >>> import pandas as pd
     >>> from analysis.statistics.trials import NEEDED
     >>> rows = [(r, c, c % 2, 1, (1000 + 10 * c) * (1 + c % 2)) for r in "AB" for c in range(8)]
     >>> found = time_effects(pd.DataFrame(rows, columns=NEEDED))
     >>> round(found["synthetic_to_real"].value, 2), found["after_break"].reason
-    (2.02, 'it is not known of any trial')
+    (2.02, 'it is not known for any trial')
     """
     t = trials(responses)
     log_ms = np.log(t.ms)
@@ -135,10 +135,10 @@ def time_effects(responses: pd.DataFrame) -> dict[str, Estimate]:
 
 
 def accuracy_effects(responses: pd.DataFrame, rule: str = "fractional") -> dict[str, Estimate]:
-    """How much accuracy changes, reader by reader, then over readers (see above); `rule` as in `scoring`.
+    """Changes in accuracy for each reader, then over readers (see above); `rule` as in `scoring`.
 
-    With each 100 trials (learning above 0, fatigue below), after breaks, with zoom and windowing as in `time_effects`,
-    and with each doubling of the response time.
+    Per 100 trials (learning above 0, fatigue below), after breaks, with zoom and windowing as in `time_effects`, and
+    per doubling of the response time.
 
     >>> import pandas as pd
     >>> from analysis.statistics.trials import NEEDED
@@ -154,11 +154,11 @@ def accuracy_effects(responses: pd.DataFrame, rule: str = "fractional") -> dict[
 
 
 def mixed_model(responses: pd.DataFrame) -> tuple[dict[str, Estimate], dict[str, float]]:
-    """log time on truth, wrongness, certainty and position at once, readers and cases random (`linear_mixed.fit`).
+    """Model log time by truth, correctness, certainty and position, readers and cases random (`linear_mixed.fit`).
 
     Ratios as in `time_effects`, each with the others held fixed: `synthetic`, `wrong` (of decided answers), `partial`,
-    `unsure` against a right answer of full certainty on a real case, and `per_100_trials`. Also the standard deviations
-    of log time over readers, cases and the rest. Where position is not known it is left out of the model.
+    `unsure` against a correct answer with full certainty to a real case, and `per_100_trials`. Also the standard
+    deviations of log time over readers, cases and residuals. If positions are unknown, they are left out of the model.
 
     >>> import pandas as pd
     >>> from analysis.statistics.trials import NEEDED
@@ -186,7 +186,7 @@ def mixed_model(responses: pd.DataFrame) -> tuple[dict[str, Estimate], dict[str,
 
 
 def over_position(responses: pd.DataFrame, parts: int = 8, rule: str = "fractional") -> list[dict[str, Any]]:
-    """Accuracy (mean of both classes' mean credit, so that truth is balanced) and median time along the order.
+    """Accuracy (the mean of both classes' mean credits, which balances truth) and median time along the order.
 
     One row for each of `parts` equal stretches of positions: `start`, `end`, `n`, `accuracy`, `median_ms`.
 
@@ -210,7 +210,7 @@ def over_position(responses: pd.DataFrame, parts: int = 8, rule: str = "fraction
 def speed_accuracy(responses: pd.DataFrame, parts: int = 5, rule: str = "fractional") -> list[dict[str, Any]]:
     """The speed-accuracy curve: accuracy in `parts` equal shares of each reader's own times, fastest first.
 
-    Cut reader by reader, so that slow readers who are good do not make slow answers look good (the conditional
+    The cuts are made within readers, so that good but slow readers do not make slow answers look good (the conditional
     accuracy function; Heitz 2014, Front Neurosci 8:150). Rows as in `over_position`, `part` from 1.
 
     >>> import pandas as pd
@@ -247,7 +247,7 @@ def viewer_use(responses: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
 
 
 def _answers(t: Trials) -> dict[str, Floats]:
-    """What is compared about answers: 1 against 0, NaN where a trial is neither."""
+    """Return the compared properties of answers: 1 against 0, NaN where a trial is neither."""
     decided = t.levels != UNSURE
     wrong = np.where(decided, (t.levels > UNSURE) != t.synthetic, np.nan)
     return {
@@ -280,12 +280,12 @@ def _after_break(t: Trials) -> Floats:
 
 
 def _over_readers(t: Trials, y: Floats, x: Floats, by_truth: bool = True) -> Estimate:
-    """Slope of y on x within each reader (and class), then its mean over readers with a t interval."""
-    method = "mean over readers of their slopes" + (" with truth balanced out" if by_truth else "") + ", t 95% interval"
+    """Return the slope of y on x within each reader (and class), then its mean over readers with a t interval."""
+    method = "mean over readers of their slopes" + (" adjusted for truth" if by_truth else "") + ", t 95% interval"
     known = ~(np.isnan(y) | np.isnan(x))
     names, reader = np.unique(t.readers[known], return_inverse=True)
     if not names.size:
-        return undefined("it is not known of any trial", method, readers=0, trials=0)
+        return undefined("it is not known for any trial", method, readers=0, trials=0)
     y, x = y[known], x[known]
     stratum = 2 * reader + (t.synthetic[known] if by_truth else 0)
     size = np.maximum(np.bincount(stratum, minlength=2 * names.size), 1)
@@ -303,17 +303,17 @@ def _over_readers(t: Trials, y: Floats, x: Floats, by_truth: bool = True) -> Est
         (alone,) = np.flatnonzero(usable)
         mine = reader == alone
         value, df = float(slopes[0]), float(mine.sum() - np.unique(stratum[mine]).size - 1)
-        method = "one reader's slope, t 95% interval over his trials"
+        method = "one reader's slope, t 95% interval over trials"
         left_over = float(((y[mine] - value * x[mine]) ** 2).sum())
         se = math.sqrt(left_over / df / float(xx[alone])) if df > 0 else 0.0
     if se < 1e-12:
-        return Estimate(value, method=method, reason="nothing varies: no standard error", extra=extra)
+        return Estimate(value, method=method, reason="nothing varies, so there is no standard error", extra=extra)
     half = distributions.t_quantile(0.95, df) * se
     return Estimate(value, se, (value - half, value + half), distributions.t_p(value / se, df), method, df, extra=extra)
 
 
 def _as_ratio(one: Estimate) -> Estimate:
-    """An estimate of log time as a ratio of times; `se` stays that of the logarithm, as `log_se`."""
+    """Convert an estimate of log time to a ratio of times; `log_se` is the standard error of the logarithm."""
     if one.value is None:
         return one
     ci = (math.exp(one.ci[0]), math.exp(one.ci[1])) if one.ci else None

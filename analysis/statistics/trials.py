@@ -1,4 +1,4 @@
-"""The trials of a rating design as plain arrays, from the table of responses; what cannot be used is counted."""
+"""The trials of a rating design as plain arrays, from the table of responses; unusable trials are counted."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ NEEDED = ("reader", "case", "truth", "level", "response_ms")
 
 
 class Trials(NamedTuple):
-    """Usable trials as plain arrays, NaN where something is not known, and what was left out, by reason.
+    """Usable trials as plain arrays, NaN for unknown values, and the numbers left out, by reason.
 
-    `readers` and `cases` are numbers; `names` has the name of each reader.
+    `readers` and `cases` are indices; `names` has the name of each reader.
     """
 
     names: list[str]
@@ -35,7 +35,7 @@ class Trials(NamedTuple):
     left_out: dict[str, int]
 
     def by_reader(self) -> dict[str, NDArray[np.intp]]:
-        """The places of each reader's trials; one sort, for there may be ten thousand readers."""
+        """Return the indices of each reader's trials, with one sort, because there may be ten thousand readers."""
         order = np.argsort(self.readers, kind="stable")
         ends = np.cumsum(np.bincount(self.readers, minlength=len(self.names)))
         return dict(zip(self.names, np.split(order, ends[:-1]), strict=True)) if self.names else {}
@@ -44,9 +44,9 @@ class Trials(NamedTuple):
 def trials(responses: pd.DataFrame) -> Trials:
     """The scored trials with a level and a time above 0; practice, repeats and the rest are left out and counted.
 
-    `responses`: a pandas DataFrame with the columns of the `responses` view, one row a trial of a rating design:
-    reader, case, truth (real, synthetic, or 0, 1), level, response_ms, and where they are known position, block, late,
-    is_training, is_repeat, zoom_max, windowed. Raises ValueError when a needed column is missing, or truth is neither
+    `responses`: a pandas DataFrame with the columns of the `responses` view, one row per trial of a rating
+    design: reader, case, truth (real, synthetic, or 0, 1), level, response_ms, and if known position, block, late,
+    is_training, is_repeat, zoom_max, windowed. Raises ValueError if a required column is missing, or truth is neither
     real nor synthetic.
 
     >>> import pandas as pd

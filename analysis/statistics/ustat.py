@@ -1,8 +1,9 @@
 """U-statistics over readers and cases (Gallas): unbiased variance, BDG degrees of freedom, missing readings allowed.
 
 The reader-averaged figure is a mean of s(r, i, j) over readers r, synthetic cases i and real cases j: for the AUC
-s = 1, 1/2, 0 as i is scored above, with or below j; for a mean of credits s = w1 credit(i) + w0 credit(j). Its
-variance is a sum of eight moments E[s(r, i, j) s(r', i', j')], one for each answer to "same reader? same i? same j?".
+s = 1, 1/2 or 0 if i is scored above, equal to or below j; for a mean of credits s = w1 credit(i) + w0 credit(j). Its
+variance is a sum of eight moments E[s(r, i, j) s(r', i', j')], one for each combination of same or different reader, i
+and j.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from analysis.statistics.estimate import Estimate, undefined
 from analysis.statistics.readings import Readings, as_readings, bare, class_weights
 
 ALONE = (1, 0, 0), (0, 1, 0), (0, 0, 1)  # index of "same reader", "same synthetic", "same real" in a cube
-Cube = NDArray[np.float64]  # 2 x 2 x 2: same reader, same synthetic case, same real case (0 = any or other, 1 = same)
+Cube = NDArray[
+    np.float64
+]  # 2 x 2 x 2: same reader, same synthetic case, same real case (0 = any or different, 1 = same)
 
 
 class _Sums(NamedTuple):
-    """Sums of a readers x synthetic x real array that all moments need."""
+    """Sums of a readers x synthetic x real array, needed by all moments."""
 
     rows: Floats  # readers x synthetic
     columns: Floats  # readers x real
@@ -36,13 +39,13 @@ class _Sums(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Sums of products over all pairs that share what the index says, and the number of such pairs."""
+    """Sums of products over all pairs that share what the index indicates, and the number of such pairs."""
 
     sums: Cube
     pairs: Cube
 
     def others(self) -> Moments:
-        """The same with index 0 meaning *another* reader or case instead of any."""
+        """The same, with index 0 meaning a *different* reader or case instead of any."""
         return Moments(*(_exclude(cube) for cube in self))
 
 
@@ -68,7 +71,7 @@ def _products(a: _Sums, b: _Sums, same_cell: float) -> Cube:
 
 
 def _success(scores: Floats, synthetic: NDArray[np.bool_], weights: tuple[float, float] | None) -> Floats:
-    """s(i, j) of one reader, 0 where either case was not read."""
+    """s(i, j) of one reader, 0 if either case was not read."""
     above, below = scores[synthetic][:, None], scores[~synthetic][None, :]
     if weights is None:
         return 0.5 * (above > below) + 0.5 * (above >= below)
@@ -76,7 +79,7 @@ def _success(scores: Floats, synthetic: NDArray[np.bool_], weights: tuple[float,
 
 
 def moments(readings: Readings, endpoint: str = "auc") -> dict[tuple[int, int], Moments]:
-    """The moments of every pair of modalities, one reader's success matrix in memory at a time.
+    """The moments of every pair of modalities, with one reader's success matrix in memory at a time.
 
     >>> moment = moments(as_readings([[1, 3, 2, 5], [2, 1, 4, 3]], [0, 0, 1, 1]))[0, 0]
     >>> moment.pairs[1, 1, 1].item(), moment.sums[1, 1, 1].item()        # cells, and the sum of their squares
@@ -112,7 +115,7 @@ def moments(readings: Readings, endpoint: str = "auc") -> dict[tuple[int, int], 
 
 
 class _Variance(NamedTuple):
-    """(Co)variance of one or two reader-averaged figures, and the parts the degrees of freedom are made of."""
+    """(Co)variance of one or two reader-averaged figures, and the components of the degrees of freedom."""
 
     unbiased: float
     biased: float
@@ -127,7 +130,7 @@ def _variance(moment: Moments) -> _Variance:
     used = others.pairs > 0
     share = others.pairs / total if total else others.pairs
     return _Variance(
-        # Without another reader or case the last moment, the square of the mean, cannot be had.
+        # Without a second reader or case, the last moment (the square of the mean) cannot be estimated.
         float((share * exact)[used].sum() - exact[0, 0, 0]),
         float((share * biased)[used].sum() - biased[0, 0, 0]),
         biased[ALONE] - biased[0, 0, 0],
@@ -146,16 +149,16 @@ def ustatistics(
 
     `scores` and `truth` as in this package (see `statistics.readings`); `endpoint` "auc", or "accuracy", "sensitivity",
     "specificity" of credits. The figure is sum(s) / number of pairs read, over readers, synthetic and real cases.
-    Its variance is sum_k c_k M_k - M_8 with the eight moments M_k estimated from the pairs that share exactly so
-    much, c_k their shares (Gallas 2006, Acad Radiol 13:353; Gallas, Bandos, Samuelson and Wagner 2009, Commun Stat
-    38:2586); `estimator="mle"` puts the empirical distribution in place of the population, which is the limit of the
-    crossed bootstrap. Degrees of freedom after Obuchowski, Gallas and Hillis 2012 (Acad Radiol 19:1508), rounded
-    down for interval and test as in iMRMC; p tests one modality against `null`.
+    Its variance is sum_k c_k M_k - M_8 with the eight moments M_k estimated from the pairs that share exactly
+    this much, and c_k their shares (Gallas 2006, Acad Radiol 13:353; Gallas, Bandos, Samuelson and Wagner 2009, Commun
+    Stat 38:2586); `estimator="mle"` replaces the population by the empirical distribution, which is the limit of the
+    crossed bootstrap. Degrees of freedom after Obuchowski, Gallas and Hillis 2012 (Acad Radiol 19:1508), rounded down
+    for interval and test as in iMRMC; p tests one modality against `null`.
 
     Two modalities give their difference (first - second) against 0, more give the first difference, with all of them
     in `pairs` and every modality alone in `modalities`. Readers need not have read every modality (split plot).
-    Accuracy with missing readings weighs the classes as the pool does, not as they were read.
-    Undefined without two readers and two cases of each class; `missing` counts what was not read.
+    Accuracy with missing readings weights the classes as in the pool, not by the number read. Undefined without two
+    readers and two cases of each class; `missing` counts unread cells.
 
     >>> scores = [[1, 2, 3, 2, 3, 4, 5, 5], [2, 1, 4, 3, 3, 2, 5, None], [1, 3, 2, 2, 4, 3, 4, 5]]
     >>> estimate = ustatistics(scores, [0, 0, 0, 0, 1, 1, 1, 1])
@@ -174,11 +177,11 @@ def ustatistics(
         "missing": int((~read).sum()),
     }
     if min(extra["n_synthetic"], extra["n_real"]) == 0:
-        return undefined("no case of each class was read", name, **extra)
+        return undefined("no cases of both classes were read", name, **extra)
     table = moments(readings, endpoint)
     count = readings.scores.shape[0]
     if any(table[m, m].pairs[0, 0, 0] == 0 for m in range(count)):
-        return undefined("in one modality no reader read a case of each class", name, **extra)
+        return undefined("in one modality, no reader read cases of both classes", name, **extra)
     # The last sum is the square of the sum of s.
     values = [math.sqrt(table[m, m].sums[0, 0, 0]) / math.sqrt(table[m, m].pairs[0, 0, 0]) for m in range(count)]
     parts = {pair: _variance(moment) for pair, moment in table.items()}
@@ -205,7 +208,7 @@ def _difference(a: _Variance, b: _Variance, ab: _Variance) -> _Variance:
     return _Variance(
         a.unbiased + b.unbiased - 2 * ab.unbiased,
         a.biased + b.biased - 2 * ab.biased,
-        # Pairs that no reader or case shares (split plot) carry no common part.
+        # Pairs without a shared reader or case (split plot) have no common component.
         a.parts + b.parts - 2 * np.nan_to_num(ab.parts),
         np.minimum(a.df, b.df),
     )
@@ -216,10 +219,10 @@ def _conclude(
 ) -> Estimate:
     variance = parts.unbiased if estimator == "unbiased" else parts.biased
     if not math.isfinite(variance):
-        reason = "two readers and two cases of each class are needed for the variance"
+        reason = "the variance needs two readers and two cases of each class"
         return Estimate(value, method=name, reason=reason, extra=extra)
     if variance <= 1e-14:
-        what = "zero: all readers' figures are alike" if variance > -1e-14 else f"negative ({variance:.3g})"
+        what = "zero, because all readers' figures are equal" if variance > -1e-14 else f"negative ({variance:.3g})"
         reason = f"the estimated variance is {what}"
         return Estimate(value, 0.0 if variance > -1e-14 else None, method=name, reason=reason, extra=extra)
     df = least = float(parts.df.min())

@@ -1,7 +1,7 @@
-"""Do a report's numbers follow from its data? `python -m analysis.verify ARCHIVE` computes all of them again.
+"""Verify that a report's numbers follow from its data: `python -m analysis.verify ARCHIVE` recomputes all of them.
 
-ARCHIVE is the archive.zip of a report, or the archive of a study (`discern study archive`) that holds one. The
-certificate says what was compared, by which versions, and lists every difference.
+ARCHIVE is the archive.zip of a report, or the archive of a study (`discern study archive`) that contains one. The
+certificate says what was compared, with which versions, and lists every difference.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DIFFERENT = 3  # exit code
 
 @dataclass(frozen=True)
 class Verified:
-    """An archive, computed again. `sums`: SHA-256 of its members; `software`: versions that made it."""
+    """A recomputed archive. `sums`: SHA-256 of its members; `software`: versions that made it."""
 
     name: str
     sha256: str
@@ -37,15 +37,15 @@ class Verified:
 
 
 def verify(path: str | Path, other_version: bool = False, progress: Progress = silent) -> Verified:
-    """Compute the numbers of the archive at `path` again and compare them.
+    """Recompute the numbers of the archive at `path` and compare them.
 
     Args:
         path: the archive.zip of a report, or the archive of a study with one.
-        other_version: also compare with what another version of Discern computed.
-        progress: called with the share done (0 to 1) and what comes next.
+        other_version: also accept an archive made by another version of Discern.
+        progress: called with the share done (0 to 1) and the name of the next step.
 
     Raises:
-        ResponsesError: the archive was edited, lacks a file, or is of another version; each by name.
+        ResponsesError: the archive was edited, lacks a file, or was made by another version.
     """
     path = Path(path)
     version = None if other_version else software()["discern"]
@@ -67,7 +67,7 @@ def verify(path: str | Path, other_version: bool = False, progress: Progress = s
 
 
 def main(argv: list[str] | None = None, prog: str = "python -m analysis.verify") -> int:
-    """Run the command line; 0, 3 where a number differs, or 2 with every fault of the archive on standard error."""
+    """Run the command line; return 0, 3 if a number differs, or 2 with every problem on standard error."""
     parser = Parser(prog, description="Recompute every number of a report from its archive, and certify it.")
     parser.add_argument(
         "archive", type=Path, metavar="ARCHIVE", help="archive.zip of a report, or the archive of a study"

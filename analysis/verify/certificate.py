@@ -1,4 +1,4 @@
-"""What was verified, as JSON and as a page that a person reads."""
+"""The certificate of a verification, as JSON and as a page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMAT = 1
 
 
 def certificate(found: Verified, at: datetime | None = None) -> dict[str, Any]:
-    """The certificate of a verified archive; `at`: when, now by default."""
+    """Return the certificate of a verified archive; `at`: time, by default now."""
     told, archived = found.comparison, found.archived
     moment = (at or datetime.now(UTC)).astimezone(UTC)
     registered = archived.registered
@@ -49,7 +49,7 @@ def certificate(found: Verified, at: datetime | None = None) -> dict[str, Any]:
 
 
 def page(told: Mapping[str, Any]) -> str:
-    """The certificate as one self-contained page."""
+    """Return the certificate as one self-contained page."""
     import jinja2
     from markupsafe import Markup
 

@@ -1,4 +1,4 @@
-"""Two results.json, entry by entry."""
+"""Compare two results.json, entry by entry."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 TOLERANCE = 1e-9
-APART = ("software",)  # what does not follow from the data; the certificate has both
+APART = ("software",)  # entries that do not follow from the data; the certificate has both
 MISSING = "nothing"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """An entry that is not the same: where (a JSON pointer), and what stands there, as JSON."""
+    """An entry that differs: its JSON pointer, and both values as JSON."""
 
     path: str
     archived: str
@@ -23,7 +23,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How many numbers and other entries (texts, null) were compared, how far apart numbers are at most, and where."""
+    """The numbers of compared numbers and other entries (texts, null), and the largest difference with its place."""
 
     numbers: int
     others: int
@@ -32,10 +32,10 @@ class Comparison:
 
 
 def compare(archived: Any, computed: Any, tolerance: float = TOLERANCE) -> Comparison:
-    """Compare two structures as JSON has them.
+    """Compare two JSON structures.
 
-    Numbers agree where they are no further apart than `tolerance`, or than `tolerance` times the larger of them;
-    everything else must be equal. The versions of the software do not count.
+    Numbers agree if they differ by at most `tolerance`, or `tolerance` times the larger one; everything else must be
+    equal. Versions of the software are ignored.
 
     >>> found = compare({"a": 1.0, "b": [2, None]}, {"a": 1.0 + 1e-12, "b": [3, None]})
     >>> found.numbers, found.others, [one.path for one in found.differences]
@@ -60,12 +60,12 @@ def compare(archived: Any, computed: Any, tolerance: float = TOLERANCE) -> Compa
 
 
 class _Missing:
-    """What stands where the other structure has an entry and this one has none."""
+    """Placeholder for an entry that only the other structure has."""
 
 
 def _entries(one: Any, other: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
     if one is _Missing and isinstance(other, dict | list):
-        one = type(other)()  # so that each entry of what is missing is listed
+        one = type(other)()  # so that each missing entry is listed
     if other is _Missing and isinstance(one, dict | list):
         other = type(one)()
     if isinstance(one, dict) and isinstance(other, dict):

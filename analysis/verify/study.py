@@ -1,6 +1,6 @@
-"""The archive of a study (`discern study archive`): its members are sound, and its report is about its own answers.
+"""Check the archive of a study (`discern study archive`): its members are intact, and its report uses its own answers.
 
-The rows of the study's tables stand beside the report's responses; what readers answered must be the same in both.
+The archive has the study's tables and the report's responses; the readers' answers must be the same in both.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ SAID = (
     *("reader", "trial", "case", "truth", "criterion"),
     *("answer", "certainty", "level", "chosen", "realism", "value"),
 )
-LARGEST_LIST = 16 * 2**20  # of the members
-LARGEST_TABLES = 2**30  # of the tables together; they are read into memory
+LARGEST_LIST = 16 * 2**20  # of the list of members
+LARGEST_TABLES = 2**30  # total size of the tables, which are read into memory
 UNREADABLE = (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, KeyError, ValueError)
 
 
 def is_study(path: Path) -> bool:
-    """Whether this is the archive of a study: its list of members names tables. Raises OSError."""
+    """Return whether this is the archive of a study, which lists tables as members. Raises OSError."""
     try:
         return "tables" in _about(path)
     except (*UNREADABLE, TypeError):
@@ -42,7 +42,7 @@ def _about(path: Path) -> Any:
 
 
 def report_in(path: Path) -> tuple[dict[str, Any], bytes]:
-    """What archive.json says of the study, and the archive of its report; every member is checked by its sum.
+    """Return the study's entry in archive.json, and the archive of its report; all checksums are verified.
 
     Raises:
         ResponsesError: a member is missing or was edited, or there is no report.
@@ -59,7 +59,7 @@ def report_in(path: Path) -> tuple[dict[str, Any], bytes]:
                     if hashlib.file_digest(file, "sha256").hexdigest() != told[member]:  # type: ignore[arg-type]
                         faults.append(f"{name}: {member} was edited (SHA-256 differs)")
             if REPORT not in there and REPORT not in told:
-                faults.append(f"{name}: holds no report; make one on the desk, then archive the study again")
+                faults.append(f"{name}: contains no report; make one on the desk, then archive the study again")
             elif REPORT in there and archive.getinfo(REPORT).file_size > LARGEST:
                 faults.append(f"{name}: {REPORT} unpacks to more than {LARGEST // 2**20} MiB")
             inner = b"" if faults else archive.read(REPORT)
@@ -71,7 +71,7 @@ def report_in(path: Path) -> tuple[dict[str, Any], bytes]:
 
 
 def assert_same(path: Path, responses: Responses) -> None:
-    """The report's responses are the answers in the study's tables, one by one. Raises ResponsesError."""
+    """Raise ResponsesError unless the report's responses are the answers in the study's tables."""
     try:
         with zipfile.ZipFile(path) as archive:
             stored = sorted(_answers(archive))
@@ -82,12 +82,12 @@ def assert_same(path: Path, responses: Responses) -> None:
     if stored != reported:
         other = sorted(set(stored) ^ set(reported))[:3]
         where = "; ".join(f"reader {reader}, trial {trial}, case {case}" for reader, trial, case, *_ in other)
-        told = f"the report is of {len(reported)} answers, the tables have {len(stored)}; they differ in {where}"
+        told = f"the report has {len(reported)} answers, the tables have {len(stored)}; they differ in {where}"
         raise ResponsesError([f"{path.name}: {told}"])
 
 
 def _answers(archive: zipfile.ZipFile) -> Iterator[tuple[str, ...]]:
-    """What was said, an answer each with the columns of SAID, previews apart."""
+    """Yield the answers with the columns of SAID, without previews."""
     if sum(info.file_size for info in archive.infolist() if info.filename.startswith("tables/")) > LARGEST_TABLES:
         raise ValueError(f"they unpack to more than {LARGEST_TABLES // 2**30} GiB")
 

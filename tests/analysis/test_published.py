@@ -46,7 +46,7 @@ def test_a_study_has_its_place_among_tests_on_its_scale_alone():
     assert (found["below"], found["at_least"], found["inside"]) == (4, len(alike) - 4, 5)
     other = {line["study"]: line["reason"] for line in found["studies"] if not line["comparable"]}
     assert other["Barr 2025"] == f"another scale: {SCALES['choice']}"
-    assert other["Fukuda 2024"] == "accuracy not found twice"
+    assert other["Fukuda 2024"] == "accuracy not found in two places"
 
 
 def test_a_published_study_is_not_set_beside_itself():
@@ -56,7 +56,7 @@ def test_a_published_study_is_not_set_beside_itself():
 
 
 def test_without_an_accuracy_there_is_no_place():
-    assert place(None, None, "A study")["reason"] == "the study's accuracy is not defined"
+    assert place(None, None, "A study")["reason"] == "the study's accuracy is undefined"
 
 
 def test_a_table_with_a_readers_figures_is_read(tmp_path):

@@ -112,13 +112,13 @@ def test_what_cannot_be_loaded_is_named(tmp_path, published):
         dn.load(pd.DataFrame({"reader": ["A"], "case": ["1"], "truth": ["real"]}))
     with pytest.raises(ResponsesError, match="the DataFrame, row 2: truth 'fake'"):
         dn.load(pd.DataFrame({"reader": "A", "case": ["1", "2"], "truth": ["real", "fake"], "level": [1, 2]}))
-    with pytest.raises(ResponsesError, match="study: the slug of a study belongs to a database address"):
+    with pytest.raises(ResponsesError, match="study: a study's slug is needed for a database address"):
         dn.load("sqlite:///none.sqlite")
     with pytest.raises(ResponsesError, match="study: the slug"):
         dn.load("panodiff", study="mine")
-    with pytest.raises(ResponsesError, match="labels, mapping: belong to a file"):
+    with pytest.raises(ResponsesError, match="labels, mapping: can only be used with a file"):
         dn.load("panodiff", labels="labels.csv")
-    with pytest.raises(ResponsesError, match=r"https://quiz\.example: is no address of a database"):
+    with pytest.raises(ResponsesError, match=r"https://quiz\.example: is not a database address"):
         dn.load("https://quiz.example", study="mine")
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 and nothing more")
     with pytest.raises(ResponsesError, match=r"broken\.zip: cannot be read as a zip"):
@@ -129,9 +129,9 @@ def test_what_cannot_be_loaded_is_named(tmp_path, published):
         published.measure(margin=-1)
     with zipfile.ZipFile(tmp_path / "empty.zip", "w") as archive:
         archive.writestr("readme.txt", "nothing")
-    with pytest.raises(ResponsesError, match=r"empty\.zip: expected one responses\.csv in it, found 0"):
+    with pytest.raises(ResponsesError, match=r"empty\.zip: expected one responses\.csv in the zip file, found 0"):
         dn.load(tmp_path / "empty.zip")
-    with pytest.raises(KeyError, match="'nonsense' is not known; expected one of readers"):
+    with pytest.raises(KeyError, match="'nonsense' is unknown; expected one of readers"):
         published.table("nonsense")
     with pytest.raises(KeyError, match="expected one of pies"):
         published.plot("nonsense")

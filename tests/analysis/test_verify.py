@@ -116,7 +116,7 @@ def relisted(**about):
         (without("archive.json"), "has no readable archive.json"),
         (lambda members: members.update({"more.txt": b"x"}), "more.txt does not belong to an archive"),
         (relisted(software={"discern": "0.0.1"}), "was made by Discern 0.0.1, this is"),
-        (relisted(format=9), "of format 9; 'discern report archive' of format 1 is expected"),
+        (relisted(format=9), "in format 9, expected 'discern report archive' in format 1"),
         (relisted(members=3), "has no readable archive.json"),
     ],
 )

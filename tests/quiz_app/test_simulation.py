@@ -267,7 +267,7 @@ def test_a_reader_is_as_sensitive_as_condition_and_source_make_them():
         return sum(one == "synthetic" for one in said) / len(said)
 
     assert share("synthetic", "good") < share("synthetic", "other") - 0.2
-    assert share("real", "good") == share("real", "other")  # a source lifts its synthetic images alone
+    assert share("real", "good") == share("real", "other")  # a source lifts its synthetic images only
     assert share("synthetic", "other", "aided") > share("synthetic", "other") + 0.1
     assert share("real", "other", "aided") < share("real", "other") - 0.1
     told = [observer.meeting({}, None, "other", period).judge("case", "real", choices) for period in (1, 2)]

@@ -12,7 +12,7 @@ from analysis.responses import Responses
 
 @dataclass(frozen=True)
 class Readings:
-    """`levels` and `period`: conditions x readers x cases, NaN = not read; `truth`: one value per case, 1 = synthetic."""
+    """`levels` and `period`: conditions x readers x cases, NaN = not read; `truth`: one per case, 1 = synthetic."""
 
     names: list[str]
     readers: list[str]

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure as the report shows it; without `image` where it could not be drawn, and `reason` says why.
+    """A figure of the report; if it could not be drawn, it has no `image`, and `reason` says why.
 
-    `numbers` is what is drawn, as CSV text; `kind` the media type of `image`; `wide` is two columns of a journal.
+    `numbers` are the drawn numbers as CSV text; `kind` is the media type of `image`; `wide`: two columns of a journal.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Drawn:
 
 
 def names(results: dict[str, Any]) -> tuple[str, ...]:
-    """The figures that these results have: those of the design, and of what is not in every study."""
+    """Return the names of the figures for these results: those of the design, and those of optional parts."""
     found = find(results["design"]).figures + (("marks_reasons",) if "marks" in results else ())
     found += ("bayes_predictive",) if "bayes" in results else ()
     if results["design"] == "rating" and "sources" in results:
@@ -53,12 +53,12 @@ def names(results: dict[str, Any]) -> tuple[str, ...]:
 
 
 def title(name: str) -> str:
-    """What the figure of this name is called. Raises ModuleNotFoundError where there is none."""
+    """Return the title of the figure of this name. Raises ModuleNotFoundError if there is none."""
     return import_module(f"{__name__}.{name}").TITLE
 
 
 def draw(name: str, results: dict[str, Any]) -> Figure:
-    """One figure as matplotlib has it. Raises ValueError where it cannot be drawn, with the reason."""
+    """Return a matplotlib figure. Raises ValueError with the reason if it cannot be drawn."""
     module, reason = _module(name, results)
     if reason:
         raise ValueError(f"{module.TITLE}: {reason}")
@@ -84,7 +84,7 @@ def make(name: str, results: dict[str, Any], folder: Path) -> Drawn:
 
 
 def _module(name: str, results: dict[str, Any]) -> tuple[Any, str | None]:
-    """The module of a figure, and why it cannot be drawn, if it cannot."""
+    """Return the module of a figure, and the reason if it cannot be drawn."""
     module = import_module(f"analysis.report.figures.{name}")
     answered = "readers" not in results or any(reader["n"] for reader in results["readers"].values())
     return module, module.lacking(results) if answered else "no reader has answered"
@@ -106,9 +106,9 @@ def make_all(
     workers: int = 2,
     done: Callable[[], object] = lambda: None,
 ) -> list[Drawn]:
-    """Draw the figures of these names, `workers` at a time in processes of their own; `done` is called after each.
+    """Draw the figures of these names, `workers` at a time in separate processes; `done` is called after each.
 
-    Raises OSError where such a process is lost.
+    Raises OSError if such a process ends unexpectedly.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
@@ -117,8 +117,8 @@ def make_all(
             drawn.append(make(name, results, folder))
             done()
         return drawn
-    # Fresh processes: forking a process that has threads (a server's) may lock up. They find the results in a file: one
-    # that dies while it starts would have us wait without end to hand over what does not fit into a pipe.
+    # Spawn processes: forking one that has threads (a server) may deadlock. They read the results from a file: if one
+    # died at its start, we would wait forever to send data that does not fit into a pipe.
     with tempfile.TemporaryDirectory(prefix="discern-") as name:
         handed = Path(name) / "results.pickle"
         handed.write_bytes(pickle.dumps(results))
@@ -144,7 +144,7 @@ def _make(name: str, folder: Path) -> Drawn:
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows as CSV text, numbers at full precision, text never as a formula."""
+    """Return rows as CSV text: numbers at full precision, text never as a formula."""
     if not rows:
         return ""
     out = io.StringIO()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Agreement of pairs of readers"
-MOST = 40  # readers whose pairs can still be told apart
+MOST = 40  # readers; the pairs of more cannot be distinguished
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:

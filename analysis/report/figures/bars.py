@@ -1,4 +1,4 @@
-"""The shares of the pies as diverging stacked bars: wrong to the left, right to the right, unsure astride zero."""
+"""The shares of the pies as diverging stacked bars: wrong to the left, right to the right, unsure centred on zero."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Right and wrong answers by truth and certainty"
-MOST = 120  # readers whose bars can still be told apart
+MOST = 120  # readers; the bars of more cannot be distinguished
 # From wrong to right; the certainty is that of the answer. Colours and short names are those of the pies.
 ANSWERS = (
     "wrong, fully certain",

@@ -1,4 +1,4 @@
-"""The answers of each reader beside those that the Bayesian model predicts."""
+"""The answers of each reader and those predicted by the Bayesian model."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from analysis.report.figures import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TITLE = "Answers given and answers predicted by the model"
+TITLE = "Observed answers and answers predicted by the model"
 MOST, ACROSS = 12, 3
 SIDES = {"real": (style.REAL, "s", -0.16), "synthetic": (style.SYNTHETIC, "o", 0.16)}
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a reader, class and level: how often it was given, and the 95 % interval of drawn studies."""
+    """One row per reader, class and level: how often it was given, and the 95 % interval of drawn studies."""
     found = results["bayes"]["predictive"]
     return [
         {"reader": line["reader"], "truth": line["truth"], "level": level, "given": count, "low": low, "high": high}

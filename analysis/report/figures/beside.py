@@ -9,7 +9,7 @@ from analysis.report.figures import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TITLE = "This study beside published ones"
+TITLE = "This study and published studies"
 OWN = "this study"
 
 

@@ -1,4 +1,4 @@
-"""What a level was worth: the share of cases that were synthetic among those given each level."""
+"""Calibration: the share of synthetic cases among those given each level."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def lacking(results: dict[str, Any]) -> str | None:
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Share of cases that were really synthetic among all cases given a level; thin: single readers (levels with "
+        "Share of synthetic cases among all cases given a level; thin: single readers (levels with "
         "at least five answers); bold: all readers, with areas proportional to the number of answers. On the dashed "
         "line, a level has the probability assumed by the fractional rule."
     )
@@ -62,7 +62,7 @@ def draw(results: dict[str, Any]) -> Figure:
         if group:
             axes.plot([], [], color=colour, linewidth=0.8, marker="o", markersize=2, label=f"group {group}")
     axes.set_xticks(range(1, 6), LEVELS)
-    axes.set(ylim=(-0.03, 1.03), xlabel="answer and certainty", ylabel="share really synthetic")
+    axes.set(ylim=(-0.03, 1.03), xlabel="answer and certainty", ylabel="share of synthetic cases")
     style.percent_axis(axes, "y")
     style.grid(axes, "y")
     figure.legend(loc="outside lower center", ncols=2)

@@ -9,7 +9,7 @@ from analysis.report.figures import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TITLE = "Wins of each method over each other"
+TITLE = "Wins of each method over every other"
 COLUMNS = 3  # criteria side by side
 
 

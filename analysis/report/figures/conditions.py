@@ -1,4 +1,4 @@
-"""Each reader's line from one condition to the next; those who did worse stand out."""
+"""Each reader's line from one condition to the next, with worse results highlighted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from analysis.report.figures import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TITLE = "Each reader from one condition to the next"
+TITLE = "Results of each reader by condition"
 FIGURES = {"auc": "AUC", "accuracy": "accuracy"}
 WORSE, BETTER = style.VERMILION, style.QUIET
 

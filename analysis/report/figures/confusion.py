@@ -1,4 +1,4 @@
-"""How the answers fell on real and on synthetic cases: a table of counts for every reader, shaded."""
+"""Answers to real and to synthetic cases: a shaded table of counts for every reader."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 TITLE = "Confusion by certainty"
 LEVELS = ("real\nfull", "real\npartial", "unsure", "synth.\npartial", "synth.\nfull")
-MOST = 12  # readers with a panel of their own
+MOST = 12  # readers with their own panel
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Sensitivity against the false-positive share, on lines of equal d'."""
+"""Sensitivity against the false-positive rate, with lines of equal d'."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def draw(results: dict[str, Any]) -> Figure:
     x = np.linspace(1e-4, 1 - 1e-4, 400)
     for dprime in LINES:
         axes.plot(x, ndtr(ndtri(x) + dprime), color=style.FAINT, linewidth=0.8, zorder=1)
-        # Labels stand at the left, where no reader is.
+        # Labels are at the left, where there are no readers.
         place = (0.04, float(ndtr(ndtri(0.04) + dprime)))
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
         axes.text(*place, f"{dprime:g}", fontsize=5.5, color=style.QUIET, ha="center", va="center", bbox=box)
@@ -78,7 +78,7 @@ def draw(results: dict[str, Any]) -> Figure:
 
 
 def _label(axes: Any, table: list[dict[str, Any]], colours: list[str]) -> None:
-    """Names below and beside their points, from the lowest point up, each clear of other names and points."""
+    """Place names below or next to their points, from the lowest point up, clear of other names and points."""
     points = [(row["false_positive"], row["sensitivity"]) for row in table]
     placed: list[tuple[float, float]] = []
     order = sorted(range(len(table)), key=lambda i: table[i]["sensitivity"])

@@ -57,7 +57,7 @@ def draw(results: dict[str, Any]) -> Figure:
             axes.hlines(expected, k - 0.39, k + 0.39, color=style.INK, linewidth=1.1)
         if most <= 15:
             for x, count in zip(k, cases, strict=True):
-                # In the bar where it is tall enough: above it the number would seem to belong to the mark.
+                # Inside the bar if it is tall enough: above it, the number would seem to belong to the mark.
                 inside = count > 0.12 * highest
                 place = {"xytext": (0, -3 if inside else 2), "va": "top" if inside else "bottom"}
                 look = {"color": "white" if inside else style.INK, "fontsize": 6, "ha": "center", "zorder": 4}

@@ -1,4 +1,4 @@
-"""Who and what entered the study and who and what is in the analysis, after the flow diagram of STARD."""
+"""Images, readers, cases and answers that entered the study and the analysis, as in the STARD flow diagram."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TITLE = "Flow of readers, cases and answers"
 
 
 class Stage(NamedTuple):
-    """A box: its words and number, what was lost on the way to it, and what it consists of."""
+    """A box: its words and number, the losses before it, and its parts."""
 
     words: str
     at: Pointer
@@ -64,7 +64,7 @@ COLUMNS = {
         Stage(
             "in the analysis",
             ("study", "cases"),
-            lost={"never put, or practice": ("flow", "not_asked")},
+            lost={"never shown, or practice": ("flow", "not_asked")},
             of={"synthetic": ("study", "synthetic"), "real": ("study", "real")},
         ),
         Stage("judged by every reader", ("flow", "judged_by_all")),
@@ -135,7 +135,7 @@ def _shown(number: int | None, stage: Stage) -> bool:
 
 
 def _box(axes: Axes, results: dict[str, Any], stage: Stage, place: int, most: int) -> None:
-    """A box with the arrow to it; `most` characters a line of it."""
+    """Draw a box with the arrow to it; `most`: characters per line."""
 
     def told(parts: Mapping[str, Pointer]) -> list[str]:
         numbers = {why: find(results, at) for why, at in parts.items()}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Accuracy and AUC of readers, groups and all together"
-MOST = 120  # readers whose lines can still be told apart
+MOST = 120  # readers; the lines of more cannot be distinguished
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
-    return None if results["marks"]["n"] else "nobody marked a place"
+    return None if results["marks"]["n"] else "no reader marked a place"
 
 
 def caption(results: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Every study of a meta-analysis with its interval, the mean, and where a next study may lie."""
+"""Every study of a meta-analysis with its interval, the mean, and the prediction interval."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
     mean = results["pooled"]
     rows.append(_row("mean of studies", mean["value"], mean["ci"], None, False))
     if mean["prediction"]:
-        rows.append(_row("a next study", mean["value"], mean["prediction"], None, False))
+        rows.append(_row("a further study", mean["value"], mean["prediction"], None, False))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Effect against precision: do small studies find something else than large ones?"""
+"""Funnel plot of effect against precision: do results of small and large studies differ?"""
 
 from __future__ import annotations
 

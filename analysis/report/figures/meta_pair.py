@@ -36,7 +36,7 @@ def lacking(results: dict[str, Any]) -> str | None:
 def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
-        "Share of synthetic images called synthetic against share of real ones called synthetic, a circle a study. "
+        "Share of synthetic images called synthetic against share of real ones called synthetic, one circle per study. "
         "Diamond: mean of the studies (bivariate model); line around it: its 95 % region."
     )
 

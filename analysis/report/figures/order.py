@@ -13,7 +13,7 @@ TITLE = "Accuracy over the reading order"
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row per stretch of positions: accuracy with both classes weighing alike, and its 95 % interval."""
+    """One row per stretch of positions: accuracy with equal weight for both classes, and its 95 % interval."""
     found = []
     for stretch in results["order"]["stretches"]:
         low, high = stretch["accuracy"].get("ci") or (None, None)
@@ -24,7 +24,7 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
-    return None if numbers(results) else "the position of the cases in the reading order is not known"
+    return None if numbers(results) else "the positions of the cases in the reading order are unknown"
 
 
 def caption(results: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Answers of each reader in nine shares"
-MOST = 24  # readers; beyond that a pie is too small to read
+MOST = 24  # readers; with more, pies are too small to read
 
 
 def lacking(results: dict[str, Any]) -> str | None:

@@ -24,7 +24,7 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
-    return None if numbers(results) else "the position of the trials in the order is not known"
+    return None if numbers(results) else "the positions of the trials in the order are unknown"
 
 
 def caption(results: dict[str, Any]) -> str:

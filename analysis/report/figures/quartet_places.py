@@ -1,4 +1,4 @@
-"""How often each place on the screen was chosen, and how often the real image lay there."""
+"""How often each place on the screen was chosen, and how often the real image was there."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from analysis.report.figures import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TITLE = "Places on the screen"
+TITLE = "Positions on the screen"
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row per place: how often it was chosen, and how often it held the real image."""
+    """One row per place: how often it was chosen, and how often it had the real image."""
     places = results["places"]
     counts = zip(places["counts"], places["real"]["counts"], strict=True)
     return [{"place": at, "chosen": chosen, "real": real} for at, (chosen, real) in enumerate(counts, start=1)]
@@ -21,7 +21,7 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
-    return None if sum(results["places"]["counts"]) else "the positions of the images are not known"
+    return None if sum(results["places"]["counts"]) else "the positions of the images are unknown"
 
 
 def caption(results: dict[str, Any]) -> str:
@@ -38,7 +38,7 @@ def draw(results: dict[str, Any]) -> Figure:
     figure = style.figure(style.SINGLE, 1.9)
     axes = figure.subplots()
     for shift, what, colour in ((-0.2, "chosen", style.QUIET), (0.2, "real", style.REAL)):
-        words = "chosen" if what == "chosen" else "held the real image"
+        words = "chosen" if what == "chosen" else "had the real image"
         axes.bar([row["place"] + shift for row in rows], [row[what] for row in rows], 0.38, color=colour, label=words)
     even = sum(row["chosen"] for row in rows) / len(rows)
     axes.axhline(even, color=style.INK, linewidth=0.8, linestyle=(0, (4, 2)))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Real images found, by reader"
-MOST = 120  # readers whose lines can still be told apart
+MOST = 120  # readers; the lines of more cannot be distinguished
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:

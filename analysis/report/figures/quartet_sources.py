@@ -1,4 +1,4 @@
-"""How often the images of each source were taken for the real one."""
+"""How often the images of each source were chosen as the real one."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def caption(results: dict[str, Any]) -> str:
     """The words below the figure."""
     return (
         "Share of the trials that showed an image of the source in which that image was chosen as the real one, with "
-        "95 % Wilson intervals. Dashed: what guessing gives. A synthetic source to the right of it was taken for real "
-        "more often than expected by chance."
+        "95 % Wilson intervals. Dashed: guessing. A synthetic source to the right of it was chosen as real more "
+        "often than expected by chance."
     )
 
 

@@ -17,7 +17,7 @@ MOST = 120  # readers whose names can still be read
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row per case in the order drawn, a column a reader; empty where a reader gave no answer."""
+    """One row per case in the order drawn, one column per reader; empty if a reader gave no answer."""
     readers = _readers(results)
     return [
         {"case": case["case"], "truth": case["truth"]} | {reader: case["levels"].get(reader) for reader in readers}

@@ -20,7 +20,7 @@ CATEGORIES = (
 
 
 def short(category: str, certainty: str) -> str:
-    """`TP FC`, `FN PC` or `unsure`, as legends say it."""
+    """Return the short name in legends: `TP FC`, `FN PC` or `unsure`."""
     return f"{category} {certainty[0].upper()}C" if certainty else category
 
 
@@ -40,7 +40,7 @@ def rows(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def panels(results: dict[str, Any], most: int) -> dict[str, dict[str, list[int]]]:
-    """The counts of the levels by class for each reader; of more than `most` for each group, and for all together."""
+    """Counts of levels by class for each reader; for more than `most` readers, for each group and for all together."""
     readers = {name: r for name, r in results["readers"].items() if r["n"]}
     if len(readers) <= most:
         return {name: reader["levels"] for name, reader in readers.items()}
@@ -57,6 +57,6 @@ def panels(results: dict[str, Any], most: int) -> dict[str, dict[str, list[int]]
 
 
 def shown(results: dict[str, Any], most: int) -> str:
-    """Whom `panels` shows, in words."""
+    """Describe the readers that `panels` shows."""
     answered = sum(1 for reader in results["readers"].values() if reader["n"])
     return "each reader" if answered <= most else "each group of readers and all readers together"

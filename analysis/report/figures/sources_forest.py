@@ -14,7 +14,7 @@ PANELS = {"fooled": "called real", "accuracy": "accuracy", "auc": "AUC"}
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a source and figure: the readers' mean and its 95 % interval."""
+    """One row per source and figure: the readers' mean and its 95 % interval."""
     rows = []
     for figure in PANELS:
         for source in results["sources"]["names"]:

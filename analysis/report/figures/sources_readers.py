@@ -9,11 +9,11 @@ from analysis.report.figures import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TITLE = "Who was fooled by which source"
+TITLE = "Share called real, by reader and source"
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a reader and source: the share called real and of how many images."""
+    """One row per reader and source: the share called real and the number of images."""
     return [
         {"reader": reader, "source": source, "value": own["fooled"]["value"], "n": own["n"]}
         for reader, sources in results["sources"]["readers"].items()

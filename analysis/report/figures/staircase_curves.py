@@ -66,7 +66,7 @@ def draw(results: dict[str, Any]) -> Figure:
 
 
 def points(rows: list[dict[str, Any]], axes: Axes, colour: str, label: str | None = None) -> None:
-    """Shares with their intervals."""
+    """Draw shares with their intervals."""
     for row in rows:
         axes.plot([row["ms"]] * 2, [row["ci_low"], row["ci_high"]], color=colour, linewidth=0.9)
     axes.plot(
@@ -75,7 +75,7 @@ def points(rows: list[dict[str, Any]], axes: Axes, colour: str, label: str | Non
 
 
 def line(measured: dict[str, Any], axes: Axes, colour: str) -> None:
-    """The fitted curve over the width of the axes, and its threshold, where there is one."""
+    """Draw the fitted curve over the width of the axes, and its threshold if there is one."""
     threshold, slope, lapse = (measured[name]["value"] for name in ("threshold_ms", "slope", "lapse"))
     if threshold is None:
         return

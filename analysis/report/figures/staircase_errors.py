@@ -1,4 +1,4 @@
-"""Wrong answers on real against wrong answers on synthetic images, by reader."""
+"""Wrong answers on real compared with synthetic images, by reader."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Errors on real and on synthetic images"
-MOST = 60  # readers whose lines can still be told apart
+MOST = 60  # readers; the lines of more cannot be distinguished
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:

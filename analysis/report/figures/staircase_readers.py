@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Thresholds, by reader"
-MOST = 120  # readers whose lines can still be told apart
+MOST = 120  # readers; the lines of more cannot be distinguished
 
 
 def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row per line: threshold in ms and 95 % interval, a limit that is open empty."""
+    """One row per line: threshold in ms and 95 % interval; open limits are empty."""
     lines = [("reader", name, r["threshold_ms"], r["group"]) for name, r in results["readers"].items() if r["n"]]
     lines = sorted(lines, key=lambda line: line[3] or "") if len(lines) <= MOST else []
     lines += [("group", f"group {name}", g["threshold_ms"], name) for name, g in results["groups"]["members"].items()]

@@ -1,4 +1,4 @@
-"""How the exposure went, from answer to answer, for every reader."""
+"""The exposure from answer to answer, for every reader."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def numbers(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lacking(results: dict[str, Any]) -> str | None:
     """Why the figure cannot be drawn, or None."""
-    return None if numbers(results) else "no exposure was measured, or the order of the answers is not known"
+    return None if numbers(results) else "no exposure was measured, or the order of the answers is unknown"
 
 
 def caption(results: dict[str, Any]) -> str:

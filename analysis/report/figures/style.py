@@ -1,4 +1,4 @@
-"""The one look of the figures: sizes of a journal's columns, colours that colour-blind people can tell apart."""
+"""The common style of the figures: widths of journal columns, colours that colour-blind people can distinguish."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DPI = 300
 BLUE, SKY, GREEN, ORANGE, VERMILION, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
 INK, QUIET, FAINT, UNSURE = "#1a1a1a", "#6b6b6b", "#d9d9d9", "#c4c4c4"
 REAL, SYNTHETIC = BLUE, VERMILION
-# Of groups of readers, after Paul Tol's muted scheme: none that means an answer or a class.
+# For groups of readers, after Paul Tol's muted scheme, without the colours of answers and classes.
 GROUPS = ("#882255", "#2d8a7c", "#332288", "#8a8a2e", "#cc6677", "#88ccee")
 
 RC: Any = {
@@ -51,31 +51,31 @@ RC: Any = {
 
 
 def light(colour: str, strength: float = 0.45) -> str:
-    """`colour` mixed with white, `strength` of it left."""
+    """Mix `colour` with white, keeping `strength` of it."""
     parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     return "#" + "".join(f"{round(255 - (255 - part) * strength):02x}" for part in parts)
 
 
 def figure(width: float, height: float) -> Figure:
-    """An empty figure of `width` x `height` inches, laid out without a window system or global state."""
+    """Return an empty figure of `width` x `height` inches, without a window system or global state."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def group_colours(results: dict[str, Any]) -> dict[str, str]:
-    """A colour for every group of readers, in order of name."""
+    """Return a colour for every group of readers, sorted by name."""
     names = sorted({reader["group"] or "" for reader in results["readers"].values()})
     return {name: GROUPS[i % len(GROUPS)] for i, name in enumerate(names)}
 
 
 def grid(axes: Axes, axis: str = "both") -> None:
-    """Faint lines behind the data."""
+    """Draw faint lines behind the data."""
     axes.grid(True, axis=axis, color=FAINT, linewidth=0.4)  # type: ignore[arg-type]
 
 
 def unit_axes(axes: Axes) -> None:
-    """A square from 0 to 1 with a light grid, for proportions on both axes."""
+    """Make the axes a square from 0 to 1 with a light grid, for proportions."""
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
@@ -90,7 +90,7 @@ def percent_axis(axes: Axes, which: str = "x") -> None:
 
 
 def exposure_axis(axes: Axes, least: float, most: float) -> tuple[float, float]:
-    """A logarithmic axis of exposures from `least` to `most` ms, a little wider, with round ticks; returns its ends."""
+    """Make a logarithmic axis of exposures, slightly wider than `least` to `most` ms; return its ends."""
     from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
     left, right = least / 1.25, most * 1.25
@@ -104,7 +104,7 @@ def exposure_axis(axes: Axes, least: float, most: float) -> tuple[float, float]:
 
 
 def intervals(axes: Axes, rows: list[dict[str, Any]], colours: list[str], chance: float) -> None:
-    """A point with its interval for each row (`value`, `ci_low`, `ci_high`), from the top, and chance as a line."""
+    """Draw a point with its interval for each row (`value`, `ci_low`, `ci_high`) from the top, and chance as a line."""
     for y, (row, colour) in enumerate(zip(rows, colours, strict=True)):
         if row["value"] is None:
             axes.text(chance, y, "not defined", ha="center", va="center", fontsize=6, color=QUIET)
@@ -127,6 +127,6 @@ def save(drawn: Figure, stem: Path) -> None:
     engine = drawn.get_layout_engine()
     if engine is not None:
         engine.execute(drawn)
-        drawn.set_layout_engine("none")  # once is enough: it takes longer than the drawing
+        drawn.set_layout_engine("none")  # layout once is enough: it takes longer than drawing
     drawn.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
     drawn.savefig(stem.with_suffix(".png"), dpi=DPI, metadata={"Software": None})

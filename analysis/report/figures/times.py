@@ -1,4 +1,4 @@
-"""How long readers took, by what they answered and whether it was right, and what haste cost."""
+"""Response times by answer and correctness, and accuracy of fast answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of the report: each cell points into results.json, so that HTML, CSV, TeX and xlsx say the same."""
+"""The tables of the report: each cell points into results.json, so that HTML, CSV, TeX and xlsx agree."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from analysis.report.tables.table import Table
 
 
 def of_design(name: str) -> Any:
-    """The module with the tables of a design."""
+    """Return the module with the tables of a design."""
     return import_module(find(name).tables)
 
 
 def all_tables(results: dict[str, Any]) -> list[Table]:
-    """Every table of the report, in its order; of a design that is not measured only the flow."""
+    """Return every table of the report, in order; only the flow for a design without measures."""
     tables: list[Table] = of_design(results["design"]).all_tables(results)
     tables += (
         conditions.all_tables(results)

@@ -1,4 +1,4 @@
-"""The tables of the Bayesian answer; none where it was not asked for or the sampler did not converge."""
+"""The tables of the Bayesian analysis; none if it was not requested or the sampler did not converge."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def parameters(results: dict[str, Any]) -> Table:
     ]
     if "group_difference" in results["bayes"]:
         first, second = results["bayes"]["groups"]
-        rows.append([f"d′ of group {second} less that of {first}", Cell("number_ci", ("bayes", "group_difference"))])
+        rows.append([f"d′ of group {second} minus that of {first}", Cell("number_ci", ("bayes", "group_difference"))])
     return Table(
         "bayes_parameters",
         "Bayesian model: variation between readers and cases",
@@ -101,7 +101,7 @@ def fit(results: dict[str, Any]) -> Table:
     return Table(
         "bayes_fit",
         "Bayesian model: fit",
-        f"What was observed, and mean and 95 % interval of {results['bayes']['predictive']['studies']} studies drawn "
+        f"Observed values, and mean and 95 % interval of {results['bayes']['predictive']['studies']} studies drawn "
         "from the model. p: share of these studies with the same value or more; near 0 or 1, the model does not fit.",
         ("figure", "observed", "predicted", "p"),
         [

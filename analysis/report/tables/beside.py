@@ -1,4 +1,4 @@
-"""The table of published visual Turing tests that a study is set beside."""
+"""The table of published visual Turing tests with which a study is compared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from analysis.report.tables.table import NOTHING, Cell, Table
 
 
 def beside(results: dict[str, Any]) -> Table:
-    """One row a published test, with why it is not compared."""
+    """One row per published test, with the reason if it is not compared."""
     given = results.get("beside", {}).get("studies", [])
     rows: list[list[str | Cell]] = []
     for i, one in enumerate(given):

@@ -17,7 +17,7 @@ def all_tables(results: dict[str, Any]) -> list[Table]:
 
 
 def headline(results: dict[str, Any]) -> list[tuple[str, str, Pointer]]:
-    """The figures that a notebook shows first: words, style and place in the results."""
+    """Return the figures that a notebook shows first: words, style and place in the results."""
     return [
         (f"{name}: {one['preference']['first']} preferred", "share_ci", ("criteria", name, "preference", "clustered"))
         for name, one in results["criteria"].items()
@@ -25,14 +25,14 @@ def headline(results: dict[str, Any]) -> list[tuple[str, str, Pointer]]:
 
 
 def answer(row: Any) -> tuple[Any, ...]:
-    """What was said of one image under one criterion, as a line of the workbook."""
+    """Return the answer to one image on one criterion, as a line of the workbook."""
     late = "late" if row.late == 1 else ""
     said = (row.trial, row.case, row.source, whole(row.place), row.criterion, row.value)
     return (*said, whole(row.position), whole(row.response_ms), late)
 
 
 def _pairs(results: dict[str, Any]) -> Iterator[tuple[str, str, str, Pointer]]:
-    """Criterion, first and second method of every pair, and where it stands."""
+    """Yield criterion, first and second method of every pair, and its place in the results."""
     for name, one in results["criteria"].items():
         for i, pair in enumerate(one["pairs"]):
             yield name, pair["first"], pair["second"], ("criteria", name, "pairs", i)
@@ -64,7 +64,7 @@ def ways(results: dict[str, Any]) -> Table:
         "The same answers by several methods, and what each 95 % interval generalises to. The first row of each pair "
         "is the main result: answers by the same reader, or to the same case, are correlated, and the last row "
         "ignores this. Ties count as one half unless they are left out.",
-        ("criterion", "first", "second", "method", "speaks of", "share preferred", "df", "p"),
+        ("criterion", "first", "second", "method", "generalises to", "share preferred", "df", "p"),
         [
             [name, first, second, *cells((*at, "methods", i), wanted)]
             for name, first, second, at in _pairs(results)
@@ -82,7 +82,7 @@ def strengths(results: dict[str, Any]) -> Table:
     return Table(
         "strengths",
         "Strength of each method",
-        "Bradley-Terry strengths on the log scale, their mean 0, with ties by Davidson's model: the difference of two "
+        "Bradley-Terry strengths on the log scale with mean 0, and ties by Davidson's model: the difference of two "
         "strengths is the log odds that one is preferred to the other. In brackets: 95 % intervals with readers and "
         "cases as clusters; the standard error treats all answers as independent.",
         ("criterion", "method", "strength", "SE, answers independent"),
@@ -177,7 +177,7 @@ def readers(results: dict[str, Any]) -> Table:
 def _first(results: dict[str, Any]) -> str:
     methods = results["study"]["methods"]
     if len(methods) == 2:
-        return f"How often {methods[0]} was preferred to {methods[1]} under each criterion, ties set aside."
+        return f"How often {methods[0]} was preferred to {methods[1]} on each criterion, without ties."
     first = methods[0] if methods else "the first method"
     return (
         f"How often {first} was ahead of all other methods under each criterion, of the comparisons in which one "

@@ -1,4 +1,4 @@
-"""The tables of a study with conditions; none without any."""
+"""The tables of a study with conditions; none without conditions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def all_tables(results: dict[str, Any]) -> list[Table]:
 
 
 def _pair(line: dict[str, Any]) -> str:
-    return f"{line['condition']} less {line['against']}"
+    return f"{line['condition']} minus {line['against']}"
 
 
 def alone(results: dict[str, Any]) -> Table:
@@ -73,7 +73,7 @@ def methods(results: dict[str, Any]) -> Table:
         "The same differences by other methods",
         "The first row of each measure is the main result. Each row says whether it generalises over readers, cases "
         "or both.",
-        ("conditions", "figure", "difference", "method", "speaks of", "standard error", "df", "p"),
+        ("conditions", "figure", "difference", "method", "generalises to", "standard error", "df", "p"),
         rows,
     )
 
@@ -82,9 +82,9 @@ def effects(results: dict[str, Any]) -> Table:
     given = results["conditions"]["crossover"] or {}
     names = results["conditions"]["names"]
     lines = {
-        "condition": f"{names[-1]} less {names[0]}, free of periods",
-        "period": "second period less first",
-        "carry_over": f"carry-over of {names[0]} less that of {names[-1]}",
+        "condition": f"{names[-1]} minus {names[0]}, adjusted for period",
+        "period": "second period minus first",
+        "carry_over": f"carry-over of {names[0]} minus that of {names[-1]}",
     }
     rows: list[Row] = [
         [
@@ -164,7 +164,7 @@ def groups(results: dict[str, Any]) -> Table:
             rows.append([group, _pair(line), FIGURES[figure], Cell(STYLES[figure], at), *cells(at, [("p", "p")])])
     for i, line in enumerate(given["interaction"]):
         below, figure = ("conditions", "groups", "interaction", i), line["figure"]
-        words = f"{line['first']} less {line['second']}"
+        words = f"{line['first']} minus {line['second']}"
         rows.append([words, _pair(line), FIGURES[figure], Cell(STYLES[figure], below), *cells(below, [("p", "p")])])
     return Table(
         "condition_groups",

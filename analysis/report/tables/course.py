@@ -1,4 +1,4 @@
-"""The tables of the course of a study: order, times, what a right answer depended on, cases, and the flow."""
+"""The tables of the course of a study: order, times, predictors of a right answer, cases, and the flow."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from analysis.report.tables.table import RULES, Cell, Pointer, Row, Table, cells, find
 
 ORDER = {
-    "per_100_trials": "each further hundred cases",
-    "after_break": "just after a break, against just before",
-    "zoomed": "with zoom, against without",
-    "windowed": "with changed brightness or contrast, against without",
-    "per_doubling_of_time": "each doubling of the response time",
+    "per_100_trials": "per hundred cases",
+    "after_break": "just after a break, compared with just before",
+    "zoomed": "with zoom, compared with without",
+    "windowed": "with changed brightness or contrast, compared with without",
+    "per_doubling_of_time": "per doubling of the response time",
 }
 
 
@@ -33,10 +33,10 @@ def order(results: dict[str, Any]) -> Table:
 
 
 TIMES = {
-    "synthetic_to_real": "synthetic cases, against real",
-    "wrong_to_right": "wrong answers, against right",
-    "partial_to_full": "partially certain answers, against fully certain",
-    "unsure_to_decided": "unsure, against decided",
+    "synthetic_to_real": "synthetic cases, compared with real",
+    "wrong_to_right": "wrong answers, compared with right",
+    "partial_to_full": "partially certain answers, compared with fully certain",
+    "unsure_to_decided": "unsure, compared with decided",
     **{name: words for name, words in ORDER.items() if name != "per_doubling_of_time"},
 }
 

@@ -1,7 +1,7 @@
 """Reporting guidelines as tables: what each item asks for, in our words, and where this report answers it.
 
-The items lie in guidelines.csv: guideline, its number there, what it asks, which parts of a report speak of it, and a
-number from the results. An item without such a part is for the authors.
+The items are in guidelines.csv: guideline, number, what it asks for, which parts of a report address it, and a number
+from the results. Items not addressed by the report are for the authors.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CHECKED = {
     "synthetic": "No guideline with numbered items was found; the numbers are ours.",
 }
 
-# Parts of a report: of which section, with which tables.
+# Parts of a report: their section and tables.
 SHARED = {
     "findings": ("Findings in plain words", ()),
     "methods": ("Methods", ()),
@@ -99,7 +99,7 @@ def items() -> tuple[dict[str, str], ...]:
 
 
 def all_tables(results: dict[str, Any], tables: list[Table]) -> list[Table]:
-    """One table a guideline; `tables` are those of the report, of which an item names the ones that have rows."""
+    """Return one table per guideline; `tables` are those of the report; items name only those that have rows."""
     filled = {table.name for table in tables if len(table.rows) > (table.name == "groups")}  # one group is none
     return [
         Table(
@@ -124,7 +124,7 @@ def _row(item: dict[str, str], results: dict[str, Any], filled: set[str]) -> Row
 
 
 def _where(places: str, design: str, filled: set[str]) -> str:
-    """Sections and tables that speak of an item, each once; nothing where the design has none."""
+    """Return sections and tables that address an item, each once; empty if the design has none."""
     known = SHARED | PARTS.get(design, {})
     said: dict[str, list[str]] = {}
     for place in filter(None, places.split(",")):

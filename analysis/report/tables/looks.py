@@ -1,4 +1,4 @@
-"""The table of planned looks: what each asked for, and what it said."""
+"""The table of planned looks: their requirements and decisions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAID = {
 
 
 def looks(results: dict[str, Any]) -> Table:
-    """One row a planned look; empty where none was planned."""
+    """Return one row per planned look; empty if none was planned."""
     given = results.get("looks", {})
     taken = {one["look"]: one["decision"] for one in given.get("taken", [])}
     rows: list[Row] = []
@@ -34,6 +34,6 @@ def looks(results: dict[str, Any]) -> Table:
         "looks",
         "Planned looks",
         "A look advises stopping if its two-sided p is at most its level; together the levels spend alpha.",
-        ("look", "readers", "cases", "information", "level", "what it said"),
+        ("look", "readers", "cases", "information", "level", "decision"),
         rows,
     )

@@ -1,4 +1,4 @@
-"""The tables of what gave the images away, in the report's order; none where nobody was asked."""
+"""The tables of marks and reasons, in the report's order; none if readers were not asked."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def readers(results: dict[str, Any]) -> Table:
         "Marks of each reader",
         "How many times the reader was asked, marked a place, said nothing in particular, or skipped the question; "
         "the number of marks, and the most frequent reason.",
-        ("reader", "group", "marked", "nothing in particular", "skipped", "marks", "commonest reason"),
+        ("reader", "group", "marked", "nothing in particular", "skipped", "marks", "most common reason"),
         [
             [name, *cells(("marks", "readers", name), [*wanted, ("text", "reason")])]
             for name in results["marks"]["readers"]
@@ -100,9 +100,9 @@ def found(results: dict[str, Any]) -> Table:
         rows = [
             ["AFROC area", Cell("number_ci", ("marks", "jafroc")), *chance[0]],
             ["known faults found", Cell("share_ci", (*LOCALISED, "faults")), *chance[1]],
-            ["marks a real image", Cell("number_ci", (*LOCALISED, "elsewhere_real")), "", ""],
+            ["marks per real image", Cell("number_ci", (*LOCALISED, "elsewhere_real")), "", ""],
             [
-                "marks outside the faults, a synthetic image",
+                "marks outside the faults per synthetic image",
                 Cell("number_ci", (*LOCALISED, "elsewhere_synthetic")),
                 "",
                 "",
@@ -125,9 +125,9 @@ def each(results: dict[str, Any]) -> Table:
     real = (*LOCALISED, "elsewhere_real")
     return Table(
         "marks_faults_readers",
-        "Known faults, reader by reader",
+        "Known faults, by reader",
         "95 % intervals, cases random.",
-        ("reader", "AFROC area", "faults found", "marks a real image"),
+        ("reader", "AFROC area", "faults found", "marks per real image"),
         [
             [
                 name,
@@ -165,8 +165,18 @@ def cases(results: dict[str, Any]) -> Table:
         "marks_cases",
         "Marked cases",
         "The cases that most readers marked come first. Spread: root mean square distance of the marks from their "
-        "middle, as a "
+        "mean, as a "
         "share of the image's width. Dice: mean overlap of two readers' densities.",
-        ("case", "truth", "source", "readers", "marks", "nothing in particular", "spread", "Dice", "commonest reasons"),
+        (
+            "case",
+            "truth",
+            "source",
+            "readers",
+            "marks",
+            "nothing in particular",
+            "spread",
+            "Dice",
+            "most common reasons",
+        ),
         rows,
     )

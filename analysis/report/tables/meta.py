@@ -1,4 +1,4 @@
-"""The tables of a meta-analysis: its studies, the mean without each, what goes with their results."""
+"""The tables of a meta-analysis: its studies, the mean without each, and meta-regressions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from analysis.report.tables.table import NOTHING, Cell, Row, Table
 
 
 def studies(results: dict[str, Any]) -> Table:
-    """One row a study that is pooled."""
+    """Return one row per pooled study."""
     style = _style(results)
     rows: list[Row] = []
     for i, one in enumerate(results["studies"]):
@@ -26,7 +26,7 @@ def studies(results: dict[str, Any]) -> Table:
             )
     return Table(
         "studies",
-        "The studies that are pooled",
+        "Pooled studies",
         "Intervals are calculated on the logit scale from the best standard error available, so they may differ from "
         "the published ones. Weight: the study's share of the mean.",
         ("study", "year", "images", "kind", "readers", "real", "synthetic", "result", "weight", "error from"),
@@ -35,7 +35,7 @@ def studies(results: dict[str, Any]) -> Table:
 
 
 def apart(results: dict[str, Any]) -> Table:
-    """One row a study that is not pooled, with the reason."""
+    """Return one row per study that is not pooled, with the reason."""
     rows: list[Row] = [
         [one["name"], str(one["modality"] or NOTHING), Cell("share", ("studies", i, "value")), one["reason"]]
         for i, one in enumerate(results["studies"])
@@ -43,15 +43,15 @@ def apart(results: dict[str, Any]) -> Table:
     ]
     return Table(
         "apart",
-        "The studies that are not pooled",
-        "With what they lack. Missing figures were not estimated.",
-        ("study", "images", "result", "why not"),
+        "Studies that are not pooled",
+        "With the reason. Missing figures were not estimated.",
+        ("study", "images", "result", "reason"),
         rows,
     )
 
 
 def without(results: dict[str, Any]) -> Table:
-    """The mean without each study in turn."""
+    """Return the mean without each study in turn."""
     rows: list[Row] = [
         [one["study"], Cell(_style(results), ("without", i))] for i, one in enumerate(results["without"])
     ]
@@ -65,7 +65,7 @@ def without(results: dict[str, Any]) -> Table:
 
 
 def regression(results: dict[str, Any]) -> Table:
-    """The coefficients of each meta-regression, on the logit."""
+    """Return the coefficients of each meta-regression, on the logit scale."""
     rows: list[Row] = []
     for name, found in results["regression"].items():
         if "coefficients" not in found:

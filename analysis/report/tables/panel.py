@@ -1,4 +1,4 @@
-"""The tables of the readers together: means, groups, agreement, tests."""
+"""The tables of all readers together: means, groups, agreement, tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def overall(results: dict[str, Any]) -> Table:
         "Mean over the readers, by method",
         f"Mean AUC and mean accuracy ({RULES[results['settings']['unsure']]}) of the readers by several methods, and "
         "what each 95 % interval generalises to. p: test of the mean against one half.",
-        ("figure", "method", "speaks of", "mean", "SE", "df", "p"),
+        ("figure", "method", "generalises to", "mean", "SE", "df", "p"),
         _by_method(
             results,
             ("overall", "methods"),
@@ -60,7 +60,7 @@ def comparisons(results: dict[str, Any]) -> Table:
         [("df", "df"), ("p", "p"), ("p", "smallest_p")],
     )
     difference = results["groups"]["difference"]
-    which = f"{difference['first']} less {difference['second']}" if rows else ""
+    which = f"{difference['first']} minus {difference['second']}" if rows else ""
     return Table(
         "comparisons",
         "Difference between the groups, by method",
@@ -100,10 +100,10 @@ def agreement(results: dict[str, Any]) -> Table:
     measured = results["agreement"]
     wanted = [("number_ci",), ("number", "se"), ("p", "p")]
     listed = [*AGREEMENT]
-    listed += [("Fleiss' kappa", f"five levels, {name} cases alone", "by_class", name) for name in measured["by_class"]]
-    listed += [("Fleiss' kappa", f"five levels, group {name} alone", "by_group", name) for name in measured["by_group"]]
+    listed += [("Fleiss' kappa", f"five levels, {name} cases only", "by_class", name) for name in measured["by_class"]]
+    listed += [("Fleiss' kappa", f"five levels, group {name} only", "by_group", name) for name in measured["by_group"]]
     for name in measured["by_certainty"]:
-        listed.append(("Fleiss' kappa", f"two, {CERTAIN[name]} certain answers alone", "by_certainty", name))
+        listed.append(("Fleiss' kappa", f"two, {CERTAIN[name]} certain answers only", "by_certainty", name))
     return Table(
         "agreement",
         "Agreement of all readers",

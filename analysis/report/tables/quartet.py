@@ -29,12 +29,12 @@ def all_tables(results: dict[str, Any]) -> list[Table]:
 
 
 def headline(results: dict[str, Any]) -> list[tuple[str, str, Pointer]]:
-    """The figures that a notebook shows first: words, style and place in the results."""
+    """Return the figures that a notebook shows first: words, style and place in the results."""
     return [("Real one found", "share_ci", ("overall", "clustered")), ("By chance", "share", ("study", "chance"))]
 
 
 def answer(row: Any) -> tuple[Any, ...]:
-    """One image of a trial as a line of the workbook."""
+    """Return one image of a trial as a line of the workbook."""
     truth = "synthetic" if row.truth else "real"
     said = (whole(row.place), whole(row.chosen), whole(row.realism))
     late = "late" if row.late == 1 else ""
@@ -67,7 +67,7 @@ def overall(results: dict[str, Any]) -> Table:
         "The same answers by several methods, and what each 95 % interval generalises to. p: test against chance. The "
         "first row is the main result: answers by the same reader, or to the same quartet, are correlated, and the "
         "last rows ignore this.",
-        ("method", "speaks of", "share found", "df", "p"),
+        ("method", "generalises to", "share found", "df", "p"),
         [
             [Cell("text", ("overall", "methods", i, "method")), *cells(("overall", "methods", i), wanted)]
             for i in range(len(results["overall"]["methods"]))
@@ -91,7 +91,7 @@ def comparisons(results: dict[str, Any]) -> Table:
     wanted = [("text", "method"), ("share_ci",), ("df", "df"), ("p", "p"), ("p", "smallest_p")]
     listed = results["groups"]["comparisons"]
     difference = results["groups"]["difference"]
-    which = f"{difference['first']} less {difference['second']}" if listed else ""
+    which = f"{difference['first']} minus {difference['second']}" if listed else ""
     return Table(
         "comparisons",
         "Difference between the groups, by method",
@@ -107,7 +107,7 @@ def comparisons(results: dict[str, Any]) -> Table:
 
 
 AGREEMENT = (
-    ("Brennan-Prediger", "chosen image: the real one, or that of which source", "brennan_prediger", "image"),
+    ("Brennan-Prediger", "chosen image: the real one, or by source", "brennan_prediger", "image"),
     ("Fleiss' kappa", "chosen image", "fleiss_kappa", "image"),
     ("Fleiss' kappa", "chosen place", "fleiss_kappa", "place"),
     ("Fleiss' kappa", "right or wrong", "fleiss_kappa", "correct"),
@@ -146,7 +146,7 @@ def fooling(results: dict[str, Any]) -> Table:
     at = ("fooling",)
     return Table(
         "fooling",
-        "Differences between sources and between readers in what fooled",
+        "Differences between sources and between readers in wrong choices",
         "Whether wrong choices are spread evenly over the synthetic sources, and whether readers were fooled by "
         "different sources. The first row is the main result: the sources are permuted within each quartet, and each "
         "image keeps the choices of all readers. The chi-square tests treat all answers as independent and find "
@@ -179,7 +179,7 @@ def fooled(results: dict[str, Any]) -> Table:
     named = list(results["sources"])
     return Table(
         "fooled",
-        "Who was fooled by what",
+        "Choices by reader and source",
         "How often each reader chose an image of each source.",
         ("reader", *named),
         [
@@ -202,11 +202,11 @@ def places(results: dict[str, Any]) -> Table:
     p: Row = ["p", *cells(at, [("p", "p"), ("p", "real", "p"), ("p", "found_alike", "p")])]
     return Table(
         "places",
-        "Places on the screen",
+        "Positions on the screen",
         "How often each position was chosen, how often the real image was there, and how often it was found there (95 "
         "% Wilson intervals). p: chi-square tests of equal shares, and of equal success at all positions, which treat "
         "all answers as independent.",
-        ("place", "chosen", "real image there", "share found there"),
+        ("position", "chosen", "real image there", "share found there"),
         [*rows, p] if rows else [],
     )
 
@@ -246,8 +246,8 @@ def times(results: dict[str, Any]) -> Table:
 
 def effects(results: dict[str, Any]) -> Table:
     listed = {
-        "odds of a right choice, each further ten trials": ("order", "effects", "per_ten_trials"),
-        "times longer: wrong choices, against right": ("timing", "wrong_to_right"),
+        "odds of a correct choice, per ten trials": ("order", "effects", "per_ten_trials"),
+        "ratio of times: wrong choices, compared with right": ("timing", "wrong_to_right"),
     }
     return Table(
         "effects",
@@ -295,7 +295,7 @@ QUARTET = [("count", "n"), ("count", "correct"), ("text", "fooled_by"), ("count"
 
 
 def hardest(results: dict[str, Any]) -> Table:
-    return _quartets(results, "hardest", "The quartets in which fewest found the real image", results["hardest"])
+    return _quartets(results, "hardest", "Quartets in which fewest readers found the real image", results["hardest"])
 
 
 def quartets(results: dict[str, Any]) -> Table:

@@ -1,4 +1,4 @@
-"""The tables of how real each image looked, in the report's order."""
+"""The tables of realism ratings, in the report's order."""
 
 from __future__ import annotations
 

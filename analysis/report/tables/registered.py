@@ -1,4 +1,4 @@
-"""The table of what was registered and what was kept of it; none where nothing was registered."""
+"""The table that compares the study with its registration; none without a registration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ COLUMNS = ("part", "what", "registered", "done", "verdict")
 
 
 def all_tables(results: dict[str, Any]) -> list[Table]:
-    """The table, where there is a registration."""
+    """Return the table, if there is a registration."""
     lines = results.get("registration", {}).get("lines", [])
     table = Table(
         "registration",

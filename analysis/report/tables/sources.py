@@ -1,4 +1,4 @@
-"""The tables of several generators in one rating study; none where there are fewer than two."""
+"""The tables of several generators in one rating study; none with fewer than two."""
 
 from __future__ import annotations
 

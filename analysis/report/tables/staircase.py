@@ -20,7 +20,7 @@ def all_tables(results: dict[str, Any]) -> list[Table]:
 
 
 def headline(results: dict[str, Any]) -> list[tuple[str, str, Pointer]]:
-    """The figures that a notebook shows first: words, style and place in the results."""
+    """Return the figures that a notebook shows first: words, style and place in the results."""
     return [
         ("Threshold", "ms_ci", ("overall", "threshold_ms")),
         ("Errors on real", "share_ci", ("overall", "errors", "real")),
@@ -29,7 +29,7 @@ def headline(results: dict[str, Any]) -> list[tuple[str, str, Pointer]]:
 
 
 def answer(row: Any) -> tuple[Any, ...]:
-    """One answer of a reader as a line of the workbook."""
+    """Return one answer of a reader as a line of the workbook."""
     return (*ratings.answer(row), whole(row.block), whole(row.exposure_ms))
 
 
@@ -80,7 +80,7 @@ def overall(results: dict[str, Any]) -> Table:
         "The exposure at which readers are halfway between guessing and always being right, by several methods, and "
         "what each 95 % interval generalises to; an open limit is shown as 0 or a dash. The first row is the main "
         "result: thresholds differ between readers, and the last row ignores this.",
-        ("method", "speaks of", "threshold"),
+        ("method", "generalises to", "threshold"),
         [
             [Cell("text", ("overall", "methods", i, "method")), *cells(("overall", "methods", i), WANTED)]
             for i in range(len(listed))

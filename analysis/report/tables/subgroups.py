@@ -1,4 +1,4 @@
-"""The tables of the subgroups of cases that were declared beforehand; none where there were none."""
+"""The tables of the subgroups of cases; none without subgroups."""
 
 from __future__ import annotations
 

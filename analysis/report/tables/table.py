@@ -1,4 +1,4 @@
-"""What a table of the report is made of: cells that point into results.json, and how a number is written."""
+"""The parts of a report table: cells that point into results.json, and the formatting of numbers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ RULES = {
     "wrong": "unsure counted wrong",
     "half": "unsure counted one half",
 }
-LONGEST = 1e9  # a number is written out up to here
+LONGEST = 1e9  # larger numbers are written as powers
 NOTHING = "–"
 PERCENT, SECONDS, MILLISECONDS = "\u202f%", "\u202fs", "\u202fms"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry of the results and how to write it.
+    """One entry of the results and its format.
 
     Styles: count, share, number, p, df, seconds (of ms), ms, text; share_ci and number_ci of estimates.
     """
@@ -45,7 +45,7 @@ class Table:
 
 
 def find(results: Any, pointer: Pointer) -> Any:
-    """The entry of `results` at `pointer`, or None where there is none."""
+    """Return the entry of `results` at `pointer`, or None."""
     for step in pointer:
         try:
             results = results[step]
@@ -55,7 +55,7 @@ def find(results: Any, pointer: Pointer) -> Any:
 
 
 def show(entry: Any, style: str) -> str:
-    """An entry of the results as a person reads it; a dash where it is not defined."""
+    """Format an entry of the results; a dash if it is undefined."""
     if style.endswith("_ci"):
         return _with_interval(entry, style.removesuffix("_ci"))
     if isinstance(entry, dict):
@@ -80,8 +80,8 @@ def show(entry: Any, style: str) -> str:
 
 
 def _rounded(number: float, places: int) -> str:
-    """Rounded as on paper: halves go up (0.6275 is 62.8 %, not 62.7). What has no end of digits is told in powers."""
-    if abs(number) >= LONGEST:  # an odds ratio under separation; more digits than a Decimal keeps
+    """Round halves up (0.6275 is 62.8 %, not 62.7); write very large numbers as powers."""
+    if abs(number) >= LONGEST:  # an odds ratio under separation, with more digits than a Decimal keeps
         return f"{number:.1e}".replace("-", "−")
     exact = Decimal(repr(round(number, 12))).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
     return str(exact).replace("-", "−") if exact else str(abs(exact))
@@ -98,12 +98,12 @@ def _with_interval(estimate: Any, style: str) -> str:
 
 
 def _bare(shown: str) -> str:
-    """A number without its unit."""
+    """Return a number without its unit."""
     return shown.removesuffix(PERCENT).removesuffix(SECONDS).removesuffix(MILLISECONDS)
 
 
 def plain(results: dict[str, Any], table: Table) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows as numbers at full precision; an estimate with its interval takes three columns."""
+    """Return header and rows as numbers at full precision; an estimate with its interval takes three columns."""
     wide = [
         any(isinstance(cell, Cell) and cell.style.endswith("_ci") for cell in column)
         for column in zip(*table.rows, strict=True)
@@ -123,12 +123,12 @@ def plain(results: dict[str, Any], table: Table) -> tuple[list[str], list[list[A
 
 
 def cells(pointer: Pointer, wanted: Sequence[tuple[str, ...]]) -> Row:
-    """One cell for each (style, step, ...) below `pointer`."""
+    """Return one cell for each (style, step, ...) below `pointer`."""
     return [Cell(style, (*pointer, *steps)) for style, *steps in wanted]
 
 
 def whole(value: float) -> float | int | None:
-    """A number for a sheet: NaN is nothing, a whole number is an integer."""
+    """Return a number for a sheet: NaN is empty, a whole number is an integer."""
     if value != value:
         return None
     return int(value) if value == int(value) else value

@@ -1,7 +1,7 @@
-"""A Bayesian answer for few readers: hierarchical ordinal signal detection, readers and cases random.
+"""A Bayesian analysis for few readers: hierarchical ordinal signal detection, readers and cases random.
 
-With three readers the spread between readers is hardly seen in the data, and methods that take it from there alone hold
-their level badly. The model takes it from the data and from what is known of readers (`Priors`).
+With three readers, the data say little about the spread between readers, and methods that estimate it from the data
+alone do not keep their nominal level. The model uses the data and prior knowledge of readers (`Priors`).
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ def fit(
 
     Args:
         levels: readers x cases, 1 (surely real) to 5 (surely synthetic), NaN where not answered.
-        truth: 0 or 1 a case, 1 = synthetic.
-        groups: the group of each reader, a covariate of d'; left out where a group has one reader or a reader none.
-        names: of the readers, for messages.
-        priors: in place of those of docs/explanation/bayes.md.
-        seed: of the sampler.
+        truth: 0 or 1 per case, 1 = synthetic.
+        groups: the group of each reader, a covariate of d'; ignored if a group has one reader or a reader has none.
+        names: names of the readers, for messages.
+        priors: replace those of docs/explanation/bayes.md.
+        seed: seed of the sampler.
 
     Raises:
-        BayesError: where NumPyro is missing, or with every reason why the model does not fit the study. How the
-            sampler did is in `diagnostics`; where its `fault` is not None, the posterior gives no number.
+        BayesError: NumPyro is missing; or lists every reason why the model cannot be used. `diagnostics` describes the
+            sampler's convergence; if its `fault` is not None, the posterior gives no numbers.
 
     >>> import numpy as np
     >>> try:
     ...     fit(np.ones((2, 40)), [0, 1] * 20)
     ... except BayesError as bad:
     ...     print(bad.faults[0])
-    readers: the Bayesian model needs 3 or more to say how readers vary, got 2
+    readers: the Bayesian model needs 3 or more to estimate how readers vary, got 2
     """
     data = prepare(levels, truth, groups, names)
     priors = priors or Priors()

@@ -1,12 +1,12 @@
 """The hierarchical ordinal signal-detection model: its priors, and its density for NumPyro.
 
-A reader's impression of case i is normal. In units in which its variance over cases is 1 on average of both classes,
+A reader's impression of case i is normal. In units in which its variance over cases, averaged over classes, is 1,
 its mean is -delta/2 for real and +delta/2 for synthetic cases and its standard deviation s0 and s1
 (s0^2 + s1^2 = 2, log(s1 / s0) = eta); a share rho of the variance is the case's, the same for all readers. The reader
-answers with the level between whose criteria the impression falls. So delta is d_a, and the area under the smooth curve
+chooses the level whose criteria enclose the impression. So delta is d_a, and the area under the smooth curve
 is Phi(delta / sqrt 2). delta, eta, the leaning (the middle criterion) and the openings that make the steps between
-criteria (`place`) are normal over readers. Case effects are integrated out on an even grid: a case's answers are few
-categories, so that one table of reader x class x level x grid point holds every probability there is.
+criteria (`place`) are normal over readers. Case effects are integrated out on an even grid: answers have few
+categories, so one table of reader x class x level x grid point holds all probabilities.
 
 Sources: Dorfman and Alf 1969 (J Math Psychol 6:487), Roe and Metz 1997 (Acad Radiol 4:298), Rouder and Lu 2005
 (Psychon Bull Rev 12:573) for hierarchical signal detection.
@@ -27,20 +27,21 @@ TINY = 1e-300
 
 @dataclass(frozen=True)
 class Priors:
-    """What is taken as known of readers before a study; docs/explanation/bayes.md says from where.
+    """Prior knowledge of readers; docs/explanation/bayes.md gives its sources.
 
-    Pairs are (mean, standard deviation) of a normal, for `*_sd` of the spread's logarithm; of `case_share` they are the
-    two shapes of a beta distribution.
+    Pairs are (mean, standard deviation) of a normal distribution, for `*_sd` that of the spread's logarithm; for
+    `case_share` they are the two shape parameters of a beta distribution.
 
     Args:
-        delta: standard deviation of the mean reader's d_a about chance; with sqrt 2 each area from 0 to 1 is as likely.
+        delta: standard deviation of the mean reader's d_a about chance; sqrt 2 makes all areas from 0 to 1 equally
+        likely.
         delta_sd: spread of d_a between readers.
         group: standard deviation of the difference in d_a between any two groups.
-        eta: log ratio of the standard deviations of synthetic and real, the mean reader's.
+        eta: the mean reader's log ratio of the standard deviations of synthetic and real cases.
         eta_sd: its spread between readers.
         leaning: the mean reader's middle criterion, from halfway between the classes.
         leaning_sd: its spread between readers.
-        step: the mean reader's opening of the step between neighbouring criteria (`place`).
+        step: the mean reader's opening between neighbouring criteria (`place`).
         step_sd: its spread between readers.
         case_share: the share of the variance within a reader and class that all readers share on a case.
     """
@@ -59,13 +60,13 @@ class Priors:
 
 @dataclass(frozen=True)
 class Data:
-    """A study as the model reads it.
+    """A study in the form that the model uses.
 
     Args:
         answers: cases x (readers x levels), 1 where this reader gave this level to this case.
-        truth: 1 for synthetic.
-        contrasts: readers x (groups - 1); no column where there is one group.
-        levels: the levels in use, ascending, of 1 to 5.
+        truth: 1 = synthetic.
+        contrasts: readers x (groups - 1); no column if there is one group.
+        levels: the levels of 1 to 5 that were used, ascending.
     """
 
     answers: Floats
@@ -80,9 +81,9 @@ class Data:
 
 
 def grid(readers: int) -> tuple[Floats, Floats]:
-    """Points and log weights for a standard normal case effect; the more readers, the sharper a case is known.
+    """Points and log weights for a standard normal case effect; more readers need a finer grid.
 
-    The log likelihood of a study is within 0.01 of a grid of 401 points, of 12 readers and a case share of .7 still.
+    The log likelihood of a study is within 0.01 of that with 401 points, even for 12 readers and a case share of .7.
 
     >>> points, log_weights = grid(6)
     >>> len(points), round(float(np.exp(log_weights) @ points**2), 2)
@@ -95,7 +96,7 @@ def grid(readers: int) -> tuple[Floats, Floats]:
 
 
 def contrast_basis(groups: int) -> Floats:
-    """groups x (groups - 1), columns summing to 0, any two rows sqrt 2 apart: no group comes first.
+    """Return groups x (groups - 1) contrasts; columns sum to 0, rows are sqrt 2 apart, so no group is the reference.
 
     >>> basis = contrast_basis(3)
     >>> float(round(np.linalg.norm(basis[0] - basis[2]), 6)), bool(np.allclose(basis.sum(axis=0), 0))
@@ -106,9 +107,10 @@ def contrast_basis(groups: int) -> Floats:
 
 
 def model(answers: Any, truth: Any, contrasts: Any, *, steps: int, priors: Priors) -> None:
-    """The joint density, as a NumPyro model; `steps` is the number of levels less 2.
+    """The joint density as a NumPyro model; `steps` is the number of levels minus 2.
 
-    With two levels the ratio of the variances cannot be told from the criterion, and is 1. For a likelihood alone:
+    With two levels, the ratio of the variances cannot be separated from the criterion, and is set to 1. For a
+    likelihood:
 
     >>> from functools import partial
     >>> two_levels = partial(model, steps=0, priors=Priors())
@@ -132,7 +134,7 @@ def model(answers: Any, truth: Any, contrasts: Any, *, steps: int, priors: Prior
     mean, sd = mean_and_sd("delta", (0.0, priors.delta), priors.delta_sd, ())
     if groups:
         mean = mean + contrasts @ normal("group", 0.0, priors.group / math.sqrt(2), (groups,))
-    # What answers tell little of (delta, eta) is drawn as deviates, the criteria, which they tell well, as they are.
+    # delta and eta, poorly determined by the answers, are drawn as deviates; criteria, well determined, directly.
     delta = mean + sd * normal("delta_z", 0.0, 1.0, (readers,))
     eta, openings = jnp.zeros(readers), jnp.zeros((readers, 0))
     if steps:
@@ -152,9 +154,9 @@ def model(answers: Any, truth: Any, contrasts: Any, *, steps: int, priors: Prior
 
 
 def place(leaning: Any, openings: Any, xp: Any) -> Any:
-    """The criteria, ... x (levels - 1), ascending: the middle one, or the middle of the middle two, at `leaning`.
+    """The criteria, ... x (levels - 1), ascending; the middle one, or the middle of the middle two, is at `leaning`.
 
-    A step is log(1 + exp(opening)): next to nothing for a reader who never gives the level, yet never immense.
+    A step is log(1 + exp(opening)): almost 0 for a reader who never uses the level, yet never very large.
 
     >>> place(np.zeros(1), np.array([[0.0, 0.0]]), np).round(2).tolist()
     [[-0.69, 0.0, 0.69]]
@@ -167,7 +169,7 @@ def place(leaning: Any, openings: Any, xp: Any) -> Any:
 
 
 def spreads(eta: Any, xp: Any) -> Any:
-    """The standard deviations of real and of synthetic impressions, 2 x ..., their mean square 1.
+    """Return the standard deviations of real and synthetic impressions, 2 x ..., with a mean square of 1.
 
     >>> spreads(np.array([0.0, 0.3]), np).round(2).tolist()
     [[1.0, 0.84], [1.0, 1.14]]
@@ -190,7 +192,7 @@ def level_table(delta: Any, eta: Any, criteria: Any, rho: Any, nodes: Any, xp: A
     means = xp.stack([-delta / 2, delta / 2])[:, :, None, None]
     shifted = (criteria[None, :, :, None] - means) / sd - xp.sqrt(rho) * nodes
     cuts = shifted / xp.sqrt(1 - rho)
-    # One tail a cut, the smaller: differences of larger ones have no digits left far out.
+    # Use the smaller tail at each cut: differences of large ones lose all digits far from the centre.
     above, tail = cuts > 0, 0.5 * erfc(xp.abs(cuts) / math.sqrt(2))
     below = xp.where(above, 1 - tail, tail)
     low, high = tail[:, :, :-1], tail[:, :, 1:]

@@ -1,4 +1,4 @@
-"""Posterior predictive checks: would studies like the fitted model give the answers that were given?"""
+"""Posterior predictive checks: would studies drawn from the fitted model give answers like those observed?"""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ CLASSES = ("real", "synthetic")
 
 
 def check(posterior: Posterior, studies: int = STUDIES) -> dict[str, Any]:
-    """Counts of each reader, class and level with what the model predicts, and what it makes of cases and readers.
+    """Compare counts by reader, class and level, agreement, and spread of readers with the model's predictions.
 
-    So many studies are drawn from the posterior (Gelman, Meng and Stern 1996, Stat Sinica 6:733), of the same readers
-    and as many new cases, answers missing where they are missing in the study.
+    `studies` studies are drawn from the posterior (Gelman, Meng and Stern 1996, Stat Sinica 6:733), with the same
+    readers and the same number of new cases; answers are missing where they are missing in the study.
 
     Returns:
-        `levels`: one entry a reader and class with `counts` and `low`, `high` of 95 % of the drawn studies, by level;
+        `levels`: one entry per reader and class with `counts` and `low`, `high` of 95 % of the drawn studies, by level;
         `outside`: the share of counts outside; `tests`: `observed` and predicted (`value`, `ci`) agreement of pairs of
-        readers and spread of the readers' AUC, each with `p`, the share of drawn studies with as much or more (near 0
-        or 1: the model does not fit).
+        readers and spread of the readers' AUC, each with `p`, the share of drawn studies with the same or a larger
+            value (near 0 or 1: the model does not fit).
 
     >>> from analysis.statistics.bayes.model import Priors
     >>> from analysis.statistics.bayes.quantities import Posterior
@@ -81,7 +81,7 @@ def check(posterior: Posterior, studies: int = STUDIES) -> dict[str, Any]:
 
 
 def _answers(posterior: Posterior, draw: int, rng: np.random.Generator) -> Any:
-    """The answers of one drawn study, cases x readers, numbers of the levels in use."""
+    """Return the answers of one drawn study, cases x readers, as indices of the levels in use."""
     data, sites = posterior.data, posterior.draws
     truth = data.truth.astype(int)
     rho = float(sites["case_share"][draw])

@@ -1,4 +1,4 @@
-"""What the posterior says: d', AUC and accuracy of these readers and of new ones, against chance, and predictions."""
+"""Quantities from the posterior: d', AUC and accuracy of these and of new readers, tests and predictions."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from analysis.statistics.scoring import RULES, credits
 NEW = 256  # new readers in each draw, at the points of a Sobol sequence
 NAME = "hierarchical signal-detection model, posterior mean and 95 % credible interval"
 FIGURES = ("dprime", "auc", "smooth_auc", *RULES)
-CHANCE = {"dprime": 0.0}  # of the others it is one half
+CHANCE = {"dprime": 0.0}  # one half for all others
 
 
 @dataclass(frozen=True)
 class Posterior:
     """The fitted model; made by `bayes.fit`.
 
-    A figure is one of FIGURES: "dprime" (d_a), "auc" (empirical, over the levels as readers give them), "smooth_auc",
-    or accuracy under one of the four rules for unsure answers, classes weighing as in the study.
+    A figure is one of FIGURES: "dprime" (d_a), "auc" (empirical, over the levels that readers use), "smooth_auc",
+    or accuracy under one of the four rules for unsure answers, with the classes weighted as in the study.
     """
 
     data: Data
@@ -38,7 +38,7 @@ class Posterior:
 
     @property
     def diagnostics(self) -> Diagnostics:
-        """How the sampler did."""
+        """Diagnostics of the sampler."""
         return self.draws.diagnostics
 
     def reader(self, number: int, figure: str, margin: float = 0.1) -> Estimate:
@@ -54,7 +54,7 @@ class Posterior:
         return self._told(figure, lambda: self._new[figure].mean(axis=1), margin)
 
     def new_reader(self, figure: str, margin: float = 0.1) -> Estimate:
-        """The figure of one further reader: a prediction, as wide as readers differ."""
+        """The figure of one further reader: a prediction that includes the spread between readers."""
         return self._told(figure, lambda: self._new[figure][:, 0], margin)
 
     def of_group(self, members: list[int], figure: str, margin: float = 0.1) -> Estimate:
@@ -62,16 +62,16 @@ class Posterior:
         return self._told(figure, lambda: self._values(figure)[:, members].mean(axis=1), margin)
 
     def group_difference(self, first: list[int], second: list[int]) -> Estimate:
-        """The difference in d_a between two groups of readers like these; `first` and `second` number their readers."""
+        """The difference in d_a between two groups of readers like these; `first` and `second`: readers' indices."""
         rows = self.data.contrasts
         if not rows.shape[1]:
-            return undefined("the readers are not in two groups of two or more", NAME)
+            return undefined("the readers do not form two groups of two or more", NAME)
         return self._told(
             "dprime", lambda: self.draws["group"] @ (rows[second[0]] - rows[first[0]]), margin=None, null=0.0
         )
 
     def parameters(self) -> dict[str, Estimate]:
-        """Spread of readers in d_a, share of the variance that is the case's, mean log ratio of spreads, leaning."""
+        """Spread of d_a between readers, share of variance due to cases, mean log ratio of spreads, and leaning."""
         found = {
             "reader_sd": lambda: np.exp(self.draws["delta_log_sd"]),
             "case_share": lambda: self.draws["case_share"],
@@ -90,12 +90,12 @@ class Posterior:
 
     @cached_property
     def _unexplained(self) -> Floats:
-        """d_a of each reader less the effect of the reader's group, draws x readers."""
+        """d_a of each reader minus the effect of the reader's group, draws x readers."""
         delta = self.draws["delta"]
         return delta - self.draws["group"] @ self.data.contrasts.T if self.data.contrasts.shape[1] else delta
 
     def _sensitive(self, weights: Floats) -> dict[str, Any]:
-        """Mean and interval of the mean AUC of new readers when draws weigh differently."""
+        """Mean and interval of the mean AUC of new readers with reweighted draws."""
         values = self._new["auc"].mean(axis=1)
         order = np.argsort(values)
         share = np.cumsum(weights[order]) / weights.sum()
@@ -112,7 +112,7 @@ class Posterior:
             null = CHANCE.get(figure, null)
             extra["above_chance"] = float((drawn > null).mean())
         if margin is not None and null is not None:
-            # d_a is near chance where the area under its curve is.
+            # d_a is near chance if the area under its curve is.
             near = math.sqrt(2) * _deviate(0.5 + margin) if figure == "dprime" else margin
             extra |= {"near_chance": float((np.abs(drawn - null) < near).mean()), "margin": margin}
         low, high = np.quantile(drawn, (0.025, 0.975))
@@ -131,9 +131,9 @@ class Posterior:
 
     @cached_property
     def _new(self) -> dict[str, Floats]:
-        """Every figure of new readers, draws x NEW: the same points of the population in each draw.
+        """Every figure of new readers, draws x NEW, at the same points of the population in each draw.
 
-        Their groups take turns; the first column, one new reader, is at random.
+        Readers are assigned to groups in turn; the first column, one new reader, is random.
         """
         sites, steps = self.draws.sites, len(self.data.levels) - 2
         size = 3 + max(steps, 0)
@@ -181,7 +181,7 @@ def figures(
         delta: d_a, any shape.
         eta: the log ratio of spreads, the same shape.
         criteria: the same shape with one more axis, ascending.
-        levels: between which they lie, of 1 to 5.
+        levels: the levels of 1 to 5 that the criteria separate.
         synthetic_share: the weight of the synthetic class in accuracy.
 
     >>> found = figures(np.zeros(1), np.zeros(1), np.array([[-0.5, 0.5]]), (2, 3, 4), 0.5)

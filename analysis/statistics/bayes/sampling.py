@@ -1,4 +1,4 @@
-"""Draw from the posterior of the hierarchical signal-detection model, and refuse what cannot be relied upon."""
+"""Draw from the posterior of the hierarchical signal-detection model, and reject unreliable draws."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from analysis.statistics.arrays import Floats, as_truth
 from analysis.statistics.bayes.model import Data, Priors, contrast_basis, model, place
 
-READERS, CASES = 3, 10  # the fewest readers, and answers of each reader on each class
+READERS, CASES = 3, 10  # minimum numbers of readers, and of answers by each reader for each class
 RHAT, ESS = 1.01, 400.0
 MISSING = "the Bayesian model needs NumPyro, which is not installed; install it with: pip install 'discern[bayes]'"
 CHAINS, WARMUP, DRAWS = 4, 400, 600
-ACCEPT = (0.85, 0.98)  # of the first attempt and, where the sampler did badly, of the second
+ACCEPT = (0.85, 0.98)  # of the first attempt and, if it fails, of the second
 
 
 class BayesError(ValueError):
@@ -31,7 +31,7 @@ class BayesError(ValueError):
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """How the sampler did: the worst R-hat and effective sample size of any quantity, and divergent transitions."""
+    """Diagnostics of the sampler: the worst R-hat and effective sample size, and divergent transitions."""
 
     rhat: float
     ess: float
@@ -48,14 +48,14 @@ class Diagnostics:
 
         worst_rhat, worst_ess, worst = 0.0, math.inf, ""
         for name, values in by_chain.items():
-            with np.errstate(all="ignore"):  # of a quantity that never moved nothing is defined
+            with np.errstate(all="ignore"):  # nothing is defined for a quantity that never moved
                 sizes, ratios = np.asarray(effective_sample_size(values)), np.asarray(split_gelman_rubin(values))
             most = values.shape[0] * values.shape[1] * math.log10(values.shape[0] * values.shape[1])
-            # Draws that swing about their mean are worth more than independent ones; past a bound, or below 0, the
-            # estimate of how much more is noise (the bound is Stan's).
+            # Negatively correlated draws are worth more than independent ones; beyond a bound (Stan's), or below 0,
+            # the estimate of the gain is noise.
             sizes = np.where((sizes <= 0) | (sizes > most), most, sizes)
             rhat, ess = float(np.max(ratios)), float(np.min(sizes))
-            # NaN, of a quantity that never moved, is the worst there is.
+            # NaN, from a quantity that never moved, counts as the worst value.
             if not rhat <= max(worst_rhat, RHAT) or not ess >= worst_ess:
                 worst = name
             worst_rhat = max(worst_rhat, rhat if rhat == rhat else math.inf)
@@ -65,7 +65,7 @@ class Diagnostics:
 
     @property
     def fault(self) -> str | None:
-        """Why the draws must not be used, or None."""
+        """Return why the draws must not be used, or None."""
         found = []
         if not self.rhat <= RHAT:
             found.append(f"R-hat of {self.worst} is {self.rhat:.3f} (at most {RHAT} is accepted)")
@@ -90,13 +90,13 @@ class Draws:
 def prepare(
     levels: ArrayLike, truth: ArrayLike, groups: Sequence[str | None] | None = None, names: Sequence[str] = ()
 ) -> Data:
-    """The study as the model reads it.
+    """Return the study in the form that the model uses.
 
     Args:
         levels: readers x cases, 1 to 5, NaN where not answered.
-        truth: 0 or 1 a case.
-        groups: the group of each reader; left out unless all have one and each group has two readers at least.
-        names: of the readers, for messages.
+        truth: 0 or 1 per case.
+        groups: the group of each reader; ignored unless all readers have one and each group has two or more readers.
+        names: names of the readers, for messages.
 
     Raises:
         BayesError: with every reason why the model does not fit the study.
@@ -115,16 +115,18 @@ def prepare(
         raise BayesError(["levels: expected whole numbers from 1 to 5, NaN where not answered"])
     faults = []
     if len(array) < READERS:
-        faults.append(f"readers: the Bayesian model needs {READERS} or more to say how readers vary, got {len(array)}")
+        faults.append(
+            f"readers: the Bayesian model needs {READERS} or more to estimate how readers vary, got {len(array)}"
+        )
     for name, row in zip(names, answered, strict=True):
         for words, of_class in (("real", ~synthetic), ("synthetic", synthetic)):
             if (count := int((row & of_class).sum())) < CASES:
                 faults.append(
-                    f"{name}: {count} answers on {words} cases; the Bayesian model needs {CASES} or more of each reader"
+                    f"{name}: {count} answers on {words} cases; the Bayesian model needs {CASES} or more per reader"
                 )
     used = tuple(int(level) for level in range(1, 6) if (array == level).any())
     if len(used) < 2:
-        faults.append("levels: every answer is the same; the Bayesian model needs two different ones at least")
+        faults.append("levels: all answers are the same; the Bayesian model needs at least two different ones")
     if faults:
         raise BayesError(faults)
     cells = (array[:, :, None] == np.array(used)).transpose(1, 0, 2).reshape(array.shape[1], -1)
@@ -132,7 +134,7 @@ def prepare(
 
 
 def group_names(groups: Sequence[str | None] | None) -> list[str]:
-    """The groups that are a covariate, in their order; none where a reader has no group or a group one reader.
+    """Return the groups used as a covariate, in order; none if a reader has no group or a group has only one reader.
 
     >>> group_names(["EC", "EC", "EP", "EP"]), group_names(["EC", "EC", "EP"])
     (['EC', 'EP'], [])
@@ -148,16 +150,16 @@ def _contrasts(groups: Sequence[str | None] | None, readers: int) -> Floats:
     if not names or groups is None:
         return np.zeros((readers, 0))
     if len(groups) != readers:
-        raise BayesError([f"groups: expected one a reader, {readers}, got {len(groups)}"])
+        raise BayesError([f"groups: expected one per reader ({readers}), got {len(groups)}"])
     return contrast_basis(len(names))[[names.index(str(label)) for label in groups]]
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """NUTS (Hoffman and Gelman 2014) in NumPyro, on the CPU in double precision; compiled once for a size of studies.
+    """NUTS (Hoffman and Gelman 2014) in NumPyro, on the CPU in double precision; compiled once for each size of study.
 
-    `steps`: levels less 2; `accept`: the wanted acceptance; `depth`: of the longest tree; `adapt`: whether the mass
-    matrix follows the draws of the warm-up.
+    `steps`: levels minus 2; `accept`: target acceptance; `depth`: maximum tree depth; `adapt`: whether the mass matrix
+    is adapted during warm-up.
     """
 
     steps: int
@@ -171,16 +173,16 @@ class Sampler:
     def run(
         self, studies: Sequence[Data], seeds: Sequence[Sequence[int]], mass: Floats | None = None
     ) -> tuple[dict[str, Floats], NDArray[np.bool_]]:
-        """One chain for each study, side by side; all of one size.
+        """Run one chain for each study, side by side; all studies have the same size.
 
         Args:
-            studies: as `prepare` makes them.
-            seeds: of each chain.
-            mass: a covariance of the parameters to begin with, in the order of their names.
+            studies: as returned by `prepare`.
+            seeds: seed of each chain.
+            mass: an initial covariance of the parameters, in the order of their names.
 
         Returns:
             Every parameter, with `delta`, `eta` and `criteria` of the readers, as studies x draws x ...; and which
-            transitions diverged, studies x draws. Raises BayesError where NumPyro is not installed.
+            transitions diverged, studies x draws. Raises BayesError if NumPyro is not installed.
         """
         check_installed()
         import jax
@@ -199,7 +201,7 @@ class Sampler:
         return found | _of_readers(found, np.stack([data.contrasts for data in studies])), np.asarray(diverged)
 
     def start(self, data: Data, noise: Callable[[Any], Any]) -> dict[str, Any]:
-        """Where a chain begins, in the sampler's own space: the prior's middle and a little noise."""
+        """Return the start of a chain in the sampler's own space: the centre of the prior plus a little noise."""
         (readers, groups), priors, steps = data.contrasts.shape, self.priors, self.steps
         found: dict[str, Any] = {"delta_mean": 0.0, "delta_log_sd": priors.delta_sd[0], "delta_z": np.zeros(readers)}
         found |= {
@@ -249,7 +251,7 @@ def _compiled(sampler: Sampler) -> Callable[..., Any]:
             state = advance(state, model_args=study)
             return state, (state.z, state.diverging)
 
-        # Warm-up and draws in one loop: it is compiled once.
+        # Warm-up and draws share one loop, so it is compiled once.
         _, (drawn, diverged) = jax.lax.scan(step, state, None, length=sampler.warmup + sampler.draws)
         return jax.tree.map(lambda values: values[sampler.warmup :], drawn), diverged[sampler.warmup :]
 
@@ -271,7 +273,7 @@ def _of_readers(drawn: dict[str, Floats], contrasts: Floats) -> dict[str, Floats
 
 
 def check_installed() -> None:
-    """Raise BayesError where NumPyro is not installed.
+    """Raise BayesError if NumPyro is not installed.
 
     >>> check_installed()
     """
@@ -282,7 +284,7 @@ def check_installed() -> None:
 
 
 def draw(data: Data, priors: Priors, seed: int) -> Draws:
-    """The draws of four chains; where the first attempt does badly a second has smaller steps and twice the draws.
+    """Return the draws of four chains; if the first attempt fails, a second uses smaller steps and twice the draws.
 
     >>> draw(prepare([[1, 5] * 20] * 3, [0, 1] * 20), Priors(), seed=0)["delta"].shape  # doctest: +SKIP
     (2400, 3)

@@ -121,7 +121,7 @@ def test_one_condition_alone_has_no_comparison(tmp_path):
 
 def test_conditions_belong_to_a_table_of_ours(tmp_path, capsys):
     both = files(tmp_path, rows(readers=2, cases=6))
-    with pytest.raises(ResponsesError, match="conditions: belong to our own table"):
+    with pytest.raises(ResponsesError, match="conditions: can only be used with our own table"):
         load("panodiff", conditions=both.conditions)
     with pytest.raises(SystemExit):
         main(["--example", "--conditions", str(both.conditions), "--out", str(tmp_path / "out")])

@@ -172,7 +172,7 @@ def test_where_nobody_marked_a_place_the_report_says_so(files: Files, tmp_path: 
     table = Table("marks.csv", list(told[0]), list(enumerate(told, start=2)))
     responses = joined_with(load_csv(files.responses), table)
     page = write(responses, tmp_path / "out", QUICK, workers=1).read_text("utf-8")
-    assert "left out, because nobody marked a place" in page
+    assert "left out, because no reader marked a place" in page
     marks = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))["marks"]
     assert (marks["n"], marks["reasons"], marks["steps"]) == (0, {}, {"marked": 0, "nothing": 1, "skipped": 1})
 

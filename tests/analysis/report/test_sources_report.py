@@ -71,7 +71,11 @@ def test_the_better_generator_is_found_and_named_in_plain_words(results):
 def test_the_page_has_the_section_its_tables_and_figures(report):
     page = (report / "report.html").read_text("utf-8")
     assert '<h2 id="sources">Sources compared</h2>' in page
-    for title in ("How convincing each source was", "Who was fooled by which source", "Differences between sources"):
+    for title in (
+        "How convincing each source was",
+        "Share called real, by reader and source",
+        "Differences between sources",
+    ):
         assert title in page
     for name in ("sources_each", "sources_pairs", "sources_together", "sources_ranking", "sources_readers"):
         assert (report / "tables" / f"{name}.csv").is_file()

@@ -93,7 +93,7 @@ def test_what_a_study_declared_is_told_from_what_a_report_was_asked_for(study, t
     assert [found["subgroups"][column]["declared"] for column in ("device", "teeth")] == [True, False]
     assert "Images were compared by teeth because this was requested" in limitations
     assert "by device (declared before the study opened), teeth (chosen for this report)" in methods
-    with pytest.raises(ResponsesError, match="'device' was declared in the study and is reported in any case"):
+    with pytest.raises(ResponsesError, match="'device' was declared in the study and is reported anyway"):
         with_subgroups(responses, tmp_path / "cases.csv", ["device"])
 
 

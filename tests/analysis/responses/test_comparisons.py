@@ -22,7 +22,7 @@ def rows(table, trial, **columns):
 def test_a_comparison_with_a_missing_method_is_named():
     table = study(2, 4, methods=("a", "b", "c"))
     said = faults(table.drop(index=rows(table, "t0-1", source="c")))
-    assert "reader 'R1', trial 't0-1': no image of c, which other trials show" in said
+    assert "reader 'R1', trial 't0-1': there is no image of c, which other trials have" in said
 
 
 def test_a_criterion_left_out_is_named():
@@ -39,7 +39,7 @@ def test_a_criterion_left_out_is_named():
     [
         ("report", "chosen", "2 images are chosen under 'report'; expected one"),
         ("report", "not chosen", "0 images are chosen under 'report'; expected one"),
-        ("nodule", "better", "value 'better'; criterion 'nodule' is of the kind yes-no in other rows"),
+        ("nodule", "better", "value 'better'; criterion 'nodule' has the kind yes-no in other rows"),
         ("nodule", "perhaps", "value 'perhaps'; expected better, same or worse; yes or no"),
     ],
 )
@@ -62,7 +62,7 @@ def test_two_images_of_one_method_and_other_companions_are_named():
     twice.loc[rows(table, "t0-0", source="model B", criterion="nodule"), "case"] = "c09b"
     assert "trial 't0-0': 2 images of model B; expected one" in faults(twice)
     table.loc[rows(table, "t0-0", source="model B"), "case"] = "c09b"
-    assert "other images beside 'c00a' than in reader 'R1'" in faults(table)
+    assert "the images shown with 'c00a' differ from those in reader 'R1'" in faults(table)
 
 
 def test_a_trial_that_was_not_answered_is_no_fault():

@@ -61,7 +61,7 @@ def test_a_table_without_trials_holds_for_all_answers_to_a_case(tmp_path):
         ({"condition": ""}, "conditions.csv, row 2: condition is empty"),
         ({"period": "0"}, "conditions.csv, row 2: period '0'; expected a whole number from 1 to 4"),
         ({"period": "1.5"}, "conditions.csv, row 2: period '1.5'; expected a whole number from 1 to 4"),
-        ({"reader": "R9"}, "responses.csv, row 2: conditions.csv does not say under which condition it was read"),
+        ({"reader": "R9"}, "responses.csv, row 2: conditions.csv does not give the condition under which it was read"),
     ],
 )
 def test_a_faulty_row_is_named(tmp_path, changed, message):
@@ -77,7 +77,7 @@ def test_what_is_wrong_with_the_whole_is_said(tmp_path):
     made = rows(readers=2, cases=6)
     both = files(tmp_path, made)
     write(both.conditions, conditions.COLUMNS, [*made, made[0]])
-    with pytest.raises(ResponsesError, match=r"conditions.csv, row 26: the trial of row 2 again"):
+    with pytest.raises(ResponsesError, match=r"conditions.csv, row 26: the same trial as in row 2 again"):
         load_csv(both.responses, both.conditions)
     write(both.conditions, conditions.COLUMNS, [row | {"condition": f"{row['trial']}"} for row in made])
     with pytest.raises(ResponsesError, match="expected at most 4"):

@@ -102,7 +102,7 @@ def test_a_file_of_faults_that_does_not_fit_is_refused(tmp_path: Path, text: str
 
 def test_faults_without_marks_and_a_missing_column_are_refused(tmp_path: Path) -> None:
     files = study(tmp_path)
-    with pytest.raises(ResponsesError, match="compared with marks, and there are none"):
+    with pytest.raises(ResponsesError, match="compared with marks, but there are no marks"):
         with_marks(load_csv(files.responses), None, files.faults)
     write(tmp_path / "marks.csv", ("reader", "x", "y"), [("R1", 0.5, 0.5)])
     with pytest.raises(ResponsesError) as refused:

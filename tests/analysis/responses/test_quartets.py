@@ -56,7 +56,7 @@ def test_unequal_numbers_of_images_and_rows_that_are_missing_are_named():
     gone = trial(table, "R1", 2)[-1]
     said = faults(table.drop(index=gone))
     assert any("reader 'R1', trial 't0-2': 3 images where most trials have 4" in fault for fault in said)
-    assert any("other images beside 'q02r' than in reader 'R" in fault for fault in said)
+    assert any("the images shown with 'q02r' differ from those in reader 'R" in fault for fault in said)
 
 
 def test_one_image_and_seven_are_too_few_and_too_many():
@@ -97,7 +97,7 @@ def test_a_quartet_put_twice_is_a_fault_unless_it_is_a_repeat():
     again = table[table["trial"] == "t0-0"].assign(trial="t0-9")
     both = [table, again]
     (said,) = faults(pd.concat(both, ignore_index=True))
-    assert "trial 't0-9': the images of reader 'R1', trial 't0-0' once more; is it a repeat?" in said
+    assert "trial 't0-9': the same images as in reader 'R1', trial 't0-0'; is it a repeat?" in said
     assert len(load_frame(pd.concat([table, again.assign(is_repeat=1)], ignore_index=True)).scored) == 8
 
 

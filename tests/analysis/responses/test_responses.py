@@ -126,7 +126,7 @@ def test_every_fault_of_a_file_is_listed_with_its_row(tmp_path: Path) -> None:
         "r.csv, row 4: reader is empty",
         "r.csv, row 5: response_ms 'soon'; expected a number or nothing",
         "r.csv, row 6: late 'perhaps'; expected true or false",
-        "r.csv, row 7: level 4 does not go with answer real partial",
+        "r.csv, row 7: level 4 does not match answer real partial",
     ]
 
 
@@ -229,7 +229,7 @@ def test_a_database_that_cannot_serve_says_why(tmp_path: Path) -> None:
     (tmp_path / "empty.sqlite").touch()
     assert "no `responses` view" in faults(load_database, f"sqlite:///{tmp_path / 'empty.sqlite'}", "demo")[0]
     url = database(tmp_path / "study.sqlite", study())
-    assert faults(load_database, url, "other") == [f"{url}: no study 'other'; the studies with responses are: demo"]
+    assert faults(load_database, url, "other") == [f"{url}: there is no study 'other'; studies with responses: demo"]
     (tmp_path / "text.sqlite").write_text("this is no database, and long enough to be seen as none" * 40)
     assert "file is not a database" in faults(load_database, f"sqlite:///{tmp_path / 'text.sqlite'}", "demo")[0]
 
@@ -272,7 +272,7 @@ def test_a_detectors_scores_are_found_by_case_and_bad_ones_refused(tmp_path: Pat
         "detector.csv, row 4: case 'c2' is listed twice",
     ]
     path.write_text("case,value\nelsewhere,1\n")
-    assert faults(loaded.with_detector, path) == ["detector.csv: none of the study's cases is in it"]
+    assert faults(loaded.with_detector, path) == ["detector.csv: has none of the study's cases"]
 
 
 def test_what_was_not_recorded_is_not_taken_for_no(tmp_path: Path) -> None:

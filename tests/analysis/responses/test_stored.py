@@ -56,5 +56,5 @@ def test_a_file_that_is_missing_or_is_none_of_ours_is_named():
     files = stored.pack(load_ratings(EXAMPLE))
     with pytest.raises(ResponsesError, match=r"responses\.csv: is missing"):
         stored.unpack({stored.ABOUT: files[stored.ABOUT]})
-    with pytest.raises(ResponsesError, match=r"responses\.json: is not what a report writes"):
+    with pytest.raises(ResponsesError, match=r"responses\.json: was not written by a report"):
         stored.unpack(files | {stored.ABOUT: json.dumps(["study"]).encode()})

@@ -262,8 +262,8 @@ def test_no_subject_read_twice_is_undefined_in_words(ratings):
         agreement.krippendorff_alpha,
         agreement.percent_agreement,
     ):
-        assert function(ratings).reason == "no subject has two readings"
-    assert agreement.cohen_kappa([None], [1]).reason == "no subject was rated both times"
+        assert function(ratings).reason == "no subject has two or more readings"
+    assert agreement.cohen_kappa([None], [1]).reason == "no subject has both ratings"
 
 
 @pytest.mark.parametrize(

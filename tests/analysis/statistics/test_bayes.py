@@ -175,14 +175,14 @@ def test_a_study_that_is_too_small_is_refused_by_every_name():
     with pytest.raises(bayes.BayesError) as bad:
         bayes.fit(levels, [0, 1] * 6, names=["Ada", "Ben"])
     assert [fault.split(" cases")[0] for fault in bad.value.faults] == [
-        "readers: the Bayesian model needs 3 or more to say how readers vary, got 2",
+        "readers: the Bayesian model needs 3 or more to estimate how readers vary, got 2",
         *[f"Ada: 6 answers on {of}" for of in ("real", "synthetic")],
         *[f"Ben: 4 answers on {of}" for of in ("real", "synthetic")],
     ]
 
 
 def test_answers_that_are_all_the_same_or_no_levels_are_refused():
-    with pytest.raises(bayes.BayesError, match="every answer is the same"):
+    with pytest.raises(bayes.BayesError, match="all answers are the same"):
         bayes.fit(np.full((3, 40), 2), [0, 1] * 20)
     with pytest.raises(bayes.BayesError, match="whole numbers from 1 to 5"):
         bayes.fit(np.full((3, 40), 1.5), [0, 1] * 20)

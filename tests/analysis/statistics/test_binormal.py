@@ -118,8 +118,8 @@ def test_the_curve_passes_through_its_own_area():
         ([1, 1, 2, 2], [0, 0, 1, 1], "operating points"),
         ([3, 3, 3, 3], [0, 0, 1, 1], "operating points"),
         ([1, 1, 3, 3, 2, 2], [0, 0, 0, 0, 1, 1], "no finite maximum"),
-        ([1, 2, None], [1, 1, 0], "each class"),
-        ([], [], "each class"),
+        ([1, 2, None], [1, 1, 0], "both classes"),
+        ([], [], "both classes"),
     ],
 )
 def test_what_cannot_be_fitted_says_why(scores, truth, reason):

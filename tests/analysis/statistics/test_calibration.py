@@ -48,8 +48,8 @@ def test_score_of_a_published_reader_by_hand(published):
 
 
 def test_nothing_read_or_one_answer_says_so():
-    assert calibration.brier([None], [1]).reason == "no answer counts"
-    assert calibration.brier([0.5, None], [1, 0]).reason.startswith("one answer alone")
+    assert calibration.brier([None], [1]).reason == "there are no answers to count"
+    assert calibration.brier([0.5, None], [1, 0]).reason.startswith("there is only one answer")
     assert calibration.brier([0.5, None, 1], [1, 0, 1]).left_out == 1
 
 

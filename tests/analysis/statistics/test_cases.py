@@ -42,8 +42,8 @@ def test_category_and_certainty_follow_the_majority(levels, truth, category, cer
 
 def test_ties_say_what_is_tied():
     assert one([1, 1, 1, 5, 5, 5]).tie == "no side has more than half of 6 readers (real 3, unsure 0, synthetic 3)"
-    assert one([1, 1, 2, 2, 5, 5]).tie == "as many of the majority are fully as partly certain (2 each)"
-    assert one([None] * 6).tie == "no reader has read it"
+    assert one([1, 1, 2, 2, 5, 5]).tie == "equally many of the majority are fully and partly certain (2 each)"
+    assert one([None] * 6).tie == "no reader answered this case"
 
 
 def test_published_images_are_counted_and_laid_out(published):
@@ -127,9 +127,9 @@ def test_the_interval_of_a_link_is_that_of_bonett_and_wright():
 
 def test_a_link_that_cannot_be_measured_says_why():
     found = cases.link_to_detector([[1, 2, 3, 4, 5, 5, 5, 5]], [0, 0, 0, 0, 1, 1, 1, 1], [None, 1, 2, 3, 1, 2, 3, 4])
-    assert found["real"].reason == "fewer than four cases"
+    assert found["real"].reason == "there are fewer than four cases"
     assert found["real"].left_out == 1
-    assert "same of every case" in found["synthetic"].reason
+    assert "every case the same score" in found["synthetic"].reason
     perfect = cases.link_to_detector([[1, 2, 4, 5]], [1] * 4, [1, 2, 3, 4])["synthetic"]
     assert (perfect.value, perfect.ci) == (1.0, None)
 

@@ -63,7 +63,7 @@ def test_swapping_classes_keeps_dprime_and_mirrors_the_criterion(hits, misses, a
     swapped = detection.dprime(rejections, alarms, misses, hits)
     if hits + misses == 0 or alarms + rejections == 0:
         assert found.dprime is None
-        assert found.reason == swapped.reason == "an answer is needed on each class"
+        assert found.reason == swapped.reason == "answers to both classes are needed"
     else:
         assert (swapped.dprime, swapped.se) == pytest.approx((found.dprime, found.se), abs=1e-9)
         assert swapped.criterion == pytest.approx(-found.criterion, abs=1e-9)

@@ -27,11 +27,11 @@ def test_missing_answers_are_not_counted():
 
 def test_without_an_answer_it_is_undefined_with_a_reason():
     found = forced_choice.proportion([np.nan], 4)
-    assert (found.value, found.reason) == (None, "no answer is counted")
+    assert (found.value, found.reason) == (None, "there are no answers to count")
 
 
 @pytest.mark.parametrize(
-    ("correct", "alternatives", "words"), [([1, 2], 4, "correct: expected 0, 1"), ([1], 1, "from 2")]
+    ("correct", "alternatives", "words"), [([1, 2], 4, "correct: expected 0, 1"), ([1], 1, "of 2 or more")]
 )
 def test_bad_input_is_named(correct, alternatives, words):
     with pytest.raises(ValueError, match=words):
@@ -48,7 +48,7 @@ def test_choices_are_compared_with_what_was_shown():
 
 
 def test_without_choices_or_alternatives_nothing_is_compared():
-    assert forced_choice.even([0, 0]).reason == "it needs a choice, and two alternatives"
+    assert forced_choice.even([0, 0]).reason == "it needs at least one choice and two alternatives"
     assert forced_choice.even([3]).value is None
     with pytest.raises(ValueError, match="counts, shown"):
         forced_choice.even([1, 2], [1])
@@ -94,8 +94,10 @@ def test_names_within_sets_are_tested_at_the_level_though_some_images_fool_many(
 
 
 def test_without_a_choice_or_two_names_in_a_set_nothing_is_permuted():
-    assert forced_choice.within([[0, 0]], [["A", "B"]]).reason == "it needs a choice, and two names in a set"
+    assert (
+        forced_choice.within([[0, 0]], [["A", "B"]]).reason == "it needs at least one choice, and a set with two names"
+    )
     assert forced_choice.within([[3, 1]], [["A", "A"]]).value is None
     for counts, names in (([[1, 2]], [["A"]]), ([[1, -1]], [["A", "B"]])):
-        with pytest.raises(ValueError, match="counts, names: expected two tables of one shape"):
+        with pytest.raises(ValueError, match="counts, names: expected two tables of the same shape"):
             forced_choice.within(counts, names)

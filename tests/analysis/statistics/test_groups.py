@@ -144,5 +144,5 @@ def test_experience_at_the_edges():
     rank, linear = experience([0.5, 0.6, 0.7], [1, 2, 3])
     assert (rank.p, rank.smallest_p) == pytest.approx((1 / 3, 1 / 3))
     assert linear.reason
-    with pytest.raises(ValueError, match="years: expected one for each"):
+    with pytest.raises(ValueError, match="years: expected one value for each"):
         experience([0.5, 0.6], [1])

@@ -102,7 +102,7 @@ def test_reader_order_does_not_matter_and_scale_carries_over():
 def test_a_column_the_others_give_says_so():
     y, design, reader, case = simulate(4, 20, seed=7)
     found = linear_mixed.fit(y, np.c_[design, 1 - design[:, 1]], [*NAMES, "real"], reader, case)
-    assert found.effects["real"].reason == "the other columns already give this one"
+    assert found.effects["real"].reason == "this column is a combination of the others"
     assert found.effects["late"].value is not None
 
 
@@ -111,7 +111,7 @@ def test_one_reader_and_too_few_rows_are_told():
     assert linear_mixed.fit(y, design, NAMES, reader, case).effects["synthetic"].value is not None
     assert (
         linear_mixed.fit(y[:4], design[:4], NAMES, reader[:4], case[:4]).effects["late"].reason
-        == "too few rows for the model"
+        == "there are too few rows for the model"
     )
 
 

@@ -125,7 +125,7 @@ def test_too_few_cases_give_a_reason():
     assert "fewer than two real images" in found.each[0]["reason"]
     assert found.value == found.each[1]["value"]
     assert found.ci is None
-    assert found.reason == "one reader: how readers vary cannot be known"
+    assert found.reason == "there is only one reader, so the variation between readers is unknown"
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_too_few_cases_give_a_reason():
     [
         ([[0, 7, 0.5, 0.5, 1, 1]], [], "marks: case: expected whole numbers from 0 to 1"),
         ([[0, 1, 1.5, 0.5, 1, 1]], [], "marks: expected places"),
-        ([], [[0, 0.5, 0.5, 0.1, 0.1, 0]], "faults of synthetic images alone"),
-        ([], [[1, 0.5, 0.5, 0.1, 3, 0]], "faults: expected places and half axes"),
+        ([], [[0, 0.5, 0.5, 0.1, 0.1, 0]], "faults in synthetic images only"),
+        ([], [[1, 0.5, 0.5, 0.1, 3, 0]], "faults: expected places and half-axes"),
         ([[0, 1, 0.5]], [], "marks: expected rows of reader, case, x, y"),
         ({"reader": [0]}, [], "marks: no column case, x, y"),
     ],

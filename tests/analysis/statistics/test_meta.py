@@ -105,7 +105,7 @@ def test_studies_that_agree_have_no_spread_and_no_narrower_interval_than_their_e
 
 
 def test_what_cannot_be_said_has_a_reason():
-    assert meta.pool([0.5], [0.1]).reason == "fewer than two studies"
+    assert meta.pool([0.5], [0.1]).reason == "there are fewer than two studies"
     assert "too few" in (meta.regress([1, 2, 3], [1, 1, 1], np.ones((3, 2)), ["a", "b"]).reason or "")
     assert "does not vary" in (meta.regress([1, 2, 3, 4], [1, 1, 1, 1], np.ones((4, 1)), ["a"]).reason or "")
     assert "four" in (meta.bivariate([5, 5], [5, 5], [5, 5], [5, 5]).reason or "")
@@ -114,7 +114,7 @@ def test_what_cannot_be_said_has_a_reason():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: meta.pool([1, 2], [1]), "as many of each"),
+        (lambda: meta.pool([1, 2], [1]), "equally many of each"),
         (lambda: meta.pool([1, 2], [1, 0]), "above 0"),
         (lambda: meta.regress([1, 2], [1, 1], [[1], [2]], ["a", "b"]), "expected 2 x 2"),
         (lambda: meta.bivariate([0] * 4, [0] * 4, [5] * 4, [5] * 4), "no image of a class"),

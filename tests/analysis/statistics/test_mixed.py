@@ -164,7 +164,7 @@ def test_rows_with_something_missing_are_left_out_and_counted(published):
 @pytest.mark.parametrize(
     ("y", "x", "words"),
     [
-        ([1, 1, 1, 1], [0, 0, 1, 1], "alike"),
+        ([1, 1, 1, 1], [0, 0, 1, 1], "are the same"),
         ([0, 0, 1, 1], [0, 0, 1, 1], "separated by x"),
         ([0, 1, 1, 1], [0, 0, 1, 1], "separated by x"),
         ([np.nan] * 4, [0, 0, 1, 1], "no row"),

@@ -276,7 +276,7 @@ def test_ten_thousand_readers_are_no_trouble(covariance):
 
 
 def test_nothing_random_is_refused():
-    with pytest.raises(ValueError, match="both fixed"):
+    with pytest.raises(ValueError, match="both are fixed"):
         obuchowski_rockette([[1, 2, 4, 5]], [0, 0, 1, 1], readers="fixed", cases="fixed")
     with pytest.raises(ValueError, match="one label for each of the 2 readers"):
         compare_groups([[1, 2, 4, 5]] * 2, [0, 0, 1, 1], ["EC"])

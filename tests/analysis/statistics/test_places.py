@@ -88,7 +88,7 @@ def test_agreement_shows_in_the_overlap_beyond_chance():
 
 def test_where_nobody_shares_an_image_nothing_is_said():
     one = [0, 1], [0, 1], [[0.5, 0.5], [0.5, 0.5]]
-    assert nearest(*one).reason == overlap(*one).reason == "no image has marks of two readers"
+    assert nearest(*one).reason == overlap(*one).reason == "no image has marks by two readers"
     assert nearest([], [], []).value is None
-    with pytest.raises(ValueError, match="expected one a mark"):
+    with pytest.raises(ValueError, match="expected one per mark"):
         nearest([0], [0, 1], [[0.5, 0.5]])

@@ -141,7 +141,7 @@ def test_nothing_counted_is_undefined_in_words():
         proportions.mean_score([]),
     ):
         assert found.value is None
-        assert found.reason == "no answer is counted"
+        assert found.reason == "there are no answers to count"
     assert proportions.mean_score([1, None, 0]).left_out == 1
     assert proportions.mean_equivalence([0.5], 0.5, 0.1).value is None
     assert "equal" in proportions.mean_equivalence([0.5, 0.5], 0.5, 0.1).reason

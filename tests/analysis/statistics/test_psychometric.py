@@ -74,7 +74,7 @@ def test_the_deviance_is_the_same_whether_answers_are_counted_by_level_or_one_by
     [
         (([0, 1], [1, 1], [2, 2], 0.5), "stimulus: expected levels above 0"),
         (([1, 2], [3, 1], [2, 2], 0.5), "correct: expected 0 to trials"),
-        (([1, 2], [1], [2, 2], 0.5), "one entry a level"),
+        (([1, 2], [1], [2, 2], 0.5), "one entry per level"),
         (([1, 2], [1, 1], [2, 2], 0.95), "guess: expected a rate"),
     ],
 )
@@ -142,7 +142,7 @@ def test_the_bootstrap_is_about_the_pooled_threshold_and_wider_the_fewer_the_rea
 
 
 def test_a_reader_too_many_is_refused():
-    with pytest.raises(ValueError, match="readers: expected one entry an answer"):
+    with pytest.raises(ValueError, match="readers: expected one entry per answer"):
         psychometric.fit_readers([100, 200], [0, 1], ["R1"], 0.5)
 
 

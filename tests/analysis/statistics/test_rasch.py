@@ -89,8 +89,8 @@ def test_extremes_say_that_their_estimate_is_infinite():
     _, _, right = simulate(5, 60, seed=8)
     right[0], right[1] = 1, 0
     found = rasch.fit(right)
-    assert found.abilities[0].reason == "all of 60 answers are right: the estimate is infinite"
-    assert found.abilities[1].reason == "all of 60 answers are wrong: the estimate is infinite"
+    assert found.abilities[0].reason == "all 60 answers are right, so the estimate is infinite"
+    assert found.abilities[1].reason == "all 60 answers are wrong, so the estimate is infinite"
     assert all(one.value is not None for one in (*found.abilities[2:], *found.difficulties))
 
 
@@ -110,7 +110,7 @@ def test_cases_that_differ_less_than_chance_have_no_spread():
     right = np.ones((4, 80))
     right[np.arange(80) % 4, np.arange(80)] = 0
     found = rasch.fit(right)
-    assert (found.spread.value, found.spread.reason) == (0.0, "the cases differ no more than chance makes them")
+    assert (found.spread.value, found.spread.reason) == (0.0, "the cases do not differ more than by chance")
     assert [one.value for one in found.abilities] == pytest.approx([math.log(3)] * 4, abs=1e-3)
     assert [one.se for one in found.abilities] == pytest.approx([1 / math.sqrt(80 * 0.75 * 0.25)] * 4, rel=1e-3)
 
@@ -122,5 +122,5 @@ def test_impossible_input_is_refused():
 
 def test_readers_who_always_agree_leave_no_finite_ability_and_do_not_stop_the_report():
     found = rasch.fit([[1] * 6 + [0] * 6] * 2)
-    assert all(one.value is None and "fared alike" in one.reason for one in found.abilities)
+    assert all(one.value is None and "has the same result" in one.reason for one in found.abilities)
     assert "hardly determine the spread" in found.spread.reason

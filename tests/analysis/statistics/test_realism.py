@@ -34,7 +34,7 @@ def test_a_subject_that_a_reader_left_out_is_dropped():
 def test_what_is_not_defined_says_why():
     assert "fewer than two subjects" in realism.icc([[1, 2]])["ICC(1,1)"].reason
     assert "all equal" in realism.icc([[3, 3], [3, 3]])["ICC(A,k)"].reason
-    assert "alike" in realism.friedman([[2, 2, 2], [1, 1, 1]]).reason
+    assert "equally" in realism.friedman([[2, 2, 2], [1, 1, 1]]).reason
     assert "three sources" in realism.friedman([[1, 2], [2, 1]]).reason
 
 
@@ -46,7 +46,7 @@ def test_friedmans_test_is_that_of_pingouin():
 
 
 def test_a_table_of_one_column_is_refused():
-    with pytest.raises(ValueError, match="two columns or more"):
+    with pytest.raises(ValueError, match="two or more columns"):
         realism.icc([[1], [2]])
 
 

@@ -136,7 +136,7 @@ def test_a_constant_rating_says_nothing():
 
 @pytest.mark.parametrize("truth", [[0, 0, 0], [1, 1, 1]])
 def test_one_class_is_undefined_in_words(truth):
-    assert roc.auc([1, 2, 3], truth).reason == "an area needs a case of each class"
+    assert roc.auc([1, 2, 3], truth).reason == "an area needs cases of both classes"
     assert roc.compare([1, 2, 3], [3, 2, 1], truth).value is None
     assert roc.auc([None] * 3, [0, 1, 1]).value is None
 

@@ -159,12 +159,12 @@ def test_the_rules_are_ordered_and_agree_without_unsure(rows):
 
 def test_nothing_that_counts_is_undefined_in_words():
     unsure = scoring.score([3, 3], [0, 1], "excluded")
-    assert unsure.accuracy().reason == "no answer counts"
+    assert unsure.accuracy().reason == "there are no answers to count"
     assert unsure.accuracy().unsure == 2
     assert unsure.precision().reason == "nothing was called synthetic"
     assert unsure.balanced_accuracy().value is None
     one_class = scoring.score([1, 5], [0, 0], "excluded")
-    assert one_class.precision().reason == "answers on each class are needed"
+    assert one_class.precision().reason == "answers to both classes are needed"
     assert one_class.sensitivity().value is None
     assert one_class.specificity().value == 0.5
     assert one_class.predictive_value(0.5).value is None

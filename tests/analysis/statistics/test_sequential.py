@@ -127,11 +127,14 @@ def test_p_becomes_the_normal_statistic_of_its_side():
     ("call", "words"),
     [
         (lambda: boundaries([1, 1]), "information: expected numbers above 0, each larger"),
-        (lambda: boundaries([]), "information: expected that of 1 to 10 looks, got 0"),
+        (lambda: boundaries([]), "information: expected 1 to 10 looks, got 0"),
         (lambda: boundaries([1], alpha=0.7), "alpha: expected a level between 0 and .5"),
         (lambda: spend(0.5, spending="haybittle"), "spending"),
         (lambda: adjusted(1.0, 3, boundaries([1, 2])), "look: expected 0 to 1, got 3"),
-        (lambda: conditional_power(1.0, 1, boundaries([1, 2])), "look: the last one has none after it"),
+        (
+            lambda: conditional_power(1.0, 1, boundaries([1, 2])),
+            "look: expected an earlier look; there is none after the last",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(call, words):

@@ -214,5 +214,5 @@ def test_real_cases_are_drawn_once_for_all_who_share_them():
 
 
 def test_one_kind_is_no_ranking(levels, cells):
-    with pytest.raises(ValueError, match="two kinds or more, got 1"):
+    with pytest.raises(ValueError, match="two or more kinds, got 1"):
         resampling.ranking(levels, cells[:1])

@@ -195,7 +195,7 @@ def test_what_is_left_out_is_counted_by_reason(known):
 def test_one_reader_has_the_standard_error_of_his_own_trials():
     alone = study(seed=7, readers=1, slow_wrong=0.4)
     found = timing.time_effects(alone)["wrong_to_right"]
-    assert found.method.endswith("one reader's slope, t 95% interval over his trials")
+    assert found.method.endswith("one reader's slope, t 95% interval over trials")
     # The same as ordinary least squares with a class intercept.
     decided = alone[alone["level"] != 3]
     synthetic = (decided["truth"] == "synthetic").to_numpy()

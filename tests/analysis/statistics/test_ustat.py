@@ -146,8 +146,8 @@ def test_three_modalities_give_every_difference():
 @pytest.mark.parametrize(
     ("scores", "truth", "words"),
     [
-        ([[1, 2, 3], [2, 3, 1]], [1, 1, 1], "each class"),
-        ([[np.nan] * 4] * 2, [0, 0, 1, 1], "each class"),
+        ([[1, 2, 3], [2, 3, 1]], [1, 1, 1], "both classes"),
+        ([[np.nan] * 4] * 2, [0, 0, 1, 1], "both classes"),
         ([[1, np.nan, np.nan, 2], [np.nan, 1, 3, np.nan]], [0, 1, 0, 1], None),
         ([[1, 2, 3, 4]], [0, 0, 1, 1], "two readers"),
         ([[1, 2, 3, 4], [1, 2, 3, 4]], [0, 0, 1, 1], "zero"),

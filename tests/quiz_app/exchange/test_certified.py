@@ -150,7 +150,7 @@ def test_an_archive_whose_report_is_of_other_answers_is_named(app, owner, planne
     command = ["study", "archive", "phantoms", "--out", str(whole)]
     assert "without a report" in runner.invoke(args=command).output
     assert verify.main([str(whole)]) == 2
-    assert "whole.zip: holds no report" in capsys.readouterr().err
+    assert "whole.zip: contains no report" in capsys.readouterr().err
     assert runner.invoke(args=[*command, "--report", str(out / "archive.zip")]).exit_code == 0
     assert verify.main([str(whole)]) == 0
     lines = answers.read_text("utf-8").splitlines(keepends=True)
@@ -159,7 +159,7 @@ def test_an_archive_whose_report_is_of_other_answers_is_named(app, owner, planne
     assert runner.invoke(args=[*command, "--report", str(out / "archive.zip")]).exit_code == 0
     capsys.readouterr()
     assert verify.main([str(whole)]) == 2
-    assert "the report is of 51 answers, the tables have 52; they differ in reader" in capsys.readouterr().err
+    assert "the report has 51 answers, the tables have 52; they differ in reader" in capsys.readouterr().err
 
 
 def test_a_registration_that_does_not_belong_is_refused_at_the_desk_and_the_command_line(app, owner, planned, owned):

@@ -86,7 +86,7 @@ def the_pages_show_what_results_json_says(owner, found):
         accuracy = found.results["overall"]["accuracy"][rule]["value"]
         assert f"all readers: {100 * accuracy:.1f} %" in page
     assert page.index("figures/roc.svg") < page.index("figures/confusion.svg")
-    assert ">This study beside published ones<" in page
+    assert ">This study and published studies<" in page
     assert json.loads(owner.get(f"{RESULTS}/{found.key}/results.json", buffered=True).text) == found.results
     svg = owner.get(f"{RESULTS}/{found.key}/figures/roc.svg", buffered=True)
     assert svg.mimetype == "image/svg+xml"
