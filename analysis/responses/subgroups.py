@@ -69,8 +69,7 @@ def with_subgroups(responses: Responses, path: str | Path, columns: Sequence[str
 
     Raises:
         ResponsesError: not a rating study; a column or case is missing or duplicate; a column was declared in the
-        study,
-            or has one value or too many.
+            study, or has one value or too many.
     """
     name, there = Path(path).name, responses.study.get("subgroups") or {}
     table = read(path).named(("case", *columns))

@@ -219,7 +219,7 @@ def _conclude(
 ) -> Estimate:
     variance = parts.unbiased if estimator == "unbiased" else parts.biased
     if not math.isfinite(variance):
-        reason = "the variance needs two readers and two cases of each class"
+        reason = "two readers and two cases of each class are needed for the variance"
         return Estimate(value, method=name, reason=reason, extra=extra)
     if variance <= 1e-14:
         what = "zero, because all readers' figures are equal" if variance > -1e-14 else f"negative ({variance:.3g})"

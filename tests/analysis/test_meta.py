@@ -91,7 +91,7 @@ def test_the_error_comes_from_the_best_that_is_known(tmp_path):
     assert error["answers"] == pytest.approx(math.sqrt(0.24 / 300))
     assert error["closer"] == pytest.approx(error["answers"], rel=1e-6)
     assert "do not differ" in found["alike"].reason
-    assert "neither interval" in found["nothing"].reason
+    assert "it gives no interval" in found["nothing"].reason
 
 
 def test_the_pooled_mean_is_that_of_the_logits(report, table):
@@ -111,7 +111,7 @@ def test_published_studies_come_along_and_those_that_lack_something_say_so():
     assert results["counts"]["pooled"] >= 5
     reasons = {one["name"]: one["reason"] for one in results["studies"] if one["weight"] is None}
     assert reasons["Barr 2025"] == "another scale: choice among several"
-    assert reasons["Higaki 2022"].startswith("neither interval")
+    assert reasons["Higaki 2022"].startswith("it gives no interval")
 
 
 def test_a_published_study_that_is_among_the_reports_is_pooled_once(report, tmp_path):

@@ -114,7 +114,7 @@ def test_what_cannot_be_loaded_is_named(tmp_path, published):
         dn.load(pd.DataFrame({"reader": "A", "case": ["1", "2"], "truth": ["real", "fake"], "level": [1, 2]}))
     with pytest.raises(ResponsesError, match="study: a study's slug is needed for a database address"):
         dn.load("sqlite:///none.sqlite")
-    with pytest.raises(ResponsesError, match="study: the slug"):
+    with pytest.raises(ResponsesError, match="study: a study's slug"):
         dn.load("panodiff", study="mine")
     with pytest.raises(ResponsesError, match="labels, mapping: can only be used with a file"):
         dn.load("panodiff", labels="labels.csv")
@@ -153,7 +153,7 @@ def test_what_an_export_says_wrongly_of_its_pool_is_named(table, tmp_path):
         ("{", r"cases\.csv or registration\.json cannot be read: Expecting"),
         (
             '{"pool": {"name": "P", "flow": {"given": 3}}}',
-            r"manifest\.json: pool: flow: expected whole numbers of given",
+            r"manifest\.json: pool: flow: expected whole numbers for given",
         ),
     ):
         (tmp_path / "manifest.json").write_text(text)

@@ -33,8 +33,7 @@ class Priors:
     `case_share` they are the two shape parameters of a beta distribution.
 
     Args:
-        delta: standard deviation of the mean reader's d_a about chance; sqrt 2 makes all areas from 0 to 1 equally
-        likely.
+        delta: standard deviation of the mean reader's d_a about chance; with sqrt 2, all areas are equally likely.
         delta_sd: spread of d_a between readers.
         group: standard deviation of the difference in d_a between any two groups.
         eta: the mean reader's log ratio of the standard deviations of synthetic and real cases.

@@ -138,7 +138,7 @@ def test_a_hint_points_to_a_class_or_to_none(hint, points):
 def test_one_condition_and_none_have_nothing_to_compare(tmp_path):
     alone = [row for row in rows(readers=2, cases=6) if row["condition"] == "alone"]
     both = files(tmp_path, alone)
-    assert "takes two conditions" in conditions.measure(load_csv(both.responses, both.conditions), QUICK)["reason"]
+    assert "needs two conditions" in conditions.measure(load_csv(both.responses, both.conditions), QUICK)["reason"]
     assert conditions.measure(load_csv(both.responses), QUICK) is None
 
 

@@ -63,7 +63,7 @@ def test_the_command_prints_power_and_factor_and_writes_the_curve(tmp_path, caps
     arguments = ["threshold", "350", "--readers", "4", "--cases", "40", "--simulate", "4", "--ratio", "3"]
     assert main([*arguments, "--reader-sd", "0", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert "tell the threshold from 3 times as long, 4 studies" in said
+    assert "distinguish the threshold from one 3 times as long, 4 studies" in said
     assert "power 0.8 with 4 readers" in said
     header = (tmp_path / "planning.csv").read_text().splitlines()[0]
     assert header == "readers,cases,power,factor,coverage"

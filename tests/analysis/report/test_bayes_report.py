@@ -111,7 +111,7 @@ def test_a_study_that_is_too_small_is_refused_and_nothing_is_written(
     assert main(["--responses", str(responses), "--bayes", "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert "readers: the Bayesian model needs 3 or more" in said
-    assert "Ada: 8 answers on real cases; the Bayesian model needs 10 or more from each reader" in said
+    assert "Ada: 8 answers on real cases; the Bayesian model needs 10 or more per reader" in said
     assert [path.name for path in tmp_path.iterdir()] == ["few.csv"]
 
 

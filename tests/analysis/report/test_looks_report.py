@@ -103,5 +103,5 @@ def test_looks_after_numbers_of_cases_are_refused(tmp_path):
 def test_looks_are_for_ratings(tmp_path):
     (tmp_path / "looks.json").write_text(json.dumps(looks()))
     other = planned(design="quartet")
-    with pytest.raises(ResponsesError, match="looks are planned for ratings"):
+    with pytest.raises(ResponsesError, match="looks are for rating studies"):
         with_looks(other, tmp_path / "looks.json")

@@ -27,7 +27,7 @@ def test_a_comparison_with_a_missing_method_is_named():
 
 def test_a_criterion_left_out_is_named():
     table = study(2, 4)
-    assert "trial 't1-2': criterion 'nodule' is left out" in faults(
+    assert "trial 't1-2': criterion 'nodule' has no answer" in faults(
         table.drop(index=rows(table, "t1-2", criterion="nodule"))
     )
     half = table.drop(index=rows(table, "t1-2", criterion="sharpness", source="model B"))

@@ -77,7 +77,7 @@ def test_what_is_wrong_with_the_whole_is_said(tmp_path):
     made = rows(readers=2, cases=6)
     both = files(tmp_path, made)
     write(both.conditions, conditions.COLUMNS, [*made, made[0]])
-    with pytest.raises(ResponsesError, match=r"conditions.csv, row 26: the same trial as in row 2 again"):
+    with pytest.raises(ResponsesError, match=r"conditions.csv, row 26: the same trial as in row 2"):
         load_csv(both.responses, both.conditions)
     write(both.conditions, conditions.COLUMNS, [row | {"condition": f"{row['trial']}"} for row in made])
     with pytest.raises(ResponsesError, match="expected at most 4"):

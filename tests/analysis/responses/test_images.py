@@ -38,5 +38,5 @@ def test_practice_is_no_group_that_goes_as_a_whole():
 
 @pytest.mark.parametrize("flow", [[], {"given": {}}, FLOW | {"given": {"real": "3"}}, FLOW | {"left_out": [1]}])
 def test_a_flow_of_another_form_is_refused_by_its_place(flow):
-    with pytest.raises(ResponsesError, match=r"x\.zip: flow: expected whole numbers of given, left_out and in_pool"):
+    with pytest.raises(ResponsesError, match=r"x\.zip: flow: expected whole numbers for given, left_out and in_pool"):
         images_of(flow, [], "rating", "x.zip: flow")

@@ -276,7 +276,7 @@ def test_every_fault_of_a_mapping_is_listed(tmp_path: Path) -> None:
     with pytest.raises(ResponsesError, match=r"\[colums\] is unknown"):
         load_mapped(tmp_path / "r.csv", tmp_path / "m.toml")
     (tmp_path / "m.toml").write_text("[columns\n")
-    with pytest.raises(ResponsesError, match="not readable as TOML"):
+    with pytest.raises(ResponsesError, match="is not valid TOML"):
         load_mapped(tmp_path / "r.csv", tmp_path / "m.toml")
 
 
