@@ -1,7 +1,7 @@
-"""Long work in a process of its own, told of in a file: `status.json` in a folder says how far it is.
+"""Long work in a separate process, whose progress is in a file, `status.json` in its folder.
 
-So neither a reader's answer nor the page that began it waits, several servers can look at it, and it outlives a
-restart of the page.
+Neither a reader's answer nor the page that started the work has to wait, several servers can read the progress, and the
+work continues if the server that shows the page restarts.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from pathlib import Path
 from generation.errors import InputError
 
 STATUS = "status.json"
-STOP = "stop"  # a file of this name in the folder asks the process at work to end
+STOP = "stop"  # a file with this name in the folder asks the process to stop
 ASKED_EVERY_S = 0.3
-AGAIN_S = 2.0  # until work that was interrupted, and goes on, is interrupted once more
-PATIENCE_S = 3  # a page that cancels waits so long for the process to end
-SILENT_FOR_S = 300  # work that says nothing for so long has been stopped
+AGAIN_S = 2.0  # interval after which work that continues despite an interrupt is interrupted again
+PATIENCE_S = 3  # how long a page that cancels waits for the process to end
+SILENT_FOR_S = 300  # work that reports nothing for this long has been stopped
 Tell = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
 class Work:
-    """Work as it stands: `state` is making, asking (somebody), done, failed, cancelled (by somebody) or stopped;
-    `share` (0 to 1) is done."""
+    """The state of the work: `state` is making, asking (for answers), done, failed, cancelled (by a user) or stopped;
+    `share` is the part that is done, from 0 to 1."""
 
     state: str
     share: float = 0.0
@@ -45,12 +45,12 @@ class Work:
     at: datetime | None = None
 
     def told(self) -> dict[str, object]:
-        """What a page that waits for it is told."""
+        """The JSON for a page that waits for the work."""
         return {"state": self.state, "share": self.share, "what": self.what}
 
 
 def find(folder: Path) -> Work | None:
-    """The work in this folder, if there is any."""
+    """The work in this folder, if there is one."""
     try:
         told = json.loads((folder / STATUS).read_text("utf-8"))
         moment = (folder / STATUS).stat().st_mtime
@@ -62,30 +62,30 @@ def find(folder: Path) -> Work | None:
 
 
 def tell(folder: Path, state: str, share: float, what: str = "", faults: list[str] | None = None) -> None:
-    """Write down how far the work is, whole or not at all."""
+    """Write the progress of the work, atomically."""
     part = folder / f"{STATUS}.part"
     part.write_text(json.dumps({"state": state, "share": share, "what": what, "faults": faults or []}), "utf-8")
     part.replace(folder / STATUS)
 
 
 def claim(folder: Path) -> bool:
-    """Whether this caller may begin the work in `folder`: it is new, or has failed. What was left there is removed."""
+    """Whether the caller may start the work in `folder`: it is new, or has failed. Files left there are removed."""
     work = find(folder)
     if work is not None and work.state in ("making", "done"):
         return False
     shutil.rmtree(folder, ignore_errors=True)
     try:
         folder.mkdir(parents=True)
-    except FileExistsError:  # somebody else has just begun it
+    except FileExistsError:  # somebody else has just started it
         return False
     tell(folder, "making", 0.0, "starting")
     return True
 
 
 def cancel(folder: Path) -> bool:
-    """Have the work in `folder` end, and what it has made so far removed. Waits a moment for it.
+    """Stop the work in `folder` and remove what it has made so far. Waits a moment for this.
 
-    Returns whether it was cancelled: False where it was not at work, came to its end first, or has not ended yet.
+    Returns whether it was cancelled: False if it was not running, ended first, or has not ended yet.
     """
     work = find(folder)
     if work is None or work.state != "making":
@@ -101,15 +101,15 @@ def cancel(folder: Path) -> bool:
 def start(
     module: str, folder: Path, *arguments: str, instance: Path, database_url: str, told: str | None = None
 ) -> None:
-    """Run `python -m module FOLDER ARGUMENTS` beside this process; `told` reaches its standard input, and no disk."""
+    """Run `python -m module FOLDER ARGUMENTS` in parallel; `told` goes to its standard input and never to disk."""
     root = str(Path(__file__).resolve().parents[1])
-    # The address may hold a password: a command line could be seen by others, the environment cannot.
+    # The address may contain a password: others could see a command line, but not the environment.
     environment = os.environ | {
         "DISCERN_INSTANCE": str(instance),
         "DISCERN_DATABASE_URL": database_url,
         "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
     }
-    (folder / STOP).unlink(missing_ok=True)  # of earlier work that ended by itself
+    (folder / STOP).unlink(missing_ok=True)  # from earlier work that ended by itself
     process = subprocess.Popen(
         [sys.executable, "-m", module, str(folder), *arguments],
         env=environment,
@@ -124,34 +124,34 @@ def start(
 
 
 def sweep(folders: Iterable[Path], after: timedelta) -> None:
-    """Remove those of `folders` whose work, whatever came of it, has said nothing for so long."""
+    """Remove those of `folders` whose work, whatever its outcome, has reported nothing for this long."""
     for folder in folders:
         with contextlib.suppress(OSError):  # somebody else has just removed it
-            told = folder / STATUS if (folder / STATUS).exists() else folder  # an upload that never came to its end
+            told = folder / STATUS if (folder / STATUS).exists() else folder  # an upload that was never completed
             if time.time() - told.stat().st_mtime > after.total_seconds():
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 def faults_of(refusal: Exception) -> list[str]:
-    """What input that cannot be used is refused for, a line each: what is wrong as a whole, then every fault."""
+    """Why input was refused, one line each: first what is wrong as a whole, then every problem."""
     whole = [refusal.what] if isinstance(refusal, InputError) else []
     return [*whole, *getattr(refusal, "faults", [])] or [str(refusal)]
 
 
-_lock = threading.Lock()  # held by who decides whether the work can still be cancelled
-_ends = threading.Event()  # it cannot: what follows is kept, or it is over
+_lock = threading.Lock()  # held while it is decided whether the work can still be cancelled
+_ends = threading.Event()  # set if it cannot: the result will be kept, or the work is over
 
 
 def settle() -> None:
-    """In the process at work: from here on it comes to its end, and can no longer be cancelled."""
+    """Called in the working process: from here on, the work completes and can no longer be cancelled."""
     with _lock:
         _ends.set()
 
 
 def _heed(folder: Path) -> None:
-    """Interrupt the main thread once somebody cancels, as Ctrl+C does: whatever it holds is given back on the way.
+    """Interrupt the main thread when somebody cancels, like Ctrl+C, so that it releases whatever it holds.
 
-    Again after a while if it works on: an interrupt that falls into a callback of the garbage collector is lost.
+    Interrupt it again if it continues: an interrupt during a callback of the garbage collector is lost.
     """
     wait = ASKED_EVERY_S
     while not _ends.wait(wait):
@@ -166,7 +166,7 @@ def _interrupt() -> None:
     if sys.platform == "win32":
         _thread.interrupt_main()
     else:
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # out of a wait as well
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # also interrupts a wait
 
 
 def _clear(folder: Path) -> None:
@@ -177,17 +177,17 @@ def _clear(folder: Path) -> None:
 
 @contextmanager
 def working(folder: Path, *refusals: type[Exception]) -> Iterator[Tell]:
-    """In the process at work: gives the function that tells of progress, and tells how it ended, unless that is told.
+    """Used in the working process: yields the function that reports progress, and reports how the work ended.
 
-    Exceptions of `refusals` are input that cannot be used: their `faults` are told, and the process ends quietly.
+    Exceptions in `refusals` mean unusable input: their `faults` are reported, and the process ends without a traceback.
     """
     with contextlib.suppress(AttributeError, OSError):
-        os.nice(10)  # the readers come first
+        os.nice(10)  # readers have priority
 
     def progress(share: float, what: str) -> None:
         tell(folder, "making", share, what)
 
-    with contextlib.suppress(ValueError):  # what a shell starts in the background has it ignored
+    with contextlib.suppress(ValueError):  # it is ignored in processes that a shell starts in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _ends.clear()
     threading.Thread(target=_heed, args=(folder,), daemon=True).start()
@@ -195,7 +195,7 @@ def working(folder: Path, *refusals: type[Exception]) -> Iterator[Tell]:
         yield progress
         settle()
     except KeyboardInterrupt:
-        settle()  # no second interrupt while we tidy up
+        settle()  # no second interrupt during the clean-up
         if not (folder / STOP).exists():
             raise
         _clear(folder)

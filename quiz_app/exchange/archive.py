@@ -1,11 +1,12 @@
-"""The archive of a study: every row that belongs to it and its images, as one file that another installation restores.
+"""The archive of a study: all its rows and images, as one file that another installation can restore.
 
-    archive.json      format, version of the tables, and of every member its length and SHA-256
-    tables/NAME.jsonl one row a line
+    archive.json      format, version of the tables, and the length and SHA-256 of every member
+    tables/NAME.jsonl one row per line
     images/NAME.png   the blinded images of the pool
-    report/archive.zip  what a report of the study was computed from, and its numbers, where one was made
+    report/archive.zip  the data and numbers of a report of the study, if there is one
 
-An archive holds truth, addresses and what readers said of themselves: it is for the owner's safe, not for handing on.
+An archive contains the truth, addresses and what readers said about themselves: the owner should keep it safe and not
+pass it on.
 """
 
 from __future__ import annotations
@@ -45,18 +46,18 @@ from quiz_app.storage import Store
 from quiz_app.study.settings import settings_of
 
 FORMAT = 1
-# In the order in which rows can be put back.
+# In the order in which rows can be restored.
 MODELS: tuple[type[Base], ...] = (
     Pool, Case, Fault, Study, Hint, Reader, Sitting, Trial, TrialCase, Answer, Mark, Event,
 )  # fmt: skip
-LARGEST = 8 * 2**30  # a pool of ten thousand images and as many readers; more is a bomb
-LARGEST_TABLES = 2**30  # their rows are put together in memory
-LARGEST_LIST = 16 * 2**20  # of the members
-CHECKED, UNPACKED = 0.4, 0.9  # shares of restoring that are done then
+LARGEST = 8 * 2**30  # ten thousand images and as many readers; anything larger is a zip bomb
+LARGEST_TABLES = 2**30  # their rows are assembled in memory
+LARGEST_LIST = 16 * 2**20  # the list of members
+CHECKED, UNPACKED = 0.4, 0.9  # share of restoring that is done after each step
 REPORT = "report/archive.zip"
 MEMBER = re.compile(rf"tables/[a-z_]+\.jsonl|images/[0-9a-f]{{32}}\.png|{re.escape(REPORT)}")
 VERSION = sa.text("SELECT version_num FROM alembic_version")
-# What rows raise that are not those of a study.
+# Errors raised by rows that do not belong to a study.
 ROWS_FAULTS = (LookupError, TypeError, ValueError, AttributeError, RecursionError, sa.exc.SQLAlchemyError)
 Rows = dict[type[Base], list[dict[str, Any]]]
 
@@ -73,9 +74,9 @@ def write(
     report: Path | None = None,
     progress: background.Tell = _tell_nobody,
 ) -> None:
-    """Write the archive of `study`, whose images lie in `store`, into `file`; `report` is that of a report on it.
+    """Write the archive of `study`, with its images from `store`, into `file`; `report` is the archive of its report.
 
-    `progress` hears which share is written, 0 to 1, and in words what is being written.
+    `progress` is called with the share written, 0 to 1, and a description of what is being written.
     """
     members = {}
     of_pool = sa.select(Case.stored).filter_by(pool_id=study.pool_id).order_by(Case.id)
@@ -142,15 +143,15 @@ def restore(
     actor: str = "",
     progress: background.Tell = _tell_nobody,
 ) -> Study:
-    """Put back the study in the archive at `path`; its images go into `store`. The caller commits or rolls back.
+    """Restore the study in the archive at `path`; its images are put into `store`. The caller commits or rolls back.
 
-    A pool that is here already is used as it is. `progress` hears which share is done, 0 to 1, and in words what is
-    being done. Raises InvalidInputError with every fault of the file, and for a study that is here already; then
-    nothing has been kept.
+    A pool that already exists here is used unchanged. `progress` is called with the share done, 0 to 1, and a
+    description of the current step. Raises InvalidInputError with every problem in the file, or if the study already
+    exists here; then nothing has been kept.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            with reading() as session:  # readers answer while the file is looked at: nothing is written yet
+            with reading() as session:  # readers can answer while the file is checked: nothing is written yet
                 _assert_sound(session, archive, progress)
                 rows = {model: _rows(archive, model) for model in MODELS}
                 _assert_new(session, rows)
@@ -160,12 +161,14 @@ def restore(
                     share = CHECKED + (UNPACKED - CHECKED) * done / len(wanted)
                     progress(share, f"unpacking image {done + 1} of {len(wanted)}")
                     (staging / name).write_bytes(archive.read(f"images/{name}"))
-                progress(UNPACKED, "putting the answers back")
-                _assert_new(db.session(), rows)  # by now somebody else may have restored it
+                progress(UNPACKED, "restoring the answers")
+                _assert_new(db.session(), rows)  # somebody else may have restored it in the meantime
                 study = _insert(rows, owner)
-                for name in set(wanted) - {case.stored for case in study.pool.cases}:  # its pool came here meanwhile
+                for name in set(wanted) - {
+                    case.stored for case in study.pool.cases
+                }:  # its pool was imported here in the meantime
                     (staging / name).unlink()
-                background.settle()  # the images come to lie where readers get them
+                background.settle()  # from here on, the images are put where readers get them
     except (zipfile.BadZipFile, OSError) as error:
         raise InvalidInputError([f"archive: cannot be read: {error}"]) from error
     except (InvalidInputError, sa.exc.OperationalError):
@@ -180,7 +183,7 @@ def restore(
 
 
 def _wanted(session: Session, rows: Rows) -> list[str]:
-    """The images to unpack: all, or those of a pool that is here, which may have others in their place."""
+    """The images to unpack: all, or only the missing ones if the pool already exists here under other names."""
     pool = session.scalar(sa.select(Pool.id).filter_by(sha256=rows[Pool][0]["sha256"]))
     stored = [row["stored"] for row in rows[Case]]
     if pool is None:
@@ -190,7 +193,7 @@ def _wanted(session: Session, rows: Rows) -> list[str]:
 
 
 def _assert_sound(session: Session, archive: zipfile.ZipFile, progress: background.Tell) -> None:
-    """Every member is there, of its length and with its checksum, and there are no others."""
+    """Check that every member is there with its length and checksum, and that there are no others."""
     try:
         if archive.getinfo("archive.json").file_size > LARGEST_LIST:
             raise ValueError
@@ -199,11 +202,11 @@ def _assert_sound(session: Session, archive: zipfile.ZipFile, progress: backgrou
         sums = {name: (member["bytes"], member["sha256"]) for name, member in told.items()}
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise InvalidInputError(
-            ["archive: has no readable archive.json; an archive made by `study archive` is expected"]
+            ["archive: has no readable archive.json; expected an archive made by `study archive`"]
         ) from None
     here = session.scalar(VERSION)
     if about.get("format") != FORMAT or about.get("tables") != here:
-        raise InvalidInputError([f"archive: its tables are of version {about.get('tables')}, these of {here}"])
+        raise InvalidInputError([f"archive: its tables have version {about.get('tables')}; this database has {here}"])
     found = {info.filename: info for info in archive.infolist() if info.filename != "archive.json"}
     if sum(info.file_size for info in found.values()) > LARGEST:
         raise InvalidInputError([f"archive: unpacks to more than {LARGEST // 2**30} GiB"])
@@ -251,7 +254,7 @@ def _assert_new(session: Session, rows: Rows) -> None:
 
 
 def _insert(rows: Rows, owner: Researcher | None) -> Study:
-    """The rows under new numbers, those that point to others after them."""
+    """Insert the rows with new numbers, each after the rows to which it refers."""
     numbers: dict[str, dict[Any, Any]] = {"researcher": {}}
     pool = db.session.scalar(sa.select(Pool).filter_by(sha256=rows[Pool][0]["sha256"]))
     if pool is not None:

@@ -1,8 +1,8 @@
-"""The archive of a study made for download, in the background; it lies on the server for a day.
+"""Create the archive of a study for download, in the background; it is kept on the server for a day.
 
-    archive/KEY/archive.zip   among the reports of the study, so that it goes with them where answers are deleted
+    archive/KEY/archive.zip   with the reports of the study, so that both are removed when answers are deleted
 
-KEY stands for the study as it was: with any line of its log, answer or report that is new, the archive has another.
+KEY identifies the state of the study: any new log entry, answer or report gives the archive a different key.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KEPT = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Made:
-    """An archive as it stands: its key, how far it is, and the bytes of its file, 0 before that is whole."""
+    """The state of an archive: its key, its progress, and the size of its file in bytes, 0 until it is complete."""
 
     key: str
     work: background.Work
@@ -38,7 +38,7 @@ class Made:
 
 
 def key(session: Session, instance: Path, study: Study) -> str:
-    """The name of the archive of the study as it is now. That it was downloaded changes nothing."""
+    """The name of the archive of the current study. Downloads do not change it."""
     noted = sa.select(sa.func.count()).where(Event.study_id == study.id, Event.kind != "handed-over")
     moments = (Trial.released_at, Trial.onset_at, Trial.answered_at, Trial.marked_at)
     query = sa.select(*map(sa.func.count, moments)).select_from(Trial).join(Sitting).join(Reader)
@@ -48,12 +48,12 @@ def key(session: Session, instance: Path, study: Study) -> str:
 
 
 def home(instance: Path, study: Study) -> Path:
-    """Where the archives of a study lie."""
+    """The folder for the archives of a study."""
     return reports.home(instance, study) / HOME
 
 
 def kept(instance: Path, study: Study) -> list[Made]:
-    """The archives of the study that are there or being made, the latest first."""
+    """The archives of the study that exist or are in progress, latest first."""
     found = []
     for folder in home(instance, study).glob("e*"):
         work = background.find(folder)
@@ -64,7 +64,7 @@ def kept(instance: Path, study: Study) -> list[Made]:
 
 
 def make(settings: Settings, study: Study, name: str) -> None:
-    """Have the archive called `name` made, unless it is there or being made; an earlier one is removed.
+    """Start creating the archive with this name, unless it exists or is in progress; an earlier one is removed.
 
     Returns at once.
     """
@@ -80,12 +80,12 @@ def make(settings: Settings, study: Study, name: str) -> None:
 
 
 def sweep(instance: Path) -> None:
-    """Remove archives that have lain here for a day, of whichever study."""
+    """Remove the archives of all studies that are more than a day old."""
     background.sweep(instance.glob(f"reports/*/{HOME}/e*"), KEPT)
 
 
 def _work(folder: Path, slug: str) -> None:
-    """Write the archive of study `slug` into `folder`: what the process does."""
+    """Write the archive of study `slug` into `folder`: the work of the process."""
     from quiz_app import create_app
 
     app = create_app()

@@ -1,7 +1,7 @@
-"""Restoring a study from an uploaded archive, in the background: all of it, or nothing.
+"""Restore a study from an uploaded archive, in the background: either completely or not at all.
 
-restoring/RESEARCHER/NAME/archive.zip   what was uploaded, until it is restored or refused
-restoring/RESEARCHER/NAME/study.json    which study came of it
+restoring/RESEARCHER/NAME/archive.zip   the upload, until it is restored or refused
+restoring/RESEARCHER/NAME/study.json    the restored study
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from quiz_app.models import Researcher
 from quiz_app.settings import Settings
 
 UPLOAD, FOUND = "archive.zip", "study.json"
-KEPT = timedelta(hours=24)  # word of what became of it, and what a killed process left
+KEPT = timedelta(hours=24)  # how long outcomes, and files left by a killed process, are kept
 
 
 def home(instance: Path, owner: Researcher) -> Path:
-    """Where the uploads of a researcher are worked on; nobody else is told of them."""
+    """The folder for a researcher's uploads; nobody else can see them."""
     return instance / "restoring" / str(owner.id)
 
 
 def begin(settings: Settings, upload: Path, owner: Researcher) -> str:
-    """Take over the archive at `upload` and have its study restored, to belong to `owner`.
+    """Take over the archive at `upload` and start restoring its study, which will belong to `owner`.
 
-    Returns the name of the work, at once.
+    Returns the name of the work at once.
     """
     name = secrets.token_hex(8)
     folder = home(settings.instance, owner) / name
@@ -46,24 +46,24 @@ def begin(settings: Settings, upload: Path, owner: Researcher) -> str:
 
 
 def restored(folder: Path) -> str:
-    """The slug of the study that came of the work in `folder`, which is done."""
+    """The slug of the study restored by the work in `folder`, which must be done."""
     return json.loads((folder / FOUND).read_text("utf-8"))["study"]
 
 
 def sweep(instance: Path) -> None:
-    """Remove what has lain here for a day."""
+    """Remove files that are more than a day old."""
     background.sweep(instance.glob("restoring/*/*"), KEPT)
 
 
 def _work(folder: Path, owner: int) -> None:
-    """Restore the study of the upload in `folder`: what the process does."""
+    """Restore the study of the upload in `folder`: the work of the process."""
     from quiz_app import create_app
 
     app = create_app()
     with app.app_context(), background.working(folder, InvalidInputError) as progress:
         researcher = db.session.get_one(Researcher, owner)
         db.session.expunge(researcher)
-        db.session.rollback()  # nobody's answer waits while the archive is checked
+        db.session.rollback()  # so that nobody's answer waits while the archive is checked
         try:
             study = archive.restore(folder / UPLOAD, app.config["SETTINGS"].images, owner=researcher, progress=progress)
             (folder / FOUND).write_text(json.dumps({"study": study.slug}), "utf-8")

@@ -1,4 +1,4 @@
-"""The archive of a study: made, downloaded, and the way back. Both run in the background."""
+"""The archive of a study: create it, download it, and restore a study. Creating and restoring run in the background."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _settings() -> Settings:
 @blueprint.get("/studies/<study>/archive")
 @owner_only
 def show_archive() -> ResponseReturnValue:
-    """The archive as it stands, and the way to a new one. It holds truth, so there is none before the close."""
+    """The current archive, and the button for a new one. It contains the truth, so there is none before the close."""
     instance = _settings().instance
     archiving.sweep(instance)
     return render_template(
@@ -40,7 +40,7 @@ def show_archive() -> ResponseReturnValue:
 @blueprint.post("/studies/<study>/archive")
 @owner_only
 def make_archive() -> ResponseReturnValue:
-    """Have the archive of the study as it is now made in the background."""
+    """Start creating the archive of the current study in the background."""
     if g.study.blinded:
         abort(403)
     archiving.sweep(_settings().instance)
@@ -49,7 +49,7 @@ def make_archive() -> ResponseReturnValue:
 
 
 def _archive(key: str) -> archiving.Made:
-    """The archive of this study called `key`; 403 as long as the study is blinded, 404 if there is none."""
+    """The archive of this study with this key; 403 while the study is blinded, 404 if there is none."""
     if g.study.blinded:
         abort(403)
     archiving.sweep(_settings().instance)
@@ -60,21 +60,21 @@ def _archive(key: str) -> archiving.Made:
 @blueprint.get("/studies/<study>/archive/<key>.json")
 @owner_only
 def archive_status(key: str) -> ResponseReturnValue:
-    """How far an archive is."""
+    """The progress of an archive."""
     return _archive(key).work.told()
 
 
 @blueprint.post("/studies/<study>/archive/<key>/cancel")
 @owner_only
 def cancel_archive(key: str) -> ResponseReturnValue:
-    """Stop making an archive; nothing of it is kept."""
+    """Stop creating an archive; nothing is kept."""
     return cancelled(archiving.home(_settings().instance, g.study) / _archive(key).key, "show_archive")
 
 
 @blueprint.get("/studies/<study>/archive/<key>.zip")
 @owner_only
 def download_archive(key: str) -> ResponseReturnValue:
-    """The file of an archive; who got it is on record."""
+    """The file of an archive; the download is recorded."""
     made = _archive(key)
     if made.work.state != "done":
         abort(404)
@@ -88,7 +88,7 @@ def download_archive(key: str) -> ResponseReturnValue:
 @blueprint.post("/studies/new/archive")
 @uploads
 def restore_archive() -> ResponseReturnValue:
-    """Take an uploaded archive and have its study restored."""
+    """Accept an uploaded archive and start restoring its study."""
     file, home = request.files.get("archive"), restoring.home(_settings().instance, current_user)
     restoring.sweep(_settings().instance)
     if not file:
@@ -99,14 +99,14 @@ def restore_archive() -> ResponseReturnValue:
 
 
 def _restoring(name: str) -> tuple[Path, background.Work]:
-    """What this researcher has uploaded to be restored, and how it stands; 404 for a name that is none."""
+    """The state of an archive that this researcher has uploaded; 404 if it does not exist."""
     folder = restoring.home(_settings().instance, current_user) / name
     return folder, (background.find(folder) if name.isalnum() else None) or abort(404)
 
 
 @blueprint.get("/restoring/<name>")
 def show_restoring(name: str) -> ResponseReturnValue:
-    """How far restoring is, and what came of it."""
+    """The progress of restoring, and its result."""
     folder, work = _restoring(name)
     slug = restoring.restored(folder) if work.state == "done" else ""
     study = looking().scalar(sa.select(Study).filter_by(slug=slug))
@@ -115,11 +115,11 @@ def show_restoring(name: str) -> ResponseReturnValue:
 
 @blueprint.get("/restoring/<name>.json")
 def restoring_status(name: str) -> ResponseReturnValue:
-    """The same for the page that waits."""
+    """The progress of restoring, for the waiting page."""
     return _restoring(name)[1].told()
 
 
 @blueprint.post("/restoring/<name>/cancel")
 def cancel_restoring(name: str) -> ResponseReturnValue:
-    """Stop restoring; nothing of the study is kept, and the uploaded file is removed."""
+    """Stop restoring; nothing is kept, and the uploaded file is removed."""
     return cancelled(_restoring(name)[0], "show_restoring", name=name)

@@ -1,4 +1,4 @@
-"""Downloads: the answers, everything as one zip; and the registration, which comes in here."""
+"""Downloads: the answers, and everything as one zip; also uploading and downloading the registration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _csv(lines: Iterator[str], name: str) -> ResponseReturnValue:
 
 
 def _named(name: str) -> str:
-    """`name`, for a file of this study; that it was handed over, and to whom, is on record."""
+    """`name`, for a file of this study; records that it was downloaded, and by whom."""
     name = f"{g.study.slug}{name}"
     log.record("handed-over", study=g.study, actor=current_user.name, file=name)
     db.session.commit()
@@ -33,7 +33,7 @@ def _named(name: str) -> str:
 
 @blueprint.get("/studies/<study>/responses.csv")
 def responses() -> ResponseReturnValue:
-    """Every answer of the study, a row each; while the study is blinded, without the truth."""
+    """Every answer of the study, one row each; while the study is blinded, without the truth."""
     slug, blinded = g.study.slug, g.study.blinded
 
     def lines() -> Iterator[str]:
@@ -45,13 +45,13 @@ def responses() -> ResponseReturnValue:
 
 @blueprint.get("/studies/<study>/responses.dictionary.csv")
 def dictionary() -> ResponseReturnValue:
-    """What the columns mean."""
+    """The meaning of the columns."""
     return _csv(responses_csv.dictionary(), f"{g.study.slug}-responses.dictionary.csv")
 
 
 @blueprint.get("/studies/<study>/everything.zip")
 def everything() -> ResponseReturnValue:
-    """Responses, readers, cases, events and settings, and the files of other software, in one zip."""
+    """Responses, readers, cases, events and settings, and files for other software, in one zip."""
     file = tempfile.TemporaryFile()  # noqa: SIM115  (send_file closes it)
     export.write(looking(), g.study, file)
     file.seek(0)
@@ -62,7 +62,7 @@ def everything() -> ResponseReturnValue:
 @blueprint.post("/studies/<study>/register")
 @owner_only
 def register_study() -> ResponseReturnValue:
-    """Keep an uploaded registration with the study."""
+    """Store an uploaded registration with the study."""
     file = request.files.get("registration")
     try:
         text = file.read().decode("utf-8-sig") if file else ""
@@ -74,7 +74,7 @@ def register_study() -> ResponseReturnValue:
 
 @blueprint.get("/studies/<study>/registration.json")
 def download_registration() -> ResponseReturnValue:
-    """The registration as it was taken in."""
+    """The registration as uploaded."""
     if g.study.registration is None:
         abort(404)
     text = json.dumps(g.study.registration, indent=1, ensure_ascii=False) + "\n"

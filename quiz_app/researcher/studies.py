@@ -26,7 +26,7 @@ LATEST = 6  # events on the overview
 def list_studies() -> ResponseReturnValue:
     """Every study in which the researcher has a role; `?away` lists those that were archived."""
     away = "away" in request.args
-    for work in (archiving, restoring):  # whoever comes to the desk sees to it that they go in time
+    for work in (archiving, restoring):  # visits to the desk remove expired files
         work.sweep(current_app.config["SETTINGS"].instance)
     rows = [
         (study, role, monitor.summary(monitor.progress(looking(), study)))

@@ -425,7 +425,7 @@ def test_a_zip_whose_members_share_their_bytes_is_refused(tmp_path):
     [
         ({"archive.json": b"[" * 100_000}, "has no readable archive.json"),
         ({"archive.json": b'{"members": {}}' + b" " * 2**24}, "has no readable archive.json"),
-        ({"archive.json": b'{"members": {}}'}, "its tables are of version"),
+        ({"archive.json": b'{"members": {}}'}, "its tables have version"),
     ],
 )
 def test_an_archive_that_only_swells_is_refused(app, tmp_path, members, fault):

@@ -197,7 +197,7 @@ def rewritten(table, **values):
         (broken, "tables/answer.jsonl: differs from what was archived"),
         (lacking, "tables/trial.jsonl: missing"),
         (climbing, "../../evil.png: is not a valid name in an archive"),
-        (older, "archive: its tables are of version 0001"),
+        (older, "archive: its tables have version 0001"),
         (headless, "archive: has no readable archive.json"),
     ],
 )
