@@ -155,7 +155,7 @@ def test_a_study_from_nothing_to_a_restored_archive(own_house, elsewhere, new_co
     page.get_by_role("link", name="New study").click()
     page.get_by_label("Archive (zip)").set_input_files(archive)
     page.get_by_role("button", name="Restore study").click()
-    expect(page.get_by_text("put back as it was archived")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("restored exactly as it was archived")).to_be_visible(timeout=60_000)
     assert_accessible(page)
     page.get_by_role("link", name="Open From nothing").click()
     (tmp_path / "restored").mkdir()

@@ -175,7 +175,7 @@ def test_a_study_is_restored_at_the_desk_as_it_was_and_belongs_to_who_uploaded_i
     address = uploaded(owner, data)
     assert ended(owner, address)["state"] == "done"
     page = owner.get(address).text
-    assert "The study is put back as it was archived." in page
+    assert "The study has been restored exactly as it was archived." in page
     assert 'href="/researcher/studies/mine/"' in page
     db.session.expire_all()
     assert lifecycle.find("mine").owner.name == "ada"
