@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import click
 import sqlalchemy as sa
 from flask import current_app
 from flask.cli import AppGroup
+from tqdm import tqdm
 
 from quiz_app.commands.console import as_json, plainly, tell
 from quiz_app.database import db, reading
@@ -165,6 +168,18 @@ def hints_(slug: str, file: Path, as_json: bool) -> None:
     tell(f"{slug}: {count} hints", _about(study) | {"hints": count}, as_json)
 
 
+@contextmanager
+def _bar() -> Iterator[Callable[[float, str], None]]:
+    """A progress bar on a terminal, and the function that moves it."""
+    with tqdm(total=100, bar_format="{percentage:3.0f} % |{bar}| {desc}", disable=None, leave=False) as bar:
+
+        def progress(share: float, what: str) -> None:
+            bar.set_description_str(what, refresh=False)
+            bar.update(int(100 * share) - bar.n)
+
+        yield progress
+
+
 @group.command("archive")
 @click.argument("slug")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Zip file to write.")
@@ -186,7 +201,8 @@ def archive_(slug: str, out: Path, report: Path | None, as_json: bool) -> None:
         study = session.scalars(sa.select(Study).filter_by(slug=slug)).one()
         settings = current_app.config["SETTINGS"]
         report = report or reports.archive(session, settings.instance, study)
-        archive.write(session, study, settings.images, file, report)
+        with _bar() as progress:
+            archive.write(session, study, settings.images, file, report, progress)
     part.replace(out)
     size, told = out.stat().st_size, "" if report else "; without a report, because none covers all answers yet"
     about = {"study": slug, "file": out, "bytes": size, "report": report is not None}
@@ -199,6 +215,8 @@ def archive_(slug: str, out: Path, report: Path | None, as_json: bool) -> None:
 @plainly
 def restore(file: Path, as_json: bool) -> None:
     """Restore the study in archive FILE. If anything is wrong, nothing is restored."""
-    study = archive.restore(file, current_app.config["SETTINGS"].images, actor="command line")
-    db.session.commit()
+    with _bar() as progress:
+        store = current_app.config["SETTINGS"].images
+        study = archive.restore(file, store, actor="command line", progress=progress)
+        db.session.commit()
     tell(f"{study.slug}: restored, {study.state}, {lifecycle.answers(study)} answers", _about(study), as_json)

@@ -8,6 +8,7 @@ of the owner. Reading never begins a transaction that delays a reader's answer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -149,11 +150,20 @@ def _message(heading: str, lines: list[str], status: int) -> ResponseReturnValue
     return render_template("researcher/message.html", heading=heading, lines=lines), status
 
 
-def saved(endpoint: str, said: str = "", **values: Any) -> ResponseReturnValue:
-    """Commit, say what was done, and redirect to the page at `endpoint`."""
+@dataclass(frozen=True)
+class WayBack:
+    """The form behind an "Undo" button: it restores exactly the state before, and is logged like any other action."""
+
+    address: str
+    fields: dict[str, str | list[str]]
+
+
+def saved(endpoint: str, said: str = "", *, undo: WayBack | None = None, **values: Any) -> ResponseReturnValue:
+    """Commit, say what was done, offer to undo it if `undo` says how, and redirect to the page at `endpoint`."""
     db.session.commit()
     if said:
-        flash(said)
+        message: Any = {"said": said, "undo": asdict(undo)} if undo else said
+        flash(message)  # stored as JSON in the session
     return redirect(url_for(f"researcher.{endpoint}", **values), code=303)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import sqlalchemy as sa
-from flask import abort, current_app, flash, g, render_template, request, stream_with_context
+from flask import abort, current_app, flash, g, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -13,7 +13,7 @@ from quiz_app.database import db, reading
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import export, responses_csv
 from quiz_app.models import Event, Member, Researcher, Study
-from quiz_app.researcher import blueprint, by_field, looking, owner_only, saved
+from quiz_app.researcher import WayBack, blueprint, by_field, looking, owner_only, saved
 from quiz_app.study import researchers
 
 SHOWN = 500
@@ -84,8 +84,10 @@ def remove_member(member: int) -> ResponseReturnValue:
     found = db.session.get(Member, member)
     if found is None or found.study_id != g.study.id:
         abort(404)
+    name, part = found.researcher.name, found.role
     researchers.take_part_away(g.study, found, actor=current_user.name)
-    return saved("show_team", f"{found.researcher.name} is no longer on the team of this study.")
+    undo = WayBack(url_for("researcher.add_member"), {"name": name, "role": part})
+    return saved("show_team", f"{name} is no longer on the team of this study.", undo=undo)
 
 
 @blueprint.get("/studies/<study>/log")

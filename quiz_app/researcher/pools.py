@@ -23,7 +23,7 @@ from quiz_app.errors import InvalidInputError
 from quiz_app.models import Case, Pool, Study
 from quiz_app.pools import fetching, images, importing, intake, survey, thumbnails
 from quiz_app.pools.wishes import COMPARISONS, Choices, Wishes
-from quiz_app.researcher import blueprint, by_field, cancelled, looking, saved, uploads
+from quiz_app.researcher import WayBack, blueprint, by_field, cancelled, looking, saved, uploads
 from quiz_app.settings import Settings
 
 THUMBNAIL = (320, 320)
@@ -264,5 +264,8 @@ def _thumbnail(case: Case) -> ResponseReturnValue:
 def exclude_case(slug: str, case: int) -> ResponseReturnValue:
     """Leave a case out, or include it again."""
     found = db.session.scalar(sa.select(Case).where(Case.id == case, Case.pool.has(slug=slug))) or abort(404)
+    before = found.excluded or ""
     importing.exclude(found, request.form.get("reason", ""), actor=current_user.name)
-    return saved("show_pool", f"{found.name} is {'left out' if found.excluded else 'included again'}.", slug=slug)
+    undo = WayBack(url_for("researcher.exclude_case", slug=slug, case=case), {"reason": before})
+    said = f"{found.name} is {'left out' if found.excluded else 'included again'}."
+    return saved("show_pool", said, undo=undo, slug=slug)

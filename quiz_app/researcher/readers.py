@@ -17,10 +17,17 @@ from quiz_app.database import commit_deletion, db
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import personal, responses_csv
 from quiz_app.models import Reader
-from quiz_app.researcher import blueprint, by_field, forms, looking, saved
+from quiz_app.researcher import WayBack, blueprint, by_field, forms, looking, saved
 from quiz_app.researcher.letters import outgoing, reminded
 from quiz_app.sittings import entry, returning, start
 from quiz_app.study import deletion, letters, monitor, readers
+
+# What was done to several readers at once.
+TOLD = {
+    "extend": "can answer until then",
+    "revoke": "can no longer use their links; their answers stay",
+    "give-back": "can use the same links again",
+}
 
 
 @blueprint.get("/studies/<study>/readers")
@@ -113,7 +120,7 @@ def _data(kind: str, content: bytes) -> str:
 
 @blueprint.post("/studies/<study>/readers/selected")
 def act_on_readers() -> ResponseReturnValue:
-    """Remind several readers at once, extend their time or withdraw their links: all of them or none."""
+    """Remind several readers, extend their time, withdraw their links or let them work again: all of them or none."""
     numbers = dict.fromkeys(int(number) for number in request.form.getlist("reader") if forms.is_number(number))
     chosen = [_reader(number) for number in numbers]
     deed, reason = request.form.get("deed", ""), request.form.get("reason", "")
@@ -121,16 +128,26 @@ def act_on_readers() -> ResponseReturnValue:
         raise InvalidInputError(["reader: select at least one reader"])
     if deed == "remind":
         return _reminders({reader.id: reader for reader in chosen})
-    if deed not in ("extend", "revoke"):
-        raise InvalidInputError([f"deed: {deed!r} is not one of remind, extend, revoke"])
+    if deed not in TOLD:
+        raise InvalidInputError([f"deed: {deed!r} is not one of remind, {', '.join(TOLD)}"])
+    undo = _links_back(chosen) if deed == "revoke" else None
     for reader in chosen:
         if deed == "extend":
             readers.extend(reader, request.form.get("until", ""), reason, actor=current_user.name)
-        else:
+        elif deed == "revoke":
             readers.revoke(reader, reason, actor=current_user.name)
+        else:
+            readers.give_back(reader, actor=current_user.name)
     many = f"{len(chosen)} readers" if len(chosen) > 1 else chosen[0].pseudonym
-    told = "can answer until then" if deed == "extend" else "can no longer use their links; their answers stay"
-    return saved("list_readers", f"{many} {told}.")
+    return saved("list_readers", f"{many} {TOLD[deed]}.", undo=undo)
+
+
+def _links_back(chosen: Sequence[Reader]) -> WayBack | None:
+    """The way back from withdrawing the links of these readers; none where one of them was withdrawn before."""
+    if any(reader.revoked_at for reader in chosen):
+        return None
+    fields: dict[str, str | list[str]] = {"deed": "give-back", "reader": [str(reader.id) for reader in chosen]}
+    return WayBack(url_for("researcher.act_on_readers"), fields)
 
 
 def _reminders(chosen: dict[int, Reader]) -> ResponseReturnValue:
@@ -191,8 +208,9 @@ def correct_reader(reader: int) -> ResponseReturnValue:
 def revoke_reader(reader: int) -> ResponseReturnValue:
     """Withdraw a link; the answers are kept."""
     found = _reader(reader)
+    undo = _links_back([found])
     readers.revoke(found, request.form.get("reason", ""), actor=current_user.name)
-    return saved("list_readers", f"The link of {found.pseudonym} no longer works. The answers stay.")
+    return saved("list_readers", f"The link of {found.pseudonym} no longer works. The answers stay.", undo=undo)
 
 
 @blueprint.post("/studies/<study>/readers/<int:reader>/renew")

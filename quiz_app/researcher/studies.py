@@ -15,7 +15,7 @@ from quiz_app.database import db
 from quiz_app.errors import InvalidInputError
 from quiz_app.exchange import archiving, mirror, restoring
 from quiz_app.models import Event, Pool
-from quiz_app.researcher import blueprint, by_field, forms, looking, me, owner_only, saved
+from quiz_app.researcher import WayBack, blueprint, by_field, forms, looking, me, owner_only, saved
 from quiz_app.sittings import returning
 from quiz_app.study import conditions, guide, hints, history, lifecycle, looks, monitor, plan, readers, researchers
 
@@ -219,7 +219,9 @@ def reopen_study() -> ResponseReturnValue:
 @blueprint.post("/studies/<study>/put-away")
 def put_away_study() -> ResponseReturnValue:
     """Archive a closed study, or unarchive it."""
-    lifecycle.put_away(g.study, actor=current_user.name)
+    away = request.form.get("away") == "yes"
+    lifecycle.put_away(g.study, away=away, actor=current_user.name)
+    undo = WayBack(url_for("researcher.put_away_study"), {"away": "no"}) if away else None
     return saved(
-        "list_studies", f"{g.study.title} is {'archived' if g.study.archived_at else 'back in the list of studies'}."
+        "list_studies", f"{g.study.title} is {'archived' if away else 'back in the list of studies'}.", undo=undo
     )

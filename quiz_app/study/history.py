@@ -30,6 +30,7 @@ SENTENCES = {
     "reader-registered": "{who} registered with the open link.",
     "reader-link-renewed": "{who} created a new link for {reader}.",
     "reader-revoked": "{who} withdrew the link of {reader}: {reason}.",
+    "reader-link-given-back": "{who} let the withdrawn link of {reader} work again.",
     "reader-extended": "{who} extended {reader} until {until}: {reason}.",
     "reader-reset": "{who} let {reader} start again: {reason}.",
     "reader-corrected": "{who} corrected {fields} of {reader}: {reason}.",

@@ -203,11 +203,13 @@ def reopen(study: Study, reason: str, *, actor: str = "") -> None:
     log.record("study-reopened", study=study, actor=actor, reason=reason.strip()[:500], answers=answers(study))
 
 
-def put_away(study: Study, *, actor: str = "") -> None:
-    """Archive a closed study, or unarchive it. Raises InvalidInputError if it is not closed."""
+def put_away(study: Study, *, away: bool = True, actor: str = "") -> None:
+    """Archive a closed study, or unarchive it if not `away`. Raises InvalidInputError if it is not closed."""
     if study.state != "closed":
         raise InvalidInputError([f"state: {study.slug} is {study.state}; only a closed study can be archived"])
-    study.archived_at = None if study.archived_at else clock.now()
+    if away == (study.archived_at is not None):
+        return
+    study.archived_at = clock.now() if away else None
     log.record("study-put-away" if study.archived_at else "study-brought-back", study=study, actor=actor)
 
 

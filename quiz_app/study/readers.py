@@ -181,6 +181,14 @@ def revoke(reader: Reader, reason: str, *, actor: str = "") -> None:
     log.record("reader-revoked", study=reader.study, actor=actor, reader=reader.pseudonym, reason=reason.strip()[:500])
 
 
+def give_back(reader: Reader, *, actor: str = "") -> None:
+    """The withdrawn link works again. Raises InvalidInputError for one that was not withdrawn, or has been replaced."""
+    if reader.revoked_at is None:
+        raise InvalidInputError([f"reader: the link of {reader.pseudonym} is not withdrawn"])
+    reader.revoked_at = None
+    log.record("reader-link-given-back", study=reader.study, actor=actor, reader=reader.pseudonym)
+
+
 def renew(reader: Reader, *, actor: str = "") -> str:
     """The secret of a new link; the old one stops working, and a revoked reader is admitted again."""
     token = secrets.token_urlsafe(24)

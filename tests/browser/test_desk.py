@@ -212,6 +212,26 @@ def test_archiving_and_restoring_show_how_far_they_are_and_are_cancelled(own_hou
 
 
 @pytest.mark.parametrize("width", [1440, 390])
+def test_a_withdrawn_link_is_given_back_by_undo(own_house, new_context, width):
+    slug = own_house.invite().slug
+    page = new_context().new_page()
+    log_in(page, own_house.server.url, first_password(own_house.app))
+    page.goto(f"{own_house.server.url}/researcher/studies/{slug}/readers")
+    page.get_by_role("link", name="R1").click()
+    withdraw = page.locator("form", has=page.get_by_role("button", name="Withdraw link"))
+    withdraw.get_by_label("Reason").fill("sent to the wrong person")
+    withdraw.get_by_role("button").click()
+    expect(page.get_by_text("The link of R1 no longer works.")).to_be_visible()
+    expect(page.get_by_label("Select every reader shown")).to_be_visible()  # the page's script is there
+    assert_accessible(page)
+    page.set_viewport_size({"width": width, "height": 900})
+    shot(page, f"undo-{width}")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("R1 can use the same links again.")).to_be_visible()
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
 def test_a_dropped_folder_is_asked_about_and_becomes_a_pool(own_house, new_context, tmp_path, width):
     for name, data in MIXED.items():
         path = tmp_path / name.replace("a.dcm", "IM0001").replace("Real", "Röntgen").replace("Synthetic", "made")

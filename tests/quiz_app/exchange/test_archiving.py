@@ -94,7 +94,7 @@ def test_an_archive_that_the_study_has_left_behind_is_called_so_and_replaced(app
     downloaded_archive(owner, "mine")
     [old] = re.findall(rf'href="({PAGE}/[^"]*.zip)"', owner.get(PAGE).text)
     reader_called("R1").years = 7
-    owner.post("/researcher/studies/mine/put-away")
+    owner.post("/researcher/studies/mine/put-away", data={"away": "yes"})
     page = owner.get(PAGE).text
     assert "The study has changed since, and this archive does not contain the changes." in page
     assert "Download earlier archive" in page

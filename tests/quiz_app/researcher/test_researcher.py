@@ -437,13 +437,17 @@ def test_after_the_closing_date_nobody_comes_in_and_who_is_in_the_middle_finishe
 
 def test_a_closed_study_is_put_away_and_brought_back(owner, owned):
     owned()
-    assert owner.post("/researcher/studies/mine/put-away").status_code == 422
+    assert owner.post("/researcher/studies/mine/put-away", data={"away": "yes"}).status_code == 422
     owner.post("/researcher/studies/mine/close")
     for listed, away in ((False, True), (True, False)):
-        assert owner.post("/researcher/studies/mine/put-away").status_code == 303
+        for _ in range(2):  # the second changes nothing
+            said = {"away": "yes" if away else "no"}
+            assert owner.post("/researcher/studies/mine/put-away", data=said).status_code == 303
         owner.get("/researcher/studies/mine/")  # shows, and with it clears, what was said
         assert ("A trial run" in owner.get("/researcher/").text) is listed
         assert ("A trial run" in owner.get("/researcher/?away=1").text) is away
+    kinds = [event.kind for event in db.session.query(Event).order_by(Event.id)]
+    assert kinds[-2:] == ["study-put-away", "study-brought-back"]
 
 
 def test_reopening_is_the_owners(owner, owned, log_in):
@@ -482,7 +486,7 @@ def test_every_form_that_writes_carries_its_token(log_in, make_study, invite):
     assert forms > 80
 
 
-def test_what_cannot_be_undone_is_asked_about(owner, owned):
+def test_what_cannot_be_undone_is_asked_about_and_what_can_is_not(owner, owned):
     study = owned()
     reader, _ = readers.invite(study, "R1")
     readers.offer_open_link(study, "5")
@@ -493,6 +497,7 @@ def test_what_cannot_be_undone_is_asked_about(owner, owned):
     lifecycle.close(study)
     db.session.commit()
     pages.append(owner.get("/researcher/studies/mine/").text)
-    for deed in ("revoke", "delete", "open-link", "open-link/withdraw", "unblind", "reopen"):
+    asked = dict.fromkeys(("delete", "open-link", "open-link/withdraw", "unblind", "reopen"), True)
+    for deed, asks in (asked | {"revoke": False}).items():
         (form,) = {one for page in pages for one in re.findall(rf'<form [^>]*/{deed}"[^>]*>', page)}
-        assert "data-ask=" in form, deed
+        assert ("data-ask=" in form) is asks, deed
