@@ -37,6 +37,7 @@ def beside(camera: screenshots.Camera, app: Flask, url: str, password: str) -> N
     screenshots.log_in(page, url, password)
     for name, path in desk_pages.paths(app, f"read-at-{camera.width}").items():
         page.goto(f"{url}{path}")
+        page.evaluate("for (const image of document.images) image.loading = 'eager'")
         page.wait_for_load_state("networkidle")
         camera.take(page, f"page-{name.replace('_', '-')}")
 
