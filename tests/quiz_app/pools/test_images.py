@@ -28,7 +28,7 @@ def test_filling_up_gives_the_length_and_keeps_the_picture(room, seed):
 
 def test_what_has_no_room_is_refused():
     png = images.encoded(noise(1))
-    with pytest.raises(ValueError, match="cannot be filled up"):
+    with pytest.raises(ValueError, match="cannot be padded"):
         images.padded(png, len(png) + 11)
 
 
