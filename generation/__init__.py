@@ -1,4 +1,4 @@
-"""The image pool: made, gathered, judged and written here, before any reader sees it.
+"""Create, collect, check and write the image pool, before any reader sees it.
 
-Light to import: torch is loaded only by the rooms that need it.
+Importing this package is fast: torch is loaded only by the modules that need it.
 """

@@ -1,7 +1,7 @@
-"""`python -m generation COMMAND ...`: one door to every room of this wing.
+"""`python -m generation COMMAND ...`: the entry point to all commands of this package.
 
-A command is a module with `add_arguments(parser)` and `run(args) -> int | None` (an exit code); it is imported only
-when it is called, so that asking for help loads no torch. To add one, add its line to COMMANDS.
+A command is a module with `add_arguments(parser)` and `run(args) -> int | None` (an exit code). It is imported only
+when it is called, so that help does not load torch. To add a command, add a line to COMMANDS.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, purpose)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m generation") -> int:
-    """Run one command; exit code 2 for bad input, as argparse has it."""
+    """Run one command; return exit code 2 for invalid input, like argparse."""
     argv = sys.argv[1:] if argv is None else list(argv)
     parser = Parser(prog=prog, description="Create images, build pools from them, and check both.")
     choices = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

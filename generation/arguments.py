@@ -1,4 +1,4 @@
-"""Argument types and the progress bar that the commands of this wing share."""
+"""Argument types and the progress bar shared by the commands of this package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """A command line whose errors read as those of every other command."""
+    """A command line with the same error format as all other commands."""
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -18,13 +18,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def refuse(faults: str) -> int:
-    """Name what is wrong on standard error, each fault a line; the exit code of bad input."""
+    """Print the problems on standard error, one per line, and return the exit code for invalid input."""
     print("Error: " + faults.replace("\n", "\n  "), file=sys.stderr)
     return 2
 
 
 def whole(least: int) -> Callable[[str], int]:
-    """An argparse type: a whole number of at least `least`."""
+    """Return an argparse type: a whole number of at least `least`."""
 
     def parse(text: str) -> int:
         number = int(text) if text.isdecimal() else None
@@ -36,22 +36,22 @@ def whole(least: int) -> Callable[[str], int]:
 
 
 def left_out(faults: Sequence[str]) -> int:
-    """Name the files that could not be used on standard error; the exit code that says whether there were any."""
+    """Print the files that could not be used on standard error; return an exit code: whether there were any."""
     for fault in faults:
         print(f"left out: {fault}", file=sys.stderr)
     return 1 if faults else 0
 
 
 def text_found(files: Sequence[str], what: str) -> None:
-    """Name the files that seem to be lettered, so that somebody looks at them."""
+    """Print the files that seem to contain text, so that a person checks them."""
     if files:
-        print(f"note: text seems to be burnt into these {what} ({len(files)}); a name or a date may be readable:")
+        print(f"note: these {what} ({len(files)}) seem to contain burnt-in text; a name or a date may be readable:")
         print(*(f"  {file}" for file in files), sep="\n")
 
 
 @contextmanager
 def bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error, where that is a terminal, as a callback (done, total)."""
+    """A progress bar on standard error, if that is a terminal, as a callback (done, total)."""
     from tqdm import tqdm
 
     with tqdm(desc=what, unit="", leave=False, disable=None) as shown:

@@ -1,15 +1,14 @@
-"""Preparing a corpus of radiographs: cut, resized, checked for near-duplicates, split without leaking, and listed.
+"""Prepare a corpus of radiographs: crop, resize, find near-duplicates, split without leakage, and list.
 
-    hr/IMAGE.png    1024 x 512 by Lanczos
-    lr/IMAGE.png    256 x 128 by area averaging of the former
-    manifest.csv    image,set,original,original_sha256,original_width,original_height,hr_sha256,lr_sha256,group,split,
-                    lossy,notes,header
-    corpus.json     what was done, with counts, the files that could not be used, and those that seem to be lettered
+hr/IMAGE.png    1024 x 512 by Lanczos
+lr/IMAGE.png    256 x 128 by area averaging of the hr image
+manifest.csv    image,set,original,original_sha256,original_width,original_height,hr_sha256,lr_sha256,group,split,
+                lossy,notes,header
+corpus.json     settings and counts, the files that could not be used, and those that seem to contain text
 
-`lossy`, `notes` and `header` are what reading the file told of it (`radiographs.Reading`), as JSON.
-
-`group` is shared by near-duplicates, and a group lies on one side of the split: never two versions of one radiograph
-on both. Work that was interrupted goes on where it was: `done.jsonl` remembers what is finished.
+`lossy`, `notes` and `header` come from reading the file (`radiographs.Reading`), as JSON. `group` is shared by
+near-duplicates, and a group is on one side of the split, so that versions of one radiograph are never on both.
+Interrupted work can be resumed: `done.jsonl` records finished images.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ COLUMNS = (
     "image", "set", "original", "original_sha256", "original_width", "original_height",
     "hr_sha256", "lr_sha256", "group", "split",
 )  # fmt: skip
-TOLD: dict[str, tuple[str, Callable[[Any], bool]]] = {  # not in a corpus of an earlier version
+TOLD: dict[str, tuple[str, Callable[[Any], bool]]] = {  # not in a corpus made by an earlier version
     "lossy": ("true or false", lambda value: isinstance(value, bool)),
     "notes": ("a list of texts", lambda value: isinstance(value, list) and _are_texts(value)),
     "header": ("an object of texts", lambda value: isinstance(value, dict) and _are_texts(value.values())),
@@ -50,27 +49,27 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Task:
-    """One radiograph to prepare: its name in the corpus, its set, its file, and what to cut away."""
+    """One radiograph to prepare: its name in the corpus, its set, its file, and its margins to crop."""
 
     image: str
     set: str
     path: Path
     original: str  # the path within the source
     margins: radiographs.Margins
-    frame: int | None = None  # of a file that holds several images, from 0
+    frame: int | None = None  # of a file with several images, from 0
 
 
 def plan(
     source: Path, margins: dict[str, radiographs.Margins] | radiographs.Margins, frames: str = "none"
 ) -> tuple[list[Task], list[str]]:
-    """The radiographs below `source`, and remarks on sets that are not as published.
+    """Return the radiographs below `source`, and remarks on sets that differ from the published ones.
 
-    Folders of `source` that bear a public set's name are that set; else every image belongs to a set with the
-    folder's own name.
+    Folders in `source` with the name of a public set are that set; otherwise all images belong to a set named after the
+    folder.
     """
     if not source.is_dir():
         raise InputError(
-            f"{source}: no such folder; expected radiographs, or the folders {', '.join(radiographs.SETS)}"
+            f"{source}: there is no such folder; expected radiographs, or the folders {', '.join(radiographs.SETS)}"
         )
     public = {name: source / name for name in radiographs.SETS if (source / name).is_dir()}
     folders = public or {source.resolve().name: source}
@@ -106,15 +105,15 @@ def prepare(
     frames: str = "none",
     distinct: bool = False,
 ) -> dict:
-    """Prepare a corpus as the module says, and return what corpus.json says.
+    """Prepare a corpus as described for the module, and return the content of corpus.json.
 
-    parts: the shares of train, validation and test. workers: processes, -1 for one a core.
-    frames: what to take of a file that holds several images: none (it is left out), first, middle or all.
-    distinct: every image is a radiograph of its own, and no near-duplicates are looked for; what counts as one was set
-    on panoramics, and frontal chests are more alike.
-    Files that cannot be used are left out and listed under `unusable`; what is returned gives the reasons instead,
-    which may quote a file and are not kept. Files in which text seems to be burnt into what is left within the margins
-    are listed under `text`. Raises InputError when nothing can be used, or when `out` was begun with other settings.
+    parts: the shares of train, validation and test. workers: processes, -1 for one per core.
+    frames: which images to use from a file with several: none (it is left out), first, middle or all.
+    distinct: every image is a different radiograph, so near-duplicates are not looked for; the thresholds were set for
+    panoramics, and frontal chest radiographs are more alike.
+    Files that cannot be used are left out and listed under `unusable`; the returned value gives the reasons instead,
+    which may quote a file and are not stored. Files that seem to contain burnt-in text within the margins are listed
+    under `text`. Raises InputError if nothing can be used, or if `out` was started with other settings.
     """
     source, out = Path(source), Path(out)
     tasks, remarks = plan(source, margins or radiographs.Margins(), frames)
@@ -146,7 +145,7 @@ def prepare(
     _write_manifest(out, rows, groups, splits)
     summary = {
         "format": 1, **settings, "seed": seed, "parts": list(parts), "images": len(rows),
-        "distinct": int(groups.max()) + 1, "duplicates": "not looked for" if distinct else "by hash and correlation",
+        "distinct": int(groups.max()) + 1, "duplicates": "not searched" if distinct else "by hash and correlation",
         "sets": dict(Counter(row["set"] for row in rows)),
         "splits": {name: int((splits == name).sum()) for name in SPLITS},
         "lossy": sum(row["lossy"] for row in rows), "notes": dict(Counter(n for row in rows for n in row["notes"])),
@@ -158,7 +157,7 @@ def prepare(
 
 
 def split(groups: np.ndarray, parts: Iterable[float], seed: int) -> np.ndarray:
-    """`train`, `validation` or `test` for each image (n,), whole groups together, in about the shares of `parts`."""
+    """`train`, `validation` or `test` for each image (n,), keeping groups together, in about the shares of `parts`."""
     shares = np.array(list(parts), dtype=float)
     if len(shares) != 3 or (shares < 0).any() or not shares.sum() > 0:
         raise ValueError(f"expected three shares that are not all zero, got {shares.tolist()}")
@@ -166,14 +165,14 @@ def split(groups: np.ndarray, parts: Iterable[float], seed: int) -> np.ndarray:
     room = shares / shares.sum() * len(groups)
     chosen = np.empty(len(sizes), dtype=int)
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(sizes))
-    for group in sorted(order, key=lambda number: -sizes[number]):  # large groups first, while there is room
+    for group in sorted(order, key=lambda number: -sizes[number]):  # place large groups first, while there is room
         chosen[group] = int(np.argmax(room))
         room[chosen[group]] -= sizes[group]
     return np.array(SPLITS)[chosen[groups]]
 
 
 def read_manifest(folder: str | Path) -> list[dict[str, str]]:
-    """The rows of a prepared corpus. Raises InputError with every fault, by row (the header is row 1) and column."""
+    """The rows of a prepared corpus. Raises InputError with every problem, by row (the header is row 1) and column."""
     path = Path(folder) / "manifest.csv"
     try:
         with path.open(newline="", encoding="utf-8") as stream:
@@ -183,10 +182,10 @@ def read_manifest(folder: str | Path) -> list[dict[str, str]]:
                 raise InputError(f"{path}: missing column(s) {', '.join(absent)}")
             rows = [(table.line_num, row) for row in table]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not readable; expected a folder that `generation corpus` made") from error
+        raise InputError(f"{path}: cannot be read; expected a folder made by `generation corpus`") from error
     faults = [f"row {number}: {fault}" for number, row in rows for fault in _row_faults(row)]
     if faults:
-        raise InputError(f"{path}: not a manifest that can be used, {len(faults)} problem(s):", faults)
+        raise InputError(f"{path}: the manifest cannot be used, {len(faults)} problem(s):", faults)
     return [row for _, row in rows]
 
 
@@ -210,13 +209,13 @@ def _are_texts(values: Iterable[Any]) -> bool:
 
 
 def told(row: Mapping[str, str]) -> dict[str, Any]:
-    """What reading the file of a row of manifest.csv told: `lossy`, `notes` and `header`; None where nobody knows."""
+    """Return `lossy`, `notes` and `header` from a row of manifest.csv; None if unknown."""
     found = {name: json.loads(row[name]) if row.get(name) else None for name in TOLD}
     return found | {"notes": None if found["notes"] is None else tuple(found["notes"])}
 
 
 def counted(headers: Iterable[Mapping[str, str]]) -> dict[str, dict[str, int]]:
-    """How many images have which header, by what it says."""
+    """Count the images by header and its value."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for header in headers:
         for name, value in header.items():
@@ -225,7 +224,7 @@ def counted(headers: Iterable[Mapping[str, str]]) -> dict[str, dict[str, int]]:
 
 
 def _prepare(task: Task, out: Path, size: tuple[int, int]) -> dict | str:
-    """Prepare one radiograph; the record for the journal, or what is wrong with the file."""
+    """Prepare one radiograph; return the record for the journal, or what is wrong with the file."""
     try:
         read = radiographs.look(task.path, task.frame)
         original = read.image
@@ -258,12 +257,12 @@ def _prepare(task: Task, out: Path, size: tuple[int, int]) -> dict | str:
 
 
 def _resume(out: Path, settings: dict) -> dict[str, dict]:
-    """The records of an earlier run into `out`, if it had the same settings; makes the folders."""
+    """Return the records of an earlier run into `out`, if it had the same settings; create the folders."""
     begun = out / "done.jsonl"
     try:
         if begun.exists():
             text = begun.read_text(encoding="utf-8")
-            if not text.endswith("\n"):  # cut off in the middle of a line: the next one must not join it
+            if not text.endswith("\n"):  # interrupted within a line: start a new one
                 save_text(begun, text + "\n")
             first, *lines = text.splitlines()
             if json.loads(first) != settings:
@@ -282,7 +281,7 @@ def _resume(out: Path, settings: dict) -> dict[str, dict]:
 def _whole_line(line: str) -> dict | None:
     try:
         return json.loads(line)
-    except json.JSONDecodeError:  # the run was cut off while it wrote this line
+    except json.JSONDecodeError:  # the run was interrupted while writing this line
         return None
 
 
@@ -314,7 +313,7 @@ def _write_manifest(out: Path, rows: list[dict], groups: np.ndarray, splits: np.
 
 
 def add_frames(parser: argparse.ArgumentParser) -> None:
-    """The option that says what to take of a file that holds several images."""
+    """Add the option that selects images from files with several."""
     parser.add_argument(
         "--frames",
         choices=radiographs.FRAMES,

@@ -1,4 +1,4 @@
-"""Where networks run, and in which precision."""
+"""Devices and precision for networks."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def start(device: str = "auto") -> PartialState:
-    """This process among those of `accelerate launch` (one, without it), and its device.
+    """Return the state of this process in `accelerate launch` (a single process without it), and its device.
 
-    Raises InputError when the device asked for is not there; `auto` takes what there is.
+    Raises InputError if the requested device is not available; `auto` selects the best one available.
     """
     there = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there[device]:
@@ -33,7 +33,7 @@ def start(device: str = "auto") -> PartialState:
 
 
 def resolve(precision: Precision, device: torch.device) -> Precision:
-    """What `auto` means on this device: half precision where the hardware computes in it, else fp32."""
+    """Return what `auto` means on this device: half precision if the hardware supports it, otherwise fp32."""
     if precision != "auto":
         return precision
     if device.type == "cuda":
@@ -44,20 +44,20 @@ def resolve(precision: Precision, device: torch.device) -> Precision:
 
 
 def cpu_computes_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 itself; elsewhere it is emulated, and slower than fp32."""
+    """Return whether the processor supports bfloat16 multiplication; otherwise it is emulated and slower than fp32."""
     abilities = torch.cpu.get_capabilities()
     return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager:
-    """A context in which convolutions, products and attention run in the (resolved) precision."""
+    """Return a context in which convolutions, products and attention run in the (resolved) precision."""
     dtypes = {"bf16": torch.bfloat16, "fp16": torch.float16}
     return torch.autocast(device.type, dtypes[precision]) if precision in dtypes else nullcontext()
 
 
 @contextmanager
 def compiling() -> Iterator[None]:
-    """Around the work of a network that may be compiled: a compiler that fails is told in a sentence (InputError)."""
+    """Context for a network that may be compiled: a compiler failure becomes an InputError with a clear message."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Dynamo detected a call to a `functools.lru_cache`")
         try:
@@ -67,14 +67,14 @@ def compiling() -> Iterator[None]:
                 raise
             reason = str(error).strip().splitlines()[0]
             raise InputError(
-                f"the network cannot be compiled ({reason}); compiling needs a C++ compiler (g++, clang++, or what CXX"
-                " names) and Python's header files: leave it out, or install them"
+                f"the network cannot be compiled ({reason}); compiling needs a C++ compiler (g++, clang++, or the one"
+                " named by CXX) and Python's header files; omit it, or install them"
             ) from None
 
 
 def fill(work: Callable[[int], None], batch: int | None, device: torch.device, cpu: int, gpu: int) -> None:
-    """Call `work(images at a time)`: with `batch` where it was asked for, else with `cpu`, or on a GPU with `gpu`
-    and ever fewer until the memory is enough. `work` goes on where it was when it is called again."""
+    """Call `work(images at a time)` with `batch` if given, otherwise with `cpu`, or on a GPU with `gpu` and fewer
+    until the memory is sufficient. `work` must resume where it stopped when it is called again."""
     if batch or device.type == "cpu":
         work(batch or cpu)
     else:
@@ -82,5 +82,5 @@ def fill(work: Callable[[int], None], batch: int | None, device: torch.device, c
 
 
 def prepared(network: N, device: torch.device) -> N:
-    """The network on the device, its weights laid out channels-last, which convolutions prefer."""
+    """Return the network on the device, with weights in channels-last order, which is faster for convolutions."""
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

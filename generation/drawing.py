@@ -1,7 +1,7 @@
-"""Drawing images for a pool: at random and without regard to quality, alone, as quartets or as comparisons.
+"""Draw images for a pool at random, regardless of quality: single images, quartets or comparisons.
 
-Alike from every source, never two versions of one radiograph, and no image that the generator was trained on unless
-that is wanted.
+The draw is balanced over sources, and excludes second versions of a radiograph and, unless requested, images on which
+the generator was trained.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from generation.radiographs import guarded
 from generation.radiographs.reading import SeveralImagesError
 
 MOST_SOURCES = 5  # synthetic images of a quartet
-Read = radiographs.Reading | InputError  # what became of reading an image
-METHODS = range(2, 5)  # images of a comparison beside its reference
-REFERENCE = "reference"  # the source of the image that readers are shown as such
+Read = radiographs.Reading | InputError  # the result of reading an image
+METHODS = range(2, 5)  # images of a comparison, not counting its reference
+REFERENCE = "reference"  # the source of the image that is shown to readers as the reference
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,22 @@ class Candidate:
     path: Path
     truth: str
     source: str
-    stem: str  # what outputs of several models for one input have in common
+    stem: str  # shared by the outputs of several models for one input
     phantom: bool = False
-    frame: int | None = None  # of a file that holds several images, from 0
-    origin: Path | None = None  # the file as it came, where `path` is a prepared copy
-    # As `Reading` has them; None of a prepared copy where nobody knows what its file was.
+    frame: int | None = None  # of a file with several images, from 0
+    origin: Path | None = None  # the original file, if `path` is a prepared copy
+    # From `Reading`; None for a prepared copy of an unknown file.
     lossy: bool | None = False
     notes: tuple[str, ...] | None = ()
     header: Mapping[str, str] | None = field(default_factory=dict)
-    training: bool = False  # a generator was trained on it
-    text: bool | None = None  # whether it seems to be lettered; None where nobody has looked yet
-    faults: tuple[KnownFault, ...] = ()  # as far as they are known
+    training: bool = False  # whether a generator was trained on it
+    text: bool | None = None  # whether it seems to contain text; None if not yet checked
+    faults: tuple[KnownFault, ...] = ()  # known faults
 
 
 @dataclass
 class Drawn:
-    """What has been chosen so far, to compare the next one with. Images are kept at `size` where it is given."""
+    """Images chosen so far, with which the next one is compared. Images are stored at `size` if given."""
 
     size: tuple[int, int] | None = None
     candidates: list[Candidate] = field(default_factory=list)
@@ -60,21 +60,21 @@ class Drawn:
     signatures: list[duplicates.Signature] = field(default_factory=list)
     lost: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # by reason and truth
     unreadable: list[str] = field(default_factory=list)
-    spare: list[str] = field(default_factory=list)  # how many of what are not needed
-    lacking: list[str] = field(default_factory=list)  # cases left out, and why
-    prints: set[bytes] = field(default_factory=set)  # of pictures that may be there once only
-    together: bool = False  # whether the images of a practice case are versions of one, as those of a group are
+    spare: list[str] = field(default_factory=list)  # numbers of images that are not needed
+    lacking: list[str] = field(default_factory=list)  # cases left out, with reasons
+    prints: set[bytes] = field(default_factory=set)  # fingerprints of images that may occur only once
+    together: bool = False  # whether images of a practice case are versions of one, like those of a group
 
     @property
     def duplicates(self) -> int:
         return self.lost["near_duplicate"].total()
 
     def flow(self, given: Mapping[str, int], *left_out: Mapping[str, Mapping[str, int]]) -> dict:
-        """`flow` of pool.json: how many were given, left out before the draw or in it, and taken; see `flow`."""
+        """Return `flow` for pool.json: numbers given, left out before or during the draw, and taken; see `flow`."""
         return flow.counted(given, by_truth(self.candidates), self.lost, *left_out)
 
     def take(self, candidate: Candidate, read: Read, group: str) -> bool:
-        """Add an image unless it could not be read, or is a version of one already chosen."""
+        """Add an image unless it cannot be read, or is a version of one already chosen."""
         found = self._sound(candidate, read)
         if found is None:
             return False
@@ -87,7 +87,7 @@ class Drawn:
         return True
 
     def take_all(self, case: str, versions: Sequence[Candidate], read: Sequence[Read], group: str) -> bool:
-        """Add every version of one case, or none where one could not be read or is the same picture as another."""
+        """Add all versions of one case, or none if one cannot be read or is identical to another."""
         looked = [self._sound(candidate, one) for candidate, one in zip(versions, read, strict=True)]
         found = [one for one in looked if one is not None]
         if len(found) < len(versions):
@@ -97,7 +97,7 @@ class Drawn:
         prints = [hashlib.sha256(self._shaped(one.image).tobytes()).digest() for one in found]
         for number, candidate in enumerate(versions):
             if prints[number] in self.prints or prints[number] in prints[:number]:
-                self.lacking.append(f"{case}: the image of {candidate.source} is the same as another one")
+                self.lacking.append(f"{case}: the image of {candidate.source} is identical to another one")
                 self.lost["near_duplicate"].update(by_truth(versions))
                 return False
         self.prints |= set(prints)
@@ -132,11 +132,11 @@ class Drawn:
 def candidates(
     folders: Sequence[Path], truth: str, with_training: bool = False, frames: str = "none"
 ) -> list[Candidate]:
-    """The images of folders; `frames` as in `corpus.prepare`. Raises InputError naming the folder.
+    """Return the images in folders; `frames` as in `corpus.prepare`. Raises InputError naming the folder.
 
-    A prepared corpus gives its sets as sources, and leaves out its training images; a pool gives its scored cases of
-    this truth, and nobody knows what their files were; of any other folder the folders within are the sources, or else
-    it is one itself.
+    The sources are the sets of a prepared corpus, whose training images are left out; a pool gives its scored cases of
+    this truth, whose original files are unknown; otherwise the subfolders are the sources, or the folder itself if it
+    has none.
     """
     found = []
     for folder in folders:
@@ -169,23 +169,23 @@ def candidates(
 
 
 def by_truth(found: Sequence[Candidate]) -> Counter[str]:
-    """How many there are of each class."""
+    """Count the candidates of each class."""
     return Counter(one.truth for one in found)
 
 
 def sound(found: Sequence[Candidate], faults: list[str]) -> list[Candidate]:
-    """The candidates whose files can be read; what is wrong with the others is added to `faults`."""
+    """Return the candidates whose files can be read; add the problems of the others to `faults`."""
     kept = set(radiographs.readable([one.path for one in found], faults))
     return [one for one in found if one.path in kept]
 
 
 def _read_ahead(lot: Sequence[Candidate]) -> closing[Generator[Read, None, None]]:
-    """What becomes of reading each of the images, on all cores and a few ahead; whoever takes no more closes it."""
+    """Read the images on all cores, a few ahead; the consumer must close it when it needs no more."""
     return closing(guarded.looks_at([(one.path, one.frame, one.text is None) for one in lot]))
 
 
 def by_lot(found: Sequence[Candidate], rng: np.random.Generator) -> Iterator[Candidate]:
-    """The candidates in a random order that takes from every source in turn."""
+    """Yield the candidates in a random order that alternates between sources."""
     queues = []
     for source in sorted({candidate.source for candidate in found}):
         own = [candidate for candidate in found if candidate.source == source]
@@ -204,10 +204,10 @@ def single(
     size: tuple[int, int] | None = None,
     progress: pool.Progress | None = None,
 ) -> Drawn:
-    """So many real and synthetic cases that stand alone, and practice cases of both by turns.
+    """Draw the given numbers of real and synthetic single cases, and practice cases alternating between both.
 
-    size: of the pool, where nothing but resizing is done to the images: thousands at full size would fill the memory.
-    progress: called as progress(images drawn, images in all).
+    size: size of the pool, if images are only resized: thousands at full size would fill the memory.
+    progress: called as progress(images drawn, total images).
     """
     drawn = Drawn(size)
     for number, (truth, found) in enumerate((("real", real), ("synthetic", synthetic))):
@@ -215,7 +215,7 @@ def single(
         taken, _ = _filled(drawn, list(by_lot(found, rng)), wanted, progress, sum(counts) + practice)
         if taken < len(wanted):
             raise InputError(
-                f"{len(wanted)} {truth} images wanted, {taken} can be had: {len(found)} found, "
+                f"{len(wanted)} {truth} images are needed, but only {taken} are available: {len(found)} found, "
                 f"{drawn.duplicates} left out as near-duplicates, {len(drawn.unreadable)} as unreadable",
                 drawn.unreadable,
             )
@@ -225,7 +225,7 @@ def single(
 def _filled(
     drawn: Drawn, lot: Sequence[Candidate], groups: Sequence[str], progress: pool.Progress | None, total: int
 ) -> tuple[int, int]:
-    """Draw an image of the lot for each group: how many there are, and how many of the lot were not looked at."""
+    """Draw an image for each group; return how many were drawn, and how many candidates were not examined."""
     taken = looked = 0
     with _read_ahead(lot) as pictures:
         for candidate in lot:
@@ -252,14 +252,14 @@ def quartets(
     size: tuple[int, int] | None = None,
     progress: pool.Progress | None = None,
 ) -> Drawn:
-    """Groups of one real image and one of every source (1 to 5 of them, by name), then `practice` more for practice.
+    """Draw groups of one real image and one from every source (1 to 5, by name), then `practice` more for practice.
 
-    progress as in `single`. What is not needed of a source is counted in `spare`. Raises InputError that names the
-    source of which there are too few, or for another number of sources.
+    progress as in `single`. Images that are not needed are counted in `spare`. Raises InputError naming the source with
+    too few images, or for a wrong number of sources.
     """
     if not 1 <= len(sources) <= MOST_SOURCES:
         raise InputError(
-            f"quartets need 1 to {MOST_SOURCES} synthetic sources beside the real images; got {len(sources)}"
+            f"quartets need 1 to {MOST_SOURCES} synthetic sources in addition to the real images; got {len(sources)}"
         )
     drawn = Drawn(size)
     groups = [f"q{number:03d}" for number in range(1, count + 1)] + [pool.PRACTICE] * practice
@@ -269,8 +269,8 @@ def quartets(
         if taken < len(groups):
             wanted = f"{count} quartets" + (f" and {practice} for practice" if practice else "")
             raise InputError(
-                f"{name}: {wanted} wanted, {taken} images can be had: {len(found)} found, {drawn.duplicates} near-"
-                f"duplicates and {len(drawn.unreadable)} unreadable left out of all",
+                f"{name}: {wanted} are needed, but only {taken} images are available: {len(found)} found; in all, "
+                f"{drawn.duplicates} near-duplicates and {len(drawn.unreadable)} unreadable ones were left out",
                 drawn.unreadable,
             )
         if rest:
@@ -279,9 +279,9 @@ def quartets(
 
 
 def matched(methods: Mapping[str, Sequence[Candidate]]) -> tuple[dict[str, list[Candidate]], list[str]]:
-    """The images of each case, told by equal file names (without the ending), in the order of `methods`.
+    """Return the images of each case, matched by file name (without suffix), in the order of `methods`.
 
-    And what is wrong with the others, a line a case and method: no image, or several of one name.
+    Also return the problems of other cases, one line per case and method: no image, or several with the same name.
     """
     named = {method: Counter(one.stem for one in found) for method, found in methods.items()}
     every = sorted(set().union(*named.values()))
@@ -305,11 +305,10 @@ def comparisons(
     size: tuple[int, int] | None = None,
     progress: pool.Progress | None = None,
 ) -> Drawn:
-    """Groups of the images of one case by every method (2 to 4 by name, and REFERENCE), then some for practice.
+    """Draw groups of the images of one case by every method (2 to 4 by name, and REFERENCE), then some for practice.
 
-    progress as in `single`. A case that lacks a method, or has an image that cannot be read, is left out and named in
-    `lacking` or `unreadable`.
-    Raises InputError for another number of methods, or too few cases, with what was left out.
+    progress as in `single`. A case that lacks a method, or has an unreadable image, is left out and named in `lacking`
+    or `unreadable`. Raises InputError for a wrong number of methods, or too few cases, with what was left out.
     """
     compared = [method for method in methods if method != REFERENCE]
     if len(compared) not in METHODS:
@@ -334,7 +333,7 @@ def comparisons(
     if taken < len(groups):
         wanted = f"{count} comparisons" + (f" and {practice} for practice" if practice else "")
         raise InputError(
-            f"{wanted} wanted, {taken} cases can be had; the files of a case have the same name in every folder",
+            f"{wanted} are needed, but only {taken} cases are available; a case has the same file name in all folders",
             [*drawn.lacking, *drawn.unreadable],
         )
     if rest := len(lot) - looked:

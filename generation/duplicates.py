@@ -1,8 +1,8 @@
-"""Near-duplicates: which images show one radiograph, found by a perceptual hash and confirmed by correlation.
+"""Near-duplicates: images of the same radiograph, found by a perceptual hash and confirmed by correlation.
 
 The hash is the DCT hash of Zauner (2010): the signs of the 8 x 8 lowest frequencies of a 32 x 32 thumbnail about their
-median. It survives resizing, recompression and a change of contrast. Pairs that are near by it, upright or mirrored,
-are compared by the greatest normalised correlation over small shifts, so that another crop is still recognised.
+median. It is robust to resizing, recompression and changes of contrast. Pairs with similar hashes, upright or mirrored,
+are compared by the greatest normalised correlation over small shifts, so that other crops are still recognised.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 THUMBNAIL = (128, 64)  # width x height
-HAMMING = 12  # of 64 bits; strangers differ by 32 on average, panoramics of strangers rarely by less than 16
-CORRELATION = 0.72  # another crop gives .78 and more, strangers .41 at most (PanoDiff); 1 phantom pair in 490,000 more
+HAMMING = 12  # of 64 bits; unrelated images differ by 32 on average, panoramics of two people rarely by less than 16
+CORRELATION = (
+    0.72  # other crops give .78 or more, unrelated ones at most .41 (PanoDiff); 1 in 490,000 phantom pairs more
+)
 SCALES = (0.90, 0.94, 0.97, 1.0, 1.03, 1.06, 1.11)
 REACH = 6  # px of the thumbnail: 5 % of its width
 PADDED = tuple(next_fast_len(side + REACH, real=True) for side in THUMBNAIL[::-1])
@@ -27,7 +29,7 @@ PADDED = tuple(next_fast_len(side + REACH, real=True) for side in THUMBNAIL[::-1
 
 @dataclass(frozen=True)
 class Signature:
-    """What is kept of an image to recognise it: hash bits, upright and mirrored (64,), and its thumbnail (64, 128)."""
+    """The signature of an image: hash bits, upright and mirrored (64,), and its thumbnail (64, 128)."""
 
     bits: np.ndarray
     mirrored: np.ndarray
@@ -35,7 +37,7 @@ class Signature:
 
 
 def signature(image: Image.Image) -> Signature:
-    """The signature of an 8-bit grey image of any size."""
+    """Return the signature of an 8-bit grey image of any size."""
     small = np.asarray(image.resize((32, 32), Image.Resampling.BOX), dtype=np.float32)
     thumbnail = np.asarray(image.resize(THUMBNAIL, Image.Resampling.BOX))
     return Signature(_bits(small), _bits(small[:, ::-1]), thumbnail)
@@ -47,9 +49,10 @@ def _bits(small: np.ndarray) -> np.ndarray:
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """The greatest correlation of two thumbnails, after local brightness is taken out, over shifts and other croppings.
+    """Return the greatest correlation of two thumbnails, without local brightness, over shifts and crops.
 
-    Shifts reach REACH px; where they do not do, either side of one thumbnail is also stretched by the factors SCALES.
+    Shifts reach REACH px; if they are not sufficient, each side of one thumbnail is also stretched by the factors
+    SCALES.
     """
     reference = np.conj(_spectrum(other))
     best = _shifted(one, reference)
@@ -91,9 +94,9 @@ def _detail(thumbnail: np.ndarray) -> np.ndarray:
 def pairs(
     signatures: list[Signature], others: list[Signature] | None = None, workers: int = 1
 ) -> list[tuple[int, int, float]]:
-    """Near-duplicate pairs (i, j, correlation), within `signatures` (i < j) or between them and `others`.
+    """Return near-duplicate pairs (i, j, correlation), within `signatures` (i < j) or between them and `others`.
 
-    workers: processes that compare, -1 for one a core.
+    workers: number of processes, -1 for one per core.
     """
     within = others is None
     others = signatures if others is None else others
@@ -124,7 +127,7 @@ def _signs(bits: list[np.ndarray]) -> np.ndarray:
 
 
 def groups(signatures: list[Signature], workers: int = 1) -> np.ndarray:
-    """The group of each image, int (n,), numbered in order of first appearance; near-duplicates share one."""
+    """Return the group of each image, int (n,), numbered in order of first appearance; near-duplicates share one."""
     count = len(signatures)
     if count == 0:
         return np.zeros(0, dtype=int)

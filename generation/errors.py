@@ -1,4 +1,4 @@
-"""The one way in which this wing refuses what it was given."""
+"""The error for invalid input in this package."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class InputError(ValueError):
-    """Input that cannot be used: every fault found, each naming its file, row or field, one a line."""
+    """Input that cannot be used: lists every problem, one per line, naming its file, row or field."""
 
     def __init__(self, what: str, faults: Sequence[str] = ()) -> None:
         self.what = what

@@ -1,7 +1,7 @@
-"""What a network is trained on: pictures of a prepared corpus, in an order and with noise that depend on seeds alone.
+"""Training examples: images of a prepared corpus, in an order and with noise that depend only on seeds.
 
-Every random choice about image i in epoch e comes from a generator seeded by (seed, e, i). So a training that was
-stopped goes on as if it had not been, and one process sees what two would see together.
+Every random choice about image i in epoch e comes from a generator seeded by (seed, e, i). An interrupted training
+therefore resumes exactly, and one process sees the same examples as two together.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from generation import radiographs
 from generation.corpus import read_manifest
 from generation.errors import InputError
 
-VALIDATION = 2**32 - 1  # the epoch whose choices serve every validation
+VALIDATION = 2**32 - 1  # the epoch number used for every validation
 
 Example = dict[str, Tensor]
 MakeExample = Callable[[np.ndarray, int, Generator], Example]  # (uint8 (H, W), number of the set, generator)
@@ -29,7 +29,7 @@ MakeExample = Callable[[np.ndarray, int, Generator], Example]  # (uint8 (H, W), 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of one split of a corpus, in memory as uint8 (N, H, W), with the set each is from."""
+    """The images of one split of a corpus, in memory as uint8 (N, H, W), with the set of each."""
 
     pixels: np.ndarray
     sets: np.ndarray  # from 1; the place in `names` plus one
@@ -41,10 +41,10 @@ class Pictures:
 
 
 def read_pictures(corpus: Path, which: str, split: str) -> Pictures:
-    """The `lr` or `hr` pictures of a split, `train` or `validation`.
+    """Return the `lr` or `hr` images of a split, `train` or `validation`.
 
-    A file that cannot be read is left out and named in `unreadable`. Raises InputError when nothing is left, when the
-    pictures differ in size, or when `corpus` was not made by `generation corpus`.
+    Unreadable files are left out and named in `unreadable`. Raises InputError if nothing is left, the images differ in
+    size, or `corpus` was not made by `generation corpus`.
     """
     manifest = read_manifest(corpus)
     names = tuple(sorted({row["set"] for row in manifest}))
@@ -58,14 +58,14 @@ def read_pictures(corpus: Path, which: str, split: str) -> Pictures:
     pictures = [picture for picture in found if isinstance(picture, np.ndarray)]
     sizes = {picture.shape for picture in pictures}
     if len(sizes) != 1:
-        what = f"pictures of several sizes: {sorted(sizes)}" if sizes else f"no {split} picture that can be read"
-        raise InputError(f"{corpus / which} holds {what}", unreadable)
+        what = f"images of several sizes: {sorted(sizes)}" if sizes else f"no readable {split} image"
+        raise InputError(f"{corpus / which} contains {what}", unreadable)
     sets = [names.index(row["set"]) + 1 for row, p in zip(rows, found, strict=True) if isinstance(p, np.ndarray)]
     return Pictures(np.stack(pictures), np.array(sets), names, unreadable)
 
 
 class Examples(Dataset):
-    """Examples by (epoch, number), each made from its picture with the generator that is its own."""
+    """Examples by (epoch, number), each made from its image with its own generator."""
 
     def __init__(self, pictures: Pictures, make: MakeExample, seed: int):
         self.pictures, self.make, self.seed = pictures, make, seed
@@ -78,7 +78,7 @@ class Examples(Dataset):
 
 @dataclass(frozen=True)
 class Order:
-    """Which images a process sees when. `batch` is of all processes together, in `accumulation` parts each."""
+    """The order of images in a process. `batch` is the total over all processes, in `accumulation` parts each."""
 
     images: int
     batch: int
@@ -98,11 +98,11 @@ class Order:
 
     @property
     def steps(self) -> int:
-        """Optimiser steps an epoch; what is left over waits for another epoch's order."""
+        """Return the number of optimiser steps per epoch; remaining images are used in other epochs."""
         return self.images // self.batch
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[list[tuple[int, int]]]:
-        """The batches of this process in an epoch, `accumulation` for each step, from a step on."""
+        """Yield the batches of this process in an epoch, `accumulation` per step, starting at a step."""
         order = Generator(PCG64([self.seed, epoch])).permutation(self.images)[: self.steps * self.batch]
         parts = order.reshape(self.steps, self.accumulation, self.processes, -1)[first_step:, :, self.process]
         for part in parts.reshape(-1, parts.shape[-1]):
@@ -110,5 +110,5 @@ class Order:
 
 
 def loader(examples: Examples, batches: Iterator[list[tuple[int, int]]], workers: int) -> DataLoader:
-    """Batches of examples, made ahead by `workers` processes (0: when asked for)."""
+    """Return batches of examples, prefetched by `workers` processes (0: on demand)."""
     return DataLoader(examples, batch_sampler=list(batches), num_workers=workers, pin_memory=torch.cuda.is_available())

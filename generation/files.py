@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, so that an interrupted run leaves nothing half-written under a final name."""
+"""Atomic file writing, so that an interrupted run leaves no partial file under a final name."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from PIL import Image
 from generation.errors import InputError
 
 REFUSALS = (
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),  # no room
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST),  # no right, or no folder
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),  # no space
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST),  # no permission, or not a folder
 )
 
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """A name beside `path` to write to; it takes the final name when the block ends well, and is removed otherwise.
+    """Yield a temporary path next to `path`; it is renamed if the block succeeds, and removed otherwise.
 
-    Raises InputError when the disk is full or the folder cannot be written.
+    Raises InputError if the disk is full or the folder cannot be written.
     """
     path = Path(path)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -41,25 +41,25 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 def save_text(path: str | Path, text: str) -> None:
-    """A text file (UTF-8), whole or not at all. Raises InputError as `atomic` does."""
+    """Write a text file (UTF-8) atomically. Raises InputError like `atomic`."""
     with atomic(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def save_picture(path: str | Path, image: Image.Image) -> None:
-    """A picture, whole or not at all, in the format of its suffix. Raises InputError as `atomic` does."""
+    """Write an image atomically, in the format of its suffix. Raises InputError like `atomic`."""
     with atomic(path) as part:
         image.save(part)
 
 
 def sha256(path: str | Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def output_folder(path: Path) -> Path:
-    """A folder for results, made where it is not there. Raises InputError when it cannot be written."""
+    """Return a folder for results, created if needed. Raises InputError if it cannot be written."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,9 +1,9 @@
-"""What became of the images that were given for a pool: `flow` in pool.json.
+"""The flow of images into a pool: `flow` in pool.json.
 
     {"given": {CLASS: n}, "left_out": {REASON: {CLASS: n}}, "in_pool": {CLASS: n}}
 
-CLASS is real, synthetic, or no_class where nobody said it. Every image given was left out for one of REASONS, or is in
-the pool, practice included. A file that could not be read, or from which one of several images or none was taken,
+CLASS is real, synthetic, or no_class if it was not stated. Every given image was left out for one of REASONS, or is in
+the pool, including practice. A file that could not be read, or from which at most one of several images was used,
 counts as one image.
 """
 
@@ -17,12 +17,12 @@ NO_CLASS = "no_class"
 CLASSES = ("real", "synthetic", NO_CLASS)
 REASONS = (
     "unreadable",
-    "not_fetched",  # the archive did not hand it out
-    "several_images",  # its file holds several, and none was chosen
+    "not_fetched",  # the archive did not provide it
+    "several_images",  # its file has several, and none was chosen
     NO_CLASS,
-    "text",  # seems to be burnt into it, and the researcher left it out
+    "text",  # it seems to contain burnt-in text, and the researcher left it out
     "training",  # a generator was trained on it
-    "unmatched",  # of a case that not every folder has
+    "unmatched",  # its case is not in every folder
     "near_duplicate",
     "not_drawn",
 )
@@ -31,9 +31,9 @@ REASONS = (
 def counted(
     given: Mapping[str, int], in_pool: Mapping[str, int], *left_out: Mapping[str, Mapping[str, int]]
 ) -> dict[str, Any]:
-    """`flow` of pool.json; what is neither in the pool nor left out for a known reason was not drawn.
+    """Return `flow` for pool.json; images neither in the pool nor left out for a known reason were not drawn.
 
-    Raises ValueError where more are accounted for than were given.
+    Raises ValueError if more images are accounted for than were given.
     """
     lost: dict[str, Counter[str]] = {reason: Counter() for reason in REASONS}
     for part in left_out:
@@ -56,12 +56,12 @@ def _ordered(numbers: Mapping[str, int]) -> dict[str, int]:
 
 
 def faults(flow: Any) -> list[str]:
-    """What is wrong with a `flow` that was read from a file."""
+    """Return the problems of a `flow` that was read from a file."""
     known = ("given", "left_out", "in_pool")
     if not isinstance(flow, dict) or flow.keys() != set(known) or not isinstance(flow["left_out"], dict):
         return [f"flow: expected an object with {', '.join(known)}"]
     found = [
-        f"flow: left_out: {reason!r} is none of {', '.join(REASONS)}"
+        f"flow: left_out: unknown reason {reason!r}, expected {', '.join(REASONS)}"
         for reason in flow["left_out"].keys() - set(REASONS)
     ]
     parts = {"given": flow["given"], "in_pool": flow["in_pool"], **flow["left_out"]}

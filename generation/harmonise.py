@@ -1,8 +1,8 @@
-"""Removing what gives a class away besides the picture, as far as it can be removed, from both classes alike.
+"""Remove technical cues that give a class away, as far as possible, from both classes in the same way.
 
-Every image is trimmed of padding and by a small random frame (which takes an upsampler's or a JPEG's grid out of step),
-resized, given the pool's mean distribution of grey levels, brought to the pool's fine-detail spectrum, and given the
-same faint grain before it is rounded to 8 bits. What an image shows is not touched; its side is never changed.
+Every image is cropped by its padding and a small random frame (which disrupts the grid of an upsampler or of JPEG),
+resized, given the pool's mean distribution of grey levels and fine-detail spectrum, and given the same faint grain
+before it is rounded to 8 bits. The image content is not changed, and images are never mirrored.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from scipy.stats import rankdata
 
 from generation.known_faults import Box
 
-LEVELS = np.linspace(0.0, 1.0, 257)  # where quantile functions are kept
-FINE = 0.08  # cycles per px; coarser detail than this is anatomy and is left alone
+LEVELS = np.linspace(0.0, 1.0, 257)  # probabilities at which quantile functions are stored
+FINE = 0.08  # cycles per px; coarser detail is anatomy and is not changed
 BANDS = np.linspace(0.0, np.sqrt(0.5), 49)
 GRAIN = 2.0  # grey levels
-TRACE = 1.02  # block steps above this are JPEG's
+TRACE = 1.02  # larger block steps indicate JPEG
 
 
 def harmonise(
     images: Sequence[Image.Image], truths: Sequence[str], size: tuple[int, int], seed: int
 ) -> tuple[list[np.ndarray], list[Box]]:
-    """The images (mode L) as uint8 arrays of `size` (width, height), with the same grey levels, spectrum and grain.
+    """Return images (mode L) as uint8 arrays of `size` (width, height), with the same grey levels, spectrum and grain.
 
-    And which part of each image is left. truths: of each image; the pool's figures weigh both classes alike, whatever
-    their numbers.
+    Also return which part of each image was used. truths: truth of each image; the pool's figures give both classes
+    equal weight, regardless of their numbers.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     frames, boxes = [], []
@@ -39,14 +39,14 @@ def harmonise(
         part = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, box=boxes[-1])
         frames.append(np.asarray(part))
     levels = _level(frames, truths)
-    for _ in range(2):  # each step moves the other a little
+    for _ in range(2):  # each step slightly affects the other
         frames = [np.interp(_ranks(frame), LEVELS, levels).astype(np.float32) for frame in frames]
         frames = _match_spectra(_match_noise(frames, rng), truths)
     return [_rounded(frame, rng) for frame in frames], boxes
 
 
 def padding(pixels: np.ndarray, tolerance: float = 2.0) -> tuple[int, int, int, int]:
-    """How many rows and columns at each side (top, left, bottom, right) are of one grey level, within `tolerance`."""
+    """How many rows and columns at each side (top, left, bottom, right) have one grey level, within `tolerance`."""
 
     def run(lines: np.ndarray) -> int:
         flat = (np.ptp(lines, axis=1) <= tolerance) & (np.abs(lines[:, 0] - lines[0, 0]) <= tolerance)
@@ -56,18 +56,18 @@ def padding(pixels: np.ndarray, tolerance: float = 2.0) -> tuple[int, int, int, 
 
 
 def block_steps(pixels: np.ndarray) -> np.ndarray:
-    """How much an image bends between columns, by their place modulo 8: (8,), relative to the median."""
+    """Return the second difference between columns by position modulo 8: (8,), relative to the median."""
     bends = np.abs(np.diff(pixels, 2, axis=1)).mean(axis=0)
     phases = np.array([bends[phase::8].mean() for phase in range(8)])
     return phases / max(float(np.median(phases)), 1e-6)
 
 
 def deblocked(pixels: np.ndarray) -> np.ndarray:
-    """An image, float (height, width), with the steps between JPEG's 8 x 8 blocks smoothed away."""
+    """Return an image, float (height, width), with the steps between JPEG's 8 x 8 blocks smoothed."""
     for axis in (0, 1):
         turned = np.moveaxis(pixels, axis, 1).copy()
         steps = block_steps(turned)
-        pair = int(np.argmax(steps + np.roll(steps, -1)))  # a step between two columns bends at both
+        pair = int(np.argmax(steps + np.roll(steps, -1)))  # a step between two columns shows in both
         excess = (steps[pair] + steps[(pair + 1) % 8]) / 2
         if excess > TRACE:
             before = np.arange(pair + 1, turned.shape[1] - 2, 8)
@@ -75,7 +75,7 @@ def deblocked(pixels: np.ndarray) -> np.ndarray:
             outer, inner = turned[:, before - 1], turned[:, before]
             next_inner, next_outer = turned[:, before + 1], turned[:, before + 2]
             step = (next_inner - inner) - ((inner - outer) + (next_outer - next_inner)) / 2
-            step *= (1 - 1 / excess) * (np.abs(step) < 24)  # greater ones are edges of the picture
+            step *= (1 - 1 / excess) * (np.abs(step) < 24)  # larger steps are real edges
             turned[:, before - 1] += 0.15 * step
             turned[:, before] += 0.4 * step
             turned[:, before + 1] -= 0.4 * step
@@ -85,11 +85,11 @@ def deblocked(pixels: np.ndarray) -> np.ndarray:
 
 
 def _box(pixels: np.ndarray, rng: np.random.Generator) -> Box:
-    """What is left of an image without its padding and a thin random frame."""
+    """Return the part of an image without its padding and a thin random frame."""
     top, left, bottom, right = padding(pixels)
     height, width = pixels.shape
     if top + bottom >= height or left + right >= width:
-        top = left = bottom = right = 0  # nothing but one grey
+        top = left = bottom = right = 0  # a uniform image
     cut = rng.uniform(0.015, 0.03, 4) * ((height - top - bottom, width - left - right) * 2)
     return left + cut[1], top + cut[0], width - right - cut[3], height - bottom - cut[2]
 
@@ -106,9 +106,9 @@ def _level(frames: list[np.ndarray], truths: Sequence[str]) -> np.ndarray:
 
 
 def _ranks(frame: np.ndarray) -> np.ndarray:
-    """The rank of every pixel in 0..1.
+    """Return the rank of every pixel in 0..1.
 
-    Equal ones, as in clipped black or white, share the rank next to the other greys: no step appears at their edge.
+    Equal pixels, such as clipped black or white, share the rank next to the other greys, so that no step appears there.
     """
     values = np.round(frame, 1).ravel()
     ranks = np.where(values < np.median(values), rankdata(values, "max"), rankdata(values, "min"))
@@ -123,7 +123,7 @@ def noise_level(pixels: np.ndarray) -> float:
 
 
 def _match_noise(frames: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
-    """Add grain where there is little: nothing may be smoother than the noisy quarter of the pool."""
+    """Add grain to smooth images, so that none is smoother than the noisiest quarter of the pool."""
     levels = [noise_level(frame) for frame in frames]
     wanted = np.quantile(levels, 0.75)
     return [
@@ -138,7 +138,7 @@ def _rings(shape: tuple[int, int]) -> np.ndarray:
 
 
 def _match_spectra(frames: list[np.ndarray], truths: Sequence[str]) -> list[np.ndarray]:
-    """Bring the fine detail of each image, ring by ring of its spectrum, to the weaker class's typical power."""
+    """Scale the fine detail of each image, ring by ring of its spectrum, to the typical power of the weaker class."""
     radius = _rings(frames[0].shape)
     ring = np.digitize(radius, BANDS) - 1
     cells = np.maximum(np.bincount(ring.ravel()), 1)

@@ -1,12 +1,12 @@
-"""Where the faults of synthetic images are known: `faults.json` of a pool folder.
+"""Known faults of synthetic images: `faults.json` in a pool folder.
 
     {"format": 1, "faults": {CASE: [{"kind": "stripes", "x": 0.5, "y": 0.6, "rx": 0.1, "ry": 0.2, "angle": 0}]}}
 
-Each fault lies in an ellipse: its centre as fractions of the width from the left edge and of the height from the top
-edge, its half axes as fractions of the width (`rx`) and of the height (`ry`), turned counter-clockwise by `angle`
-degrees in the picture's pixels. A case without an entry has no known faults.
+Each fault is an ellipse: its centre as fractions of the width from the left edge and of the height from the top edge,
+its half-axes as fractions of the width (`rx`) and of the height (`ry`), rotated counter-clockwise by `angle` degrees in
+image pixels. A case without an entry has no known faults.
 
-This module is light on purpose: the quiz imports it.
+This module has few imports on purpose, because the quiz imports it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in px
 
 @dataclass(frozen=True)
 class KnownFault:
-    """What is wrong in an image, and the ellipse in which it lies (fractions of width and height, degrees)."""
+    """The kind of a fault, and its ellipse (fractions of width and height, degrees)."""
 
     kind: str
     x: float
@@ -39,14 +39,14 @@ class KnownFault:
     angle: float = 0.0
 
     def moved(self, size: tuple[int, int], box: Box, new_size: tuple[int, int]) -> KnownFault:
-        """The same fault after `box` of an image of `size` (width, height) was resized to `new_size`.
+        """Return the fault after `box` of an image of `size` (width, height) was resized to `new_size`.
 
-        The ellipse becomes another one, since height and width may shrink by different factors. A centre that falls
-        outside is put on the edge.
+        The ellipse changes shape, because height and width may scale differently. A centre outside is moved to the
+        edge.
         """
         turn = math.radians(self.angle)
         axes = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
-        axes = axes * [self.rx * size[0], self.ry * size[1]]  # columns: the half axes in px, y downwards
+        axes = axes * [self.rx * size[0], self.ry * size[1]]  # columns: the half-axes in px, y downwards
         factors = np.divide(new_size, (box[2] - box[0], box[3] - box[1]))
         directions, lengths, _ = np.linalg.svd(factors[:, None] * axes)
         first = int(np.argmax(np.abs(directions.T @ (factors * axes[:, 0])) / lengths))
@@ -58,7 +58,7 @@ class KnownFault:
         return KnownFault(self.kind, x, y, rx, ry, angle)
 
     def contains(self, x: Any, y: Any, size: tuple[int, int]) -> Any:
-        """Whether places (fractions of width and height) of an image of `size` (width, height) lie in the ellipse."""
+        """Return whether places (fractions of width and height) are in the ellipse; `size`: (width, height) in px."""
         turn = math.radians(self.angle)
         across, down = (x - self.x) * size[0], (y - self.y) * size[1]
         along = (across * math.cos(turn) - down * math.sin(turn)) / (self.rx * size[0])
@@ -83,9 +83,9 @@ def write(folder: Path, known: Mapping[str, Sequence[KnownFault]]) -> None:
 
 
 def read(folder: Path, truths: Mapping[str, str]) -> tuple[dict[str, tuple[KnownFault, ...]], list[str]]:
-    """The known faults by case of the pool in `folder`, and everything that is wrong with its faults.json.
+    """Return the known faults by case of the pool in `folder`, and all problems of its faults.json.
 
-    truths: of every case of the pool. Without the file no faults are known, and nothing is wrong.
+    truths: truth of every case in the pool. Without the file there are no known faults and no problems.
     """
     path = folder / FILE
     if not path.exists():
@@ -121,7 +121,7 @@ def _problems(fault: Any) -> list[str]:
     problems = [f"unknown field {name!r}, expected {', '.join(FIELDS)}" for name in fault if name not in FIELDS]
     problems += [f"{name} is missing" for name in FIELDS if name not in fault]
     if "kind" in fault and not (isinstance(fault["kind"], str) and fault["kind"].strip()):
-        problems.append(f"kind is {fault['kind']!r}, expected a text")
+        problems.append(f"kind is {fault['kind']!r}, expected text")
     for name, (low, high) in RANGES.items():
         value = fault.get(name, low or high)
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -135,5 +135,5 @@ def _problems(fault: Any) -> list[str]:
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"{', '.join(twice)} there twice in one object")
+        raise ValueError(f"{', '.join(twice)} occurs twice in one object")
     return dict(pairs)

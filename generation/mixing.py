@@ -1,4 +1,4 @@
-"""The mixed pool: real and synthetic images drawn at random, resized and encoded alike, into a pool folder.
+"""The mixed pool: real and synthetic images drawn at random, resized and encoded in the same way, in a pool folder.
 
 The same arguments give the same bytes.
 """
@@ -19,8 +19,8 @@ from generation.errors import InputError
 from generation.radiographs import windows
 
 STRETCH = (
-    "more than 8 bits: by the file's window, or else between the percentiles "
-    f"{windows.PERCENTILES[0]:g} and {windows.PERCENTILES[1]:g}; 8 bits as they are"
+    "more than 8 bits: by the file's window, otherwise between the percentiles "
+    f"{windows.PERCENTILES[0]:g} and {windows.PERCENTILES[1]:g}; 8 bits unchanged"
 )
 
 
@@ -36,13 +36,11 @@ def build(
     left_out: Sequence[dict[str, str]] = (),
     flow: Mapping | None = None,
 ) -> pool.Pool:
-    """Write what was drawn as a pool of `size` (width, height), in a random order.
+    """Write the drawn images as a pool of `size` (width, height), in random order.
 
-    Of practice cases with several versions those of each source keep the same order, by which they belong together.
-
-    The brightness of either class (mean and spread over images, grey levels 0 to 255) and the cases that seem to be
-    lettered are noted in pool.json.
-    left_out, flow: as in `pool.write`.
+    If practice cases have several versions, those of each source keep the same order, which links them. The brightness
+    of each class (mean and spread over images, grey levels 0 to 255) and the cases that seem to contain text are
+    recorded in pool.json. left_out, flow: as in `pool.write`.
     """
     truths = [candidate.truth for candidate in drawn.candidates]
     if harmonised:
@@ -88,9 +86,9 @@ def build(
 
 
 def _in_step(drawn: Drawn, order: np.ndarray) -> list[int]:
-    """The order, with the practice images of every source in the order in which they were drawn, if these go together.
+    """Return the order, with the practice images of every source in the order drawn, if they belong together.
 
-    All practice cases of a pool have one group, so that only their order tells which images belong together.
+    All practice cases of a pool have one group, so only their order shows which images belong together.
     """
     found = [int(number) for number in order]
     places = defaultdict(list)
@@ -104,10 +102,10 @@ def _in_step(drawn: Drawn, order: np.ndarray) -> list[int]:
 
 
 def _by_folder(folders: Sequence[Path], frames: str) -> dict[str, list[Candidate]]:
-    """The synthetic images of each folder, by its name, also for training. Raises InputError for two of one name."""
+    """The synthetic images of each folder by its name, also for training. Raises InputError for duplicate names."""
     names = Counter(folder.resolve().name for folder in folders)
     if twice := [name for name, times in names.items() if times > 1]:
-        raise InputError(f"two --synthetic folders are called {', '.join(twice)}; each source needs a name of its own")
+        raise InputError(f"two --synthetic folders are called {', '.join(twice)}; each source needs a different name")
     return {folder.resolve().name: candidates([folder], "synthetic", True, frames) for folder in folders}
 
 
@@ -131,7 +129,7 @@ def _described(drawn: Drawn, frames: list[np.ndarray], order: Sequence[int], tru
 
 
 def _told(drawn: Drawn, own: list[int]) -> dict:
-    """What the files of a class told, counted; None where nobody knows it of one of them, or of notes of any."""
+    """Count the facts read from the files of a class; None if unknown for any file, or for notes if for all."""
     lossy, notes, headers = (
         [value for number in own if (value := getattr(drawn.candidates[number], name)) is not None]
         for name in ("lossy", "notes", "header")
@@ -201,7 +199,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _given(args: argparse.Namespace) -> dict[str, list[Candidate]]:
-    """Every image of the folders, also for training: of --real by "", else by source. Raises InputError for names."""
+    """Every image in the folders, also for training: --real under "", others by source. Raises InputError for names."""
     real = candidates(args.real, "real", True, args.frames)
     if args.reference and not args.comparisons:
         raise InputError("--reference can only be used with --comparisons")
@@ -212,7 +210,7 @@ def _given(args: argparse.Namespace) -> dict[str, list[Candidate]]:
     methods = _by_folder(args.synthetic, args.frames)
     methods |= {folder.resolve().name: candidates([folder], "real", True, args.frames) for folder in args.real}
     if len(methods) < len(args.synthetic) + len(args.real) or REFERENCE in methods:
-        raise InputError(f"each folder needs a name of its own, other than {REFERENCE}, which --reference gives")
+        raise InputError(f"each folder needs a different name, other than {REFERENCE}, which is used by --reference")
     return methods | ({REFERENCE: candidates([args.reference], "real", True, args.frames)} if args.reference else {})
 
 

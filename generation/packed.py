@@ -1,10 +1,10 @@
-"""Networks packed to travel: a folder of small half-precision files, each known by its checksum.
+"""Packed networks for distribution: a folder of small half-precision files, each with a checksum.
 
     network.json              the settings of every network, and the size and SHA-256 of every part
     NAME-00.safetensors ...   the tensors of a network, in parts
     README.md                 the model card
 
-Floating-point tensors are stored as fp16, and fp32 again in the network that takes them; all others stay as they are.
+Floating-point tensors are stored as fp16, and converted to fp32 in the loaded network; others are unchanged.
 """
 
 from __future__ import annotations
@@ -26,24 +26,23 @@ from generation.files import REFUSALS, save_text, sha256
 
 INDEX = "network.json"
 FORMAT = 1
-PART = 15 * 2**20  # bytes of tensors in one file at most, so that it stays below 16 MiB with its header
-MAKE_AGAIN = "install Discern again, or pack the weights anew with `generation ship`"
+PART = 15 * 2**20  # maximum bytes of tensors in one file, so that it stays below 16 MiB with its header
+MAKE_AGAIN = "reinstall Discern, or pack the weights again with `generation ship`"
 
 
 @dataclass(frozen=True)
 class Network:
-    """What is packed: the tensors of a network, and what is needed to build it again (its `stage`, at least)."""
+    """The tensors of a network, and what is needed to rebuild it (at least its `stage`)."""
 
     tensors: Mapping[str, Tensor]
     about: Mapping[str, Any]
 
 
 def write(folder: Path, networks: Mapping[str, Network], card: str, most: int | None = None) -> int:
-    """Pack networks by name into `folder`, in place of what is there; the bytes that they take.
+    """Pack networks by name into `folder`, replacing its content; return their size in bytes.
 
-    card: the text of README.md. most: bytes that all parts together may take. The folder before stays as it is unless
-    everything could be written. Raises InputError when it could not, when the networks are larger than `most`, or when
-    a number does not fit into fp16.
+    card: the text of README.md. most: maximum bytes of all parts together. The old folder is kept unless everything
+    could be written. Raises InputError if not, if the networks are larger than `most`, or if a number exceeds fp16.
     """
     halves = {name: _halved(name, network.tensors) for name, network in networks.items()}
     total = sum(_bytes(tensor) for tensors in halves.values() for tensor in tensors.values())
@@ -51,7 +50,7 @@ def write(folder: Path, networks: Mapping[str, Network], card: str, most: int | 
         sizes = [
             f"{name}: {sum(map(_bytes, tensors.values())) / 1e6:.1f} MB in fp16" for name, tensors in halves.items()
         ]
-        raise InputError(f"the networks take {total / 1e6:.1f} MB, and {most / 1e6:g} MB is the limit", sizes)
+        raise InputError(f"the networks take {total / 1e6:.1f} MB, but {most / 1e6:g} MB is the limit", sizes)
     part = folder.with_name(f".{folder.name}.part")
     before = folder.with_name(f".{folder.name}.before")
     shutil.rmtree(part, ignore_errors=True)
@@ -67,7 +66,7 @@ def write(folder: Path, networks: Mapping[str, Network], card: str, most: int | 
         if isinstance(error, OSError) and error.errno not in REFUSALS:
             raise
         reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{folder} cannot be written, and what was there is kept: {reason}") from error
+        raise InputError(f"{folder} cannot be written, and its previous content is kept: {reason}") from error
     finally:
         if before.exists() and not folder.exists():
             before.replace(folder)
@@ -77,7 +76,7 @@ def write(folder: Path, networks: Mapping[str, Network], card: str, most: int | 
 
 
 def index(path: Path) -> dict[str, Any]:
-    """The networks that `network.json` names. Raises InputError when it is missing or damaged."""
+    """Return the networks named in `network.json`. Raises InputError if it is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         networks = content["networks"]
@@ -91,14 +90,14 @@ def index(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError):
         sound = False
     if not sound:
-        raise InputError(f"{path} is damaged, or of another version of Discern; {MAKE_AGAIN}")
+        raise InputError(f"{path} is damaged, or was made by another version of Discern; {MAKE_AGAIN}")
     return networks
 
 
 def check(path: Path, name: str) -> list[Path]:
-    """The files of a network's parts, each seen to be whole.
+    """Return the files of a network's parts after checking them.
 
-    Raises InputError that names every part that is missing, of another size, or with another checksum.
+    Raises InputError naming every part that is missing or has a wrong size or checksum.
     """
     faults, files = [], []
     for part in index(path)[name]["parts"]:
@@ -109,17 +108,17 @@ def check(path: Path, name: str) -> list[Path]:
         elif file.stat().st_size != part["bytes"]:
             faults.append(f"{file.name}: {file.stat().st_size} bytes, expected {part['bytes']}")
         elif sha256(file) != part["sha256"]:
-            faults.append(f"{file.name}: its checksum is not the one in {INDEX}; it was changed or damaged")
+            faults.append(f"{file.name}: its checksum does not match {INDEX}; it was changed or damaged")
     if faults:
-        raise InputError(f"the weights in {path.parent} are not those that were packed; {MAKE_AGAIN}", faults)
+        raise InputError(f"the weights in {path.parent} differ from those that were packed; {MAKE_AGAIN}", faults)
     return files
 
 
 def read(path: Path, stage: str, name: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors, as they are stored, and settings of a packed network.
+    """Return stored tensors and settings of a packed network.
 
-    path: of `network.json`. stage: what the network must be. name: which one, where several are of that stage.
-    Raises InputError when there is no such network, or as `check` does.
+    path: path of `network.json`. stage: required stage of the network. name: which network, if there are several.
+    Raises InputError if there is no such network, or like `check`.
     """
     networks = index(path)
     fitting = [own for own, entry in networks.items() if entry["about"]["stage"] == stage]
@@ -144,9 +143,9 @@ def _halved(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if half.is_floating_point():
             half = half.to(torch.float16)
             if not half.isfinite().all():
-                faults.append(f"{name}: {own}: has values that are not numbers, or larger than 65504")
+                faults.append(f"{name}: {own}: has values that are not numbers or are larger than 65504")
         if _bytes(half) > PART:
-            faults.append(f"{name}: {own}: {_bytes(half)} bytes, and a part holds {PART}")
+            faults.append(f"{name}: {own}: {_bytes(half)} bytes, but a part can hold only {PART}")
         halves[own] = half
     if faults:
         raise InputError("these weights cannot be stored in fp16", faults)

@@ -1,16 +1,16 @@
-"""The pool folder: the cases of a study and what is known of them, as one folder that travels.
+"""The pool folder: the cases of a study and facts about them, in one portable folder.
 
     pool.json   {"format": 1, "name", "created", "seed", "width", "height", "phantom",
                  "counts": {"real", "synthetic", "practice"}, "how": {"real", "synthetic"}, "flow": see `flow`}
     cases.csv   case,file,truth,source,group,sha256,width,height, and any further columns, such as device or finding
-    images/     one image a case; the names say nothing of the truth
-    faults.json where the faults of synthetic images are known: see `known_faults`
+    images/     one image per case; the names do not reveal the truth
+    faults.json known faults of synthetic images, if any: see `known_faults`
 
-Cases whose `group` is `practice` are for the reader's warm-up and never scored; they are counted apart from
-the real and the synthetic ones. Any other group binds the cases of one quartet or one comparison; it is empty
-where cases stand alone. `phantom` says that the images are drawn, not taken.
+Cases in the group `practice` are for the reader's warm-up and never scored; they are counted separately from the real
+and the synthetic cases. Any other group links the cases of one quartet or comparison; it is empty for single cases.
+`phantom` means that the images are drawn, not radiographs.
 
-This module is light on purpose: the quiz imports it.
+This module has few imports on purpose, because the quiz imports it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Case:
 
     @property
     def practice(self) -> bool:
-        """Whether the case is for the warm-up only."""
+        """Return whether the case is only for the warm-up."""
         return self.group == PRACTICE
 
 
@@ -74,7 +74,7 @@ class Pool:
     folder: Path
     manifest: dict[str, Any]
     cases: tuple[Case, ...]
-    faults: Mapping[str, tuple[KnownFault, ...]] = field(default_factory=dict)  # by case, where they are known
+    faults: Mapping[str, tuple[KnownFault, ...]] = field(default_factory=dict)  # known faults by case
 
     @property
     def name(self) -> str:
@@ -90,17 +90,17 @@ class Pool:
 
     @property
     def phantom(self) -> bool:
-        """Whether the images are drawn phantoms, which must be said wherever they are shown."""
+        """Return whether the images are drawn phantoms, which must be stated wherever they are shown."""
         return bool(self.manifest.get("phantom", False))
 
     @property
     def scored(self) -> tuple[Case, ...]:
-        """The cases that count, in the order of cases.csv."""
+        """Return the scored cases, in the order of cases.csv."""
         return tuple(case for case in self.cases if not case.practice)
 
     @property
     def practice(self) -> tuple[Case, ...]:
-        """The cases of the warm-up, in the order of cases.csv."""
+        """Return the practice cases, in the order of cases.csv."""
         return tuple(case for case in self.cases if case.practice)
 
     def path(self, case: Case) -> Path:
@@ -109,7 +109,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Entry:
-    """An image on its way into a pool: its truth, where it came from, and its encoded bytes."""
+    """An image to be added to a pool: its truth, its origin, and its encoded bytes."""
 
     truth: str
     source: str
@@ -121,18 +121,18 @@ class Entry:
 
 
 def counts(cases: Iterable[Case]) -> dict[str, int]:
-    """Scored cases by truth, and practice cases, as pool.json has them."""
+    """Return counts of scored cases by truth, and of practice cases, for pool.json."""
     tally = Counter(PRACTICE if case.practice else case.truth for case in cases)
     return {name: tally[name] for name in (*TRUTHS, PRACTICE)}
 
 
 def case_name(number: int) -> str:
-    """What the case with this number, from 1, is called."""
+    """Return the name of the case with this number, from 1."""
     return f"case-{number:04d}"
 
 
 def encode(pixels: np.ndarray) -> bytes:
-    """A grey image, uint8 (height, width), as PNG: the one encoder every pool image goes through, without metadata."""
+    """Encode a grey image, uint8 (height, width), as PNG without metadata; all pool images use this encoder."""
     if pixels.dtype != np.uint8 or pixels.ndim != 2:
         raise TypeError(f"expected uint8 (height, width), got {pixels.dtype} {pixels.shape}")
     buffer = io.BytesIO()
@@ -143,8 +143,9 @@ def encode(pixels: np.ndarray) -> bytes:
 def read(folder: str | Path, progress: Progress | None = None) -> Pool:
     """Read a pool folder and verify all of it: manifest, table, checksums, and that every image decodes.
 
-    progress: called as progress(images verified, images in all).
-    Raises InputError with every fault found, each with its file and row (the header of cases.csv is row 1).
+    progress: called as progress(images verified, total images).
+
+    Raises InputError with every problem, each with its file and row (the header of cases.csv is row 1).
     """
     folder = Path(folder)
     manifest, rows, known, faults = _read_tables(folder)
@@ -165,9 +166,9 @@ def read(folder: str | Path, progress: Progress | None = None) -> Pool:
 
 
 def read_table(folder: str | Path) -> Pool:
-    """Read a pool's manifest, table and known faults, but no image: for those who look at images themselves.
+    """Read a pool's manifest, table and known faults, but no images, for callers that read images themselves.
 
-    Raises InputError with every fault of these files.
+    Raises InputError with every problem in these files.
     """
     folder = Path(folder)
     manifest, rows, known, faults = _read_tables(folder)
@@ -179,7 +180,7 @@ def _read_tables(
     folder: Path,
 ) -> tuple[dict[str, Any], list[tuple[int, Case]], dict[str, tuple[KnownFault, ...]], list[str]]:
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected a pool folder with pool.json and cases.csv")
+        raise InputError(f"{folder}: there is no such folder; expected a pool folder with pool.json and cases.csv")
     manifest, faults = _read_manifest(folder / "pool.json")
     rows, table_faults = _read_table(folder / "cases.csv")
     known, known_faulty = known_faults.read(folder, {case.case: case.truth for _, case in rows})
@@ -188,7 +189,7 @@ def _read_tables(
 
 def _refuse(folder: Path, faults: list[str]) -> None:
     if faults:
-        raise InputError(f"{folder}: not a pool that can be used, {len(faults)} problem(s):", faults)
+        raise InputError(f"{folder}: the pool cannot be used, {len(faults)} problem(s):", faults)
 
 
 def write(
@@ -204,15 +205,16 @@ def write(
     left_out: Sequence[dict[str, str]] = (),
     flow: Mapping[str, Any] | None = None,
 ) -> Pool:
-    """Write a pool folder, all of it or nothing; `folder` must not exist, or be empty.
+    """Write a pool folder completely or not at all; `folder` must not exist, or be empty.
 
-    The entries come in the order in which they are numbered: shuffle them first, so that names say nothing.
+    Entries are numbered in their order: shuffle them first, so that names reveal nothing.
     how: for `real` and for `synthetic`, what the images are and how they were made.
-    left_out: files that could not be used and were left out knowingly: `truth`, `sha256` and `why`, but no name, and no
-        word that comes from a file.
-    flow: how many images were given, left out and taken, as `flow.counted` gives it.
-    Where entries have an origin, origins.csv (case,origin) tells it; where they have known faults, faults.json does.
-    The same entries give the same bytes; `created` is a date, or that of SOURCE_DATE_EPOCH where it is set.
+    left_out: files that could not be used and were left out knowingly: `truth`, `sha256` and `why`, but no name and no
+    text
+        from a file.
+    flow: numbers of images given, left out and used, from `flow.counted`.
+    Origins of entries are written to origins.csv (case,origin), known faults to faults.json. The same entries give the
+    same bytes; `created` is today's date, or that of SOURCE_DATE_EPOCH if set.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -253,7 +255,7 @@ def write(
             **({"left_out": list(left_out)} if left_out else {}),
         }
         (building / "pool.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        building.chmod(0o755)  # mkdtemp makes it private
+        building.chmod(0o755)  # mkdtemp creates a private folder
         building.replace(folder)
     except BaseException as error:
         shutil.rmtree(building, ignore_errors=True)
@@ -271,7 +273,7 @@ def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]
 
 
 def today() -> str:
-    """The date (UTC) as YYYY-MM-DD, or that of SOURCE_DATE_EPOCH where it is set."""
+    """Return the date (UTC) as YYYY-MM-DD, or that of SOURCE_DATE_EPOCH if set."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else datetime.datetime.now(datetime.UTC)
     return moment.date().isoformat()
@@ -304,7 +306,7 @@ def _is_size(value: Any) -> bool:
 
 
 def _read_table(path: Path) -> tuple[list[tuple[int, Case]], list[str]]:
-    """The rows that can be read, each with its number in the file, and the faults of the table itself."""
+    """Return the readable rows, each with its number in the file, and the problems of the table."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -317,7 +319,7 @@ def _read_table(path: Path) -> tuple[list[tuple[int, Case]], list[str]]:
     if absent:
         return [], [f"cases.csv, row 1: missing column(s) {', '.join(absent)}; expected {','.join(COLUMNS)}"]
     if twice := [name for name, count in Counter(header).items() if name and count > 1]:
-        return [], [f"cases.csv, row 1: column(s) {', '.join(twice)} are there twice"]
+        return [], [f"cases.csv, row 1: column(s) {', '.join(twice)} occur twice"]
     table.fieldnames = header
     try:
         records = [(table.line_num, record) for record in table]
@@ -339,9 +341,9 @@ def _read_table(path: Path) -> tuple[list[tuple[int, Case]], list[str]]:
             first = seen.setdefault((column, fields[column].lower()), row)
             if fields[column] and first != row:
                 what = "the same image" if column == "sha256" else f"{column} {fields[column]!r}"
-                problems.append(f"{what} already in row {first}")
+                problems.append(f"{what} is already in row {first}")
         if _leaves(fields["file"]):
-            problems.append(f"file {fields['file']!r} lies outside the pool folder")
+            problems.append(f"file {fields['file']!r} is outside the pool folder")
         faults += [f"cases.csv, row {row}: {problem}" for problem in problems]
         if fields["file"] and not _leaves(fields["file"]):
             labels = {
@@ -349,7 +351,7 @@ def _read_table(path: Path) -> tuple[list[tuple[int, Case]], list[str]]:
             }
             rows.append((row, Case(**{**fields, **sizes}, labels=labels)))  # type: ignore[arg-type]
     if not rows and not faults:
-        faults.append("cases.csv: has no case")
+        faults.append("cases.csv: has no cases")
     return rows, faults
 
 
@@ -358,7 +360,7 @@ def _stripped(entry: str | None) -> str:
 
 
 def _leaves(file: str) -> bool:
-    """Whether a path of cases.csv points out of the pool folder."""
+    """Return whether a path in cases.csv points outside the pool folder."""
     return PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts or "\\" in file or ":" in file
 
 
@@ -372,7 +374,7 @@ def _image_faults(folder: Path, expected: tuple[Any, Any], case: Case) -> list[s
         return [f"{case.file}: not readable ({error.strerror})"]
     faults = []
     if case.sha256 and hashlib.sha256(data).hexdigest() != case.sha256.lower():
-        faults.append(f"{case.file}: its checksum is not the one in the table, so the file has changed")
+        faults.append(f"{case.file}: its checksum does not match the table, so the file has changed")
     try:
         with Image.open(io.BytesIO(data)) as image:
             size = image.size
@@ -381,6 +383,6 @@ def _image_faults(folder: Path, expected: tuple[Any, Any], case: Case) -> list[s
                     faults.append(f"{case.file}: is {size[0]} x {size[1]}, {where} says {sides[0]} x {sides[1]}")
             if not faults:
                 image.load()
-    except Exception as error:  # a spoilt file can make a decoder raise anything
+    except Exception as error:  # a corrupt file can make a decoder raise anything
         faults.append(f"{case.file}: not readable as an image ({error})")
     return faults

@@ -1,4 +1,4 @@
-"""`python -m generation train --recipe FILE`: trainings one after the other, each of which may need an earlier one."""
+"""`python -m generation train --recipe FILE`: run several trainings in turn, which may depend on earlier ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHIPPED = Path(__file__).parent / "recipes"
 
 @dataclass(frozen=True)
 class Step:
-    """One training of a recipe: what is trained, the preset, and the settings over it by section."""
+    """One training of a recipe: the stage, the preset, and settings that override it by section."""
 
     name: str
     stage: str
@@ -25,14 +25,14 @@ class Step:
 
 
 def names() -> list[str]:
-    """The recipes that come with the package."""
+    """Return the names of the recipes in the package."""
     return sorted(path.stem for path in SHIPPED.glob("*.toml"))
 
 
 def read(recipe: str, out: Path, stages: dict[str, str]) -> list[Step]:
-    """The steps of a recipe of the package, or of a file; `{NAME}` in a setting becomes the folder of an earlier step.
+    """Read the steps of a recipe in the package or a file; `{NAME}` in a setting becomes the folder of an earlier step.
 
-    Raises InputError with every fault: no such recipe, no TOML, a step without a stage, a folder of no earlier step.
+    Raises InputError with every problem: unknown recipe, invalid TOML, a step without a stage, an unknown earlier step.
     """
     path = SHIPPED / f"{recipe}.toml" if recipe in names() else Path(recipe)
     try:
@@ -40,7 +40,7 @@ def read(recipe: str, out: Path, stages: dict[str, str]) -> list[Step]:
     except OSError:
         raise InputError(f"--recipe {recipe}: neither a file nor one of {', '.join(names())}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no TOML: {error}") from None
+        raise InputError(f"{path} is not valid TOML: {error}") from None
     steps: list[Step] = []
     folders: dict[str, str] = {}
     faults: list[str] = []
@@ -53,7 +53,7 @@ def read(recipe: str, out: Path, stages: dict[str, str]) -> list[Step]:
         try:
             sections = {key: _placed(value, folders) for key, value in sections.items()}
         except KeyError as error:
-            faults.append(f"[{name}] names {{{error.args[0]}}}, which is no earlier step")
+            faults.append(f"[{name}] names {{{error.args[0]}}}, which is not an earlier step")
         except (ValueError, LookupError, AttributeError):
             faults.append(
                 f"[{name}]: braces in a setting: expected {{NAME}} of an earlier step; write {{{{ for a brace"
@@ -61,17 +61,17 @@ def read(recipe: str, out: Path, stages: dict[str, str]) -> list[Step]:
         steps.append(Step(name, stage, str(table.get("preset", "recommended")), sections))
         folders[name] = str(out / name)
     if faults or not steps:
-        raise InputError(f"{path}: this recipe cannot be used", faults or ["it has no step"])
+        raise InputError(f"{path}: this recipe cannot be used", faults or ["it has no steps"])
     return steps
 
 
 def run(steps: list[Step], out: Path, resume: bool, train: Callable[[Step, Path, bool], None]) -> None:
-    """Train every step into its folder below `out`. With `resume` finished ones are passed over, and the one that was
-    stopped goes on where it was saved. Raises InputError where steps are there and are not to be resumed."""
+    """Train every step into its folder below `out`. With `resume`, finished steps are skipped, and an interrupted one
+    continues from its saved state. Raises InputError if steps exist and `resume` is False."""
     there = [step.name for step in steps if saved_states(out / step.name)]
     if there and not resume:
         raise InputError(
-            f"{out} holds steps of a recipe ({', '.join(there)}); continue it with --resume, or give another"
+            f"{out} contains steps of a recipe ({', '.join(there)}); continue it with --resume, or give another"
         )
     for number, step in enumerate(steps, start=1):
         folder = out / step.name

@@ -1,4 +1,4 @@
-"""What a training tells of itself while it runs: log.csv always, TensorBoard's files where they are wanted."""
+"""Records of a training while it runs: always log.csv, optionally TensorBoard's files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from generation.files import atomic
 
 
 class Record(Protocol):
-    """Takes down measures by step, and sheets of samples."""
+    """Records measures by step, and sheets of samples."""
 
     def write(self, step: int, epoch: int, measures: Mapping[str, float]) -> None: ...
 
@@ -25,7 +25,7 @@ class Record(Protocol):
 
 
 class Log:
-    """log.csv, one row a measure; resuming drops the rows of steps that will be done again."""
+    """log.csv, one row per measure; resuming removes the rows of steps that will be repeated."""
 
     COLUMNS = ("step", "epoch", "measure", "value")
 
@@ -44,14 +44,14 @@ class Log:
             csv.writer(file, lineterminator="\n").writerows(rows)
 
     def show(self, step: int, sheet: Path) -> None:
-        """The sheet lies in samples/ already."""
+        """Do nothing: the sheet is already in samples/."""
 
     def close(self) -> None:
-        """Every row is written when it comes."""
+        """Do nothing: every row is written immediately."""
 
 
 class Board:
-    """Event files of TensorBoard (the extra `watch`); resuming drops what was told of steps that are done again."""
+    """Event files of TensorBoard (the extra `watch`); resuming removes records of steps that will be repeated."""
 
     def __init__(self, folder: Path, step: int):
         require_tensorboard()
@@ -72,7 +72,7 @@ class Board:
 
 
 def require_tensorboard() -> None:
-    """Raises InputError that names the extra, where TensorBoard is not installed."""
+    """Raise InputError naming the extra if TensorBoard is not installed."""
     try:
         import tensorboard  # noqa: F401
     except ModuleNotFoundError:

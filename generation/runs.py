@@ -1,4 +1,4 @@
-"""Folders of images that a command fills one by one, and goes on filling when it is called again."""
+"""Output folders that a command fills image by image, and continues to fill when it is called again."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from generation.files import save_picture, save_text
 
 
 def begin(sheet_path: Path, sheet: Mapping[str, Any]) -> None:
-    """Write down what the run is, or see that a run to be resumed was the same.
+    """Record the settings of a run, or check that a resumed run has the same settings.
 
-    Raises InputError that names each setting in which the earlier run differs.
+    Raises InputError naming each setting that differs from the earlier run.
     """
-    sheet = json.loads(json.dumps(sheet))  # as it is read back
+    sheet = json.loads(json.dumps(sheet))  # in the form in which it is read back
     if sheet_path.is_file():
         try:
             earlier = json.loads(sheet_path.read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def begin(sheet_path: Path, sheet: Mapping[str, Any]) -> None:
 
 
 class Rate:
-    """Say once how long a run will take, from the second sign of progress on: the first one pays for starting up."""
+    """Report once how long a run will take, after the second progress report; the first includes start-up time."""
 
     def __init__(self, images: int):
         self.images = images
@@ -50,11 +50,11 @@ class Rate:
         self.told = False
 
     def __call__(self, images: float) -> None:
-        """So many more images are done, or such a share of one."""
+        """Record that this many more images, or share of one, are done."""
         now = time.monotonic()
         if self.last is not None and not self.told:
             each = (now - self.last) / images
-            tqdm.write(f"about {each:.2g} s an image, {_spoken(each * self.images)} for the {self.images} to be made")
+            tqdm.write(f"about {each:.2g} s per image, {_spoken(each * self.images)} for the remaining {self.images}")
             self.told = True
         self.last = now
 
@@ -64,7 +64,7 @@ def _spoken(seconds: float) -> str:
 
 
 def note_cost(folder: Path, images: int, seconds: float, device: str) -> None:
-    """A row of cost.csv: what one process took for so many images of the folder."""
+    """Add a row to cost.csv: the time that one process took for a number of images."""
     path = folder / "cost.csv"
     new = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as stream:
@@ -73,27 +73,27 @@ def note_cost(folder: Path, images: int, seconds: float, device: str) -> None:
 
 
 def cost(folder: Path) -> float | None:
-    """Seconds of one process an image, where `note_cost` has told."""
+    """Return the seconds per image of one process, if recorded by `note_cost`."""
     try:
         with (folder / "cost.csv").open(newline="", encoding="utf-8") as stream:
-            rows = [row for row in csv.DictReader(stream) if row["images"] != "images"]  # two processes began it
+            rows = [row for row in csv.DictReader(stream) if row["images"] != "images"]  # two processes wrote a header
         return sum(float(row["seconds"]) for row in rows) / sum(int(row["images"]) for row in rows)
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
         return None
 
 
 def as_image(picture: np.ndarray, what: str) -> Image.Image:
-    """A picture in [0, 1], grey (H, W) or colour (3, H, W), as an 8-bit image.
+    """Convert an image in [0, 1], grey (H, W) or colour (3, H, W), to 8 bits.
 
-    what: how an error names it. Raises InputError where a network gave anything but numbers: such a picture would come
-    out black.
+    what: its name in errors. Raises InputError if a network returned values that are not numbers, which would become
+    black.
     """
     if not np.isfinite(picture).all():
-        raise InputError(f"{what}: the network's picture has pixels that are not numbers; try --precision fp32")
+        raise InputError(f"{what}: the network's image has pixels that are not numbers; try --precision fp32")
     pixels = np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
     return Image.fromarray(pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0))
 
 
 def save_image(path: Path, picture: np.ndarray) -> None:
-    """Write a picture as a lossless 8-bit PNG. Raises InputError as `as_image` does."""
+    """Write an image as a lossless 8-bit PNG. Raises InputError like `as_image`."""
     save_picture(path, as_image(picture, str(path)))

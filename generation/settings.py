@@ -1,4 +1,4 @@
-"""Settings as typed dataclasses, read from TOML. Every setting carries its explanation, and is written out with it."""
+"""Settings as typed dataclasses, read from TOML. Every setting has an explanation, which is written with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def explained(default: Any, meaning: str, least: float | None = None, most: float | None = None) -> Any:
-    """A dataclass field with a default, its meaning in words, and the values it may have."""
+    """Return a dataclass field with a default, its meaning in words, and its limits."""
     return dataclasses.field(default=default, metadata={"meaning": meaning, "least": least, "most": most})
 
 
@@ -36,7 +36,7 @@ class Setting:
 
 
 def settings_of(sheet: type) -> Iterator[Setting]:
-    """Every setting of a sheet: a dataclass whose fields are the sections, dataclasses of explained fields."""
+    """Yield every setting of a sheet: a dataclass whose fields are the sections, dataclasses of explained fields."""
     sections = typing.get_type_hints(sheet)
     for section in dataclasses.fields(sheet):
         kinds = typing.get_type_hints(sections[section.name])
@@ -45,19 +45,19 @@ def settings_of(sheet: type) -> Iterator[Setting]:
 
 
 def read(path: str | Path, base: T) -> T:
-    """The settings of a TOML file over those of `base`. Raises InputError with every fault, by section and name."""
+    """`base` overridden by the settings in a TOML file. Raises InputError with every problem, by section and name."""
     path = Path(path)
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no TOML: {error}") from None
+        raise InputError(f"{path} is not valid TOML: {error}") from None
     return update(base, tables, str(path))
 
 
 def update(base: T, tables: dict[str, Any], where: str) -> T:
-    """`base` with the values of nested mappings, {section: {name: value}}. Raises InputError as `read` does."""
+    """Return `base` with the values of nested mappings, {section: {name: value}}. Raises InputError like `read`."""
     known: dict[str, dict[str, Setting]] = {}
     for setting in settings_of(type(base)):
         known.setdefault(setting.section, {})[setting.name] = setting
@@ -65,12 +65,12 @@ def update(base: T, tables: dict[str, Any], where: str) -> T:
     values: dict[str, dict[str, Any]] = {}
     for section, entries in tables.items():
         if section not in known or not isinstance(entries, dict):
-            faults.append(f"[{section}]: no such section; there are {', '.join(known)}")
+            faults.append(f"[{section}]: unknown section; expected {', '.join(known)}")
             continue
         values[section] = {}
         for name, value in entries.items():
             if name not in known[section]:
-                faults.append(f"{section}.{name}: no such setting; there are {', '.join(known[section])}")
+                faults.append(f"{section}.{name}: unknown setting; expected {', '.join(known[section])}")
                 continue
             setting = known[section][name]
             value = _coerced(value, setting.kind)
@@ -84,7 +84,7 @@ def update(base: T, tables: dict[str, Any], where: str) -> T:
 
 
 def as_toml(settings: Any) -> str:
-    """The settings as a TOML file that `read` takes back, each under its explanation."""
+    """Return the settings as a TOML file for `read`, each with its explanation."""
     lines: list[str] = []
     section = None
     for setting in settings_of(type(settings)):
@@ -119,5 +119,5 @@ def _complaint(value: Any, setting: Setting) -> str | None:
 
 
 def _toml(value: Any) -> str:
-    """Plain values as TOML; JSON's texts, numbers and lists are TOML's too."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")  # the one that JSON leaves and TOML forbids
+    """Return plain values as TOML; JSON's strings, numbers and lists are also valid TOML."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")  # JSON allows it, TOML forbids it

@@ -1,4 +1,4 @@
-"""`python -m generation train`: train a stage on a prepared corpus, or on phantoms drawn for the purpose."""
+"""`python -m generation train`: train a stage on a prepared corpus, or on phantoms drawn for this purpose."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STAGES = {
     "munit-lq": "generation.restoration.munit_task",
 }
 PRESETS = ("recommended", "published", "light", "phantom")
-PHANTOM_SIZE = (512, 256)  # of the sharp pictures; the generator sees a quarter of it
+PHANTOM_SIZE = (512, 256)  # of the sharp images; the generator uses a quarter of it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train a stage, or those of a recipe; under `accelerate launch`, on several devices or machines as one."""
+    """Train a stage, or the stages of a recipe; under `accelerate launch`, on several devices or machines together."""
     if args.recipe:
         _cook(args)
     else:
@@ -80,7 +80,7 @@ def _cook(args: argparse.Namespace) -> None:
     if args.out is None or args.data is None:
         raise InputError("--recipe needs --data, a folder made by `generation corpus`, and --out")
     if args.settings or args.set or args.print_settings:
-        raise InputError("--recipe has its settings in one file: copy it, change it, and give its path")
+        raise InputError("--recipe has its settings in a file; copy it, change it, and give its path")
 
     def train(step: recipe.Step, folder: Path, resume: bool) -> None:
         given = {**vars(args), "stage": step.stage, "preset": step.preset, "out": folder, "resume": resume}
@@ -132,24 +132,24 @@ def _settings(args: argparse.Namespace, presets: dict[str, Any], of_recipe: dict
         try:
             parsed = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            parsed = value  # a bare word is text
+            parsed = value  # an unquoted word is text
         tables.setdefault(section, {})[name] = parsed
     return settings.update(chosen, tables, "--set")
 
 
 def _check_out(args: argparse.Namespace) -> None:
     if args.out is None:
-        raise InputError("--out is needed: the folder for the network")
+        raise InputError("--out is required: the folder for the network")
     if args.resume and not saved_states(args.out):
         raise InputError(f"{args.out} has no saved state to resume; leave out --resume to start")
     if not args.resume and saved_states(args.out):
         raise InputError(f"{args.out} already contains a training; continue it with --resume, or give another --out")
-    if not args.resume:  # one that was stopped before its first save is begun again, with other settings if wanted
+    if not args.resume:  # a training stopped before its first save is restarted, possibly with other settings
         (args.out / "training.json").unlink(missing_ok=True)
 
 
 def _sheet(args: argparse.Namespace, chosen: Any, data: Path) -> dict[str, Any]:
-    """What decides the weights, so that nothing else is resumed."""
+    """Return what determines the weights, so that only the same training is resumed."""
     values = {
         f"{setting.section}.{setting.name}": getattr(getattr(chosen, setting.section), setting.name)
         for setting in settings.settings_of(type(chosen))
@@ -158,13 +158,13 @@ def _sheet(args: argparse.Namespace, chosen: Any, data: Path) -> dict[str, Any]:
 
 
 def _phantoms(folder: Path, count: int, resume: bool) -> Path:
-    """A corpus of so many phantoms, drawn where it is not there yet; to resume, that which is there."""
+    """Return a corpus of `count` phantoms, drawn if it does not exist yet; when resuming, use the existing one."""
     source, prepared = folder / "drawn", folder / "corpus"
     there = len(list(source.glob("*.png")))
     if (prepared / "manifest.csv").is_file() and (resume or there == count):
         return prepared
     if there > count:
-        raise InputError(f"{source} holds {there} phantoms, and {count} are wanted; give another --out")
+        raise InputError(f"{source} contains {there} phantoms, but {count} are needed; give another --out")
     with bar("phantoms drawn") as progress:
         drawn = Parallel(n_jobs=-1, return_as="generator")(
             delayed(_draw)(source / f"{number:05d}.png", number) for number in range(count)
@@ -200,10 +200,10 @@ def _write_card(
         "",
         f"- Licence: {chosen.training.licence}",
         f"- Weights: `model.safetensors`, SHA-256 {sha256(out / 'model.safetensors')} (averaged weights)",
-        f"- Data: {data.name}, {len(pictures['train'])} training and {len(pictures['validation'])} validation pictures"
+        f"- Data: {data.name}, {len(pictures['train'])} training and {len(pictures['validation'])} validation images"
         f" of {pictures['train'].pixels.shape[2]} x {pictures['train'].pixels.shape[1]}; sets {sets};"
         f" manifest SHA-256 {sha256(data / 'manifest.csv')}",
-        f"- Of the corpus: {summary.get('distinct', '?')} distinct radiographs; near-duplicates lie in one split",
+        f"- Corpus: {summary.get('distinct', '?')} distinct radiographs; near-duplicates are in the same split",
         f"- Left out as unreadable: {len(unreadable)}{''.join(f'; {fault}' for fault in unreadable)}",
         f"- Last session: {seconds:.0f} s, {processes} process(es), PyTorch {torch.__version__}",
         "",

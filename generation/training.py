@@ -1,4 +1,4 @@
-"""The one training loop. A task brings the networks, their losses and pictures to look at; this does the rest."""
+"""The training loop for all tasks. A task provides the networks, their losses and sample sheets; this does the rest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from generation.weights import write_safetensors
 
 @dataclass(frozen=True)
 class Optimiser:
-    """How weights move."""
+    """The optimiser and averaging."""
 
     learning_rate: float = explained(1e-4, "peak learning rate of AdamW", least=0)
     beta1: float = explained(0.9, "AdamW's decay rate for the mean gradient", least=0, most=1)
@@ -44,7 +44,7 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Training:
-    """How long, how much at once, and what is kept."""
+    """Length, batch size, and what is saved."""
 
     epochs: int = explained(300, "passes over the training images", least=1)
     batch: int = explained(32, "images per optimiser step, over all processes", least=1)
@@ -59,21 +59,21 @@ class Training:
 
 
 class Task(Protocol):
-    """What is trained. The first of `networks` is the one that is averaged and kept."""
+    """A training task. The first of `networks` is averaged and kept."""
 
     networks: dict[str, nn.Module]
-    about: dict[str, Any]  # what is needed to build the kept network again
+    about: dict[str, Any]  # what is needed to rebuild the kept network
 
     example: MakeExample
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
-        """The terms whose sum the named network minimises on a batch. Networks take turns, in their order."""
+        """Return the terms whose sum the named network minimises on a batch. Networks take turns, in order."""
 
     def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
-        """One number a batch to judge the kept network by."""
+        """Return one number per batch for judging the kept network."""
 
     def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
-        """A sheet (H, W) in [0, 1] of `count` pictures, from the same seeds every time."""
+        """Return a sheet (H, W) in [0, 1] of `count` images, from the same seeds every time."""
 
 
 class Trainer:
@@ -108,7 +108,7 @@ class Trainer:
             seed,
         )
         self.step, self.total = 0, training.epochs * self.order.steps
-        self.gradient_norm = 0.0  # of the kept network at the last step, before it was clipped
+        self.gradient_norm = 0.0  # of the kept network at the last step, before clipping
         self.networks: dict[str, nn.Module] = {}
         self.optimisers: dict[str, Any] = {}
         self.schedules: dict[str, Any] = {}
@@ -132,7 +132,7 @@ class Trainer:
         self.accelerator.register_for_checkpointing(self.average, *self.schedules.values())
 
     def resume(self) -> None:
-        """Take up the last saved state. Raises InputError when it is damaged."""
+        """Continue from the last saved state. Raises InputError if it is damaged."""
         state = saved_states(self.out)[-1]
         try:
             self.accelerator.load_state(str(state))
@@ -141,7 +141,7 @@ class Trainer:
         self.step = int(state.name.removeprefix("state-"))
 
     def run(self) -> float:
-        """Train to the end; the seconds it took."""
+        """Train to the end; return the seconds it took."""
         begun = time.monotonic()
         bar = tqdm(total=self.total, initial=self.step, desc="training", disable=not self.accelerator.is_main_process)
         with bar, self._records() as records:
@@ -166,7 +166,7 @@ class Trainer:
 
     @contextmanager
     def _records(self) -> Iterator[list[Record]]:
-        """Where the measures go: log.csv, and TensorBoard where it is wanted. Only one process writes them."""
+        """Yield the records of measures: log.csv, and optionally TensorBoard. Only one process writes them."""
         records: list[Record] = []
         if self.accelerator.is_main_process:
             records.append(Log(self.out / "log.csv", self.step))
@@ -180,10 +180,10 @@ class Trainer:
 
     def _assert_finite(self, measures: Mapping[str, float]) -> None:
         lost = [name for name, value in measures.items() if name != "gradient_norm" and not math.isfinite(value)]
-        if lost:  # where fp16 overflows, that step is left out and its gradient says so
+        if lost:  # if fp16 overflows, that step is skipped and its gradient shows it
             raise InputError(
-                f"step {self.step}: {', '.join(lost)} is no longer a number, the training has diverged; what was saved"
-                " before stays. Try a smaller optimiser.learning_rate, or an optimiser.clip above 0"
+                f"step {self.step}: {', '.join(lost)} is no longer a number, because the training has diverged; earlier"
+                " saved states are kept. Try a smaller optimiser.learning_rate, or an optimiser.clip above 0"
             )
 
     def _save_when_due(self) -> None:
@@ -191,7 +191,7 @@ class Trainer:
             self._save()
 
     def _epoch(self, epoch: int) -> Iterator[dict[str, float]]:
-        """Take the steps that are left of an epoch; of each, the mean losses over all processes and the step size."""
+        """Take the remaining steps of an epoch; yield the mean losses over all processes and the step size of each."""
         examples = Examples(self.pictures["train"], self.task.example, self.seed)
         batches = self.order.epoch(epoch, self.step - epoch * self.order.steps)
         sums: dict[str, Tensor] = {}
@@ -225,7 +225,7 @@ class Trainer:
 
     @torch.no_grad()
     def _look(self, epoch: int) -> float:
-        """Judge the averaged weights: the validation loss, and a sheet of samples; they are also written out."""
+        """Evaluate the averaged weights by the validation loss and a sheet of samples, and write them."""
         self.average.store(self.kept.parameters())
         self.average.copy_to(self.kept.parameters())
         self.kept.eval()
@@ -259,14 +259,14 @@ class Trainer:
         return {name: tensor.to(self.accelerator.device, non_blocking=True) for name, tensor in batch.items()}
 
     def _save(self) -> None:
-        """Save everything a resumed run needs, whole, and only then drop the state before it."""
+        """Save everything that a resumed run needs, and only then remove the previous state."""
         target = self.out / f"state-{self.step:09d}"
         part = target.with_name(f"{target.name}.part")
         try:
             self.accelerator.save_state(str(part))
-        except (OSError, RuntimeError, SafetensorError) as error:  # as the libraries report a full disk
+        except (OSError, RuntimeError, SafetensorError) as error:  # raised by the libraries if the disk is full
             shutil.rmtree(part, ignore_errors=True)
-            raise InputError(f"{target} cannot be written; the state before it is kept: {error}") from error
+            raise InputError(f"{target} cannot be written; the previous state is kept: {error}") from error
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
             shutil.rmtree(target, ignore_errors=True)
@@ -277,12 +277,12 @@ class Trainer:
 
 
 def saved_states(out: Path) -> list[Path]:
-    """The states that a training can be resumed from, the latest last."""
+    """Return the states from which a training can be resumed, latest last."""
     return sorted(out.glob("state-*[0-9]"))
 
 
 def contact_sheet(pictures: Tensor, columns: int = 0) -> Tensor:
-    """Pictures (N, 1, H, W) as one sheet (rows * H, columns * W), near-square by default, unused places white."""
+    """Arrange images (N, 1, H, W) in a sheet (rows * H, columns * W), by default near-square, with white gaps."""
     count, _, height, width = pictures.shape
     columns = columns or math.ceil((count * height / width) ** 0.5)
     rows = -(-count // columns)

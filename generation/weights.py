@@ -1,4 +1,4 @@
-"""Weights of networks, read from files that are not trusted, and adopted only by the network they belong to."""
+"""Network weights, read from untrusted files, and loaded only into the network to which they belong."""
 
 from __future__ import annotations
 
@@ -20,56 +20,56 @@ from generation.errors import InputError
 from generation.files import atomic
 
 N = TypeVar("N", bound=nn.Module)
-NAMED = 12  # how many differing tensors an error names before it only counts
+NAMED = 12  # number of differing tensors that an error names; others are counted
 
 
 def file_of(checkpoint: Path) -> Path:
-    """The file that stands for the weights, where a folder was given: the list of packed ones, or a run's network."""
+    """Return the file for weights given as a folder: the index of packed ones, or a run's network."""
     if not checkpoint.is_dir():
         return checkpoint
     return checkpoint / (packed.INDEX if (checkpoint / packed.INDEX).is_file() else "model.safetensors")
 
 
 def is_packed(checkpoint: Path) -> bool:
-    """Whether these are weights as `generation ship` packs them: the folder, or its list."""
+    """Return whether these are weights packed by `generation ship`: the folder, or its index."""
     return file_of(checkpoint).name == packed.INDEX
 
 
 def is_ours(checkpoint: Path) -> bool:
-    """Whether Discern wrote these weights, packed or not, as far as the file's name tells."""
+    """Return whether Discern wrote these weights, packed or not, judging by the file's name."""
     return file_of(checkpoint).suffix == ".safetensors" or is_packed(checkpoint)
 
 
 def read_pickle(path: Path) -> dict[str, Any]:
-    """The mapping in a file written by `torch.save`, on the CPU; nothing in the file is run.
+    """Return the mapping in a file written by `torch.save`, on the CPU; no code in the file is run.
 
-    Raises InputError when the file is missing, truncated, no such file, or holds anything but plain data.
+    Raises InputError if the file is missing, truncated, in another format, or contains anything but plain data.
     """
     _require_file(path)
     try:
-        with warnings.catch_warnings(action="ignore"):  # the refusals below say it better
+        with warnings.catch_warnings(action="ignore"):  # the errors below are clearer
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         culprit = re.search(r"GLOBAL (\S+)", str(error))
         if culprit:
-            raise InputError(f"{path} is refused: it would run code when opened ({culprit[1]})") from None
+            raise InputError(f"{path} is refused, because it would run code when opened ({culprit[1]})") from None
         raise InputError(f"{path} is not a PyTorch checkpoint, or is damaged") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, AttributeError, TypeError):
         raise InputError(f"{path} is not a PyTorch checkpoint, or is truncated ({path.stat().st_size} bytes)") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path} holds a {type(content).__name__}, expected a mapping of names to weights")
+        raise InputError(f"{path} contains a {type(content).__name__}, expected a mapping of names to weights")
     return content
 
 
 def weights_under(content: Mapping[str, Any], key: str, path: Path) -> dict[str, Tensor]:
-    """The state dict stored under `key`. Raises InputError, naming the keys there are."""
+    """Return the state dict stored under `key`. Raises InputError naming the existing keys."""
     if not isinstance(content.get(key), Mapping):
         raise InputError(f"{path} has no weights under {key!r}; it has {_some(map(str, content))}")
     return dict(content[key])
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and settings of a file written by `write_safetensors`. Raises InputError as `read_pickle` does."""
+    """Return tensors and settings of a file written by `write_safetensors`. Raises InputError like `read_pickle`."""
     _require_file(path)
     try:
         with safe_open(path, framework="pt") as file:
@@ -83,25 +83,25 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def read_ours(path: Path, stage: str, build: Callable[[dict[str, Any]], N], name: str | None = None) -> N:
-    """The network of a stage that `generation train` wrote or `generation ship` packed, ready to use.
+    """Load the network of a stage written by `generation train` or packed by `generation ship`, ready to use.
 
-    build: makes it from what the file says about it. name: which one, where several of that stage are packed together.
-    Raises InputError as `adopt` does.
+    build: creates it from the settings in the file. name: which one, if several of that stage are packed together.
+    Raises InputError like `adopt`.
     """
     path = file_of(path)
     state, about = packed.read(path, stage, name) if is_packed(path) else read_safetensors(path)
     if about.get("stage") != stage:
-        raise InputError(f"{path} is of stage {about.get('stage')!r}, expected {stage!r}")
+        raise InputError(f"{path} has the stage {about.get('stage')!r}, expected {stage!r}")
     try:
         network = build(about)
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} describes no network of ours: {error}") from None
+        raise InputError(f"{path} does not describe a Discern network: {error}") from None
     adopt(network, state, path)
     return network.eval().requires_grad_(False)
 
 
 def write_safetensors(path: Path, network: nn.Module, about: Mapping[str, Any]) -> None:
-    """The state dict of the network and what is needed to build it again, as one safetensors file."""
+    """Write the state dict of the network and what is needed to rebuild it as one safetensors file."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with atomic(path) as part:
         try:
@@ -111,9 +111,9 @@ def write_safetensors(path: Path, network: nn.Module, about: Mapping[str, Any]) 
 
 
 def adopt(network: nn.Module, state: Mapping[str, Any], path: Path) -> None:
-    """Load the weights, each tensor by its name and shape, none missing and none left over.
+    """Load the weights, matching every tensor by name and shape, with none missing or left over.
 
-    Raises InputError that names what differs.
+    Raises InputError naming the differences.
     """
     own = network.state_dict()
     faults = [f"missing: {_some(own.keys() - state.keys())}"] if own.keys() - state.keys() else []
@@ -123,10 +123,10 @@ def adopt(network: nn.Module, state: Mapping[str, Any], path: Path) -> None:
         if found != tuple(own[name].shape):
             faults.append(f"{name}: expected {tuple(own[name].shape)}, found {found}")
         elif not state[name].isfinite().all():
-            faults.append(f"{name}: has values that are not numbers (a training that diverged?)")
+            faults.append(f"{name}: has values that are not numbers (did the training diverge?)")
     if faults:
         faults = faults[:NAMED] + [f"and {len(faults) - NAMED} more"] * (len(faults) > NAMED)
-        raise InputError(f"{path} does not fit {type(network).__name__}", faults)
+        raise InputError(f"{path} does not match {type(network).__name__}", faults)
     network.load_state_dict(state)
 
 

@@ -1,8 +1,8 @@
-"""The audit: can the classes of a pool be told apart without looking at what the images show?
+"""The audit: can the classes of a pool be told apart without looking at the image content?
 
-Every cue alone: its AUC (the chance that a synthetic image has more of it than a real one), with an interval at a
-level shared among all cues, and a Mann-Whitney p with Holm's correction. All cues together: a ridge discriminant
-on ranks and their squares, cross-validated, with a p from permuting the truth.
+For each cue: its AUC (the probability that a synthetic image has more of it than a real one), with an interval at a
+level divided among all cues, and a Mann-Whitney p with Holm's correction. For all cues together: a cross-validated
+ridge discriminant on ranks and their squares, with a p from permuting the truth.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from generation.radiographs import guarded
 
 LEVEL = 0.05
 FOLDS = 5
-MOST_SOURCES = 12  # more are names of files, not of generators
-RIDGE = 1.0  # in units of the cases of a fold
+MOST_SOURCES = 12  # if there are more, they are probably file names, not generators
+RIDGE = 1.0  # in units of the number of cases in a fold
 
 
 @dataclass(frozen=True)
 class Cue:
-    """One cue's verdict. `ci` is at 1 - 0.05 / cues, `p` is Holm's; the medians are of the cue's own unit."""
+    """The result for one cue. `ci` is at 1 - 0.05 / cues, `p` is Holm's; medians are in the cue's own unit."""
 
     name: str
     topic: str
@@ -65,7 +65,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Audit:
-    """The whole verdict on a pool: its cues (worst first), all together, remarks on the files, pairs of sources."""
+    """The full result for a pool: its cues (worst first), all together, remarks on the files, pairs of sources."""
 
     pool: Pool
     cases: tuple[Case, ...]
@@ -94,15 +94,15 @@ class Audit:
 def audit(folder: str | Path, permutations: int = 1000, seed: int = 0, progress: Progress | None = None) -> Audit:
     """Audit the scored cases of a pool folder.
 
-    Reads pools that the quiz would refuse for their sizes or checksums, and remarks on them. Raises InputError when
-    the table cannot be read, an image is none, or a class has fewer than five cases.
+    Also reads pools that the quiz would refuse for sizes or checksums, with a remark. Raises InputError if the table
+    cannot be read, a file is not an image, or a class has fewer than five cases.
     """
     found = read_table(folder)
     cases = found.scored
     truth = np.array([case.truth == "synthetic" for case in cases])
     if min(truth.sum(), (~truth).sum()) < FOLDS:
         raise InputError(
-            f"{folder}: {(~truth).sum()} real and {truth.sum()} synthetic cases; an audit needs {FOLDS} of each"
+            f"{folder}: {(~truth).sum()} real and {truth.sum()} synthetic cases; an audit needs {FOLDS} or more of each"
         )
     rows = [Row(found.path(case), place) for place, case in enumerate(cases)]
     files: list[cues.Measured] = []
@@ -126,11 +126,11 @@ def audit(folder: str | Path, permutations: int = 1000, seed: int = 0, progress:
 
 
 def between(features: np.ndarray, sources: Sequence[str], permutations: int, seed: int) -> list[dict[str, Any]]:
-    """Whether two sources of synthetic images can be told from each other by all cues together; p is Holm's.
+    """Test whether two sources of synthetic images can be distinguished by all cues together; p is Holm's.
 
-    features: (cases, cues); sources: one name a case, "" = none. Sources of fewer than FOLDS images are left out.
-    permutations: at least; many sources take more.
-    This flags no pool: generators may differ, but where cues tell them apart, readers may go by these.
+    features: (cases, cues); sources: one name per case, "" = none. Sources with fewer than FOLDS images are left out.
+    permutations: minimum number; many sources need more. This does not flag a pool: generators may differ, but if cues
+    distinguish them, readers may use these cues.
     """
     named = np.array(sources, dtype=str)
     names = [
@@ -139,7 +139,7 @@ def between(features: np.ndarray, sources: Sequence[str], permutations: int, see
     if not features.shape[1] or len(names) > MOST_SOURCES:
         return []
     chosen = list(combinations(names, 2))
-    enough = max(permutations, round(2 * len(chosen) / LEVEL))  # with fewer no p could be below LEVEL after Holm
+    enough = max(permutations, round(2 * len(chosen) / LEVEL))  # with fewer, no p could be below LEVEL after Holm
     pairs: list[dict[str, Any]] = []
     for first, second in chosen:
         both = (named == first) | (named == second)
@@ -160,8 +160,8 @@ def _holm(ordered: Sequence[float]) -> list[float]:
 
 def _told_apart(pairs: list[dict[str, Any]]) -> list[str]:
     return [
-        f"images of {pair['first']} and {pair['second']} can be told from each other by cues that have nothing to do "
-        f"with anatomy (AUC {pair['auc']:.2f}, corrected p {pair['p']:.2g}): readers may go by these"
+        f"images of {pair['first']} and {pair['second']} can be distinguished by cues that have nothing to do "
+        f"with anatomy (AUC {pair['auc']:.2f}, corrected p {pair['p']:.2g}): readers may use these cues"
         for pair in pairs
         if pair["p"] < LEVEL
     ]
@@ -187,7 +187,7 @@ def _remarks(found: Pool) -> list[str]:
 
 
 def _lossy(found: Pool) -> list[str]:
-    """That one class was compressed with loss more often than the other, where the pool says so."""
+    """Return a remark if one class had lossy compression more often than the other according to the pool."""
     how = found.manifest.get("how")
     told = [how.get(truth) if isinstance(how, dict) else None for truth in ("real", "synthetic")]
     lossy = [one.get("lossy") if isinstance(one, dict) else None for one in told]
@@ -198,13 +198,13 @@ def _lossy(found: Pool) -> list[str]:
     if abs(shares[0] - shares[1]) <= 0.05:
         return []
     return [
-        f"compressed with loss before they came: {lossy[0]} of {totals[0]} real and {lossy[1]} of {totals[1]} "
+        f"lossy compression before import: {lossy[0]} of {totals[0]} real and {lossy[1]} of {totals[1]} "
         "synthetic images; the traces alone can tell the classes apart"
     ]
 
 
 def judge(columns: dict[tuple[str, str], np.ndarray], truth: np.ndarray) -> list[Cue]:
-    """Each cue's verdict, worst first. columns: (cases,) by (topic, name); truth: bool (cases,), True = synthetic."""
+    """Each cue's result, worst first. columns: (cases,) by (topic, name); truth: bool (cases,), True = synthetic."""
     number = max(len(columns), 1)
     found = []
     for (topic, name), values in columns.items():
@@ -237,10 +237,10 @@ def judge(columns: dict[tuple[str, str], np.ndarray], truth: np.ndarray) -> list
 
 
 def interval(synthetic: np.ndarray, real: np.ndarray, alpha: float) -> tuple[float, float]:
-    """An interval at 1 - alpha of the AUC of two samples, within 0..1: DeLong's standard error on the logit scale.
+    """An interval at 1 - alpha for the AUC of two samples, within 0..1: DeLong's standard error on the logit scale.
 
-    Where the samples do not overlap, that error is nought, and method 5 of Newcombe (Statistics in Medicine 25, 2006,
-    559) is used in its place.
+    If the samples do not overlap, this error is 0, and method 5 of Newcombe (Statistics in Medicine 25, 2006, 559) is
+    used instead.
     """
     m, n, z = len(synthetic), len(real), norm.isf(alpha / 2)
     ranks = rankdata(np.r_[synthetic, real])
@@ -260,7 +260,7 @@ def interval(synthetic: np.ndarray, real: np.ndarray, alpha: float) -> tuple[flo
 def _together(features: np.ndarray, truth: np.ndarray, permutations: int, seed: int) -> dict[str, float]:
     """Cross-validated AUC of a ridge discriminant, and its permutation p. features: (cases, cues).
 
-    A ridge fit is linear in the labels, so one matrix a fold serves the truth and all its permutations.
+    A ridge fit is linear in the labels, so one matrix per fold is used for the truth and all its permutations.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     ranks = np.apply_along_axis(rankdata, 0, features) / len(features) - 0.5
@@ -309,7 +309,7 @@ def run(args: argparse.Namespace) -> int:
     save_text(out / "audit.html", page(verdict))
     for cue in verdict.cues:
         if cue.flagged:
-            who = "a viewer could see it" if cue.visible else "only a machine sees it"
+            who = "visible to a viewer" if cue.visible else "detectable only by software"
             print(f"FLAGGED {cue.name}: AUC {cue.auc:.2f} [{cue.ci[0]:.2f}, {cue.ci[1]:.2f}], {who}; {cue.remedy}")
     for remark in verdict.remarks:
         print(f"NOTE {remark}")

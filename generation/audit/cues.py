@@ -1,7 +1,7 @@
-"""What may give a class away besides the picture: the cues, and how each is measured on one file.
+"""Cues that may give a class away apart from the image content, and how each is measured on one file.
 
-A cue is one number a file. Measures of a kind (file format, encoder settings, words of the file name) become one cue
-for each value that some files have and others have not.
+A cue is one number per file. Categorical measures (file format, encoder settings, words of the file name) become one
+cue for each value that some files have and others do not.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from generation.harmonise import block_steps, noise_level, padding
 
 @dataclass(frozen=True)
 class Topic:
-    """A group of cues: whether a viewer could see it, and what removes it."""
+    """A group of cues: whether a viewer could see it, and how to remove it."""
 
     title: str
     visible: bool
     remedy: str
 
 
-RESIZE = "build the pool with `generation pool`, which brings all images to one size by one filter"
+RESIZE = "build the pool with `generation pool`, which resizes all images to one size with one filter"
 ENCODE = "build the pool with `generation pool`, which writes every image with one encoder and no metadata"
 HARMONISE = "build the pool with `generation pool --harmonise`"
 TOPICS = {
     "header": Topic("File format, encoder and metadata", False, ENCODE),
     "size": Topic("Width and height", True, RESIZE),
     "depth": Topic("Bit depth and colour", False, ENCODE),
-    "length": Topic("File length", False, ENCODE + "; if it stays, noise or detail differ: --harmonise"),
-    "border": Topic("Borders and padding", True, "cut the margins (`generation corpus --margins`), or --harmonise"),
+    "length": Topic("File length", False, ENCODE + "; if it remains, noise or detail differ: --harmonise"),
+    "border": Topic("Borders and padding", True, "cut the margins (`generation corpus --margins`), or use --harmonise"),
     "brightness": Topic("Brightness and contrast", True, HARMONISE),
-    "histogram": Topic("Gaps and combs in the grey levels", False, HARMONISE + ": its grain fills them"),
+    "histogram": Topic("Gaps and combs in the grey levels", False, HARMONISE + ", whose grain fills them"),
     "noise": Topic("Noise level", True, HARMONISE),
     "sharpness": Topic("Sharpness and texture energy", True, HARMONISE),
-    "grid": Topic("The grid an upsampler leaves in the spectrum", False, HARMONISE + ": it takes the grid out of step"),
-    "jpeg": Topic("Traces of JPEG's 8 x 8 blocks", False, HARMONISE + ", or take images that never were JPEG"),
-    "side": Topic("Left and right", True, "bring all images to one orientation, and cut off or cover side markers"),
-    "name": Topic("File name and place in the table", False, ENCODE + " in a random order under numbers"),
+    "grid": Topic("Upsampling grid in the spectrum", False, HARMONISE + ", which disrupts the grid"),
+    "jpeg": Topic("Traces of JPEG's 8 x 8 blocks", False, HARMONISE + ", or use images that were never JPEG"),
+    "side": Topic("Left and right", True, "give all images the same orientation, and crop or cover side markers"),
+    "name": Topic("File name and position in the table", False, ENCODE + ", in random order with numbers as names"),
     "date": Topic("Dates of the files", False, ENCODE + "; copy the folder without keeping dates"),
 }
 
 
-UNSEEN = {  # grey levels that the classes may differ by before a viewer sees it, however surely a machine does
+UNSEEN = {  # differences in grey level that a viewer cannot see, even if software detects them reliably
     ("brightness", "mean"): 0.5,
     ("brightness", "contrast"): 0.5,
 }
@@ -59,7 +59,7 @@ UNSEEN = {  # grey levels that the classes may differ by before a viewer sees it
 
 @dataclass(frozen=True)
 class Measured:
-    """All cues of one file: numbers and labels by (topic, name), and how its left differs from its right."""
+    """All cues of one file: numbers and labels by (topic, name), and differences between its left and right."""
 
     numbers: dict[tuple[str, str], float]
     labels: dict[tuple[str, str], str]
@@ -67,7 +67,7 @@ class Measured:
 
 
 def measure(path: Path, place: int) -> Measured:
-    """Measure one file of a pool; `place` is its row. Raises InputError when it is no radiograph."""
+    """Measure one file of a pool; `place` is its row. Raises InputError if it is not a radiograph."""
     data = path.read_bytes()
     image = radiographs.read(path)
     pixels = np.asarray(image, dtype=np.float32)
@@ -87,13 +87,13 @@ def measure(path: Path, place: int) -> Measured:
 
 
 def table(files: list[Measured]) -> dict[tuple[str, str], np.ndarray]:
-    """All cues that vary over the files, each as float (files,); common values of labels as 0 and 1."""
+    """Return all cues that vary over the files, each as float (files,); common values of labels as 0 and 1."""
     count = len(files)
     columns = {}
     for key in files[0].numbers:
         columns[key] = np.array([file.numbers[key] for file in files], dtype=float)
     for part, name in enumerate(("brightness", "fine detail")):
-        # Images turned over have the same difference with the other sign: the leading patterns, about zero, show it.
+        # Mirrored images have the same difference with the opposite sign; the leading patterns, about zero, show it.
         differences = np.array([file.sides[part] for file in files])
         _, _, patterns = np.linalg.svd(differences, full_matrices=False)
         for number, pattern in enumerate(patterns[:2], start=1):
@@ -102,7 +102,7 @@ def table(files: list[Measured]) -> dict[tuple[str, str], np.ndarray]:
         values = [file.labels.get((topic, name), "") for file in files]
         common = [value for value, times in Counter(values).most_common(6) if 0.02 * count <= times < count]
         if len(common) == 2 and len(set(values)) == 2:
-            common = common[1:]  # the other one says the same
+            common = common[1:]  # the other one is redundant
         for value in common:
             column = np.array([other == value for other in values], dtype=float)
             shown = name if value == "yes" else f"{name} is {value or 'absent'}"
@@ -112,7 +112,7 @@ def table(files: list[Measured]) -> dict[tuple[str, str], np.ndarray]:
 
 
 def _header(data: bytes, numbers: dict) -> dict[tuple[str, str], str]:
-    """Format, mode and encoder settings as labels; the amount of metadata as a number."""
+    """Measure format, mode and encoder settings as labels, and the amount of metadata as a number."""
     labels = {}
     with Image.open(io.BytesIO(data)) as image:
         labels["header", "format"] = str(image.format)
@@ -143,7 +143,7 @@ def _header(data: bytes, numbers: dict) -> dict[tuple[str, str], str]:
 
 
 def _png_chunks(data: bytes) -> tuple[list[tuple[str, int]], bytes]:
-    """Name and size of each chunk, and the first bytes of the compressed data."""
+    """Return name and size of each chunk, and the first bytes of the compressed data."""
     chunks, first, position = [], b"", 8
     while position + 8 <= len(data):
         size, name = struct.unpack(">I4s", data[position : position + 8])
@@ -187,7 +187,7 @@ def _histogram(pixels: np.ndarray, numbers: dict) -> None:
 
 
 def _detail(pixels: np.ndarray, numbers: dict) -> None:
-    """Noise, and energy between blurs of 1, 2 and 4 px."""
+    """Measure noise, and energy between blurs of 1, 2 and 4 px."""
     numbers["noise", "finest detail"] = noise_level(pixels)
     blurs = [pixels, *(gaussian_filter(pixels, sigma, truncate=3.0) for sigma in (1.0, 2.0, 4.0))]
     for number, name in enumerate(("below 1 px", "1 to 2 px", "2 to 4 px")):
@@ -195,13 +195,13 @@ def _detail(pixels: np.ndarray, numbers: dict) -> None:
         numbers["sharpness", f"energy at {name}"] = float(np.log(band.std() + 1e-3))
     dark = pixels < np.median(pixels)
     fine = np.abs(blurs[0] - blurs[1])
-    numbers["noise", "in the dark against in the light"] = float(
+    numbers["noise", "in dark compared with bright areas"] = float(
         np.log((fine[dark].mean() + 0.1) / (fine[~dark].mean() + 0.1))
     )
 
 
 def _grid(pixels: np.ndarray, numbers: dict) -> None:
-    """Excess of the spectrum's power at the frequencies of a grid of 2, 4 and 8 px, over what lies beside them."""
+    """Measure the excess power at the frequencies of a grid of 2, 4 and 8 px over neighbouring frequencies."""
     window = np.outer(np.hanning(pixels.shape[0]), np.hanning(pixels.shape[1])).astype(np.float32)
     power = np.log(np.abs(np.fft.rfft2((pixels - pixels.mean()) * window)) ** 2 + 1.0)
     for name, profile, size in (
@@ -221,7 +221,7 @@ def _peak(profile: np.ndarray, place: float) -> float:
 
 
 def _jpeg(pixels: np.ndarray, numbers: dict) -> None:
-    """Steps across the borders of 8 x 8 blocks against steps elsewhere, for the origin where they are greatest."""
+    """Measure steps across the borders of 8 x 8 blocks relative to steps elsewhere, at the worst origin."""
     numbers["jpeg", "steps across"] = float(block_steps(pixels).max())
     numbers["jpeg", "steps down"] = float(block_steps(pixels.T).max())
     blocks = pixels[: pixels.shape[0] // 8 * 8, : pixels.shape[1] // 8 * 8]
@@ -231,11 +231,11 @@ def _jpeg(pixels: np.ndarray, numbers: dict) -> None:
 
 
 _WAVE = np.cos((2 * np.arange(8) + 1) * 7 * np.pi / 16) / 2
-_HIGHEST = np.outer(_WAVE, _WAVE).astype(np.float32)  # the DCT's highest frequency, that JPEG rounds away first
+_HIGHEST = np.outer(_WAVE, _WAVE).astype(np.float32)  # the DCT's highest frequency, which JPEG rounds to 0 first
 
 
 def _side(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How the left differs from the right, cell by cell of a grid: in brightness and in fine detail, each (64,)."""
+    """Differences between left and right in each cell of a grid: in brightness and in fine detail, each (64,)."""
     height, width = pixels.shape[0] // 8 * 8, pixels.shape[1] // 16 * 16
     cells = pixels[:height, :width].reshape(8, height // 8, 16, width // 16)
     bright = cells.mean(axis=(1, 3)) / max(float(pixels.std()), 1e-6)

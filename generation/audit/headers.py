@@ -1,4 +1,4 @@
-"""Whether the headers of the files speak of the classes: how their pictures lie, by `how` in pool.json."""
+"""Check whether file headers differ between the classes, from `how` in pool.json."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TRUTHS = ("real", "synthetic")
 
 
 def differing(how: Any) -> dict[str, tuple[Counter[str], Counter[str]]]:
-    """What differs between the classes, with the counts of real and of synthetic images.
+    """Return headers that differ between the classes, with counts of real and of synthetic images.
 
-    Compared are the files that say something of it, and all files for a shutter, which only some have. By a
-    chi-squared test at LEVEL, shared among COMPARED.
+    The comparison uses the files that have the header, or all files for a shutter, which only some have. It is a
+    chi-squared test at LEVEL, divided among COMPARED.
     """
     found = {}
     for name in COMPARED:
@@ -34,7 +34,7 @@ def differing(how: Any) -> dict[str, tuple[Counter[str], Counter[str]]]:
 
 
 def remarks(how: Any) -> list[str]:
-    """One sentence for each that differs."""
+    """Return one sentence for each difference."""
     return [
         f"{name} differs between the classes by the files' headers: real {_told(real)}; synthetic {_told(synthetic)}; "
         "this alone can tell the classes apart"

@@ -11,7 +11,7 @@ import numpy as np
 from generation import radiographs
 from generation.audit import Audit, Cue
 
-SHOWN = 4  # images of either class a cue
+SHOWN = 4  # images of each class per cue
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 68rem; padding: 0 1rem; color: #1c2430 }
@@ -27,7 +27,7 @@ figcaption { font-size: .85rem; color: #4b5563 }
 
 
 def page(verdict: Audit) -> str:
-    """The audit as HTML."""
+    """Return the audit as HTML."""
     flagged = [cue for cue in verdict.cues if cue.flagged]
     name, together = escape(verdict.pool.name), verdict.together
     parts = [
@@ -65,7 +65,7 @@ def _section(verdict: Audit, cue: Cue) -> str:
     more = order[::-1] if cue.auc >= 0.5 else order  # towards synthetic
     synthetic = [n for n in more if verdict.cases[n].truth == "synthetic"][:SHOWN]
     real = [n for n in more[::-1] if verdict.cases[n].truth == "real"][:SHOWN]
-    seen = "A viewer could see it." if cue.visible else "Only a machine sees it."
+    seen = "It is visible to a viewer." if cue.visible else "Only software can detect it."
     return (
         f"<h2>{escape(cue.name)}</h2><p>AUC {cue.auc:.2f} [{cue.ci[0]:.2f}, {cue.ci[1]:.2f}], "
         f"corrected p = {cue.p:.2g}; median {cue.real:.4g} in real, {cue.synthetic:.4g} in synthetic images. "
@@ -86,7 +86,7 @@ def _figure(verdict: Audit, cue: Cue, number: int) -> str:
 
 
 def _table(cues: list[Cue]) -> str:
-    names = ("cue", "what it is", "AUC", "interval", "corrected p", "real", "synthetic", "seen by")
+    names = ("cue", "description", "AUC", "interval", "corrected p", "real", "synthetic", "seen by")
     head = "".join(f"<th>{name}" for name in names)
     rows = (
         f"<tr class='{'flagged' if cue.flagged else ''}'><td>{escape(cue.name)}<td>{escape(cue.topic)}"

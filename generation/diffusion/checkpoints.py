@@ -1,4 +1,4 @@
-"""Opening the diffusion networks: the authors' `ddpm-model-epNN.pth`, and what `generation train` writes."""
+"""Load diffusion networks: the authors' `ddpm-model-epNN.pth`, and those written by `generation train`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ FLASH = "down_blocks.0.2.to_qkv.weight"
 
 
 def load(path: str | Path) -> Network:
-    """The network in a checkpoint, with its averaged (EMA) weights, on the CPU and ready to sample.
+    """Load the network in a checkpoint, with its averaged (EMA) weights, on the CPU and ready to sample.
 
-    A `.safetensors` file, the run's folder or packed weights are ours; anything else must be the authors' format, with
-    `ema_model_state`. Raises InputError that names what is wrong: missing, cut short, would run code, not this
-    network, trained with the authors' flash-attention flag.
+    A `.safetensors` file, a training folder or packed weights are in our format; anything else must be in the authors'
+    format, with `ema_model_state`. Raises InputError naming the problem: missing, truncated, would run code, a
+    different network, or trained with the authors' flash-attention flag.
     """
     path = Path(path)
     if is_ours(path):
@@ -29,7 +29,7 @@ def load(path: str | Path) -> Network:
 
 
 def build(design: str, config: dict) -> Network:
-    """A network with fresh weights. Raises ValueError for a design or a size that there is not."""
+    """Build a network with random weights. Raises ValueError for an unknown design or an invalid size."""
     if design == "published":
         return PanoDiffUNet(**config)
     if design == "recommended":
@@ -42,7 +42,7 @@ def build(design: str, config: dict) -> Network:
 def _authors(path: Path) -> PanoDiffUNet:
     state = weights_under(read_pickle(path), "ema_model_state", path)
     if FLASH in state:
-        raise InputError(f"{path} was trained with the flash-attention flag, which is another network: it has {FLASH}")
+        raise InputError(f"{path} was trained with the flash-attention flag, a different network: it has {FLASH}")
     network = PanoDiffUNet()
     adopt(network, state, path)
     return network

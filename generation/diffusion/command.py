@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that say how images are made, whatever becomes of them."""
+    """Add the options that determine how images are made."""
     parser.add_argument(
         "--checkpoint", type=Path, help="ddpm-model-epNN.pth or a training folder (default: comes with Discern)"
     )
@@ -65,7 +65,7 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Sample what is missing of `--count` images; under `accelerate launch`, each process takes every n-th."""
+    """Sample the images still missing from `--count`; under `accelerate launch`, each process makes every n-th one."""
     state = devices.start(args.device)
     maker = Maker(args, state)
     with state.main_process_first():
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
 
             def on_step(images: int = len(batch)) -> None:
                 bar.update(images)
-                if state.device.type == "cpu" and state.is_main_process:  # a GPU's steps are queued, not done
+                if state.device.type == "cpu" and state.is_main_process:  # on a GPU, steps are queued, not finished
                     rate(images / steps)
 
             for number, picture in zip(batch, maker(batch, on_step), strict=True):
@@ -100,10 +100,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 class Maker:
-    """Makes images by their numbers, as the options of `add_sampling_arguments` say."""
+    """Makes images by number, with the options of `add_sampling_arguments`."""
 
     def __init__(self, args: argparse.Namespace, state: PartialState):
-        """Raises InputError when the options cannot be used, or there are no weights."""
+        """Raises InputError if the options cannot be used, or there are no weights."""
         self.args = args
         self.checkpoint = args.checkpoint or shipped.find()
         self.network = devices.prepared(checkpoints.load(self.checkpoint), state.device)
@@ -115,7 +115,7 @@ class Maker:
 
     @property
     def sheet(self) -> dict[str, Any]:
-        """What decides the images, for whoever finds them, and to resume nothing else."""
+        """Return what determines the images, for documentation, and to resume only the same run."""
         return {
             "stage": "diffusion",
             "checkpoint": self.checkpoint.name,
@@ -130,7 +130,7 @@ class Maker:
         }
 
     def __call__(self, numbers: Sequence[int], on_step: Callable[[], object] = lambda: None) -> Tensor:
-        """The images of these numbers (B, C, H, W) in [0, 1], on the CPU; `on_step` is called after every step."""
+        """The images with these numbers (B, C, H, W) in [0, 1], on the CPU; `on_step` is called after every step."""
         shape = (self.network.in_channels, *self.network.size)
         noise = NOISES[self.args.noise](self.args.seed, numbers, shape)
         return denoise(
@@ -149,9 +149,9 @@ def _sampling(args: argparse.Namespace, own: Sampling) -> Sampling:
     steps, eta = args.steps or base.steps, base.eta if args.eta is None else args.eta
     faults = [f"--steps: expected 1 to {STEPS}, got {steps}"] if steps > STEPS else []
     faults += [f"--eta: expected 0 to 1, got {eta}"] if not 0 <= eta <= 1 else []
-    faults += [f"--eta: only ddim adds noise, the sampler is {sampler}"] if eta and sampler != "ddim" else []
+    faults += [f"--eta: only ddim adds noise, but the sampler is {sampler}"] if eta and sampler != "ddim" else []
     if faults:
-        raise InputError("these settings of the sampler cannot be used", faults)
+        raise InputError("these sampler settings cannot be used", faults)
     return Sampling(sampler, steps, eta)
 
 

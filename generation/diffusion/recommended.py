@@ -1,4 +1,4 @@
-"""Our own denoising network: what PanoDiff's would be today, on diffusers' `UNet2DModel`."""
+"""Our own denoising network: a current version of PanoDiff's, based on diffusers' `UNet2DModel`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from torch import Tensor, nn
 class RecommendedUNet(nn.Module):
     """Estimate the velocity of `x` (arXiv 2202.00512).
 
-    `forward(x, timesteps, source=None)` takes grey pictures (B, 1, H, W) in [-1, 1] plus noise, timesteps (B,) or (),
-    and the numbers of the source data sets (B,), 0 for any; it returns (B, 1, H, W).
+    `forward(x, timesteps, source=None)` takes grey images (B, 1, H, W) in [-1, 1] plus noise, timesteps (B,) or (), and
+    the numbers of the source data sets (B,), 0 for any; it returns (B, 1, H, W).
 
-    height, width: of the pictures. widths: channels a level, each half the size of the one before.
-    attention: heights of the levels that attend. blocks: residual blocks per level.
-    patch: the network sees squares of patch x patch pixels as channels (arXiv 2301.11093), which costs patch ** 2 times
-    less. sources: names of the data sets it may be asked for.
+    height, width: size of the images. widths: channels of each level, each half the size of the one before.
+    attention: heights of the levels with attention. blocks: residual blocks per level.
+    patch: the network sees squares of patch x patch pixels as channels (arXiv 2301.11093), which reduces the cost by
+    patch ** 2. sources: names of the data sets that can be requested.
     """
 
     design = "recommended"
@@ -42,7 +42,7 @@ class RecommendedUNet(nn.Module):
         if height % (patch << (len(widths) - 1)) or width % (patch << (len(widths) - 1)):
             raise ValueError(f"{width} x {height} cannot be halved {len(widths) - 1} times after patches of {patch}")
         if set(attention) - set(heights):
-            raise ValueError(f"attention names {sorted(set(attention) - set(heights))}, the levels have {heights}")
+            raise ValueError(f"attention names {sorted(set(attention) - set(heights))}, but the levels have {heights}")
         self.size = (height, width)
         self.patch = patch
         self.sources = tuple(sources)

@@ -1,4 +1,4 @@
-"""Pictures out of noise: any image by its number, the same in any batch and on any number of processes."""
+"""Images from noise: any image by number, the same in any batch and on any number of processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NoiseMode = Literal["image", "authors"]
 
 @dataclass(frozen=True)
 class Sampling:
-    """How noise becomes a picture."""
+    """How noise becomes an image."""
 
     sampler: Sampler = explained("dpm++", "solver: ddim (published), dpm++ or unipc (good from 20 steps on)")  # noqa: RUF009
     steps: int = explained(25, "denoising steps", least=1, most=STEPS)
@@ -39,20 +39,20 @@ DEFAULTS = {
 
 
 def default(network: Network) -> Sampling:
-    """How images of a network are made unless the user says otherwise: a student's in the steps it was taught."""
+    """Return the default sampling of a network; a student uses the steps for which it was trained."""
     if isinstance(network, LatentDiffusion) and network.steps:
         return Sampling("ddim", network.steps)
     return DEFAULTS[network.design]
 
 
 class Noise(Protocol):
-    """Called again and again: the first noise, then that of each step, float32 (B, C, H, W) on the CPU."""
+    """Called repeatedly: returns the initial noise, then that of each step, float32 (B, C, H, W) on the CPU."""
 
     def __call__(self) -> Tensor: ...
 
 
 class ImageNoise:
-    """Each image draws from a generator of its own, seeded by the run's seed and the image's number."""
+    """Each image has its own generator, seeded by the run's seed and the image's number."""
 
     def __init__(self, seed: int, numbers: Sequence[int], shape: tuple[int, int, int]):
         self.shape = shape
@@ -63,9 +63,9 @@ class ImageNoise:
 
 
 class AuthorsNoise:
-    """The noise of the authors' script: batches of 32, batch b drawn as a whole from seed + b.
+    """The noise of the authors' script: batches of 32, with batch b drawn as a whole from seed + b.
 
-    Image i is place i % 32 of batch i // 32, whichever images are made together here.
+    Image i is element i % 32 of batch i // 32, regardless of which images are made together here.
     """
 
     def __init__(self, seed: int, numbers: Sequence[int], shape: tuple[int, int, int]):
@@ -88,7 +88,7 @@ NOISES: dict[str, Callable[[int, Sequence[int], tuple[int, int, int]], Noise]] =
 
 
 def image_seed(seed: int, number: int) -> int:
-    """The 64-bit seed of one image: numpy's SeedSequence over the run's seed and the image's number."""
+    """Return the 64-bit seed of one image: numpy's SeedSequence over the run's seed and the image's number."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0])
 
 
@@ -102,10 +102,10 @@ def denoise(
     source: int = 0,
     on_step: Callable[[], object] = lambda: None,
 ) -> Tensor:
-    """Pictures (B, C, H, W) in [0, 1], float32 on the CPU, from as many draws of noise as the solver needs.
+    """Return images (B, C, H, W) in [0, 1], float32 on the CPU, from as many draws of noise as the solver needs.
 
-    The network stays where it is; the noise is drawn on the CPU, so that every device gives the same pictures up to
-    rounding. source: number of the data set asked for, from 1; 0 for any.
+    The network is not moved; noise is drawn on the CPU, so that all devices give the same images up to rounding.
+    source: number of the requested data set, from 1; 0 for any.
     """
     device = next(network.parameters()).device
 
@@ -136,12 +136,11 @@ def solve(
     start: tuple[Tensor, float] | None = None,
     finish: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Pictures (B, C, H, W) in [0, 1], float32 on the CPU: noise taken away step by step.
+    """Return images (B, C, H, W) in [0, 1], float32 on the CPU, by removing noise step by step.
 
-    solver: one of `generation.diffusion.schedule.scheduler`. estimate: what it wants to know of (noisy pictures,
-    timestep), float32 on the device. start: pictures in [-1, 1] to begin with, and which share of the steps is taken
-    from them on, in (0, 1] (SDEdit, arXiv 2108.01073); without it the beginning is noise. finish: what makes pictures
-    in [-1, 1] of what is left, where that is latents.
+    solver: from `generation.diffusion.schedule.scheduler`. estimate: function of (noisy images, timestep) that the
+    solver needs, float32 on the device. start: images in [-1, 1] to start from, and the share of the steps to take, in
+    (0, 1] (SDEdit, arXiv 2108.01073); by default the start is noise. finish: converts latents to images in [-1, 1].
     """
     solver.set_timesteps(sampling.steps, device=device)
     timesteps = solver.timesteps
@@ -150,7 +149,7 @@ def solve(
     if start:
         pictures, share = start
         skipped = len(timesteps) - max(1, round(share * len(timesteps)))
-        if sampling.sampler != "ddim":  # the others count their steps
+        if sampling.sampler != "ddim":  # the other solvers count their steps
             solver.set_begin_index(skipped)
         timesteps = timesteps[skipped:]
         x = solver.add_noise(pictures, x, timesteps[:1])

@@ -1,4 +1,4 @@
-"""How noise is added, and how it is taken away again: noise schedules, and diffusers' samplers set up for them."""
+"""Noise schedules, and diffusers' samplers configured for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistep
 BETA_FLOOR, BETA_CEILING = 1e-4, 0.02
 STEPS = 1000  # also the default of diffusers' schedulers
 
-LATENT = ("latent", "student")  # designs whose pictures are latents, which have no limits
+LATENT = ("latent", "student")  # designs that work on latents, which have no bounds
 
 Sampler = Literal["ddim", "dpm++", "unipc"]
 SOLVERS: dict[str, Any] = {
@@ -26,8 +26,8 @@ def panodiff_betas(steps: int = STEPS) -> np.ndarray:
     """The published noise schedule: betas, float32 (steps,).
 
     The squared-cosine schedule (s = .008; arXiv 2102.09672, eq. 17), its betas clipped to [1e-4, .02]: with 1000 steps
-    the last alpha-bar is 3.19e-3, so a trace of the picture survives in what should be noise. Computed in single
-    precision, as published: double precision moves the smallest betas by one part in a thousand.
+    the last alpha-bar is 3.19e-3, so that a trace of the image remains in what should be noise. Computed in single
+    precision, as published; double precision changes the smallest betas by one part in a thousand.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, not {steps}")
@@ -38,21 +38,21 @@ def panodiff_betas(steps: int = STEPS) -> np.ndarray:
 
 
 def scheduler(design: str, sampler: Sampler = "ddim", steps: int = STEPS) -> Any:
-    """A scheduler of diffusers over so many steps of noise, set up for the networks of one design.
+    """Return a diffusers scheduler with `steps` noise steps, configured for the networks of one design.
 
-    `published` networks estimate the noise. Their `ddim` (arXiv 2010.02502) steps as published: leading spacing, the
-    picture clipped to [-1, 1]; its `step` wants `use_clipped_model_output=True`. `recommended` networks estimate the
+    `published` networks estimate the noise. Their `ddim` (arXiv 2010.02502) works as published: leading spacing, with
+    the image clipped to [-1, 1]; its `step` needs `use_clipped_model_output=True`. `recommended` networks estimate the
     velocity (arXiv 2202.00512) on a cosine schedule rescaled to a last alpha-bar of zero, with trailing spacing, so
-    that sampling starts where training ended, in pure noise (arXiv 2305.08891).
-    `dpm++` (arXiv 2211.01095) and `unipc` (arXiv 2302.04867) need 20 to 50 steps. `latent` networks and
-    their students are as `recommended` ones, but nothing is clipped.
+    that sampling starts where training ended, in pure noise (arXiv 2305.08891). `dpm++` (arXiv 2211.01095) and `unipc`
+    (arXiv 2302.04867) need 20 to 50 steps. `latent` networks and their students are treated like `recommended` ones,
+    but without clipping.
     """
     options = _published(steps) if design == "published" else _recommended()
     options["num_train_timesteps"] = steps
     clipped = design not in LATENT
     if sampler == "ddim":
         return DDIMScheduler(**options, clip_sample=clipped, set_alpha_to_one=True)
-    # a threshold that cannot leave 1 clips the picture to [-1, 1], as the published DDIM does
+    # a threshold fixed at 1 clips the image to [-1, 1], like the published DDIM
     options["timestep_spacing"] = "trailing"
     return SOLVERS[sampler](**options, thresholding=clipped, sample_max_value=1.0)
 

@@ -1,4 +1,4 @@
-"""Training a diffusion network: its settings, and the loss on noise or velocity."""
+"""Training of a diffusion network: settings, and the loss on noise or velocity."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from generation.examples import Example, Pictures
 from generation.settings import explained
 from generation.training import Optimiser, Training, contact_sheet
 
-SOURCE_DROPPED = 0.1  # share of the pictures whose source is not told, so that the network also serves "any"
+SOURCE_DROPPED = 0.1  # share of the images whose source is withheld, so that the network also supports "any"
 
 
 @dataclass(frozen=True)
 class DiffusionNetwork:
-    """What is trained."""
+    """The network to be trained."""
 
     design: Literal["published", "recommended"] = explained(
         "recommended", "published: PanoDiff's U-Net, which estimates the noise; recommended: ours, the velocity"
@@ -41,7 +41,7 @@ class DiffusionNetwork:
 
 @dataclass(frozen=True)
 class DiffusionSettings:
-    """Everything that decides a training of the first stage, beside the corpus and the seed."""
+    """Everything that determines a training of the first stage, apart from the corpus and the seed."""
 
     network: DiffusionNetwork = field(default_factory=DiffusionNetwork)
     optimiser: Optimiser = field(default_factory=Optimiser)
@@ -69,7 +69,7 @@ PICTURES = "lr"
 
 
 class DiffusionTask:
-    """One network that learns to undo noise (`generation.training.Task`)."""
+    """A network that learns to remove noise (`generation.training.Task`)."""
 
     def __init__(self, settings: DiffusionSettings, pictures: Pictures):
         design, (height, width) = settings.network.design, pictures.pixels.shape[1:]
@@ -90,14 +90,14 @@ class DiffusionTask:
         except ValueError as error:
             raise InputError(f"[network] cannot be built for pictures of {width} x {height}: {error}") from None
         if design == "published" and settings.network.conditional:
-            raise InputError("network.conditional: the published design knows no sources")
+            raise InputError("network.conditional: the published design does not support sources")
         self.settings = settings
         self.networks: dict[str, nn.Module] = {"network": self.network}
         self.about = {"stage": "diffusion", "design": design, "config": config}
         self.solver = scheduler(design, "ddim")
 
     def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
-        """A picture in [-1, 1], the noise to be added, and how much of it."""
+        """Return an image in [-1, 1], the noise to be added, and its amount."""
         shape = (self.network.in_channels, *pixels.shape)
         picture = np.broadcast_to(pixels / np.float32(127.5) - 1, shape)
         told = self.settings.network.conditional and rng.random() >= SOURCE_DROPPED
@@ -109,7 +109,7 @@ class DiffusionTask:
         }
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
-        """The distance between what the network estimates and the noise (published) or the velocity (recommended)."""
+        """The distance between the network's estimate and the noise (published) or the velocity (recommended)."""
         picture, noise, timestep = batch["picture"], batch["noise"], batch["timestep"]
         noisy = self.solver.add_noise(picture, noise, timestep).contiguous(memory_format=torch.channels_last)
         if self.network.design == "published":
@@ -121,15 +121,15 @@ class DiffusionTask:
         return {"loss": distance(estimate.float(), target)}
 
     def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
-        """The training loss, on pictures kept apart and with noise that stays the same."""
+        """Return the training loss on held-out images with fixed noise."""
         return self.losses("network", network, batch)["loss"]
 
     def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
-        """Samples from the same seeds every time: the figure that shows a training's progress."""
+        """Return samples from the same seeds every time, to show the progress of a training."""
         noise = ImageNoise(0, range(count), (self.network.in_channels, *self.network.size))
         return contact_sheet(denoise(self.network, noise, self.settings.sampling).mean(1, keepdim=True))
 
 
 def make_task(settings: DiffusionSettings, pictures: Pictures) -> DiffusionTask:
-    """The task of this stage, for the pictures of a corpus. Raises InputError when settings do not fit them."""
+    """Return the task of this stage for the images of a corpus. Raises InputError if the settings do not match them."""
     return DiffusionTask(settings, pictures)

@@ -1,7 +1,7 @@
 """The denoising network of PanoDiff (arXiv 2507.09227), so that the published checkpoints load here.
 
 Attribute names are the published tensor names. The network differs from diffusers' `UNet2DModel` in its
-arithmetic (norm after the convolution, time added after the activation, attention of one inner width).
+arithmetic (norm after the convolution, time added after the activation, attention with a fixed inner width).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class PanoDiffUNet(nn.Module):
     """Estimate the noise in `x`.
 
     `forward(x, timesteps)` takes x (B, C, H, W) in [-1, 1] plus noise, H and W multiples of 2 ** (levels - 1),
-    and integer timesteps (B,) or (); it returns the noise estimate (B, C, H, W). Width `widths[0]` is the one at full
-    resolution; each further one halves it. Attention serves every level but the first, and the middle. `size` (height,
-    width) is what it is sampled at.
+    and integer timesteps (B,) or (); it returns the noise estimate (B, C, H, W). `widths[0]` is the number of channels
+    at full resolution; each further level halves the resolution. All levels except the first, and the middle, have
+    attention. `size` (height, width) is the size of its samples.
     """
 
     design = "published"
@@ -77,7 +77,7 @@ class PanoDiffUNet(nn.Module):
         self.conv_out = nn.Conv2d(first, in_channels, 1)
 
     def forward(self, x: Tensor, timesteps: Tensor) -> Tensor:
-        # published with one more activation here than in each block
+        # the published network has one more activation here than in each block
         time = F.silu(self.time_embedding(sinusoids(timesteps.expand(len(x))).to(x.dtype)))
         x = self.init_conv(x)
         entry, skips = x, []
@@ -95,7 +95,7 @@ class PanoDiffUNet(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two times convolution, norm, activation; the time is added between them."""
+    """Convolution, norm and activation, twice; the time is added in between."""
 
     def __init__(self, width_in: int, width_out: int):
         super().__init__()
@@ -113,7 +113,7 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention over all pixels, four heads of 32 whatever the width, with its residual."""
+    """Self-attention over all pixels with a residual: four heads of 32, regardless of the width."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -130,7 +130,7 @@ class Attention(nn.Module):
 
 
 class RMSNorm(nn.Module):
-    """Each pixel's channels brought to root mean square 1, times a gain."""
+    """Scale each pixel's channels to root mean square 1, times a gain."""
 
     def __init__(self, width: int):
         super().__init__()

@@ -1,1 +1,1 @@
-"""A generator judged by numbers: features of images, distances between sets of them, and what they are worth here."""
+"""Evaluation of a generator: features of images, distances between sets of images, and their reliability."""

@@ -1,4 +1,4 @@
-"""`python -m generation evaluate`: every measure of every pair of a real and a synthetic set, with what it is worth."""
+"""`python -m generation evaluate`: measures for every pair of a real and a synthetic set, with intervals and floors."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from generation.errors import InputError
 from generation.evaluation import distances, features
 from generation.files import atomic, output_folder, save_text
 
-LEAST = 12  # images a set: of each half (`estimate`) more than the 5 neighbours of density and coverage
-PARTIAL = 0.05  # the interval is at 95 %
+LEAST = 12  # images per set: each half (`estimate`) needs more than the 5 neighbours of density and coverage
+PARTIAL = 0.05  # for a 95 % interval
 Measure = Callable[[np.ndarray, np.ndarray], float]
 
 MEASURES: dict[str, Measure] = {
@@ -44,13 +44,13 @@ class Set:
 
 
 def estimate(measure: Measure, real: np.ndarray, synthetic: np.ndarray, repeats: int, seed: int) -> dict:
-    """A measure's value with an interval, and the same measure of real images against other real ones.
+    """Return a measure with an interval, and the same measure between real images as a floor.
 
-    The interval is the delete-half jackknife (Shao and Wu, 1989): the measure of random halves of both sets spreads
-    about as the measure of the whole does; it is centred on the value of the whole. The floor compares two random
-    halves of the real set. As most measures depend on the number of images, `halves` gives the synthetic mean at the
-    floor's own numbers: compare these two. `draws` are the values of the halves: with the same seed and numbers of
-    images the halves are the same, so that two synthetic sets can be set against each other, `difference`.
+    The interval is the delete-half jackknife (Shao and Wu, 1989): the measure on random halves of both sets varies
+    about as much as on the whole sets; it is centred on the value of the whole. The floor compares two random halves of
+    the real set. Most measures depend on the number of images, so `halves` gives the synthetic mean at the floor's
+    number of images: compare these two. `draws` are the values of the halves: with the same seed and numbers of images,
+    the halves are the same, so that two synthetic sets can be compared by `difference`.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     value = measure(real, synthetic)
@@ -72,10 +72,10 @@ def estimate(measure: Measure, real: np.ndarray, synthetic: np.ndarray, repeats:
 
 
 def difference(one: dict, other: dict) -> dict:
-    """How much further one synthetic set is from the same real set than another, of two results of `estimate`.
+    """Return how much further one synthetic set is from the real set than another, from two results of `estimate`.
 
-    Both sets need the same images by name (seeds, say), so that each half holds the same of both. The interval is the
-    delete-half jackknife of the difference, which is much narrower than those of the two where halves agree.
+    Both sets need the same images by name (such as seeds), so that each half has the same images of both. The interval
+    is the delete-half jackknife of the difference, which is much narrower than the two intervals if the halves agree.
     """
     value = one["value"] - other["value"]
     draws = np.subtract(one["draws"], other["draws"])
@@ -84,7 +84,7 @@ def difference(one: dict, other: dict) -> dict:
 
 
 def compare(real: Set, synthetic: Set, repeats: int, seed: int) -> dict:
-    """All measures of a pair in all spaces, and the Frechet distance from each of the real set's sources."""
+    """Return all measures of a pair in all spaces, and the Frechet distance from each source of the real set."""
     measures: dict[str, dict] = {}
     by_source: dict[str, dict[str, float]] = {}
     seconds: dict[str, float] = {}
@@ -125,9 +125,9 @@ def _sets(folders: Sequence[Path], truth: str, faults: list[str]) -> list[tuple[
     ]
     small = [f"{name}: {len(images)} images" for name, images in found if len(images) < LEAST]
     if small:
-        raise InputError(f"each set needs {LEAST} images at least:", small + faults)
+        raise InputError(f"each set needs at least {LEAST} images:", small + faults)
     if len({name for name, _ in found}) < len(found):
-        raise InputError(f"the {truth} folders need names that differ, got {', '.join(name for name, _ in found)}")
+        raise InputError(f"the {truth} folders need different names, got {', '.join(name for name, _ in found)}")
     return found
 
 
@@ -209,9 +209,9 @@ def run(args: argparse.Namespace) -> int:
         _draw_curves(args.out / "curves.svg", pairs, cost)
     for pair in pairs:
         took = cost[pair["synthetic"]]
-        made = "" if took is None else f", made in {took:.3g} s an image"
+        made = "" if took is None else f", made in {took:.3g} s per image"
         heading = f"{pair['real']} against {pair['synthetic']}{made}"
-        print(f"{heading} (in brackets 95 %; real against real at the same numbers)")
+        print(f"{heading} (95 % intervals in brackets; floor: real against real with the same numbers)")
         for name, found in pair["measures"].items():
             ci = "" if found["ci"] is None else f" [{found['ci'][0]:.4g}, {found['ci'][1]:.4g}]"
             print(f"  {name}: {found['value']:.4g}{ci}; floor {found['floor']['value']:.4g}{_against(found)}")
@@ -224,16 +224,16 @@ def _alike(baseline: str, synthetic: list[tuple[str, list[Candidate]]]) -> None:
     if baseline not in files:
         raise InputError(f"--baseline {baseline}: expected one of {', '.join(files)}")
     others = [
-        f"{name}: {len(set(own) ^ set(files[baseline]))} images by name that are in one of the two alone"
+        f"{name}: {len(set(own) ^ set(files[baseline]))} images by name that are in only one of the two"
         for name, own in files.items()
         if own != files[baseline]
     ]
     if others:
-        raise InputError(f"--baseline {baseline}: the other folders need images of the same names", others)
+        raise InputError(f"--baseline {baseline}: the other folders need images with the same names", others)
 
 
 def _set_against(baseline: str | None, pairs: list[dict]) -> None:
-    """Add `difference` to each measure of the pairs that are not the baseline's own, and leave the draws away."""
+    """Add `difference` to each measure of the other pairs, and remove the draws."""
     bases = {pair["real"]: pair["measures"] for pair in pairs if pair["synthetic"] == baseline}
     for pair in pairs:
         for name, found in pair["measures"].items():
@@ -264,9 +264,9 @@ def _write_table(path: Path, pairs: list[dict]) -> None:
 
 
 def _draw_curves(path: Path, pairs: list[dict], cost: dict[str, float | None]) -> None:
-    """Each space's Frechet distance over what the synthetic sets cost, seconds an image on a logarithmic scale.
+    """Plot each space's Frechet distance against the cost of the synthetic sets, in seconds per image (log scale).
 
-    cost: as `generation sample` has noted it; where that is not known of all, over the sets in the order given.
+    cost: as recorded by `generation sample`; if it is unknown for any set, plot against the sets in the given order.
     """
     from matplotlib.figure import Figure
 
@@ -282,13 +282,13 @@ def _draw_curves(path: Path, pairs: list[dict], cost: dict[str, float | None]) -
             reach = np.abs(np.array([entry["ci"] for entry in found]).T - values)
             line = axes.errorbar(places, values, yerr=reach, marker="o", capsize=3, label=real)
             axes.axhline(found[0]["floor"]["value"], color=line[0].get_color(), linestyle=":", linewidth=1)
-        labels = [name if (took := cost.get(name)) is None else f"{name}\n{took:.3g} s an image" for name in cost]
+        labels = [name if (took := cost.get(name)) is None else f"{name}\n{took:.3g} s per image" for name in cost]
         if places is known:
             axes.set_xscale("log")
             axes.set_yscale("log")
             axes.set_xticks(places, list(cost), rotation=60, ha="right", fontsize="small")
             axes.set_xticks([], minor=True)
-            axes.set_xlabel(f"{min(known):.2g} to {max(known):.2g} s an image")
+            axes.set_xlabel(f"{min(known):.2g} to {max(known):.2g} s per image")
         else:
             axes.set_xticks(places, labels, rotation=20, ha="right")
         axes.set_ylabel(name)

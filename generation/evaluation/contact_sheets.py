@@ -1,4 +1,4 @@
-"""Sets of images to look at: maps of where they lie, sheets of samples, means, spreads and spectra; and a training."""
+"""Overviews of image sets: maps of features, sheets of samples, means, spreads and spectra; and of a training."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ RINGS = 64
 
 
 def by_source(folders: Sequence[Path], most: int, seed: int, faults: list[str]) -> dict[str, list[Path]]:
-    """Up to `most` images of every source, at random. A folder's own name is the source unless it holds several.
+    """Return up to `most` random images of every source. A folder's own name is the source unless it contains several.
 
-    What is wrong with files that cannot be read is added to `faults`.
+    Problems with unreadable files are added to `faults`.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     found: dict[str, list[Candidate]] = {}
@@ -42,12 +42,12 @@ def by_source(folders: Sequence[Path], most: int, seed: int, faults: list[str]) 
     }
     small = [f"{source}: {len(own)} images" for source, own in drawn.items() if len(own) < LEAST]
     if small or not found:
-        raise InputError(f"each source needs {LEAST} images at least:", (small or ["no images found"]) + faults)
+        raise InputError(f"each source needs at least {LEAST} images:", (small or ["no images found"]) + faults)
     return drawn
 
 
 def layouts(values: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """t-SNE (van der Maaten and Hinton, 2008) and UMAP (McInnes et al., 2018) of features (n, d), each (n, 2)."""
+    """T-SNE (van der Maaten and Hinton, 2008) and UMAP (McInnes et al., 2018) of features (n, d), each (n, 2)."""
     from sklearn.manifold import TSNE
     from umap import UMAP
 
@@ -60,7 +60,7 @@ def layouts(values: np.ndarray, seed: int) -> dict[str, np.ndarray]:
 
 
 def statistics(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean image, standard deviation image (128, 256), and mean radial spectrum (64,), in one pass over the files."""
+    """Mean and standard deviation image (128, 256), and mean radial spectrum (64,), in one pass over the files."""
     total, squares, spectrum = np.zeros(TILE[::-1]), np.zeros(TILE[::-1]), np.zeros(RINGS)
     for image in features.in_turn(paths):
         pixels = np.asarray(image.resize(TILE, Image.Resampling.BOX), dtype=np.float64)
@@ -72,7 +72,7 @@ def statistics(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def sheet(sets: dict[str, list[Path]], columns: int) -> Image.Image:
-    """A row a set, with its first images by name: checkpoints under one another show what training did to one seed."""
+    """Return a sheet with one row per set and its first images by name; for checkpoints, a column shows one seed."""
     font = ImageFont.load_default(size=15)
     made = Image.new("L", (columns * TILE[0], len(sets) * (TILE[1] + 22)), 255)
     for row, (name, paths) in enumerate(sets.items()):
@@ -114,7 +114,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if not args.sets and not args.training:
-        raise InputError("nothing to look at; expected folders of images, or --training RUN")
+        raise InputError("nothing to draw; expected folders of images, or --training RUN")
     if args.real and not args.training:
         raise InputError("--real: can only be used with --training")
     if args.training:

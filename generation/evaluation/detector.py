@@ -1,9 +1,9 @@
-"""A machine reader: a vision transformer trained from scratch to tell real from synthetic, and its answers on a pool.
+"""A machine reader: a vision transformer trained from scratch to distinguish real from synthetic, and its answers.
 
 The recipe is PanoDiff-SR's: grey 512 x 256 px, patches of 16, width 192, depth 6, 6 heads, 8 epochs in batches of 32,
-AdamW at 3e-4 with decay .05 on a one-cycle schedule, 80 : 20. The split is by near-duplicate groups, and no version of
-a pool image is trained on. Attention roll-out (Abnar and Zuidema, 2020) shows where it looked. Its answers are written
-as those of one more reader, so that the report can set man against machine on the same cases.
+AdamW at 3e-4 with decay .05 on a one-cycle schedule, 80 : 20. The split is by near-duplicate groups, and versions of
+pool images are excluded from training. Attention roll-out (Abnar and Zuidema, 2020) shows where it looked. Its answers
+are written like those of a further reader, so that the report can compare readers and machine on the same cases.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """The network and how it is trained; the defaults are the published ones."""
+    """The network and its training; the defaults are the published ones."""
 
     width: int = 512
     height: int = 256
@@ -66,7 +66,7 @@ class Recipe:
             num_attention_heads=self.heads,
             intermediate_size=4 * self.dimensions,
             num_labels=2,
-            attn_implementation="eager",  # the others do not hand out the attention
+            attn_implementation="eager",  # other implementations do not return the attention
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -86,7 +86,7 @@ def load(paths: Sequence[Path], recipe: Recipe) -> tuple[np.ndarray, list[duplic
 def train(
     pixels: np.ndarray, truth: np.ndarray, recipe: Recipe, seed: int = 0, progress: pool.Progress | None = None
 ) -> nn.Module:
-    """A trained network. pixels: uint8 (images, height, width); truth: 0 or 1 (images,), 1 = synthetic."""
+    """Return a trained network. pixels: uint8 (images, height, width); truth: 0 or 1 (images,), 1 = synthetic."""
     device = _device()
     network = recipe.network(seed).to(device).train()
     generator = torch.Generator().manual_seed(seed)
@@ -110,7 +110,7 @@ def train(
 
 @torch.inference_mode()
 def judge(network: nn.Module, pixels: np.ndarray, recipe: Recipe) -> Iterator[tuple[float, np.ndarray]]:
-    """Of each image: the probability that it is synthetic, and its roll-out map (rows, columns) of patches, sum 1."""
+    """Yield each image's probability of being synthetic, and its roll-out map (rows, columns) of patches, sum 1."""
     device = next(network.parameters()).device
     for start in range(0, len(pixels), recipe.batch):
         found = network(_tensor(pixels[start : start + recipe.batch], device), output_attentions=True)
@@ -124,7 +124,7 @@ def rollout(attentions: Sequence[Tensor]) -> Tensor:
     """Attention roll-out: from layers (B, heads, 1 + patches, 1 + patches) to (B, patches), each row summing to 1."""
     flow = torch.eye(attentions[0].shape[-1])
     for layer in attentions:
-        mixed = layer.mean(dim=1) + torch.eye(layer.shape[-1])  # the residual path carries on what was there
+        mixed = layer.mean(dim=1) + torch.eye(layer.shape[-1])  # the residual path passes its input through
         flow = mixed / mixed.sum(dim=-1, keepdim=True) @ flow
     patches = flow[:, 0, 1:]
     return patches / patches.sum(dim=-1, keepdim=True)
@@ -213,7 +213,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _chosen(folder: Path) -> set[Path]:
-    """The files that a pool's images were made from, as far as `origins.csv` tells: harmonised ones look otherwise."""
+    """The original files of a pool's images according to `origins.csv`, because harmonised images look different."""
     path = folder / "origins.csv"
     if not path.is_file():
         return set()
@@ -229,7 +229,7 @@ def _enough(truth: np.ndarray, seen: np.ndarray, unseen: np.ndarray) -> None:
         if (truth[part] == synthetic).sum() < least
     ]
     if faults:
-        raise InputError(f"too few distinct images, {LEAST} of either class to train and 2 to test are needed:", faults)
+        raise InputError(f"too few distinct images; each class needs {LEAST} for training and 2 for the test:", faults)
 
 
 def _named(found: Sequence[Candidate], numbers: np.ndarray) -> list[tuple[str, str, str]]:
@@ -247,7 +247,7 @@ def _score(probabilities: np.ndarray, truth: np.ndarray) -> dict:
 
 
 def overlay(image: np.ndarray, attention: np.ndarray) -> Image.Image:
-    """The roll-out map over its image, uint8 (height, width): what the network looked at most is brightest."""
+    """Overlay the roll-out map on its image, uint8 (height, width); brighter where the network looked most."""
     height, width = image.shape
     scaled = (attention - attention.min()) / max(float(np.ptp(attention)), 1e-12)
     heat = Image.fromarray((255 * scaled).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
@@ -256,7 +256,7 @@ def overlay(image: np.ndarray, attention: np.ndarray) -> Image.Image:
 
 
 def _write_responses(path: Path, study: str, judged: list[tuple[str, str, str]], probabilities: list[float]) -> None:
-    """Answers with the columns of a study's export; `value` is the probability of synthetic itself."""
+    """Write answers with the columns of a study's export; `value` is the probability of synthetic."""
     with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as stream:
         table = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
         table.writeheader()

@@ -1,6 +1,6 @@
 """Distances between two sets of images, given as features: float arrays (images, dimensions).
 
-Everything runs over blocks of BLOCK rows, so that features may lie on disk (np.memmap) and memory does not grow with
+Everything runs over blocks of BLOCK rows, so that features may be on disk (np.memmap) and memory does not grow with
 their number.
 """
 
@@ -14,7 +14,7 @@ BLOCK = 1024
 
 
 class Moments:
-    """Count, mean and scatter of features, exact in one pass and in any number of parts (Chan et al., 1983)."""
+    """Count, mean and scatter of features, exact in one pass over any number of parts (Chan et al., 1983)."""
 
     def __init__(self, dimensions: int) -> None:
         self.count = 0
@@ -36,14 +36,14 @@ class Moments:
     @property
     def covariance(self) -> np.ndarray:
         if self.count < 2:
-            raise ValueError(f"a covariance needs two images at least, got {self.count}")
+            raise ValueError(f"a covariance needs at least two images, got {self.count}")
         return self.scatter / (self.count - 1)
 
 
 def frechet(one: Moments, other: Moments) -> float:
     """The Frechet distance of two Gaussians, |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2) (Heusel et al., 2017).
 
-    The trace of the root is taken through the symmetric C1^1/2 C2 C1^1/2, which has the same eigenvalues.
+    The trace of the root is computed from the symmetric C1^1/2 C2 C1^1/2, which has the same eigenvalues.
     """
     values, vectors = np.linalg.eigh(one.covariance)
     root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
@@ -68,7 +68,7 @@ def kid(real: np.ndarray, synthetic: np.ndarray) -> float:
 def cmmd(real: np.ndarray, synthetic: np.ndarray, sigma: float = 10.0) -> float:
     """CMMD: 1000 times the squared MMD of unit-length features with a Gaussian kernel (Jayasumana et al., 2024).
 
-    With its diagonal terms, as in the authors' code, so that published values compare; never below 0.
+    It includes the diagonal terms, like the authors' code, so that values are comparable; never below 0.
     """
     one, other = (_unit(features) for features in (real, synthetic))
 
@@ -84,10 +84,10 @@ Kernel = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 def mmd(one: np.ndarray, other: np.ndarray, kernel: Kernel, unbiased: bool = True) -> float:
     """The squared maximum mean discrepancy (Gretton et al., 2012). kernel: of dot products and both squared norms.
 
-    unbiased: without the diagonal terms, an image with itself; it may then fall below 0.
+    unbiased: without the diagonal terms (an image with itself); the result may then be below 0.
     """
     if min(len(one), len(other)) < 2:
-        raise ValueError(f"a discrepancy needs two images a set at least, got {len(one)} and {len(other)}")
+        raise ValueError(f"a discrepancy needs at least two images per set, got {len(one)} and {len(other)}")
 
     def mean(left: np.ndarray, right: np.ndarray, same: bool) -> float:
         found = 0.0
@@ -108,7 +108,8 @@ def precision_recall(real: np.ndarray, synthetic: np.ndarray, k: int = 3) -> tup
 def density_coverage(real: np.ndarray, synthetic: np.ndarray, k: int = 5) -> tuple[float, float]:
     """Density and coverage (Naeem et al., 2020).
 
-    In how many real k-balls a synthetic image lies, over k; and the share of real k-balls that hold a synthetic image.
+    The mean number of real k-balls around a synthetic image, divided by k; and the share of real k-balls with a
+    synthetic image.
     """
     radii = _radii(real, k)
     density, covered = 0.0, np.zeros(len(real), dtype=bool)
@@ -131,9 +132,9 @@ def inception_score(probabilities: np.ndarray) -> float:
 def nearest(
     queries: np.ndarray, references: np.ndarray, groups: tuple[np.ndarray, np.ndarray] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest reference of each query by cosine distance: its number, int (queries,), and distance, (queries,).
+    """The nearest reference of each query by cosine distance: its index, int (queries,), and distance, (queries,).
 
-    groups: of the queries and of the references; a reference of the query's own group does not count.
+    groups: groups of the queries and of the references; references in the query's own group do not count.
     """
     numbers, cosines = np.zeros(len(queries), dtype=int), np.full(len(queries), -np.inf)
     for row, some in _numbered(queries):
@@ -155,7 +156,7 @@ def _unit(features: np.ndarray) -> np.ndarray:
 
 
 def _inside(points: np.ndarray, centres: np.ndarray, k: int) -> np.ndarray:
-    """Whether each point lies within the k-nearest-neighbour ball of any centre: bool (points,)."""
+    """Return whether each point is within the k-nearest-neighbour ball of any centre: bool (points,)."""
     radii = _radii(centres, k)
     found = np.zeros(len(points), dtype=bool)
     for row, some in _numbered(points):
@@ -166,12 +167,12 @@ def _inside(points: np.ndarray, centres: np.ndarray, k: int) -> np.ndarray:
 
 
 def _radii(features: np.ndarray, k: int) -> np.ndarray:
-    """Distance of each image to its k-th nearest other one."""
+    """Return the distance of each image to its k-th nearest other image."""
     if len(features) <= k:
         raise ValueError(f"{k} neighbours need more than {k} images, got {len(features)}")
     radii = np.empty(len(features))
     for row, some in _numbered(features):
-        closest = np.full((len(some), k + 1), np.inf)  # itself, and k others
+        closest = np.full((len(some), k + 1), np.inf)  # the image itself and k others
         for others in _blocks(features):
             both = np.hstack([closest, _distances(some, others)])
             closest = np.partition(both, k, axis=1)[:, : k + 1]
@@ -189,6 +190,6 @@ def _blocks(features: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _numbered(features: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Blocks of rows in double precision, each with the number of its first row."""
+    """Yield blocks of rows in double precision, each with the index of its first row."""
     for start in range(0, len(features), BLOCK):
         yield start, np.asarray(features[start : start + BLOCK], dtype=np.float64)

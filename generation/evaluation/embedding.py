@@ -1,7 +1,7 @@
-"""An embedding trained on the corpus itself, for want of one trained on anything like radiographs.
+"""An embedding trained on the corpus itself, because there is none trained on similar radiographs.
 
 A small convolutional network learns to recognise two random views of one radiograph among those of others (NT-Xent of
-SimCLR, Chen et al., 2020): it keeps what tells patients apart, and drops the frame, the exposure and the side.
+SimCLR, Chen et al., 2020): it keeps what distinguishes patients, and ignores framing, exposure and side.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TEMPERATURE = 0.2
 
 
 class Embedding(nn.Module):
-    """Grey images (B, 1, 64, 128) in [0, 1] to features (B, 128)."""
+    """Maps grey images (B, 1, 64, 128) in [0, 1] to features (B, 128)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Embedding(nn.Module):
                 for a, b in pairwise(widths)
             )
         )
-        self.pool = nn.AdaptiveAvgPool2d((2, 4))  # coarse places are kept: patients differ by what is where
+        self.pool = nn.AdaptiveAvgPool2d((2, 4))  # keep coarse locations, because they distinguish patients
         self.out = nn.Linear(DIMENSIONS * 8, DIMENSIONS)
         self.head = nn.Sequential(nn.Linear(DIMENSIONS, DIMENSIONS), nn.GELU(), nn.Linear(DIMENSIONS, 64))
 
@@ -45,12 +45,12 @@ class Embedding(nn.Module):
 
 
 def prepared(image: Image.Image) -> np.ndarray:
-    """An image as the network takes it, uint8 (64, 128)."""
+    """Return an image as input for the network, uint8 (64, 128)."""
     return np.asarray(image.convert("L").resize(SIZE, Image.Resampling.BOX))
 
 
 def train(images: np.ndarray, steps: int = 300, seed: int = 0, progress: Progress | None = None) -> Embedding:
-    """Train on prepared images, uint8 (images, 64, 128). The seed decides, on one kind of machine."""
+    """Train on prepared images, uint8 (images, 64, 128). The seed determines the result on one kind of machine."""
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -77,7 +77,7 @@ def train(images: np.ndarray, steps: int = 300, seed: int = 0, progress: Progres
 
 
 def _view(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image in another frame, side, exposure and sharpness."""
+    """Return each image with a different frame, side, exposure and sharpness."""
     count = len(images)
 
     def uniform(low: float, high: float) -> Tensor:
@@ -97,18 +97,18 @@ def _view(images: Tensor, generator: torch.Generator) -> Tensor:
 
 @torch.inference_mode()
 def embed(network: Embedding, images: Sequence[Image.Image]) -> np.ndarray:
-    """The features of images, float32 (images, 128)."""
+    """Return the features of images, float32 (images, 128)."""
     pixels = torch.from_numpy(np.stack([prepared(image) for image in images])).float().unsqueeze(1) / 255
     return network(pixels).numpy()
 
 
 def save(network: Embedding, path: Path) -> None:
-    """Write the network's weights (safetensors). Raises InputError when `path` cannot be written."""
+    """Write the network's weights (safetensors). Raises InputError if `path` cannot be written."""
     weights.write_safetensors(path, network, {"kind": "embedding"})
 
 
 def load(path: Path) -> Embedding:
-    """Read weights that `save` wrote. Raises InputError when they are of another network."""
+    """Read weights written by `save`. Raises InputError if they belong to another network."""
     network = Embedding()
     weights.adopt(network, weights.read_safetensors(path)[0], path)
     return network.eval()

@@ -1,10 +1,10 @@
-"""The spaces in which images are compared, and images put into them. Nothing is downloaded: weights come as files.
+"""Feature spaces for comparing images, and feature extraction. Nothing is downloaded: weights are given as files.
 
 radiomic    no weights (generation.evaluation.radiomics)
 embedding   trained on the real images at hand (generation.evaluation.embedding)
-inception   the network of the FID, StyleGAN2-ADA's TorchScript file of it
+inception   the network of the FID, as StyleGAN2-ADA's TorchScript file
 dinov2      a folder of a DINOv2 model as published for transformers (Stein et al., 2023, on why)
-clip        a folder of a CLIP model, as CMMD has it
+clip        a folder of a CLIP model, as used by CMMD
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711
 class Space:
     """A way to turn images (mode L) into features, float (images, dimensions).
 
-    classes: where the network also names classes, their probabilities (images, classes).
+    classes: class probabilities (images, classes), if the network also classifies.
     """
 
     name: str
@@ -50,14 +50,14 @@ class Space:
 
 
 def radiomic() -> Space:
-    """The space that needs no weights."""
+    """Return the space that needs no weights."""
     from generation.evaluation.radiomics import radiomics
 
     return Space("radiomic", "none", lambda images: np.array([radiomics(image) for image in images]))
 
 
 def embedding(paths: Sequence[Path], steps: int, seed: int, save: Path, progress: Progress | None = None) -> Space:
-    """A space trained on images, whose weights are written to `save`."""
+    """Return a space trained on images; its weights are written to `save`."""
     from generation.evaluation import embedding as trained
 
     images = np.stack([trained.prepared(image) for image in in_turn(paths)])
@@ -69,7 +69,7 @@ def embedding(paths: Sequence[Path], steps: int, seed: int, save: Path, progress
 
 
 def inception(path: Path, expected: str = INCEPTION_SHA256) -> Space:
-    """The FID's space. Raises InputError unless the file has that checksum: no other gives comparable values."""
+    """The FID's space. Raises InputError unless the file has this checksum: no other file gives comparable values."""
     import torch
 
     if not path.is_file() or sha256(path) != expected:
@@ -77,7 +77,7 @@ def inception(path: Path, expected: str = INCEPTION_SHA256) -> Space:
             f"{path}: not the Inception network of the FID; expected {INCEPTION_FILE} as StyleGAN2-ADA distributes it, "
             f"SHA-256 {expected}"
         )
-    with warnings.catch_warnings(action="ignore"):  # TorchScript announces its own end
+    with warnings.catch_warnings(action="ignore"):  # TorchScript warns that it is deprecated
         network = torch.jit.load(str(path), map_location="cpu").eval()
 
     def run(images: Sequence[Image.Image], **how: bool) -> np.ndarray:
@@ -96,7 +96,7 @@ def inception(path: Path, expected: str = INCEPTION_SHA256) -> Space:
 
 
 def transformer(name: str, folder: Path) -> Space:
-    """DINOv2 or CLIP from a folder with config.json and weights. Raises InputError when it holds another model."""
+    """DINOv2 or CLIP from a folder with config.json and weights. Raises InputError if it contains another model."""
     import torch
     from transformers import AutoConfig, CLIPVisionModelWithProjection, Dinov2Model
 
@@ -107,7 +107,7 @@ def transformer(name: str, folder: Path) -> Space:
     model_class, kinds, (mean, spread) = models[name]
     if not (folder / "config.json").is_file():
         raise InputError(
-            f"{folder}: no config.json; expected the folder of a {name} model as published for transformers"
+            f"{folder}: has no config.json; expected the folder of a {name} model as published for transformers"
         )
     try:
         kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
@@ -130,7 +130,7 @@ def transformer(name: str, folder: Path) -> Space:
 
 
 def in_turn(paths: Sequence[Path]) -> Iterator[Image.Image]:
-    """Images (mode L), a few at a time in memory. Raises InputError naming every file that cannot be read."""
+    """Yield images (mode L), a few at a time in memory. Raises InputError naming every unreadable file."""
     faults: list[str] = []
     for found in radiographs.looks(paths):
         if isinstance(found, str):
@@ -142,7 +142,7 @@ def in_turn(paths: Sequence[Path]) -> Iterator[Image.Image]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that choose spaces, for the commands that compare images."""
+    """Add the options that choose spaces, for the commands that compare images."""
     parser.add_argument(
         "--inception", type=Path, metavar="FILE", help=f"{INCEPTION_FILE}, the network used for the FID"
     )
@@ -154,7 +154,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen(args: argparse.Namespace, paths: Sequence[Path], save: Path) -> list[Space]:
-    """The spaces that the options choose; the embedding is trained on the images at `paths` and written to `save`."""
+    """The spaces chosen by the options; the embedding is trained on the images at `paths` and written to `save`."""
     spaces = [radiomic()]
     spaces += [inception(args.inception)] if args.inception else []
     spaces += [transformer(name, getattr(args, name)) for name in ("dinov2", "clip") if getattr(args, name)]
@@ -165,7 +165,7 @@ def chosen(args: argparse.Namespace, paths: Sequence[Path], save: Path) -> list[
 
 
 def _on_disk(path: Path, shape: tuple[int, int]) -> np.memmap:
-    """An array on disk whose room is taken at once: a disk that fills later would kill the process without a word."""
+    """Return an array on disk with its space allocated at once: a full disk later would kill the process silently."""
     array = np.lib.format.open_memmap(path, "w+", np.float32, shape)
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
@@ -180,9 +180,9 @@ def extract(
     progress: Progress | None = None,
     mirrored: bool = False,
 ) -> dict[str, np.ndarray]:
-    """The features of images in every space, as arrays on disk in `folder`: memory does not grow with their number.
+    """Return the features of images in every space, as arrays on disk in `folder`, so that memory does not grow.
 
-    mirrored: of the images turned over. Class probabilities, where there are any, are under the name with `.classes`.
+    mirrored: features of the mirrored images. Class probabilities, if any, are under the name with `.classes`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, np.ndarray] = {}

@@ -1,10 +1,10 @@
-"""Memorisation: is a synthetic image nearer to a training image than unseen real ones are?
+"""Memorisation: are synthetic images closer to a training image than unseen real images are?
 
-The distance of every synthetic image to its nearest training image, either one turned over, stands against the same
-distance of held-out real images. Where nothing is memorised, 5 % of the synthetic images fall below the 5th percentile
-of the held-out ones (after the check in PanoDiff-SR, whose reference was each training image against the others: that
-is what is done here, too, where no images were held out). Near-duplicates are removed first, or they would set the
-reference. Copies are found apart from any embedding, by `generation.duplicates`.
+The distance of every synthetic image to its nearest training image, either one mirrored, is compared with that of
+held-out real images. Without memorisation, 5 % of the synthetic images are below the 5th percentile of the held-out
+ones (after the check in PanoDiff-SR, whose reference was each training image against the others; this is also used here
+if no images were held out). Near-duplicates are removed first, because they would distort the reference. Copies are
+found without an embedding, by `generation.duplicates`.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from generation.evaluation.distances import nearest
 from generation.files import atomic, output_folder, save_picture, save_text
 
 PERCENTILE = 0.05
-LEAST = 10  # images a set
+LEAST = 10  # images per set
 BOOTSTRAP = 2000
 TILE = (512, 256)
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Of each query: its nearest training image (a number), the distance, and whether it is nearer turned over."""
+    """For each query: the index of its nearest training image, the distance, and whether it is closer when mirrored."""
 
     number: np.ndarray
     distance: np.ndarray
@@ -50,9 +50,9 @@ def neighbours(
     training: np.ndarray,
     groups: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Neighbours:
-    """The nearest training image by cosine distance of each query or of it turned over; features (images, dimensions).
+    """The nearest training image by cosine distance of each query or its mirror image; features (images, dimensions).
 
-    groups: of the queries and of the training images; those of one group do not count as neighbours.
+    groups: groups of the queries and of the training images; images in the same group do not count as neighbours.
     """
     upright, turned = nearest(queries, training, groups), nearest(mirrored, training, groups)
     flip = turned[1] < upright[1]
@@ -76,7 +76,7 @@ def share_beyond(synthetic: np.ndarray, reference: np.ndarray, seed: int = 0) ->
 
 
 def distinct(paths: Sequence[Path], others: Sequence[Path] = ()) -> tuple[list[int], list[duplicates.Signature]]:
-    """Which of `paths` to keep so that no two, nor any of `others`, are near-duplicates; and their signatures."""
+    """Return which of `paths` to keep so that there are no near-duplicates, also of `others`; and their signatures."""
     signatures = [duplicates.signature(image) for image in features.in_turn([*paths, *others])]
     own = duplicates.groups([*signatures[len(paths) :], *signatures[: len(paths)]])[len(others) :]
     taken = set(duplicates.groups(signatures[len(paths) :])) if others else set()
@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     sets = {"synthetic": synthetic, "training": training, **({"held-out": held_out} if held_out else {})}
     small = [f"{name}: {len(paths)} distinct images" for name, paths in sets.items() if len(paths) < LEAST]
     if small:
-        raise InputError(f"each set needs {LEAST} images at least:", small + faults)
+        raise InputError(f"each set needs at least {LEAST} images:", small + faults)
     output_folder(args.out)
     spaces = features.chosen(args, training, args.out / "embedding.safetensors")
     found = _found(spaces, sets, args.out)
@@ -154,7 +154,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def real(training: Path, held_out: Path | None) -> tuple[list[Path], list[Path]]:
-    """The training images of a corpus or a folder, and those held out: its other splits, or those of a folder."""
+    """The training images of a corpus or a folder, and the held-out ones: its other splits, or another folder."""
     if (training / "manifest.csv").exists():
         rows = corpus.read_manifest(training)
         splits = [(training / "hr" / f"{row['image']}.png", row["split"] == "train") for row in rows]
@@ -165,7 +165,7 @@ def real(training: Path, held_out: Path | None) -> tuple[list[Path], list[Path]]
 
 
 def _found(spaces: Any, sets: dict[str, list[Path]], out: Path) -> dict[str, tuple[Neighbours, np.ndarray]]:
-    """In each space, the neighbours of the synthetic images, and the reference distances."""
+    """Return, for each space, the neighbours of the synthetic images, and the reference distances."""
     arrays = {}
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         for name, paths in sets.items():
@@ -176,7 +176,7 @@ def _found(spaces: Any, sets: dict[str, list[Path]], out: Path) -> dict[str, tup
         found = {}
         for space in spaces:
             own = {key: np.array(array[space.name], dtype=np.float64) for key, array in arrays.items()}
-            if space.name in ("radiomic", "embedding"):  # the others are compared as published, as they are
+            if space.name in ("radiomic", "embedding"):  # the other spaces are used as published, without mirroring
                 middle, spread = own["training", False].mean(axis=0), own["training", False].std(axis=0) + 1e-9
                 own = {key: (values - middle) / spread for key, values in own.items()}
             training = own["training", False]
@@ -206,7 +206,7 @@ def _write_table(path: Path, synthetic: Any, training: Any, own: Neighbours, thr
 
 
 def _plate(pairs: list[tuple[Path, Path, float]]) -> Image.Image:
-    """Synthetic images on the left, their nearest training images on the right, nearest first."""
+    """Return a plate of synthetic images (left) and their nearest training images (right), nearest first."""
     width, height = TILE
     font = ImageFont.load_default(size=16)
     plate = Image.new("L", (2 * width + 12, len(pairs) * (height + 34)), 255)

@@ -1,4 +1,4 @@
-"""Features that need no weights: what a radiograph's grey levels, texture and spectrum are like.
+"""Features without weights: grey levels, texture and spectrum of a radiograph.
 
 A Frechet distance over features scaled by the real set's own spread is a radiomic Frechet distance (after Konz et
 al., "Frechet radiomic distance", 2024); ours are first-order statistics, a co-occurrence matrix, local binary patterns,
@@ -17,7 +17,7 @@ RINGS = 12
 
 
 def radiomics(image: Image.Image) -> np.ndarray:
-    """The features of an 8-bit grey image, float (DIMENSIONS,)."""
+    """Return the features of an 8-bit grey image, float (DIMENSIONS,)."""
     small = image.convert("L").resize(SIZE, Image.Resampling.BOX)
     return np.concatenate([_features(np.asarray(view, dtype=np.float64)) for view in (small, small.reduce(2))])
 
@@ -65,7 +65,7 @@ def _co_occurrence(pixels: np.ndarray) -> np.ndarray:
 
 
 def _binary_patterns(pixels: np.ndarray) -> np.ndarray:
-    """How often 0 to 8 of a pixel's neighbours are brighter than it: binary patterns (after Ojala et al., 2002)."""
+    """Count how often 0 to 8 of a pixel's neighbours are brighter: binary patterns (after Ojala et al., 2002)."""
     smooth = gaussian_filter(pixels, 0.7)
     height, width = smooth.shape
     centre = smooth[1:-1, 1:-1]
@@ -79,7 +79,7 @@ def _binary_patterns(pixels: np.ndarray) -> np.ndarray:
 
 
 def _directions(pixels: np.ndarray) -> np.ndarray:
-    """Gradient strength by direction, eight bins, over its sum; and the mean strength."""
+    """Return gradient strength by direction in eight bins, divided by its sum; and the mean strength."""
     down, across = np.gradient(gaussian_filter(pixels, 1.0))
     strength, turn = np.hypot(down, across), np.mod(np.arctan2(down, across), np.pi)
     bins = np.bincount(np.minimum((turn / np.pi * 8).astype(int), 7).ravel(), strength.ravel(), minlength=8)
@@ -87,7 +87,7 @@ def _directions(pixels: np.ndarray) -> np.ndarray:
 
 
 def radial_spectrum(pixels: np.ndarray, rings: int) -> np.ndarray:
-    """Mean power by spatial frequency, in rings from 0 to .5 cycles per px, of an image without its mean."""
+    """Return mean power by spatial frequency, in rings from 0 to .5 cycles per px, of an image without its mean."""
     window = np.outer(np.hanning(pixels.shape[0]), np.hanning(pixels.shape[1]))
     power = np.abs(np.fft.rfft2((pixels - pixels.mean()) * window)) ** 2
     radius = np.hypot(np.fft.fftfreq(pixels.shape[0])[:, None], np.fft.rfftfreq(pixels.shape[1])[None, :])

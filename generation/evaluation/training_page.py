@@ -1,4 +1,4 @@
-"""A training as one page: its curves, and what its samples looked like after every epoch that was looked at."""
+"""A training as one page: its curves, and its samples after each recorded epoch."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from generation.examples import Pictures, read_pictures
 from generation.files import save_text
 from generation.radiographs.reading import look
 
-SAMPLED = ("diffusion", "latent", "student")  # stages whose sheets are samples
+SAMPLED = ("diffusion", "latent", "student")  # stages whose sheets show samples
 NOT_LOSSES = ("learning_rate", "gradient_norm", "validation")
-TITLES = {"gradient_norm": "Length of the gradient, before clipping", "validation": "Validation loss"}
-FLOORS = 20  # draws of real pictures, as many as a sheet has samples
-SMOOTH = 50  # points that a curve keeps beside every step
+TITLES = {"gradient_norm": "Gradient norm before clipping", "validation": "Validation loss"}
+FLOORS = 20  # draws of real images, each as many as a sheet has samples
+SMOOTH = 50  # points of the smoothed curve
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --quiet: #4b5563; --line: #d9dee5; --ground: #fff }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e8ee; --quiet: #a4adba; --line: #39424e; --ground: #14181d } }
@@ -43,7 +43,7 @@ figure { margin: 0 } .curves svg { width: 100%; height: auto; background: #fff; 
 
 @dataclass(frozen=True)
 class Run:
-    """What a training left behind: measures by name as (steps, values), and its sheets by epoch."""
+    """The output of a training: measures by name as (steps, values), and its sheets by epoch."""
 
     name: str
     settings: dict
@@ -53,7 +53,7 @@ class Run:
 
 
 def read(folder: Path) -> Run:
-    """The run in the folder of a training. Raises InputError when it has no log, or a row of it cannot be read."""
+    """Read the run in a training folder. Raises InputError if it has no log, or a row cannot be read."""
     path = folder / "log.csv"
     found: dict[str, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
     epochs: dict[int, int] = {}
@@ -69,9 +69,9 @@ def read(folder: Path) -> Run:
                 values.append(value)
                 epochs[step] = epoch
     except (OSError, UnicodeDecodeError):
-        raise InputError(f"{path} cannot be read; expected the folder of a training (`generation train`)") from None
+        raise InputError(f"{path} cannot be read; expected a training folder (`generation train`)") from None
     if not found:
-        raise InputError(f"{path} has no rows yet: no step of the training is done")
+        raise InputError(f"{path} has no rows yet, because no training step is finished")
     try:
         settings = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -82,10 +82,10 @@ def read(folder: Path) -> Run:
 
 
 def write(folder: Path, corpus: Path | None, out: Path) -> None:
-    """Write the page of a training. corpus: whose validation pictures its samples are measured against.
+    """Write the page of a training. corpus: its validation images are compared with the samples.
 
-    Without one, the phantoms that the training drew, if they are enough. Raises InputError as `read` and, for a corpus
-    that was given, `distances` do.
+    Without a corpus, the phantoms that the training drew are used, if there are enough. Raises InputError like `read`
+    and, for a given corpus, like `distances`.
     """
     run, given, judged = read(folder), corpus, None
     drawn = folder / "phantoms" / "corpus"
@@ -97,9 +97,9 @@ def write(folder: Path, corpus: Path | None, out: Path) -> None:
     else:
         real = read_pictures(corpus, "lr", "validation")
         remark = (
-            f"The distance is KID's, of radiomic features instead of Inception's, between the samples of a sheet and"
-            f" {len(real)} validation pictures of {corpus.name}; grey is what as many real pictures have against the"
-            " others. So few samples show a trend, not how good the images are; generate evaluate measures that."
+            f"The distance is KID's, with radiomic instead of Inception features, between the samples of a sheet and"
+            f" {len(real)} validation images of {corpus.name}; grey: the same number of real images against the others."
+            " So few samples show a trend, not the quality of the images; generate evaluate measures that."
         )
         try:
             judged = distances(run, real)
@@ -113,24 +113,24 @@ def write(folder: Path, corpus: Path | None, out: Path) -> None:
 
 @dataclass(frozen=True)
 class Distances:
-    """How far the samples of each epoch are from real pictures, and how far real ones are from others."""
+    """Distances of each epoch's samples from real images, and of real images from others."""
 
     by_epoch: dict[int, float]
     floor: np.ndarray
 
 
 def distances(run: Run, real: Pictures, seed: int = 0) -> Distances:
-    """Kernel distance (KID's) of radiomic features, scaled by the real ones' spread, between each sheet and `real`.
+    """Kernel distance (as in KID) of radiomic features, scaled by the spread of real images, of each sheet to `real`.
 
-    The floor: as many real pictures, drawn by lot, against the others. Raises InputError where the sheets are no rows
-    of samples of that size, as those of super-resolution are not.
+    The floor compares the same number of random real images with the others. Raises InputError if the sheets are not
+    rows of samples of that size, as in super-resolution.
     """
     height, width = real.pixels.shape[1:]
     count = int(run.settings.get("training.samples", 0))
     if count < 2:
-        raise InputError("a distance needs sheets of two samples or more (training.samples)")
+        raise InputError("a distance needs sheets of two or more samples (training.samples)")
     if len(real) < count + 2:
-        raise InputError(f"sheets of {count} samples need {count + 2} real pictures or more, found {len(real)}")
+        raise InputError(f"sheets of {count} samples need at least {count + 2} real images, found {len(real)}")
     tiles = {epoch: _tiles(path, width, height, count) for epoch, path in run.sheets.items()}
     features = np.array([radiomics(Image.fromarray(picture)) for picture in real.pixels])
     middle, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
@@ -146,7 +146,7 @@ def distances(run: Run, real: Pictures, seed: int = 0) -> Distances:
 
 
 def page(run: Run, judged: Distances | None, remark: str) -> str:
-    """The page, with everything it needs in it. remark: what is to be said of the distance."""
+    """Return the self-contained page. remark: note on the distance."""
     losses = [name for name in run.measures if name not in NOT_LOSSES]
     shown = [[*losses, "validation"]] if len(losses) == 1 else [[name] for name in (*losses, "validation")]
     shown += [["learning_rate"], ["gradient_norm"]]
@@ -158,9 +158,7 @@ def page(run: Run, judged: Distances | None, remark: str) -> str:
     sampled = run.settings.get("stage") in SAMPLED
     heading = "Samples after each epoch, from the same seeds" if sampled else "Sheets after each epoch"
     caution = (
-        ""
-        if sampled
-        else "<p>These sheets hold images of the corpus: share this page only where you may share those.</p>"
+        "" if sampled else "<p>These sheets show images of the corpus; share this page only if you may share those.</p>"
     )
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Training of {name}</title>",
@@ -180,13 +178,13 @@ def _tiles(path: Path, width: int, height: int, count: int) -> list[Image.Image]
     sheet = look(path).image
     columns, rows = sheet.width // width, sheet.height // height
     if (columns * width, rows * height) != sheet.size or not count <= columns * rows < count + columns:
-        raise InputError(f"{path} is no sheet of {count} samples of {width} x {height}, the size of the real pictures")
+        raise InputError(f"{path} is not a sheet of {count} samples of {width} x {height}, the size of the real images")
     places = [(number % columns * width, number // columns * height) for number in range(count)]
     return [sheet.crop((x, y, x + width, y + height)) for x, y in places]
 
 
 def _curve(measures: dict[str, tuple[np.ndarray, np.ndarray]]) -> str:
-    """One measure by step; with the loss of training that of validation."""
+    """Plot one measure by step; the training loss together with the validation loss."""
     figure = Figure(figsize=(6.4, 3.4), layout="constrained")
     axes = figure.subplots()
     for name, (steps, values) in measures.items():
@@ -220,10 +218,10 @@ def _distance_curve(judged: Distances) -> str:
     low, high = np.quantile(judged.floor, (0.025, 0.975))
     axes.axhspan(low, high, color="#9aa5b1", alpha=0.35, label="real against real (95 %)")
     axes.plot(list(judged.by_epoch), list(judged.by_epoch.values()), "o-", markersize=3, label="samples against real")
-    axes.set(title="Distance from real pictures", xlabel="epoch", ylabel="kernel distance, radiomic")
+    axes.set(title="Distance from real images", xlabel="epoch", ylabel="kernel distance, radiomic")
     axes.set_yscale("symlog", linthresh=max(float(high), 1e-6))
     axes.legend(fontsize="small")
-    return _inline(figure, "Distance from real pictures")
+    return _inline(figure, "Distance from real images")
 
 
 def _inline(figure: Figure, title: str) -> str:

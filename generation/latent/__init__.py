@@ -1,1 +1,1 @@
-"""Low-resolution radiographs by diffusion in a small learnt space: autoencoder, denoiser, and their training."""
+"""Low-resolution radiographs by latent diffusion: autoencoder, denoiser, and their training."""

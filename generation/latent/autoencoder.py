@@ -1,4 +1,4 @@
-"""A small convolutional autoencoder: a radiograph to a grid an eighth as high and wide, and back."""
+"""A small convolutional autoencoder: from a radiograph to a grid of one eighth of its height and width, and back."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ GROUPS = 8
 class Autoencoder(nn.Module):
     """Grey pictures (B, 1, H, W) in [-1, 1], H and W multiples of 8, to latents (B, channels, H / 8, W / 8) and back.
 
-    widths: channels at a half, a quarter and an eighth of the picture's side. Latents are brought to mean 0 and
-    variance 1 a channel by running figures (`nn.BatchNorm2d` without weights), so that noise of a given deviation means
-    the same whatever the encoder. `forward(pictures, noise)` adds noise to them on the way: a decoder that has seen
-    some bears with a denoiser's small mistakes.
+    widths: channels at a half, a quarter and an eighth of the image's side. Latents are scaled to mean 0 and variance 1
+    per channel by running statistics (`nn.BatchNorm2d` without weights), so that noise of a given deviation means the
+    same for every encoder. `forward(pictures, noise)` adds noise to the latents: a decoder trained with noise tolerates
+    a denoiser's small errors.
     """
 
     def __init__(self, channels: int = 8, widths: Sequence[int] = (32, 64, 128), blocks: int = 2):
@@ -58,7 +58,7 @@ class Autoencoder(nn.Module):
         return self.decode(latents if noise is None else latents + noise)
 
     def keep_encoder(self) -> None:
-        """Train the decoder alone from here on: latents stay what they are."""
+        """Train only the decoder from now on, so that latents do not change."""
         self.kept = True
         self.encoder.requires_grad_(False)
         self.scaling.eval()
@@ -77,7 +77,7 @@ class Autoencoder(nn.Module):
 
 
 class Block(nn.Module):
-    """Norm, activation, convolution, twice, added to what came in."""
+    """Norm, activation and convolution, twice, added to the input."""
 
     def __init__(self, width_in: int, width_out: int):
         super().__init__()
@@ -89,10 +89,10 @@ class Block(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """How real each part of about 50 x 50 px of a picture looks (arXiv 1611.07004), with spectral norms.
+    """A discriminator for image patches of about 50 x 50 px (arXiv 1611.07004), with spectral norms.
 
-    `forward(pictures)` takes (B, 1, H, W) in [-1, 1] and returns the answers (B, 1, H / 8, W / 8) and what each layer
-    saw, for a feature-matching loss (arXiv 1711.11585). `steps` counts the steps it was trained.
+    `forward(pictures)` takes (B, 1, H, W) in [-1, 1] and returns the scores (B, 1, H / 8, W / 8) and the activations of
+    each layer, for a feature-matching loss (arXiv 1711.11585). `steps` counts its training steps.
     """
 
     steps: Tensor

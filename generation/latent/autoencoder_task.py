@@ -1,4 +1,4 @@
-"""Training the autoencoder: its settings, its losses, and those of the discriminator that keeps its pictures sharp."""
+"""Training of the autoencoder: settings, losses, and the losses of the discriminator that keeps its images sharp."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PICTURES = "lr"
 
 @dataclass(frozen=True)
 class AutoencoderNetwork:
-    """What is trained."""
+    """The network to be trained."""
 
     channels: int = explained(8, "numbers that represent each square of 8 x 8 px", least=1)
     widths: tuple[int, ...] = explained((32, 64, 128), "channels at a half, a quarter and an eighth of the size")
@@ -38,7 +38,7 @@ class AutoencoderNetwork:
 
 @dataclass(frozen=True)
 class AutoencoderLosses:
-    """What is minimised, and on what."""
+    """The losses and the augmentation."""
 
     pixel: float = explained(1.0, "weight of the L1 distance of pixels", least=0)
     gradient: float = explained(2.0, "weight of the L1 distance of neighbouring pixels' differences", least=0)
@@ -52,7 +52,7 @@ class AutoencoderLosses:
 
 @dataclass(frozen=True)
 class AutoencoderSettings:
-    """Everything that decides a training of the autoencoder, beside the corpus and the seed."""
+    """Everything that determines a training of the autoencoder, apart from the corpus and the seed."""
 
     network: AutoencoderNetwork = field(default_factory=AutoencoderNetwork)
     losses: AutoencoderLosses = field(default_factory=AutoencoderLosses)
@@ -83,14 +83,14 @@ class AutoencoderTask:
         self._made = torch.empty(0)
 
     def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
-        """A picture in [-1, 1], a little moved, and the noise for its latents."""
+        """Return an image in [-1, 1], slightly shifted, and the noise for its latents."""
         picture = jittered(pixels, self.settings.losses.jitter, rng)
         shape = (self.network.channels, pixels.shape[0] // FACTOR, pixels.shape[1] // FACTOR)
         noise = self.settings.network.noise * rng.standard_normal(shape, dtype=np.float32)
         return {"picture": picture, "noise": torch.from_numpy(noise)}
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
-        """Of the autoencoder: pixels, differences, discriminator; of the discriminator: its hinge on both kinds."""
+        """Return the autoencoder's losses (pixels, differences, discriminator), or the discriminator's hinge loss."""
         picture, weights = batch["picture"], self.settings.losses
         if name == "discriminator":
             self._judge.steps += 1
@@ -116,11 +116,11 @@ class AutoencoderTask:
         return terms
 
     def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
-        """The L1 distance, which no discriminator moves."""
+        """Return the L1 distance, which does not depend on the discriminator."""
         return F.l1_loss(network(batch["picture"]).float().clamp(-1, 1), batch["picture"])
 
     def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
-        """Pictures kept apart, each beside what the network makes of it."""
+        """Return held-out images, each next to its reconstruction."""
         chosen = torch.from_numpy(validation.pixels[:count] / np.float32(127.5) - 1)[:, None]
         device = next(self.network.parameters()).device
         made = self.network(chosen.to(device)).float().cpu().clamp(-1, 1)
@@ -133,7 +133,7 @@ class AutoencoderTask:
         return judge
 
     def _share(self, others: Tensor, adversarial: Tensor) -> Tensor:
-        """How much longer the other terms' gradient is at the last layer (arXiv 2012.09841, eq. 7)."""
+        """Return the ratio of the other terms' gradient norm at the last layer (arXiv 2012.09841, eq. 7)."""
         last = self.network.last.weight
         ours, theirs = (torch.autograd.grad(term, last, retain_graph=True)[0].norm() for term in (others, adversarial))
         return (ours / (theirs + 1e-6)).clamp(0, 1e4).detach()
@@ -141,7 +141,9 @@ class AutoencoderTask:
     def _check(self, pictures: Pictures) -> None:
         (height, width), chosen = pictures.pixels.shape[1:], self.settings.network
         if height % FACTOR or width % FACTOR:
-            raise InputError(f"the autoencoder needs pictures of multiples of {FACTOR} px, found {width} x {height}")
+            raise InputError(
+                f"the autoencoder needs images with sides that are multiples of {FACTOR} px, found {width} x {height}"
+            )
         if len(chosen.widths) != 3 or any(channels % GROUPS for channels in chosen.widths):
             raise InputError(f"network.widths: expected three multiples of {GROUPS}, found {list(chosen.widths)}")
 
@@ -152,5 +154,5 @@ def _gradient_distance(made: Tensor, picture: Tensor) -> Tensor:
 
 
 def make_task(settings: AutoencoderSettings, pictures: Pictures) -> AutoencoderTask:
-    """The task of this stage, for the pictures of a corpus. Raises InputError when settings do not fit them."""
+    """Return the task of this stage for the images of a corpus. Raises InputError if the settings do not match them."""
     return AutoencoderTask(settings, pictures)

@@ -1,4 +1,4 @@
-"""The same radiograph a little elsewhere, larger, turned, brighter: what keeps a network from learning it by heart."""
+"""Augmentation that keeps a network from memorising radiographs: shifts, scaling, rotation, brightness."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ SHIFT, SCALE, TURN, GAMMA = 0.03, 0.06, 1.5, 0.12  # of the side; of the size; d
 
 
 def jittered(pixels: np.ndarray, strength: float, rng: Generator) -> Tensor:
-    """A picture uint8 (H, W) as (1, H, W) in [-1, 1], moved by an affine map and its greys by a power of them.
+    """Return an image uint8 (H, W) as (1, H, W) in [-1, 1], transformed by an affine map and a power law of its greys.
 
-    strength: 1 as the figures above say, 0 as it is. Never mirrored: left and right differ in meaning. What comes in
-    from outside continues the picture's edge.
+    strength: 1 for the amounts above, 0 for none. Images are never mirrored, because left and right differ in meaning.
+    Areas from outside repeat the image's edge.
     """
     picture = torch.from_numpy(pixels / np.float32(255))[None, None]
     if strength:
         turn = math.radians(TURN) * strength * rng.uniform(-1, 1)
-        size = np.exp(-SCALE * strength * rng.uniform(-0.5, 1.5, 2))  # rather larger than smaller, to have no border
+        size = np.exp(-SCALE * strength * rng.uniform(-0.5, 1.5, 2))  # mostly enlarge, to avoid borders
         shift = 2 * SHIFT * strength * rng.uniform(-1, 1, 2)
         height, width = pixels.shape
         affine = torch.tensor(

@@ -1,4 +1,4 @@
-"""Diffusion of latents: what a trained run of this kind is made of, from noise to a picture."""
+"""Latent diffusion: the network of a trained run, from noise to an image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from generation.diffusion.schedule import scheduler
 from generation.latent.autoencoder import FACTOR, Autoencoder
 
 GROUPS = 32
-PLACES = 4  # channels in which the network may learn where in the picture it is
+PLACES = 4  # channels in which the network may learn positions
 
 
 class LatentDiffusion(nn.Module):
@@ -22,13 +22,14 @@ class LatentDiffusion(nn.Module):
     `forward(x, timesteps, guidance=1)` takes latents (B, channels, H / 8, W / 8) plus noise and integer timesteps (B,)
     or (); it returns their shape. `decode(latents)` gives grey pictures (B, 1, H, W), about -1 to 1.
 
-    A few hundred radiographs are enough to know the best linear estimate well (`Wiener`), which holds most of the
-    anatomy at high noise (arXiv 2311.10892); the U-Net learns what is missing to it. height, width: of the pictures.
-    widths: channels a level, each half the size of the one before. attention: heights of the levels that attend.
+    A few hundred radiographs are enough to estimate the best linear estimate well (`Wiener`), which contains most of
+    the anatomy at high noise (arXiv 2311.10892); the U-Net learns the rest. height, width: size of the images.
+    widths: channels of each level, each half the size of the one before. attention: heights of the levels with
+    attention.
     components: directions in which the linear estimate knows the variance. autoencoder: settings of `Autoencoder`.
-    steps: of DDIM that a student (`student_task`) was taught to be sampled in; 0 for a network that is none.
-    guidance: how far samples are moved away from what the linear estimate alone would make (autoguidance, arXiv
-    2406.02507, by the worse model that is at hand for nothing); 1 is not at all.
+    steps: number of DDIM steps for which a student (`student_task`) was trained; 0 if the network is not a student.
+    guidance: how far samples are moved away from those of the linear estimate alone (autoguidance, arXiv 2406.02507,
+    with the weaker model available at no cost); 1 is not at all.
     """
 
     sources: tuple[str, ...] = ()
@@ -55,7 +56,7 @@ class LatentDiffusion(nn.Module):
         if any(side % (FACTOR << (len(widths) - 1)) for side in (height, width)):
             raise ValueError(f"{width} x {height} cannot be halved {len(widths) - 1} times after squares of {FACTOR}")
         if set(attention) - set(heights):
-            raise ValueError(f"attention names {sorted(set(attention) - set(heights))}, the levels have {heights}")
+            raise ValueError(f"attention names {sorted(set(attention) - set(heights))}, but the levels have {heights}")
         if any(channels % GROUPS for channels in widths):
             raise ValueError(f"widths: expected multiples of {GROUPS}, found {list(widths)}")
         attends = [level in attention for level in heights]
@@ -81,7 +82,7 @@ class LatentDiffusion(nn.Module):
 
     @torch.no_grad()
     def guide(self, guidance: float) -> None:
-        """Put guidance into the weights: what is estimated from here on is what was estimated with that guidance."""
+        """Fold guidance into the weights, so that later estimates equal those with this guidance."""
         last = cast(nn.Conv2d, self.unet.conv_out)
         for weights in last.parameters():
             weights.mul_(guidance)
@@ -91,11 +92,11 @@ class LatentDiffusion(nn.Module):
 
 
 class Wiener(nn.Module):
-    """The best linear estimate of the velocity of what has a normal distribution of known mean and covariance.
+    """The best linear estimate of the velocity for a normal distribution with known mean and covariance.
 
-    `learn(latents)` takes (N, C, H, W), `standardised` brings such latents to mean 0 at each place and variance 1
-    overall a channel, `restored` takes them back. `forward(x, timesteps)` estimates the velocity of standardised ones.
-    Of the covariance the first `components` principal directions are known; the rest share one variance.
+    `learn(latents)` takes (N, C, H, W), `standardised` scales such latents to mean 0 at each position and overall
+    variance 1 per channel, `restored` inverts this. `forward(x, timesteps)` estimates the velocity of standardised
+    latents. The first `components` principal directions of the covariance are known; the rest share one variance.
     """
 
     mean: Tensor
@@ -143,5 +144,5 @@ class Wiener(nn.Module):
 
     @staticmethod
     def _gain(variance: Tensor, kept: Tensor) -> Tensor:
-        """Velocity over x in a direction of that variance, from E[picture | x]; `kept`: alpha-bar."""
+        """Return velocity divided by x in a direction of this variance, from E[image | x]; `kept`: alpha-bar."""
         return (kept * (1 - kept)).sqrt() * (1 - variance) / (kept * variance + 1 - kept)

@@ -1,4 +1,4 @@
-"""Training a student that takes in one step what its teacher takes in several (arXiv 2202.00512, section 3)."""
+"""Training of a student that does in one step what its teacher does in several (arXiv 2202.00512, section 3)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PICTURES = "lr"
 
 @dataclass(frozen=True)
 class StudentNetwork:
-    """Who teaches, and how many steps are saved."""
+    """The teacher, and the number of steps."""
 
     teacher: str = explained("", "folder of the `--stage latent` run that is the teacher")
     steps: int = explained(4, "DDIM steps of the student from noise to image", least=1, most=64)
@@ -39,7 +39,7 @@ class StudentNetwork:
 
 @dataclass(frozen=True)
 class StudentSettings:
-    """Everything that decides a training of a student, beside the corpus and the seed."""
+    """Everything that determines a training of a student, apart from the corpus and the seed."""
 
     network: StudentNetwork = field(default_factory=StudentNetwork)
     optimiser: Optimiser = field(default_factory=lambda: Optimiser(1e-4, warmup=50, ema=0.99))
@@ -62,13 +62,13 @@ class StudentTask:
         self.about: dict[str, Any] = {"stage": "diffusion", "design": "student", "config": config}
         self.networks: dict[str, nn.Module] = {"network": self.network}
         total = settings.network.steps * settings.network.substeps
-        ends = np.rint(np.linspace(STEPS, 0, total + 1)).astype(int) - 1  # the last, -1, is no noise at all
+        ends = np.rint(np.linspace(STEPS, 0, total + 1)).astype(int) - 1  # the last, -1, is without noise
         self.timesteps = torch.from_numpy(ends)
         kept = scheduler("latent").alphas_cumprod.float()
         self.kept = torch.cat((kept, torch.ones(1)))  # alpha-bar by timestep; -1 finds the last
 
     def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
-        """The latents of one view of a picture, the noise to be added, and which of the student's steps is learnt."""
+        """The latents of one view of an image, the noise to be added, and which of the student's steps to learn."""
         latents = torch.from_numpy(pixels[int(rng.integers(len(pixels)))]).float()
         return {
             "latents": self.teacher.linear.standardised(latents),
@@ -77,7 +77,7 @@ class StudentTask:
         }
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
-        """The mean square between the student's velocity and the one that leads where the teacher's steps end."""
+        """The mean square between the student's velocity and the one that leads to the end of the teacher's steps."""
         first = batch["step"] * self.settings.network.substeps
         start, noise_left = self._levels(self.timesteps.to(first.device)[first])
         noisy = start * batch["latents"] + noise_left * batch["noise"]
@@ -94,16 +94,16 @@ class StudentTask:
         return {"loss": F.mse_loss(network(noisy, self.timesteps.to(first.device)[first]).float(), target)}
 
     def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
-        """The training loss, on pictures kept apart and with noise that stays the same."""
+        """Return the training loss on held-out images with fixed noise."""
         return self.losses("network", network, batch)["loss"]
 
     def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
-        """Samples from the same seeds every time, in the student's few steps."""
+        """Return samples from the same seeds every time, in the student's few steps."""
         noise = ImageNoise(0, range(count), (self.network.in_channels, *self.network.size))
         return contact_sheet(denoise(self.network, noise, default(self.network)), columns=4)
 
     def _levels(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
-        """How much of the picture and of the noise there is at these times, (B, 1, 1, 1) each."""
+        """Return the amounts of image and noise at these times, (B, 1, 1, 1) each."""
         kept = self.kept.to(timesteps.device)[timesteps].view(-1, 1, 1, 1)
         return kept.sqrt(), (1 - kept).sqrt()
 
@@ -114,25 +114,25 @@ class StudentTask:
 
 
 def load(path: Path) -> LatentDiffusion:
-    """The teacher. Raises InputError when the file is another network's."""
+    """Load the teacher. Raises InputError if the file belongs to another network."""
     network = checkpoints.load(path)
     if not isinstance(network, LatentDiffusion) or network.design != "latent":
-        raise InputError(f"{path}: a teacher of design 'latent' was expected, found {network.design!r}")
+        raise InputError(f"{path}: expected a teacher with the design 'latent', found {network.design!r}")
     return network
 
 
 def prepare(settings: StudentSettings, pictures: dict[str, Pictures], seed: int) -> dict[str, Pictures]:
-    """The pictures as latents of the teacher's autoencoder, as `generation.latent.task.prepare` gives them."""
+    """Return the images as latents of the teacher's autoencoder, like `generation.latent.task.prepare`."""
     chosen = settings.network
     return encoded(load(_teacher(settings)).autoencoder, pictures, chosen.views, chosen.jitter, seed)
 
 
 def _teacher(settings: StudentSettings) -> Path:
     if not settings.network.teacher:
-        raise InputError("network.teacher is needed: the folder of a run of `generate train --stage latent`")
+        raise InputError("network.teacher is required: the folder of a run of `generate train --stage latent`")
     return file_of(Path(settings.network.teacher))
 
 
 def make_task(settings: StudentSettings, pictures: Pictures) -> StudentTask:
-    """The task of this stage, for latents that `prepare` made. Raises InputError when settings do not fit them."""
+    """Return the task of this stage for latents from `prepare`. Raises InputError if the settings do not match them."""
     return StudentTask(settings, pictures)

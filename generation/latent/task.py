@@ -1,4 +1,4 @@
-"""Training diffusion in latents: its settings, the latents that are made once, the loss on velocity."""
+"""Training of latent diffusion: settings, latents that are computed once, and the loss on velocity."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from generation.training import Optimiser, Training, contact_sheet
 from generation.weights import file_of, read_ours, read_safetensors
 
 PICTURES = "lr"
-AT_ONCE = 8  # pictures that are encoded together
+AT_ONCE = 8  # images encoded together
 
 
 @dataclass(frozen=True)
 class LatentNetwork:
-    """What is trained, and in whose latents."""
+    """The network to be trained, and its autoencoder."""
 
     autoencoder: str = explained("", "folder of the `--stage autoencoder` run whose latents are learnt")
     widths: tuple[int, ...] = explained((64, 128, 160), "channels of each level, each half the size of the last")
@@ -46,7 +46,7 @@ class LatentNetwork:
 
 @dataclass(frozen=True)
 class LatentSettings:
-    """Everything that decides a training of this stage, beside the corpus and the seed."""
+    """Everything that determines a training of this stage, apart from the corpus and the seed."""
 
     network: LatentNetwork = field(default_factory=LatentNetwork)
     optimiser: Optimiser = field(default_factory=lambda: Optimiser(5e-4, warmup=100, ema=0.998))
@@ -58,7 +58,7 @@ PRESETS = {"recommended": LatentSettings()}
 
 
 class LatentTask:
-    """One network that learns to undo noise on latents (`generation.training.Task`); its pictures are `prepare`d."""
+    """A network that learns to remove noise from latents (`generation.training.Task`), made by `prepare`."""
 
     def __init__(self, settings: LatentSettings, pictures: Pictures):
         path = _autoencoder(settings)
@@ -78,7 +78,7 @@ class LatentTask:
         least = settings.network.components + 1
         if pictures.pixels.shape[0] * pictures.pixels.shape[1] < least:
             views = f"{len(pictures)} pictures of {pictures.pixels.shape[1]} views"
-            raise InputError(f"network.components: {least} latents are needed, found {views}")
+            raise InputError(f"network.components: at least {least} latents are needed, found {views}")
         try:
             self.network = LatentDiffusion(**self.about["config"])
         except ValueError as error:
@@ -90,7 +90,7 @@ class LatentTask:
         self.solver = scheduler("latent", "ddim")
 
     def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
-        """The latents of one view of a picture, the noise to be added, and how much of it."""
+        """Return the latents of one view of an image, the noise to be added, and its amount."""
         latents = torch.from_numpy(pixels[int(rng.integers(len(pixels)))]).float()
         return {
             "latents": self.network.linear.standardised(latents.to(self.network.linear.mean.device)).cpu(),
@@ -99,29 +99,29 @@ class LatentTask:
         }
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
-        """The mean square between the estimate of the velocity and the velocity."""
+        """Return the mean square between the estimated and the true velocity."""
         latents, noise, timestep = batch["latents"], batch["noise"], batch["timestep"]
         noisy = self.solver.add_noise(latents, noise, timestep).contiguous(memory_format=torch.channels_last)
         target = self.solver.get_velocity(latents, noise, timestep)
         return {"loss": F.mse_loss(network(noisy, timestep).float(), target)}
 
     def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
-        """The training loss, on pictures kept apart and with noise that stays the same."""
+        """Return the training loss on held-out images with fixed noise."""
         return self.losses("network", network, batch)["loss"]
 
     def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
-        """Samples from the same seeds every time: the figure that shows a training's progress."""
+        """Return samples from the same seeds every time, to show the progress of a training."""
         noise = ImageNoise(0, range(count), (self.network.in_channels, *self.network.size))
         return contact_sheet(denoise(self.network, noise, self.settings.sampling), columns=4)
 
 
 def load(path: Path) -> Autoencoder:
-    """The autoencoder that `--stage autoencoder` wrote. Raises InputError as `weights.read_ours` does."""
+    """Load an autoencoder written by `--stage autoencoder`. Raises InputError like `weights.read_ours`."""
     return read_ours(file_of(path), "autoencoder", lambda about: Autoencoder(**about["config"]))
 
 
 def prepare(settings: LatentSettings, pictures: dict[str, Pictures], seed: int) -> dict[str, Pictures]:
-    """The pictures as latents: see `encoded`."""
+    """Return the images as latents: see `encoded`."""
     chosen = settings.network
     return encoded(load(_autoencoder(settings)), pictures, chosen.views, chosen.jitter, seed)
 
@@ -129,10 +129,10 @@ def prepare(settings: LatentSettings, pictures: dict[str, Pictures], seed: int) 
 def encoded(
     network: Autoencoder, pictures: dict[str, Pictures], views: int, jitter: float, seed: int
 ) -> dict[str, Pictures]:
-    """The pictures of each split as latents, float16 (N, views, channels, H / 8, W / 8); one view of those kept apart.
+    """The images of each split as latents, float16 (N, views, channels, H / 8, W / 8); one view for held-out images.
 
-    Views depend on the seed, the picture's number and their own number alone. Raises InputError for pictures whose
-    sides are no multiples of 8 px.
+    Views depend only on the seed, the image's number and their own number. Raises InputError for images with sides that
+    are not multiples of 8 px.
     """
     return {
         split: replace(found, pixels=_encoded(network, found.pixels, views * (split == "train"), jitter, seed))
@@ -144,7 +144,9 @@ def encoded(
 def _encoded(network: Autoencoder, pixels: np.ndarray, views: int, jitter: float, seed: int) -> np.ndarray:
     height, width = pixels.shape[1:]
     if height % FACTOR or width % FACTOR:
-        raise InputError(f"the autoencoder needs pictures of multiples of {FACTOR} px, found {width} x {height}")
+        raise InputError(
+            f"the autoencoder needs images with sides that are multiples of {FACTOR} px, found {width} x {height}"
+        )
     found = []
     for number, picture in enumerate(tqdm(pixels, desc="encoding", leave=False)):
         moved = [
@@ -158,10 +160,10 @@ def _encoded(network: Autoencoder, pixels: np.ndarray, views: int, jitter: float
 
 def _autoencoder(settings: LatentSettings) -> Path:
     if not settings.network.autoencoder:
-        raise InputError("network.autoencoder is needed: the folder of a run of `generate train --stage autoencoder`")
+        raise InputError("network.autoencoder is required: the folder of a run of `generate train --stage autoencoder`")
     return file_of(Path(settings.network.autoencoder))
 
 
 def make_task(settings: LatentSettings, pictures: Pictures) -> LatentTask:
-    """The task of this stage, for latents that `prepare` made. Raises InputError when settings do not fit them."""
+    """Return the task of this stage for latents from `prepare`. Raises InputError if the settings do not match them."""
     return LatentTask(settings, pictures)

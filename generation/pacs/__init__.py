@@ -1,10 +1,10 @@
-"""Fetching radiographs from an archive over DICOMweb: query by modality, date and description, then fetch with resume.
+"""Fetch radiographs from an archive over DICOMweb: query by modality, date and description, then fetch with resume.
 
-    DIR/dicom/STUDY/SERIES/IMAGE.dcm   numbered, without names; the order is that of the archive's UIDs
-    DIR/pacs.json                      what was asked, by whom it was answered, and what was fetched, left out and why
+    DIR/dicom/STUDY/SERIES/IMAGE.dcm   numbered, without names, in the order of the archive's UIDs
+    DIR/pacs.json                      the query, the archive, and what was fetched or left out, with reasons
 
-QIDO-RS and WADO-RS (DICOM PS3.18). Every image is written whole or not at all, and one that is there is not fetched
-again. What was fetched is read by `generation corpus`, of which only pixels go on.
+QIDO-RS and WADO-RS (DICOM PS3.18). Images are written atomically, and existing ones are not fetched
+again. `generation corpus` reads the fetched files and keeps only pixels.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MODALITIES = {
     "PX": "panoramic X-ray", "DX": "digital radiography", "IO": "intra-oral radiography", "CR": "computed radiography",
     "RG": "radiographic imaging", "XC": "photography", "OT": "other", "SC": "secondary capture",
 }  # fmt: skip
-PAGE = 100  # studies asked for at once
+PAGE = 100  # studies requested at once
 SECONDS = 30
 
 
@@ -44,7 +44,7 @@ class Query:
     limit: int = 200  # images
 
     def faults(self) -> list[str]:
-        """Everything that is wrong, by field."""
+        """Return all problems, by field."""
         found = (
             []
             if re.fullmatch(r"[A-Z]{2}", self.modality)
@@ -60,7 +60,7 @@ class Query:
         return found
 
     def filters(self) -> dict[str, str]:
-        """As QIDO-RS asks for it; descriptions are compared here, since archives differ in how they match words."""
+        """The parameters of QIDO-RS; descriptions are compared here, because archives match words differently."""
         asked = {"ModalitiesInStudy": self.modality}
         if self.since or self.until:
             asked["StudyDate"] = f"{self.since}-{self.until}"
@@ -84,14 +84,14 @@ class Image(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Where it is fetched to: names that say nothing of the UIDs, the same for the same UIDs."""
+        """Return the path of the fetched file; names do not reveal the UIDs, but are the same for the same UIDs."""
         study, series, instance = map(_name, self[:3])
         return Path(study, series, f"{instance}.dcm")
 
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive's DICOMweb address, and who asks: a user with a password, or a bearer token."""
+    """An archive's DICOMweb address, and credentials: a user with a password, or a bearer token."""
 
     url: str
     user: str = ""
@@ -108,16 +108,16 @@ class Archive:
 
     def __post_init__(self) -> None:
         if not re.match(r"https?://[^/]", self.url):
-            raise InputError("No DICOMweb address of an archive is given; set DISCERN_PACS_URL to https://...")
+            raise InputError("The archive's DICOMweb address is missing; set DISCERN_PACS_URL to https://...")
 
     def client(self) -> Any:
-        """The client. Raises InputError naming the extra where it is not installed, or for an impossible address."""
+        """Return the client. Raises InputError naming the extra if it is not installed, or for an invalid address."""
         try:
             import requests
             from dicomweb_client.api import DICOMwebClient
         except ImportError as error:
-            raise InputError("The client of archives is not installed: pip install 'discern[pacs]'") from error
-        logging.getLogger("retrying").setLevel(logging.CRITICAL)  # what goes wrong is said once, in words
+            raise InputError("The archive client is not installed: pip install 'discern[pacs]'") from error
+        logging.getLogger("retrying").setLevel(logging.CRITICAL)  # errors are reported once, in words
         session = requests.Session()
         if self.user:
             session.auth = (self.user, self.password)
@@ -126,14 +126,14 @@ class Archive:
             client = DICOMwebClient(self.url, session=session, headers=headers, timeout=SECONDS, permissive_uid=True)
         except ValueError:
             raise InputError("The archive's address cannot be used; expected https://SERVER/PATH") from None
-        client.set_http_retry_params(retry=False)  # a run that broke off goes on where it was
+        client.set_http_retry_params(retry=False)  # an interrupted run can be resumed
         return client
 
 
 def find(archive: Archive, query: Query, progress: Progress = lambda studies, images: None) -> list[Image]:
-    """The images that fit, in order, at most `query.limit`; `progress` is told of studies looked at and images found.
+    """The matching images, in order, at most `query.limit`; `progress` gets the numbers of studies and images found.
 
-    Raises InputError with every fault of the query, or what the archive answered.
+    Raises InputError with every problem of the query, or the archive's error.
     """
     if faults := query.faults():
         raise InputError("The query cannot be used:", faults)
@@ -147,16 +147,16 @@ def find(archive: Archive, query: Query, progress: Progress = lambda studies, im
 
 
 def _by_study(client: Any, query: Query) -> Iterator[list[Image]]:
-    """The images of one study that fits after the other. Raises InputError."""
+    """Yield the images of each matching study. Raises InputError."""
     known: set[str] = set()
     while True:
-        # Some archives count the offset within the limit: with one limit for all, their second page is empty.
+        # Some archives count the offset within the limit: with a fixed limit, their second page would be empty.
         asked = {"search_filters": query.filters(), "limit": len(known) + PAGE, "offset": len(known)}
         some = _answer(client.search_for_studies, fields=["StudyDescription"], **asked)
         told = {_value(entry, "0020000D"): _value(entry, "00081030") for entry in some}
         if "" in told:
             raise InputError(NOT_DICOMWEB)
-        if not told.keys() - known:  # archives differ in how many they give at once: the end is where nothing is new
+        if not told.keys() - known:  # archives return different numbers at once: stop when nothing is new
             return
         for study in sorted(told.keys() - known):
             if query.description.lower() in told[study].lower():
@@ -174,12 +174,12 @@ def _images(client: Any, study: str, description: str, modality: str) -> list[Im
 
 
 def _value(entry: Any, tag: str) -> str:
-    """The first value of a tag in an answer; empty without."""
+    """Return the first value of a tag in an answer; empty if there is none."""
     value = (entry.get(tag, {}).get("Value") if isinstance(entry, dict) else None) or [""]
     return str(value[0])
 
 
-NOT_DICOMWEB = "What answers at the archive's address is not DICOMweb"
+NOT_DICOMWEB = "The server at the archive's address does not speak DICOMweb"
 _REFUSALS = {
     401: "The archive refused the user, password or token",
     403: "The archive does not allow this user to read",
@@ -188,7 +188,7 @@ _REFUSALS = {
 
 
 def _answer(ask: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """What the archive answers. Raises InputError in one sentence, without the address, which may hold a password."""
+    """The archive's answer. Raises InputError with one sentence, without the address, which may contain a password."""
     import requests
 
     try:
@@ -202,16 +202,16 @@ def _answer(ask: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         raise InputError(f"The archive did not answer within {SECONDS} seconds") from None
     except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
         raise InputError("The archive cannot be reached") from None
-    except Exception:  # no JSON, or of another shape than DICOM's
+    except Exception:  # not JSON, or not in DICOM's structure
         raise InputError(NOT_DICOMWEB) from None
 
 
 def retrieve(
     archive: Archive, images: Sequence[Image], path: Callable[[Image], Path], progress: Progress | None = None
 ) -> tuple[int, dict[Path, str]]:
-    """Fetch the images that are not at their `path` yet: how many came, and why others did not.
+    """Fetch the images that do not exist yet; return how many were fetched, and why others were not.
 
-    Raises InputError where the archive answers no more, or a file cannot be written; called again, it goes on there.
+    Raises InputError if the archive stops answering, or a file cannot be written; call it again to resume.
     """
     client, new, left_out = archive.client(), 0, {}
     for number, image in enumerate(images, start=1):
@@ -219,7 +219,7 @@ def retrieve(
             try:
                 data = _fetched(client, image)
             except InputError as error:
-                _answer(client.search_for_studies, limit=1)  # an archive that is gone ends the run
+                _answer(client.search_for_studies, limit=1)  # stop if the archive is unreachable
                 left_out[path(image)] = error.what
             else:
                 with atomic(path(image)) as part:
@@ -231,7 +231,7 @@ def retrieve(
 
 
 def _fetched(client: Any, image: Image) -> bytes:
-    """The file of an image, as it is stored. Raises InputError."""
+    """Return the file of an image as stored. Raises InputError."""
 
     def ask() -> bytes:
         data, buffer = client.retrieve_instance(*image[:3], media_types=(("application/dicom", "*"),)), io.BytesIO()
@@ -242,15 +242,15 @@ def _fetched(client: Any, image: Image) -> bytes:
         return _answer(ask)
     except InputError as error:
         told = {NOT_DICOMWEB: "The archive sent no readable DICOM file"}
-        told |= {f"{_REFUSALS[404]} (HTTP 404)": "The archive does not hold this image any more (HTTP 404)"}
+        told |= {f"{_REFUSALS[404]} (HTTP 404)": "The archive no longer has this image (HTTP 404)"}
         raise InputError(told.get(error.what, error.what)) from None
 
 
 def fetch(archive: Archive, query: Query, out: str | Path, progress: Progress | None = None) -> dict[str, Any]:
-    """Fetch what fits the query into `out`, and return what pacs.json says. Goes on where an earlier run stopped.
+    """Fetch matching images into `out`, and return the content of pacs.json. Resumes an earlier run.
 
-    One image that cannot be fetched is listed under `left_out`, and the others are. Raises InputError as `find` and
-    `retrieve` do, or when `out` was begun with another query.
+    Images that cannot be fetched are listed under `left_out`. Raises InputError like `find` and `retrieve`, or if `out`
+    was started with another query.
     """
     out = Path(out)
     asked = {"format": 1, "archive": re.sub(r"//[^/@]*@", "//", archive.url), "query": asdict(query)}
@@ -272,5 +272,5 @@ def fetch(archive: Archive, query: Query, out: str | Path, progress: Progress | 
 
 
 def _name(uid: str) -> str:
-    """A short name of a UID that says nothing of it, the same for the same UID."""
+    """Return a short name for a UID that does not reveal it, but is the same for the same UID."""
     return hashlib.sha256(uid.encode()).hexdigest()[:16]

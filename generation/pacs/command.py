@@ -1,4 +1,4 @@
-"""`python -m generation pacs`: fetch radiographs from an archive, and prepare them as a corpus where that is wanted."""
+"""`python -m generation pacs`: fetch radiographs from an archive, and optionally prepare them as a corpus."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     archive = Archive.from_environment(args.url)
     query = Query(args.modality.upper(), args.since, args.until, args.description, args.limit)
     if args.count:
-        print(f"{len(find(archive, query))} images fit")
+        print(f"{len(find(archive, query))} images match")
         return 0
     with bar("images fetched") as progress:
         told = fetch(archive, query, args.out, progress)

@@ -1,9 +1,8 @@
-"""Procedural panoramic radiographs for demonstrations and tests. Nobody was ever exposed for one.
+"""Procedural panoramic radiographs for demonstrations and tests. No person was exposed for them.
 
-Two kinds are drawn by the same pen: `real` phantoms are anatomically sound as far as it goes, `synthetic` ones play
-the part of a generator's output and have one to three of its usual faults (`generation.phantom.faults`). Film, noise
-and exposure are drawn alike for both, so that only the anatomy can tell them apart. Every phantom says in its
-corner that it is one.
+There are two kinds: `real` phantoms are anatomically correct within limits, `synthetic` ones imitate a generator's
+output and have one to three of its usual faults (`generation.phantom.faults`). Film, noise and exposure are drawn in
+the same way for both, so that only the anatomy distinguishes them. Every phantom is labelled as one in its corner.
 """
 
 from __future__ import annotations
@@ -22,22 +21,22 @@ WIDTH, HEIGHT = skull.WIDTH, skull.HEIGHT
 
 
 def draw(seed: int, truth: str) -> np.ndarray:
-    """One phantom, uint8 (512, 1024); the same seed gives the same mouth, film and pixels.
+    """Draw one phantom, uint8 (512, 1024); the same seed gives the same mouth, film and pixels.
 
-    truth: `real` or `synthetic`; raises ValueError for any other.
+    truth: `real` or `synthetic`; raises ValueError for any other value.
     """
     return draw_with(seed, chosen(seed, truth))[0]
 
 
 def chosen(seed: int, truth: str) -> list[faults.Fault]:
-    """The faults of the phantom with this seed: none where truth is `real`. Raises ValueError for an unknown truth."""
+    """The faults of the phantom with this seed; none if truth is `real`. Raises ValueError for an unknown truth."""
     if truth not in pool.TRUTHS:
         raise ValueError(f"truth is {truth!r}, expected real or synthetic")
     return faults.choose(_generators(seed)[3]) if truth == "synthetic" else []
 
 
 def draw_with(seed: int, wrong: list[faults.Fault]) -> tuple[np.ndarray, list[KnownFault]]:
-    """The phantom of a seed, uint8 (512, 1024), with these faults, and the ellipses in which they lie."""
+    """Draw the phantom of a seed, uint8 (512, 1024), with these faults; also return their ellipses."""
     patient, mouth, bone, _, machine = _generators(seed)
     head = skull.head(patient)
     attenuation, spongy = skull.draw(patient, head)
@@ -51,7 +50,7 @@ def draw_with(seed: int, wrong: list[faults.Fault]) -> tuple[np.ndarray, list[Kn
 
 
 def _generators(seed: int) -> list[np.random.Generator]:
-    """Of the patient, the mouth, the bone, the faults and the machine."""
+    """Return the generators of patient, mouth, bone, faults and machine."""
     return [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(5)]
 
 
@@ -64,10 +63,10 @@ def make_pool(
     name: str = "Demonstration phantoms",
     progress: pool.Progress | None = None,
 ) -> pool.Pool:
-    """Draw a pool of phantoms on all cores: so many scored cases of either truth, and practice cases of both by turns.
+    """Draw a pool of phantoms on all cores: scored cases of both classes, and practice cases alternating between them.
 
-    The pool depends on nothing but the arguments, and its faults.json says where the faults are. Raises InputError
-    when `folder` is not empty or cannot be written.
+    The pool depends only on the arguments, and its faults.json has the places of the faults. Raises InputError if
+    `folder` is not empty or cannot be written.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     plan = [("real", "")] * real + [("synthetic", "")] * synthetic
@@ -85,7 +84,7 @@ def make_pool(
                 progress(place + 1, len(plan))
 
     how = {
-        "real": "procedural phantoms, drawn sound",
+        "real": "procedural phantoms without faults",
         "synthetic": f"procedural phantoms, each with one to three of these faults: {', '.join(faults.KINDS)}",
     }
     return pool.write(folder, entries(), name=name, seed=seed, width=WIDTH, height=HEIGHT, how=how, phantom=True)

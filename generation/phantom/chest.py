@@ -21,13 +21,13 @@ from generation.pool import Progress
 
 SIDE = 1024  # px, about 0.35 mm each
 MIDDLE = SIDE / 2
-EDGE = 44  # px at least from the middle of a nodule to what is no lung
+EDGE = 44  # minimum distance in px from the centre of a nodule to the edge of the lung
 SIDES = (1024, 512, 256)
 
 
 @dataclass(frozen=True)
 class Nodule:
-    """A ball in the lung: its middle and radius in px of the picture, the middle of the first pixel at 0, 0."""
+    """A ball in the lung: its centre and radius in px of the image; the centre of the first pixel is 0, 0."""
 
     x: float
     y: float
@@ -35,10 +35,10 @@ class Nodule:
 
 
 def draw(seed: int, nodules: int | None = None, side: int = SIDE) -> tuple[np.ndarray, list[Nodule]]:
-    """One chest phantom, uint8 (side, side), and its nodules, one to three unless `nodules` says how many.
+    """Draw one chest phantom, uint8 (side, side), and return it with its nodules; by default one to three.
 
-    Patient, film and pixels follow from the seed; the same chest with another number of nodules is the same elsewhere,
-    but for the exposure. side: one of SIDES.
+    Patient, film and pixels depend on the seed; the same chest with another number of nodules differs only there and in
+    exposure. side: one of SIDES.
     """
     patient, lung, machine = (Generator(PCG64(child)) for child in np.random.SeedSequence(seed).spawn(3))
     attenuation, air = _chest(patient)
@@ -61,9 +61,9 @@ def draw(seed: int, nodules: int | None = None, side: int = SIDE) -> tuple[np.nd
 def make_folder(
     folder: Path, count: int, seed: int = 0, side: int = SIDE, progress: Progress | None = None
 ) -> dict[str, list[Nodule]]:
-    """Draw so many chest phantoms on all cores: `images/` and `nodules.csv`, a row a nodule, px of the picture.
+    """Draw `count` chest phantoms on all cores: `images/` and `nodules.csv`, one row per nodule, in px of the image.
 
-    Raises InputError when `folder` is not empty or cannot be written.
+    Raises InputError if `folder` is not empty or cannot be written.
     """
     output_folder(folder)
     if any(folder.iterdir()):
@@ -84,19 +84,19 @@ def make_folder(
 
 
 def _ball(nodule: Nodule) -> np.ndarray:
-    """How thick a ball is along the beam, of its diameter: float32 (SIDE, SIDE)."""
+    """Return the thickness of a ball along the beam as a share of its diameter: float32 (SIDE, SIDE)."""
     y, x = np.ogrid[0:SIDE, 0:SIDE]
     inside = 1 - ((x - nodule.x) ** 2 + (y - nodule.y) ** 2) / nodule.radius**2
     return np.sqrt(inside.clip(0, 1)).astype(np.float32)
 
 
 def _chest(rng: Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Attenuation of a chest without nodules, and where there is lung alone behind it, each float32 (SIDE, SIDE)."""
+    """The attenuation of a chest without nodules, and a mask of lung without other structures, float32 (SIDE, SIDE)."""
     y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
     size, tall, turn = rng.uniform(0.92, 1.06), rng.uniform(-30, 30), rng.normal(0, 8)
 
     def sketch(*shapes: Sequence[tuple[float, float]] | np.ndarray, blur: float, wander: float = 4) -> np.ndarray:
-        """Closed shapes, given in px right of the middle and down, each a little different, as a mask."""
+        """Draw closed shapes, given in px right of the centre and down, each slightly varied, as a mask."""
         body = Sketch(SIDE, SIDE)
         for shape in shapes:
             points = np.array(shape, dtype=float) + rng.normal(0, wander, (len(shape), 2))
@@ -138,7 +138,7 @@ def _chest(rng: Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ribs(rng: Generator, turn: float, size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Ten pairs of ribs, the parts in front fainter, and their cortex seen edge on."""
+    """Draw ten pairs of ribs, with fainter anterior parts, and their cortex seen edge-on."""
     whole, inner = Sketch(SIDE, SIDE), Sketch(SIDE, SIDE)
     step, first, slope = rng.uniform(62, 70), rng.uniform(120, 150), rng.uniform(40, 70)
     for side in (-1, 1):
@@ -165,7 +165,7 @@ def _clavicles(rng: Generator, turn: float, size: float) -> np.ndarray:
 
 
 def _vessels(rng: Generator, turn: float, size: float) -> np.ndarray:
-    """Vessels that leave the hila and thin out towards the pleura."""
+    """Draw vessels that leave the hila and become thinner towards the pleura."""
     tree = Sketch(SIDE, SIDE)
     for side in (-1, 1):
         for angle in np.linspace(-1.35, 1.35, 13) + rng.normal(0, 0.08, 13):
@@ -175,7 +175,7 @@ def _vessels(rng: Generator, turn: float, size: float) -> np.ndarray:
                 step = rng.uniform(22, 38) * np.array([side * np.cos(angle), np.sin(angle)])
                 tree.line(np.array([place, place + step]), width, min(1.0, width / 9))
                 place, width, angle = place + step, width * 0.84, angle + rng.normal(0, 0.16)
-                if rng.random() < 0.45:  # a branch, which goes its own way
+                if rng.random() < 0.45:  # a branch
                     aside = angle + rng.choice([-0.6, 0.6])
                     tip = place + rng.uniform(40, 80) * np.array([side * np.cos(aside), np.sin(aside)])
                     tree.line(np.array([place, tip]), 0.6 * width, min(1.0, width / 9))

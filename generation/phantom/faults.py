@@ -1,6 +1,6 @@
-"""What image generators get wrong, drawn into phantoms on purpose, in degrees from hardly seen to plain.
+"""Typical faults of image generators, drawn into phantoms on purpose, from barely visible to obvious.
 
-Whatever draws a fault also says in which ellipse it lies.
+Functions that draw a fault also return its ellipse.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ KINDS = (
     "stripes",
     "melted crowns",
 )
-ROUND = 1.2  # how much longer than half a box the half axes are: a little of its corners stays outside
+ROUND = 1.2  # half-axes relative to half a box: the tips of its corners remain outside
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One of KINDS, with its severity in 0..1 and a seed of its own."""
+    """One of KINDS, with its severity in 0..1 and its own seed."""
 
     kind: str
     severity: float
@@ -41,13 +41,13 @@ class Fault:
 
 
 def choose(rng: np.random.Generator) -> list[Fault]:
-    """One to three faults of different kinds; severe ones are as likely as slight ones."""
+    """Choose one to three faults of different kinds; all severities are equally likely."""
     kinds = rng.choice(KINDS, size=rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]), replace=False)
     return [Fault(str(kind), float(rng.uniform(0.15, 1.0)), int(rng.integers(2**32))) for kind in kinds]
 
 
 def in_teeth(faults: list[Fault], teeth: list[Tooth]) -> tuple[list[Tooth], list[KnownFault]]:
-    """The teeth with the faults that concern them, and where these are."""
+    """Return the teeth with their faults, and the places of the faults."""
     teeth, places = list(teeth), []
     for fault in faults:
         rng, sound = (
@@ -79,7 +79,7 @@ def in_teeth(faults: list[Fault], teeth: list[Tooth]) -> tuple[list[Tooth], list
 
 
 def in_texture(faults: list[Fault], texture: np.ndarray) -> tuple[np.ndarray, list[KnownFault]]:
-    """The net of spongy bone, float32 (height, width), smeared or repeated where a fault says so, and where that is."""
+    """Return the trabecular texture, float32 (height, width), smeared or repeated by faults, and their places."""
     height, width = texture.shape
     places = []
     for fault in faults:
@@ -102,7 +102,7 @@ def in_texture(faults: list[Fault], texture: np.ndarray) -> tuple[np.ndarray, li
 
 
 def in_film(faults: list[Fault], film: np.ndarray, middle: float) -> tuple[np.ndarray, list[KnownFault]]:
-    """The attenuation, float32 (height, width), with one side mirrored, stripes or crowns that run, and where."""
+    """The attenuation, float32 (height, width), with a mirrored side, stripes or melted crowns, and their places."""
     height, width = film.shape
     places = []
     for fault in faults:
@@ -135,12 +135,12 @@ def in_film(faults: list[Fault], film: np.ndarray, middle: float) -> tuple[np.nd
 
 
 def _place(kind: str, x: float, y: float, rx: float, ry: float, angle: float = 0.0) -> KnownFault:
-    """The ellipse of a fault, given in px of the film and degrees."""
+    """Return the ellipse of a fault, given in px of the film and degrees."""
     return KnownFault(kind, x / WIDTH, y / HEIGHT, min(1.0, rx / WIDTH), min(1.0, ry / HEIGHT), angle)
 
 
 def _in_tooth(kind: str, part: str, *versions: Tooth) -> KnownFault:
-    """The ellipse around the crown, the root or the whole of a tooth, in all its versions, which stand alike."""
+    """Return the ellipse around the crown, the root or the whole of a tooth, for all versions at the same place."""
     tooth = versions[0]
     half = tooth.width / 2
     top = 0.0 if part == "root" else tooth.crown
@@ -154,7 +154,7 @@ def _in_tooth(kind: str, part: str, *versions: Tooth) -> KnownFault:
 
 
 def _spot(rng: np.random.Generator, kind: str, shape: tuple[int, int], size: float) -> tuple[np.ndarray, KnownFault]:
-    """A soft-edged spot over the jaws, 1 in its middle, and the ellipse in which all but its faint edge lies."""
+    """Return a soft-edged spot over the jaws, 1 at its centre, and the ellipse that contains all but its faint edge."""
     Y, X = np.ogrid[0 : shape[0], 0 : shape[1]]
     x, y = rng.uniform(260, 760), rng.uniform(200, 430)
     spot = np.exp(-((((X - x) / size) ** 2 + ((Y - y) / (0.6 * size)) ** 2) ** 2)).astype(np.float32)
@@ -162,7 +162,7 @@ def _spot(rng: np.random.Generator, kind: str, shape: tuple[int, int], size: flo
 
 
 def _melt(rng: np.random.Generator, kind: str, film: np.ndarray, severity: float) -> tuple[np.ndarray, KnownFault]:
-    """Rows of the crowns displaced sideways, as where a sampler stopped too early."""
+    """Displace rows of the crowns sideways, as if a sampler had stopped too early."""
     height, width = film.shape
     Y, X = np.mgrid[0:height, 0:width].astype(np.float32)
     phase = rng.uniform(0, 6.3, 2)

@@ -12,7 +12,7 @@ LABEL = "PHANTOM"
 
 
 def develop(rng: np.random.Generator, film: np.ndarray) -> np.ndarray:
-    """Attenuation, float32 (height, width), as an 8-bit radiograph that says in its corner that it is a phantom."""
+    """Convert attenuation, float32 (height, width), to an 8-bit radiograph labelled as a phantom in its corner."""
     height, width = film.shape
     film = gaussian_filter(film, rng.uniform(0.8, 1.35), truncate=3.0)
     veil = np.asarray(Image.fromarray(film).reduce(16).resize((width, height), Image.Resampling.BICUBIC))
@@ -20,7 +20,7 @@ def develop(rng: np.random.Generator, film: np.ndarray) -> np.ndarray:
     image = 1.0 - np.exp(-np.clip(film, 0.02, None) * 1.25)
     grain = gaussian_filter(rng.standard_normal(film.shape, dtype=np.float32), rng.uniform(0.45, 0.75), truncate=3.0)
     image += grain / grain.std() * rng.uniform(0.010, 0.020) * (1.25 - image)
-    # Exposure is drawn afresh for every film, so that brightness and contrast tell nothing of what is on it.
+    # Exposure is random for every film, so that brightness and contrast do not reveal its class.
     image = (image - image.mean()) / image.std() * rng.uniform(0.165, 0.205) + rng.uniform(0.40, 0.50)
     image *= _collimation(rng, height, width)
     pixels = np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
@@ -31,7 +31,7 @@ def develop(rng: np.random.Generator, film: np.ndarray) -> np.ndarray:
 
 
 def _collimation(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Where the slit lets the beam through: 1, falling off over a few px at the edges of some films."""
+    """Return where the slit lets the beam through: 1, falling off over a few px at the edges of some films."""
     margin, soft = rng.uniform(-6, 7), rng.uniform(1.5, 5)
     down, across = np.arange(height), np.arange(width)
     rows = np.clip((np.minimum(down, height - 1 - down) - margin) / soft, 0, 1)

@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 1024, 512
 
 @dataclass(frozen=True)
 class Head:
-    """The patient and how he or she stood in the machine. Lengths in px, heights downward."""
+    """The patient and their position in the machine. Lengths in px, heights downwards."""
 
     middle: float
     scale: float
@@ -24,20 +24,20 @@ class Head:
     smile: float  # how far it rises towards the molars: chin down
     slope: float
     gap: float
-    crest: float  # bone lost around the necks
+    crest: float  # bone loss around the necks
     density: float
     chin: float
-    angle: float  # how far out the jaw's angles lie
+    angle: float  # distance of the jaw's angles from the midline
     ramus: float  # height of the condyles
 
     def occlusal(self, x: Any) -> Any:
-        """Height of the occlusal plane at column x."""
+        """Return the height of the occlusal plane at column x."""
         t = (x - self.middle) / (330.0 * self.scale)
         return self.bite - self.smile * t * t + self.slope * t
 
 
 def head(rng: np.random.Generator) -> Head:
-    """A patient at random."""
+    """Return a random patient."""
     return Head(
         middle=512 + rng.normal(0, 9),
         scale=rng.uniform(0.93, 1.06),
@@ -54,14 +54,14 @@ def head(rng: np.random.Generator) -> Head:
 
 
 def curve(points: ArrayLike, samples: int = 160) -> np.ndarray:
-    """A smooth curve through points (n, 2), as (samples, 2)."""
+    """Return a smooth curve through points (n, 2), as (samples, 2)."""
     points = np.asarray(points, dtype=float)
     along = np.r_[0.0, np.cumsum(np.hypot(*np.diff(points, axis=0).T))]
     return make_interp_spline(along, points, k=min(3, len(points) - 1))(np.linspace(0, along[-1], samples))
 
 
 class Sketch:
-    """Shapes and lines drawn at twice the size, handed back as a float mask in 0..1."""
+    """Shapes and lines drawn at twice the size, returned as a float mask in 0..1."""
 
     def __init__(self, width: int = WIDTH, height: int = HEIGHT) -> None:
         self.size = (width, height)
@@ -77,21 +77,21 @@ class Sketch:
     def mask(self, blur: float) -> np.ndarray:
         if blur < 4:
             blurred = self.image.reduce(2).filter(ImageFilter.GaussianBlur(blur))
-        else:  # at a quarter of the size, where it costs a sixteenth
+        else:  # at a quarter of the size, which costs a sixteenth
             small = self.image.reduce(8).filter(ImageFilter.GaussianBlur(blur / 4))
             blurred = small.resize(self.size, Image.Resampling.BICUBIC)
         return np.asarray(blurred, dtype=np.float32) / 255
 
 
 def clouds(rng: np.random.Generator, cell: int, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
-    """Smooth noise of unit spread that changes over about `cell` px."""
+    """Return smooth noise of unit variance that varies over about `cell` px."""
     height, width = shape
     coarse = rng.standard_normal((height // cell + 3, width // cell + 3)).astype(np.float32)
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)) * 1.3
 
 
 def trabeculae(rng: np.random.Generator) -> np.ndarray:
-    """The net of spongy bone: noise of a few px, longer across than down, denser here and there."""
+    """Return trabecular texture: noise of a few px, wider than high, with varying density."""
     grain = rng.standard_normal((HEIGHT, WIDTH), dtype=np.float32)
     net = gaussian_filter(grain, (1.0, 1.5), truncate=3.0) - gaussian_filter(grain, (2.4, 3.4), truncate=2.5)
     net /= net.std()
@@ -99,7 +99,7 @@ def trabeculae(rng: np.random.Generator) -> np.ndarray:
 
 
 def _both(head: Head, rng: np.random.Generator, points: Any, wander: float = 3.0) -> list[np.ndarray]:
-    """A curve given for the side of positive t, on both sides, each a little different. t is px from the midline."""
+    """Return a curve, given for positive t, on both sides with small variations. t is px from the midline."""
     sides = []
     for side in (-1, 1):
         moved = np.asarray(points, dtype=float) + rng.normal(0, wander, (len(points), 2)) * (np.c_[points][:, :1] != 0)
@@ -108,7 +108,7 @@ def _both(head: Head, rng: np.random.Generator, points: Any, wander: float = 3.0
 
 
 def draw(rng: np.random.Generator, head: Head) -> tuple[np.ndarray, np.ndarray]:
-    """Attenuation of everything but the teeth, and the mask of spongy bone; both float32 (HEIGHT, WIDTH)."""
+    """The attenuation of everything except teeth, and the mask of trabecular bone; both float32 (HEIGHT, WIDTH)."""
     Y, X = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     t = (X - head.middle) / head.scale
     film = 0.46 + 0.06 * clouds(rng, 128) + 0.03 * clouds(rng, 40) + 0.012 * clouds(rng, 12)
@@ -212,7 +212,7 @@ def _maxilla(rng: np.random.Generator, head: Head, film: np.ndarray, X: np.ndarr
         soft.line(orbit - [0, -10], 20, 0.35)
     for fissure in _both(head, rng, [(278, palate - 110), (290, palate - 60), (292, palate - 20), (280, palate + 22)]):
         walls.line(fissure, 2, rng.uniform(0.3, 0.7))
-    for _ in range(rng.integers(10, 18)):  # edges of the skull base, cut at all angles
+    for _ in range(rng.integers(10, 18)):  # edges of the skull base at all angles
         x, y = head.middle + rng.choice([-1, 1]) * rng.uniform(250, 520), rng.uniform(-10, 110)
         steps = np.r_[[(x, y)], rng.normal([rng.normal(0, 34), rng.normal(4, 24)], 9, (3, 2))]
         soft.line(curve(np.cumsum(steps, axis=0), 60), rng.uniform(4, 11), rng.uniform(0.2, 0.7))

@@ -1,8 +1,8 @@
-"""Teeth of a phantom: their shapes, what was done to them, and their shadow.
+"""Teeth of a phantom: their shapes, restorations and shadows.
 
-A tooth is drawn as what it is to X-rays: bodies of elliptic cross-section, whose shadow at a lateral offset u is the
-chord 2 b sqrt(1 - (u / w)^2). Enamel is the crown less its dentin core, the pulp a body taken away. Lengths are in
-pixels of the 1024 x 512 film; v runs along the tooth from its neck (0) to the crown (+) or to the apex (-).
+A tooth consists of bodies with elliptic cross-sections, whose shadow at a lateral offset u is the chord
+2 b sqrt(1 - (u / w)^2). Enamel is the crown minus its dentin core; the pulp is a subtracted body. Lengths are in pixels
+of the 1024 x 512 film; v runs along the tooth from its neck (0) to the crown (+) or to the apex (-).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from generation.phantom.skull import Head
 
-# Crown width, crown height, root length, thickness, roots: of upper and lower tooth; central incisor to third molar.
+# Crown width, crown height, root length, thickness, roots for upper and lower teeth, central incisor to third molar.
 UPPER, LOWER = zip(
     ((36, 40, 62, 0.80, 1), (22, 36, 56, 0.60, 1)),
     ((29, 37, 60, 0.70, 1), (24, 37, 62, 0.65, 1)),
@@ -46,20 +46,20 @@ class Tooth:
     roots: int
     bend: float
     restoration: str = ""
-    cut: str = ""  # "crown" or "root" where a faulty generator left that part out
+    cut: str = ""  # "crown" or "root" if a faulty generator omitted that part
 
     def frame(self, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Film coordinates as (u across, v along the tooth)."""
+        """Convert film coordinates to (u across, v along the tooth)."""
         up = -1.0 if not self.upper else 1.0
         dx, dy = X - self.x, Y - self.y
-        cos, sin = math.cos(self.tilt), math.sin(self.tilt)  # Python floats keep float32 arrays what they are
+        cos, sin = math.cos(self.tilt), math.sin(self.tilt)  # Python floats do not change float32 arrays
         return dx * cos - up * dy * sin, dx * sin + up * dy * cos
 
 
 def dentition(rng: np.random.Generator, head: Head) -> list[Tooth]:
-    """The teeth of one mouth: 32 places, less the lost ones, each with its own size, lean and history."""
+    """Return the teeth of one mouth: 32 places minus missing teeth, each with its own size, tilt and history."""
     teeth = []
-    care = rng.beta(1.2, 2.5)  # how much dentistry this mouth has seen
+    care = rng.beta(1.2, 2.5)  # amount of dental treatment in this mouth
     loss = rng.beta(1.0, 7.0)
     for upper in (True, False):
         for side in (-1, 1):
@@ -83,7 +83,7 @@ def dentition(rng: np.random.Generator, head: Head) -> list[Tooth]:
                 tilt = side * lean * (1 if upper else -1) + rng.normal(0.0, 0.045)
                 y += rng.normal(0.0, 1.6) * (-1 if upper else 1)
                 if wisdom:
-                    shift = rng.uniform(0.0, 26.0)  # some never come through
+                    shift = rng.uniform(0.0, 26.0)  # some never erupt
                     y += -shift if upper else shift
                     tilt += side * rng.normal(-0.15, 0.45) * (0.6 if upper else -1.0) * (shift / 26.0)
                     roots = int(rng.choice([1, roots]))
@@ -114,7 +114,7 @@ def _history(rng: np.random.Generator, care: float, place: int) -> str:
 
 
 def _profile(tooth: Tooth, v: np.ndarray) -> np.ndarray:
-    """Half-width of the crown and of the trunk of the root at v."""
+    """Return the half-width of the crown and of the root trunk at v."""
     half = tooth.width / 2
     neck = 0.80 if tooth.place >= 6 else 0.70
     tip = {1: 0.93, 2: 0.85, 3: 0.62}.get(tooth.place, 0.80)
@@ -124,7 +124,7 @@ def _profile(tooth: Tooth, v: np.ndarray) -> np.ndarray:
 
 
 def _occlusal(tooth: Tooth, u: np.ndarray) -> np.ndarray:
-    """Height of the biting edge above the neck at u: flat incisors, a pointed canine, cusps behind."""
+    """Return the height of the biting edge above the neck at u: flat incisors, pointed canines, posterior cusps."""
     s = np.clip(u / (tooth.width / 2), -1.3, 1.3)
     if tooth.place <= 2:
         return tooth.crown - 1.5 * s**2
@@ -136,13 +136,13 @@ def _occlusal(tooth: Tooth, u: np.ndarray) -> np.ndarray:
 
 
 def _chord(u: np.ndarray, half: np.ndarray) -> np.ndarray:
-    """Relative chord of an elliptic body of half-width `half` at offset u; 0 beside it."""
+    """Return the relative chord of an elliptic body of half-width `half` at offset u; 0 outside."""
     ratio = u / np.maximum(half, 1e-3)
     return np.sqrt(np.clip(1.0 - ratio * ratio, 0.0, 1.0)) * (half > 0)
 
 
 def _root_bodies(tooth: Tooth, v: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """Each root as (centre line, half-width, relative length)."""
+    """Return each root as (centre line, half-width, relative length)."""
     neck = tooth.width / 2 * (0.80 if tooth.place >= 6 else 0.70)
     depth = -v / tooth.root
     bodies = []
@@ -163,7 +163,7 @@ def _root_bodies(tooth: Tooth, v: np.ndarray) -> list[tuple[np.ndarray, np.ndarr
 
 
 def shadow(tooth: Tooth, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What a tooth adds to the attenuation of the film, and its signed depth (px, positive inside)."""
+    """Return a tooth's contribution to the attenuation of the film, and its signed depth (px, positive inside)."""
     u, v = tooth.frame(X, Y)
     if tooth.restoration == "implant":
         return _implant(tooth, u, v)
@@ -213,13 +213,13 @@ def shadow(tooth: Tooth, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _restored(tooth: Tooth, u: Any, v: Any, top: Any, crown_half: Any, outer: Any, pulp: Any) -> np.ndarray:
-    """What dentistry or decay adds to the shadow."""
+    """Return the contribution of restorations or decay to the shadow."""
     half, kind = tooth.width / 2, tooth.restoration
     wobble = 1.2 * np.sin(u * 0.45 + tooth.x) + 0.8 * np.sin(v * 0.6 + tooth.y)
     inside = np.clip((crown_half - np.abs(u)) / 1.5, 0.0, 1.0)
     bite = np.clip((top - v) / 1.5, 0.0, 1.0)
     if kind in ("amalgam", "composite"):
-        offset = half * 0.5 * math.sin(tooth.x)  # where the cavity lay
+        offset = half * 0.5 * math.sin(tooth.x)  # position of the cavity
         floor = top - (0.30 + 0.10 * math.cos(tooth.y)) * tooth.crown + 0.018 * (u - offset) ** 2 + wobble
         body = np.clip((v - floor) / 1.5, 0.0, 1.0) * np.clip((0.72 * half - np.abs(u - offset)) / 2.0, 0.0, 1.0)
         return body * inside * bite * (3.2 if kind == "amalgam" else 0.45)
@@ -247,11 +247,11 @@ def _implant(tooth: Tooth, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np
     width = _profile(crowned, v) * np.clip(0.45 + v / (0.4 * tooth.crown), 0.0, 1.0)
     cap = _chord(u, width) * np.clip((top - v) / 1.6, 0, 1) * np.clip(v - 1, 0, 1)
     depth = np.where(v < 3, np.minimum(thread - np.abs(u), v + length), -99.0)
-    return 2.6 * screw**0.5 + 1.7 * cap**0.5, depth - 4.0  # no ligament: the bone grows up to it
+    return 2.6 * screw**0.5 + 1.7 * cap**0.5, depth - 4.0  # no ligament: bone contacts the implant
 
 
 def add(film: np.ndarray, texture: np.ndarray, teeth: list[Tooth]) -> None:
-    """Add all teeth to the attenuation `film` (height, width), and clear the bone `texture` where roots stand."""
+    """Add all teeth to the attenuation `film` (height, width), and clear the bone `texture` at the roots."""
     height, width = film.shape
     for tooth in teeth:
         reach = tooth.width * 0.75 + 12 + abs(math.sin(tooth.tilt)) * (tooth.root + tooth.crown)

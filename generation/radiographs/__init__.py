@@ -1,4 +1,4 @@
-"""Reading radiographs as they come, and bringing them to one shape: grey, upright, without margins, one size."""
+"""Read radiographs of any format and convert them to a common form: grey, upright, without margins, one size."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Lettering that is burnt into a radiograph: names, dates, numbers. Single letters such as L and R are not looked for.
+"""Detect text burnt into a radiograph: names, dates, numbers. Single letters such as L and R are not searched for.
 
-Letters are thin, of one grey and sharp at the edge, and stand in rows. So: a white top-hat leaves what is thinner than
-a stroke can be, and half of its local maximum is where a stroke ends; connected pieces that are sharp, and stand beside
-others of like height and grey, are taken for lettering. Dark letters are looked for in the inverted image, large ones
-in a smaller image. What is found, and what is missed, is measured by `benchmarks/burned_in.py`.
+Letters are thin, uniform in grey, sharp-edged, and in rows. A white top-hat keeps structures thinner than a stroke, and
+strokes end at half of the local maximum; connected pieces that are sharp, and next to others of similar height and
+grey, count as text. Dark letters are searched for in the inverted image, large ones in a smaller image.
+`benchmarks/burned_in.py` measures what is found and missed.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from PIL import Image
 from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
 
-MOST_SIDE = 2000  # px; larger images are made smaller first
+MOST_SIDE = 2000  # px; larger images are reduced first
 LEAST_SIDE = 128  # px: a letter is at most a fifth of an image
-SIZES = (1, 2, 4)  # the image is looked at as it is, and so many times smaller
-STROKE = 7  # px, the thickest line of a letter
+SIZES = (1, 2, 4)  # factors by which the image is reduced
+STROKE = 7  # px, maximum width of a letter's stroke
 CONTRAST = 36  # grey levels between a letter and what is around it
 HEIGHTS = (4, 26)  # px, of a letter
-WIDEST = 4  # times its height: letters that touch are one piece
-SHARP = 0.64  # the share of its contrast by which a letter's edge falls within 3 px
-SHARP_ROW, SHARP_THREE = 0.76, 0.82  # the same on average in a row; in one of three, which may be fillings
+WIDEST = 4  # times its height; touching letters form one piece
+SHARP = 0.64  # share of its contrast over which a letter's edge falls within 3 px
+SHARP_ROW, SHARP_THREE = 0.76, 0.82  # the same, averaged over a row; and for a row of three, which may be fillings
 ALIKE = 24  # grey levels between neighbours
 TALLER = 1.7  # times as high as a neighbour
-LEVEL = 0.2  # of their height: neighbours begin, or end, at one level
-CLOSE = 1.4  # times their height between neighbours: a colon or a dash between digits is no piece
-CLOSE_ROW = 0.6  # the same for the median of a row: brackets on teeth stand wider
-FEWEST = 3  # pieces of a row
-MOST_PIECES = 2000  # of which there are so many is texture; the sharpest are looked at
+LEVEL = 0.2  # of their height: neighbours begin or end at the same level
+CLOSE = 1.4  # times their height between neighbours: a colon or a dash between digits is not a piece
+CLOSE_ROW = 0.6  # the same for the median of a row: orthodontic brackets are further apart
+FEWEST = 3  # pieces in a row
+MOST_PIECES = 2000  # if there are more, it is texture; only the sharpest are examined
 
 
 class Box(NamedTuple):
-    """A place in an image: its rows and columns in px; `bottom` and `right` lie just outside."""
+    """A box in an image, in px; `bottom` and `right` are exclusive."""
 
     top: int
     left: int
@@ -44,9 +44,9 @@ class Box(NamedTuple):
 
 
 def find(pixels: np.ndarray) -> list[Box]:
-    """What looks like lettering in a grey image, uint8 (height, width): a box a row, from top to bottom.
+    """Return what looks like text in a grey image, uint8 (height, width): one box per row, from top to bottom.
 
-    Raises TypeError for another array.
+    Raises TypeError for other arrays.
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 2:
         raise TypeError(f"expected uint8 (height, width), got {pixels.dtype} {pixels.shape}")
@@ -63,7 +63,7 @@ def find(pixels: np.ndarray) -> list[Box]:
 
 
 def shares(boxes: Iterable[Box], size: tuple[int, int]) -> list[tuple[float, float, float, float]]:
-    """Boxes as shares (left, top, right, bottom) of an image of `size` (width, height), to find them at any size."""
+    """Convert boxes to shares (left, top, right, bottom) of an image of `size` (width, height)."""
     width, height = size
     return [
         (
@@ -77,7 +77,7 @@ def shares(boxes: Iterable[Box], size: tuple[int, int]) -> list[tuple[float, flo
 
 
 def _rows(image: np.ndarray) -> list[np.ndarray]:
-    """Where bright letters stand in rows: top, left, bottom, right of each."""
+    """Return bright letters in rows: top, left, bottom, right of each."""
     pieces, grey, sharp = _pieces(image)
     if len(pieces) < FEWEST:
         return []
@@ -92,7 +92,7 @@ def _rows(image: np.ndarray) -> list[np.ndarray]:
 
 
 def _pieces(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pieces that may be letters: top, left, bottom, right (n, 4), grey (n,) and sharpness (n,) of each."""
+    """Return the pieces that may be letters: top, left, bottom, right (n, 4), grey (n,) and sharpness (n,) of each."""
     thin = image - _extreme(_extreme(image, STROKE + 2, np.minimum), STROKE + 2, np.maximum)
     if thin.max() < CONTRAST:
         return np.empty((0, 4), int), np.empty(0, int), np.empty(0)
@@ -123,7 +123,7 @@ def _pieces(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _extreme(image: np.ndarray, size: int, of: np.ufunc) -> np.ndarray:
     """`scipy.ndimage.minimum_filter` (or maximum) over squares of odd `size`, 17 times as fast on bytes.
 
-    The lesser minimum of two windows that overlap is that of both together, so windows grow by doubling.
+    The minimum over two overlapping windows is that of their union, so windows grow by doubling.
     """
     for axis in (0, 1):
         edge = [(0, 0), (0, 0)]
@@ -138,7 +138,7 @@ def _extreme(image: np.ndarray, size: int, of: np.ufunc) -> np.ndarray:
 
 
 def _are_neighbours(pieces: np.ndarray, grey: np.ndarray) -> np.ndarray:
-    """Whether each piece (n, 4) stands beside each other one, alike in height and grey, at one level: (n, n)."""
+    """Return whether pieces (n, 4) are neighbours with similar height, grey and level: (n, n)."""
     top, left, bottom, right = pieces.T.astype(np.int32)
     height = bottom - top
     taller, lower = np.maximum.outer(height, height), np.minimum.outer(height, height)
@@ -149,14 +149,14 @@ def _are_neighbours(pieces: np.ndarray, grey: np.ndarray) -> np.ndarray:
 
 
 def _median_gap(row: np.ndarray) -> float:
-    """Between the pieces of a row from left to right, in their mean height."""
+    """Return the median gap between the pieces of a row, in units of their mean height."""
     row = row[np.argsort(row[:, 1])]
     gaps = row[1:, 1] - np.maximum.accumulate(row[:, 3])[:-1]
     return float(np.median(gaps) / (row[:, 2] - row[:, 0]).mean())
 
 
 def _joined(boxes: Iterable[Box]) -> list[Box]:
-    """The boxes, those that overlap as one."""
+    """Return the boxes, with overlapping ones joined."""
     joined: list[Box] = []
     for box in boxes:
         while other := next((one for one in joined if _overlap(one, box)), None):

@@ -1,13 +1,13 @@
-"""A DICOM file as a viewer would show it: DICOM PS3.3, sections C.7.6.3, C.7.6.16, C.11.1, C.11.2 and C.11.6.
+"""Render a DICOM file as a viewer would: DICOM PS3.3, sections C.7.6.3, C.7.6.16, C.11.1, C.11.2 and C.11.6.
 
-In this order: padding and what the display shutter hides (C.7.6.11) aside, modality look-up, window or VOI look-up (the
-first one) or else robust percentiles, inversion (MONOCHROME1, or PresentationLUTShape INVERSE), the shutter is painted,
-PatientOrientation brings the patient's left to the right-hand side and the head up, and pixels are made square. What
-FieldOfView... says was done to the pixels already (C.8.11.4).
+The order is: exclude padding and areas hidden by the display shutter (C.7.6.11); modality look-up; first window or VOI
+look-up, otherwise robust percentiles; inversion (MONOCHROME1, or PresentationLUTShape INVERSE); paint the shutter;
+orient by PatientOrientation, with the patient's left on the right-hand side and the head up; make pixels square. The
+operations in FieldOfView... have already been applied to the pixels (C.8.11.4).
 
-Of the data set leave the pixels, and the terms of the standard that `header` takes over, to be counted; a prepared
-corpus lists them by image. Overlays, annotations and every other element stay behind (cf. PS3.15, E.1); what is burnt
-into the pixels cannot, and is noted.
+Only the pixels and the standard terms read by `header` are used; the latter are counted, and a prepared corpus lists
+them by image. Overlays, annotations and all other elements are discarded (cf. PS3.15, E.1); text burnt into the pixels
+cannot be removed, and is noted.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ LOSSY = (  # transfer syntaxes that always lose detail
     "1.2.840.10008.1.2.4.81",  # JPEG-LS, near-lossless
 )
 TELLING = ("Patient", "Study", "Institution", "Physician", "Operator", "Accession", "DeviceSerial")
-ITEM = b"\xfe\xff\x00\xe0"  # begins compressed pixels
-MOST_STRETCH = 8.0  # pixels longer than this are an error of the header
+ITEM = b"\xfe\xff\x00\xe0"  # start of compressed pixels
+MOST_STRETCH = 8.0  # larger ratios are an error of the header
 
 
 def look(path: Path, frame: int | None = None) -> Reading:
-    """The picture of a DICOM file; `frame` as in `reading.look`. Raises InputError for what a person can be told."""
+    """Return the image of a DICOM file; `frame` as in `reading.look`. Raises InputError with a reason."""
     data = pydicom.dcmread(path, force=True)
     if not any(name in data for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         what = data.get("SOPClassUID")
@@ -55,7 +55,7 @@ def look(path: Path, frame: int | None = None) -> Reading:
         pixels = _decoded(path, data, number)
     except InputError:
         raise
-    except Exception as error:  # a spoilt file can make a decoder raise anything
+    except Exception as error:  # a corrupt file can make a decoder raise anything
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{path}: not readable as a DICOM radiograph ({reason})") from error
     notes: list[str] = []
@@ -67,23 +67,23 @@ def look(path: Path, frame: int | None = None) -> Reading:
     if seen is not None:
         grey = np.where(seen, grey, np.uint8(shutter.grey(data)))
     if str(data.get("BurnedInAnnotation", "")).upper() == "YES":
-        notes.append("says that text is burnt into the picture: a name may be readable")
+        notes.append("states that text is burnt into the image: a name may be readable")
     if any(0x6000 <= element.tag.group <= 0x60FF for element in data):
-        notes.append("has an overlay, which stays behind")
+        notes.append("has an overlay, which is discarded")
     said = header.said(data)
     moved = said.get("field of view: rotation", "0") != "0" or said.get("field of view: flipped") == "YES"
     orientation = said.get("orientation", "")
     if orientation == "other":
-        notes.append("says how the patient lies in no terms of DICOM, and is not turned")
+        notes.append("gives the patient's orientation in non-DICOM terms, and is not rotated")
     elif moved and not orientation:
-        notes.append("was turned or flipped at the detector, and does not say how the patient lies")
+        notes.append("was rotated or flipped at the detector, and does not give the patient's orientation")
     image = _square(data, Image.fromarray(_upright(grey, orientation)), notes)
     lossy = str(data.get("LossyImageCompression", "")) == "01" or _syntax(data) in LOSSY
     return Reading(image, tuple(notes), lossy, tuple(_telling(data)), said)
 
 
 def _opening(data: pydicom.Dataset, size: tuple[int, int], notes: list[str]) -> np.ndarray | None:
-    """Where the display shutter lets the picture be seen; None without one that can be applied."""
+    """Return where the display shutter shows the image; None without an applicable shutter."""
     try:
         seen = shutter.opening(data, size, _ratio(data) or 1.0)
     except ValueError as error:
@@ -104,7 +104,7 @@ def _telling(data: pydicom.Dataset) -> list[str]:
 
 
 def _decoded(path: Path, data: pydicom.Dataset, frame: int) -> np.ndarray:
-    """One frame: (rows, columns), or (rows, columns, 3) in colour."""
+    """Return one frame: (rows, columns), or (rows, columns, 3) in colour."""
     from pydicom.pixels import get_decoder
 
     _mend_syntax(data)
@@ -112,7 +112,7 @@ def _decoded(path: Path, data: pydicom.Dataset, frame: int) -> np.ndarray:
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
-        raise InputError(f"{path}: is compressed as {syntax.name}, which no program here can read") from None
+        raise InputError(f"{path}: is compressed as {syntax.name}, which cannot be read here") from None
     if not decoder.is_available:
         raise InputError(
             f"{path}: is compressed as {syntax.name}, and its decoder is not installed: pip install 'discern[dicom]'"
@@ -124,7 +124,7 @@ def _decoded(path: Path, data: pydicom.Dataset, frame: int) -> np.ndarray:
 
 
 def _by_gdcm(path: Path, data: pydicom.Dataset) -> np.ndarray:
-    """The frames (n, rows, columns) as GDCM reads the whole file: it decodes 12-bit JPEG only so."""
+    """Return the frames (n, rows, columns) with GDCM, which decodes 12-bit JPEG only from whole files."""
     try:
         import gdcm
     except ImportError:
@@ -142,7 +142,7 @@ def _by_gdcm(path: Path, data: pydicom.Dataset) -> np.ndarray:
 
 
 def _mend_syntax(data: pydicom.Dataset) -> None:
-    """Say how the pixels are written where the file meta group is missing, or says what the pixels are not."""
+    """Set the transfer syntax if the file meta group is missing or wrong."""
     if not hasattr(data, "file_meta") or data.file_meta is None:
         data.file_meta = pydicom.dataset.FileMetaDataset()
     meta = data.file_meta
@@ -161,7 +161,7 @@ def _mend_syntax(data: pydicom.Dataset) -> None:
 
 
 def _compression(value: bytes) -> pydicom.uid.UID | None:
-    """The transfer syntax of encapsulated pixels by how their stream begins."""
+    """Return the transfer syntax of encapsulated pixels, from the start of their stream."""
     start = value.find(b"\xff\xd8\xff"), value.find(b"\xff\x4f\xff\x51")
     if start[1] >= 0 and (start[0] < 0 or start[1] < start[0]):
         return pydicom.uid.JPEG2000
@@ -181,7 +181,7 @@ def _is_palette(data: pydicom.Dataset) -> bool:
 
 
 def _in_colour(data: pydicom.Dataset, pixels: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Colour as luminance, ITU-R 601 as Pillow has it, in 8 bits."""
+    """Convert colour to 8-bit luminance (ITU-R 601, as in Pillow)."""
     if _is_palette(data):
         pixels = pydicom.pixels.apply_color_lut(pixels, data)
     if pixels.dtype.itemsize > 1:
@@ -205,7 +205,7 @@ def _in_grey(data: pydicom.Dataset, pixels: np.ndarray, seen: np.ndarray | None,
 
 
 def _without_overlay_bits(data: pydicom.Dataset, pixels: np.ndarray) -> np.ndarray:
-    """Old files keep an overlay in the bits above the picture's."""
+    """Remove overlays that old files store in the bits above the image."""
     stored, allocated = int(data.get("BitsStored") or 0), int(data.get("BitsAllocated") or 0)
     if pixels.dtype.kind == "u" and 0 < stored < allocated and int(pixels.max(initial=0)) >> stored:
         return pixels & np.array((1 << stored) - 1, dtype=pixels.dtype)
@@ -213,7 +213,7 @@ def _without_overlay_bits(data: pydicom.Dataset, pixels: np.ndarray) -> np.ndarr
 
 
 def _padding(data: pydicom.Dataset) -> tuple[int, int] | None:
-    """The range of stored values that are no picture (C.7.5.1.1.2)."""
+    """Return the range of stored values used as padding (C.7.5.1.1.2)."""
     value = data.get("PixelPaddingValue")
     if not isinstance(value, int):
         return None
@@ -223,7 +223,7 @@ def _padding(data: pydicom.Dataset) -> tuple[int, int] | None:
 
 
 def _display(data: pydicom.Dataset, pixels: np.ndarray, notes: list[str]) -> windows.Display:
-    """What to do to the stored values: modality look-up, then the window or look-up of the file, or percentiles."""
+    """The transformation of stored values: modality look-up, then the file's window or look-up, or percentiles."""
     modality = _modality(data, notes)
     if data.get("VOILUTSequence"):
         first, table = _look_up_table(data.VOILUTSequence[0], pixels)
@@ -233,14 +233,14 @@ def _display(data: pydicom.Dataset, pixels: np.ndarray, notes: list[str]) -> win
         function = str(data.get("VOILUTFunction", "LINEAR")).upper()
         return lambda values, counts: windows.windowed(modality(values), centre, width, function)
     if width is not None and width <= 0:
-        notes.append("its window has no width, and is not used")
+        notes.append("its window has no width and is not used")
     if int(data.get("BitsStored") or 16) <= 8 and "ModalityLUTSequence" not in data and "RescaleSlope" not in data:
         return lambda values, counts: values / (2 ** int(data.BitsStored) - 1)
     return lambda values, counts: windows.between_percentiles(modality(values), counts)
 
 
 def _by_table(values: np.ndarray, first: int, table: np.ndarray) -> np.ndarray:
-    """The values (n,) through a table, from 0 at its least to 1 at its greatest entry."""
+    """Map values (n,) through a table, from 0 at its smallest to 1 at its largest entry."""
     shown = table[np.clip(np.rint(values) - first, 0, len(table) - 1).astype(int)]
     return (shown - table.min()) / max(np.ptp(table), 1.0)
 
@@ -251,13 +251,13 @@ def _modality(data: pydicom.Dataset, notes: list[str]) -> Any:
         return lambda values: table[np.clip(values - first, 0, len(table) - 1).astype(int)]
     slope, intercept = _first(data.get("RescaleSlope")), _first(data.get("RescaleIntercept"))
     if slope == 0:
-        notes.append("its rescale slope is 0, and is not used")
+        notes.append("its rescale slope is 0 and is not used")
         return lambda values: values
     return lambda values: values * (1.0 if slope is None else slope) + (intercept or 0.0)
 
 
 def _look_up_table(item: pydicom.Dataset, pixels: np.ndarray | None) -> tuple[int, np.ndarray]:
-    """The first value that a table maps, and its entries (n,)."""
+    """Return the first value that a table maps, and its entries (n,)."""
     _, first, bits = (int(number) for number in item.LUTDescriptor)
     if pixels is not None and pixels.dtype.kind == "u" and first < 0:
         first += 2**16
@@ -270,7 +270,7 @@ def _look_up_table(item: pydicom.Dataset, pixels: np.ndarray | None) -> tuple[in
 
 
 def _first(value: Any) -> float | None:
-    """The first of several values, as a number; None where it is none."""
+    """Return the first of several values as a number, or None."""
     if value is None or isinstance(value, str):
         return None
     try:
@@ -285,7 +285,7 @@ def _upright(pixels: np.ndarray, orientation: str) -> np.ndarray:
 
 
 def _ratio(data: pydicom.Dataset) -> float | None:
-    """The width of a pixel to its height, if the file says so and can be believed."""
+    """Return the ratio of a pixel's width to its height, if the file gives a plausible one."""
     ratio = _said_ratio(data)
     return ratio if 1 / MOST_STRETCH <= ratio <= MOST_STRETCH else None
 
@@ -302,10 +302,10 @@ def _said_ratio(data: pydicom.Dataset) -> float:
 
 
 def _square(data: pydicom.Dataset, image: Image.Image, notes: list[str]) -> Image.Image:
-    """The image with square pixels, the shorter side of a pixel kept, so that no detail is lost."""
+    """Make pixels square, keeping the shorter side so that no detail is lost."""
     ratio = _ratio(data)
     if ratio is None:
-        notes.append(f"its pixels are said to be over {MOST_STRETCH:g} times longer one way, which is not believed")
+        notes.append(f"its pixel aspect ratio is above {MOST_STRETCH:g}, which is implausible and is ignored")
     if ratio is None or ratio == 1:
         return image
     notes.append(f"its pixels are {ratio:.3g} times as wide as high, and were made square")

@@ -1,4 +1,4 @@
-"""Which files of a folder are radiographs: by their ending, and DICOM files also by how they begin."""
+"""Find radiographs in a folder, by file suffix, and DICOM files also by their first bytes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from generation.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom", ".dic", ".ima")
 DICOM_SUFFIXES = (".dcm", ".dicom", ".dic", ".ima")
-FRAMES = ("none", "first", "middle", "all")  # what becomes of a file that holds several images
+FRAMES = ("none", "first", "middle", "all")  # what to use from a file with several images
 
 
 def find(folder: str | Path, within: str = "") -> list[Path]:
-    """All radiographs below a folder, sorted; only those below folders called `within` where there are any.
+    """Return all radiographs below a folder, sorted; only those below folders called `within` if there are any.
 
-    Files without an ending are looked into, as archives export DICOM files; DICOMDIR, which lists them, is none.
+    Files without a suffix are examined, because archives export DICOM files this way; DICOMDIR, a list of files, is
+    ignored.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected one with radiographs ({', '.join(SUFFIXES)})")
+        raise InputError(f"{folder}: there is no such folder; expected one with radiographs ({', '.join(SUFFIXES)})")
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and _is_radiograph(path))
     inside = [path for path in paths if within and within in path.relative_to(folder).parts]
     return inside or paths
@@ -34,12 +35,12 @@ def _is_radiograph(path: Path) -> bool:
 
 
 def _is_numbered(path: Path) -> bool:
-    """Whether a file has no ending, or one that is a number: archives call files by their UIDs."""
+    """Return whether a file has no suffix, or a number as suffix: archives name files by UIDs."""
     return path.suffix[1:].isdigit() or not path.suffix
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file begins as DICOM does: with a preamble, or with an element of group 0002 or 0008."""
+    """Return whether a file begins like DICOM: with a preamble, or with an element of group 0002 or 0008."""
     try:
         with path.open("rb") as file:
             head = file.read(132)
@@ -49,7 +50,7 @@ def is_dicom(path: Path) -> bool:
 
 
 def is_read_as_dicom(path: Path) -> bool:
-    """Whether a file is DICOM by how it begins, or by its ending and does not begin as a picture."""
+    """Return whether a file is DICOM by its first bytes, or by its suffix unless it begins like another format."""
     if is_dicom(path) or path.suffix.lower() not in DICOM_SUFFIXES:
         return is_dicom(path)
     with path.open("rb") as file:
@@ -57,7 +58,7 @@ def is_read_as_dicom(path: Path) -> bool:
 
 
 def frames_of(path: Path) -> int:
-    """How many images a file holds, from its header; 1 where that cannot be read."""
+    """Return the number of images in a file, from its header; 1 if it cannot be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -68,10 +69,10 @@ def frames_of(path: Path) -> int:
                 return max(1, int(data.get("NumberOfFrames") or 1))
             with Image.open(path) as image:
                 return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
-    except Exception:  # whatever a spoilt header raises: reading the file will say so
+    except Exception:  # a corrupt header may raise anything; reading the file will report it
         return 1
 
 
 def chosen(count: int, frames: str) -> list[int]:
-    """Which images to take of a file that holds `count`, from 0: none, the first, the middle one or all."""
+    """Return which images to use from a file with `count`, from 0: none, the first, the middle one or all."""
     return {"first": [0], "middle": [count // 2], "all": list(range(count))}.get(frames, [])

@@ -1,8 +1,8 @@
-"""Work on files in processes of their own, so that one that hangs, crashes or swells is one file's fault and no more.
+"""Process files in separate processes, so that a hang, crash or excessive memory use affects only one file.
 
-The processes stay, so that a file costs little more than its own work; one that is lost is replaced. Every radiograph
-that comes from a person is read here: `look` and `read` for one, `looks` for many, `each` for work that begins by
-reading. Within such a process `look` and `read` are plain reading.
+The processes are reused, so the overhead per file is small; a lost process is replaced. All radiographs from users are
+read here: `look` and `read` for one, `looks` for many, `each` for work that begins with reading. Inside such a process,
+`look` and `read` read directly.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from generation.errors import InputError
 from generation.radiographs import finding, reading
 
 SECONDS = 60.0
-BYTES = 2 * 2**30  # above what a fresh process holds
+BYTES = 2 * 2**30  # more than a new process uses
 LEAVING_S = 2.0
-AHEAD = 4  # results that wait for their turn, by process
+AHEAD = 4  # waiting results per process
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
 class Failed:
-    """No result: the process was lost over this item, or it raised what it should not."""
+    """No result: the process was lost while working on this item, or raised an unexpected error."""
 
     item: Any
     why: str
@@ -48,7 +48,7 @@ class Failed:
 
 
 class _Worker:
-    """A process that does one piece of work after another; begun again after it was lost."""
+    """A process that handles one item after another; it is restarted after a loss."""
 
     def __init__(self, function: Callable[[Any], Any], seconds: float, limit: int) -> None:
         self._function, self._seconds, self._limit = function, seconds, limit
@@ -60,26 +60,26 @@ class _Worker:
         try:
             line = self._send(item)
             if line is None:
-                return Failed(item, "was not read: the work was stopped")
+                return Failed(item, "was not read, because the work was stopped")
             if not line.poll(self._seconds):
                 self.end()
-                return Failed(item, f"took more than {self._seconds:g} s to read, and was given up")
+                return Failed(item, f"took more than {self._seconds:g} s to read and was skipped")
             outcome, result = line.recv()
         except (EOFError, OSError):
             code = self._lost()
-            return Failed(item, f"brought its decoder down ({code})")
+            return Failed(item, f"crashed its decoder ({code})")
         if outcome == "refused":
             raise InputError(result)
         return result if outcome == "done" else Failed(item, result)
 
     def _send(self, item: Any) -> Connection | None:
-        """Give the item to the process; None where the work was stopped.
+        """Send the item to the process; None if the work was stopped.
 
-        One that ended while it had nothing to do, which is not the item's fault, is begun again.
+        A process that ended while idle, which is not the item's fault, is restarted.
         """
         if self._line is not None:
             with contextlib.suppress(OSError):
-                if not self._line.poll():  # it has nothing to say before it is asked: this is its end
+                if not self._line.poll():  # an idle process sends nothing, so this is its end
                     self._line.send(item)
                     return self._line
             self.end()
@@ -89,7 +89,7 @@ class _Worker:
         return self._line
 
     def _begin(self) -> None:
-        # A forkserver holds nothing of the caller's but the decoders; where there is none, a fresh interpreter.
+        # A forkserver shares only the decoders with the caller; if not available, start a new interpreter.
         methods = multiprocessing.get_all_start_methods()
         context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         if "forkserver" in methods:
@@ -101,7 +101,7 @@ class _Worker:
                 process.start()
                 self._line, self._process = line, process
         other.close()
-        if self._stopped:  # whoever stopped it may have looked just before it was there
+        if self._stopped:  # it may have been stopped just before this process existed
             self.kill()
 
     def _lost(self) -> str:
@@ -111,13 +111,13 @@ class _Worker:
         return f"signal {-code}" if code and code < 0 else f"exit status {code}"
 
     def kill(self) -> None:
-        """End the process, and begin no other; whoever waits for it is told that it was lost."""
+        """End the process without restarting it; a waiting caller learns that it was lost."""
         self._stopped = True
         if self._process is not None:
             self._process.kill()
 
     def dismiss(self) -> None:
-        """Let the process, which has nothing to do, end by itself."""
+        """Let the idle process end by itself."""
         if self._line is not None:
             self._line.close()
             self._process.join(LEAVING_S)
@@ -134,12 +134,12 @@ class _Worker:
 _starting = threading.Lock()
 _reading = threading.Lock()
 _looking: list[_Worker] = []
-_guarded = False  # whether this process is one of these
+_guarded = False  # whether this is such a process
 
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Start a process that does not run the caller's script again, and computes in one thread: others do the rest."""
+    """Start a process that does not rerun the caller's script, and computes in one thread."""
     main, environment = sys.modules["__main__"], dict(os.environ)
     sys.modules["__main__"] = ModuleType("__main__")
     os.environ.update(THREADS | environment)
@@ -152,12 +152,12 @@ def _alone() -> Iterator[None]:
 
 
 def read(path: str | Path, frame: int | None = None) -> Image.Image:
-    """A radiograph as an upright 8-bit grey image (Pillow mode L); see `look`."""
+    """Return a radiograph as an upright 8-bit grey image (Pillow mode L); see `look`."""
     return look(path, frame).image
 
 
 def look(path: str | Path, frame: int | None = None, lettering: bool = False) -> reading.Reading:
-    """`reading.look` in a process that stays for the next file. Raises InputError naming the file, whatever happens."""
+    """Run `reading.look` in a reusable process. Raises InputError naming the file, whatever happens."""
     if _guarded:
         return reading.look(path, frame, lettering)
     with _reading:
@@ -171,7 +171,7 @@ def look(path: str | Path, frame: int | None = None, lettering: bool = False) ->
 
 
 def looks(paths: Sequence[Path], workers: int = -1, lettering: bool = False) -> Iterator[reading.Reading | str]:
-    """Each radiograph in order, or what is wrong with its file; a few are held in memory.
+    """Yield each radiograph in order, or what is wrong with its file; only a few are in memory.
 
     workers: as in `each`. lettering: as in `reading.look`.
     """
@@ -182,13 +182,13 @@ def looks(paths: Sequence[Path], workers: int = -1, lettering: bool = False) -> 
 def looks_at(
     wanted: Sequence[tuple[Path, int | None, bool]], workers: int = -1
 ) -> Generator[reading.Reading | InputError, None, None]:
-    """The same of files with the frame to read and whether to look for lettering; what is wrong comes as an error."""
+    """The same for files with a frame and a flag whether to look for text; problems are returned as errors."""
     for found in each(_look, wanted, workers):
         yield _told(found)
 
 
 def readable(paths: Sequence[Path], faults: list[str]) -> list[Path]:
-    """The files that can be read; what is wrong with each of the others is added to `faults`."""
+    """Return the files that can be read; add the problems of the others to `faults`."""
     kept = []
     with bar("images checked") as progress:
         for done, (path, wrong) in enumerate(zip(paths, each(_fault, paths), strict=True), start=1):
@@ -201,9 +201,9 @@ def readable(paths: Sequence[Path], faults: list[str]) -> list[Path]:
 
 
 def expanded(paths: Sequence[Path], frames: str) -> list[tuple[Path, int | None]]:
-    """Each file with the frame to read of it, from 0; None for a file of one image, and where frames is `none`.
+    """Return each file with the frame to read, from 0; None for a file with one image, and if frames is `none`.
 
-    A file that brings its decoder down counts as one image: reading it will say so.
+    A file that crashes its decoder counts as one image; reading it will report the crash.
     """
     if frames == "none":
         return [(path, None) for path in paths]
@@ -238,12 +238,11 @@ def each(
     seconds: float | None = None,
     limit: int | None = None,
 ) -> Iterator[Any]:
-    """What `function` makes of each item, in order; `Failed` where the process raised, crashed or was given up.
+    """Yield the result of `function` for each item, in order; `Failed` if the process raised, crashed or timed out.
 
-    An InputError of `function` is raised here: it is of the work, not of the item.
-
-    function: importable by name. workers: processes, -1 for one a core. seconds and limit (bytes): for each item,
-    SECONDS and BYTES where they are not given.
+    An InputError from `function` is raised here, because it concerns the work, not the item.
+    function: importable by name. workers: processes, -1 for one per core. seconds and limit (bytes): for each item, by
+    default SECONDS and BYTES.
     """
     count = min(len(items), workers if workers > 0 else os.cpu_count() or 1)
     if not count:
@@ -272,7 +271,7 @@ def each(
         finally:
             for future in waiting:
                 future.cancel()
-            for worker in crew if not done else ():  # whoever stops asking does not wait
+            for worker in crew if not done else ():  # a caller that stops does not wait
                 worker.kill()
             threads.shutdown(wait=True)
             for worker in crew:
@@ -280,7 +279,7 @@ def each(
 
 
 def _serve(line: Connection, function: Callable[[Any], Any], limit: int) -> None:
-    """What a process does."""
+    """The main loop of a process."""
     global _guarded
     _guarded = True
     _keep_memory()
@@ -290,7 +289,7 @@ def _serve(line: Connection, function: Callable[[Any], Any], limit: int) -> None
             item = line.recv()
             try:
                 answer = "done", function(item)
-            except InputError as error:  # not the file's fault: what the work itself could not do, such as write
+            except InputError as error:  # not the file's fault: the work itself failed, for example writing
                 answer = "refused", str(error)
             except MemoryError:
                 answer = "failed", f"needs more than {limit / 2**30:g} GiB of memory"
@@ -300,9 +299,9 @@ def _serve(line: Connection, function: Callable[[Any], Any], limit: int) -> None
 
 
 def _keep_memory() -> None:
-    """Use again the memory of large arrays, where glibc would give it back and have it cleared for each file.
+    """Reuse the memory of large arrays; glibc would otherwise return it and have it cleared for each file.
 
-    Reading a radiograph of 2900 x 1400 takes 15 % less time so. See mallopt(3); other systems have no such thing.
+    This saves 15 % of the time to read a radiograph of 2900 x 1400. See mallopt(3); other systems do not have it.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         for parameter in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
@@ -310,7 +309,7 @@ def _keep_memory() -> None:
 
 
 def _confine(limit: int) -> None:
-    """Allow this process `limit` bytes beyond what it holds; where the system cannot, only time is limited."""
+    """Limit this process to `limit` bytes more than it uses now; if the system cannot, only time is limited."""
     try:
         import resource
 

@@ -1,7 +1,7 @@
-"""What a DICOM header says of how its picture was taken and lies.
+"""Acquisition and orientation of an image from its DICOM header.
 
-Only terms of the standard are taken over, so that nothing of a person comes along; `other` stands for the rest.
-Files are told apart by them nowhere: they are counted, for the researcher and for the audit.
+Only standard terms are read, so that no personal data is included; `other` stands for anything else. They are used only
+for counts, for the researcher and for the audit.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _quarter_turn(value: Any) -> str:
 
 
 _side = _one_of("R", "L", "U", "B")
-SAID: dict[str, tuple[tuple[str, ...], Callable[[Any], str]]] = {  # of several elements the first that is there
+SAID: dict[str, tuple[tuple[str, ...], Callable[[Any], str]]] = {  # the first element present is used
     "laterality": (("ImageLaterality", "Laterality"), _side),
     "orientation": (("PatientOrientation",), _orientation),
     "view": (("ViewPosition",), _one_of("AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO")),
@@ -48,26 +48,26 @@ SAID: dict[str, tuple[tuple[str, ...], Callable[[Any], str]]] = {  # of several 
 
 
 def said(data: pydicom.Dataset) -> dict[str, str]:
-    """What the header says, by the names of SAID; what it does not say is not there."""
+    """Return the header's values by the names in SAID, without missing ones."""
     found = {}
     for name, (keywords, told) in SAID.items():
         try:
             value = next((data.get(keyword) for keyword in keywords if data.get(keyword) not in (None, "", [])), None)
             if value is not None:
                 found[name] = told(value)
-        except Exception:  # whatever pydicom makes of a spoilt value
+        except Exception:  # pydicom may raise anything for a corrupt value
             found[name] = "other"
     return found
 
 
 def flips(orientation: str) -> tuple[bool, bool]:
-    """Whether a picture of this orientation, as `said` has it, is mirrored left to right, and top to bottom, so that
-    the patient's left lies on the right-hand side and the head up. One that is not of the standard's says nothing."""
+    """Return whether an image with this orientation (from `said`) must be mirrored left to right, and top to bottom,
+    so that the patient's left is on the right-hand side and the head up. Non-standard values are ignored."""
     across, _, down = orientation.partition("\\")
     return across.startswith("R"), down.startswith("H")
 
 
 def as_read(orientation: str) -> str:
-    """The orientation of the picture that readers get of a file with this one: `flips` turns sides about."""
+    """Return the orientation that readers see for a file with this orientation, after `flips`."""
     sides = zip(orientation.split("\\"), flips(orientation), strict=False)
     return "\\".join(side.translate(OPPOSITE) if flip else side for side, flip in sides)

@@ -1,7 +1,7 @@
-"""Cutting margins away and resizing; the margins of the public sets.
+"""Crop margins and resize; the margins of the public sets.
 
 The five public sets of panoramic radiographs are those of PanoDiff-SR (arXiv 2507.09227), with the margins that its
-two versions cut away before resizing.
+two versions cropped before resizing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ HIGH, LOW = (1024, 512), (256, 128)  # width x height
 
 @dataclass(frozen=True)
 class Margins:
-    """Pixels to cut away at each side, before resizing."""
+    """Pixels to crop at each side, before resizing."""
 
     top: int = 0
     left: int = 0
@@ -26,14 +26,14 @@ class Margins:
 
 @dataclass(frozen=True)
 class PublicSet:
-    """A public set: how many radiographs it should hold, its margins, and the folder that holds them in its archive."""
+    """A public set: its number of radiographs, its margins, and the folder with the images in its archive."""
 
     count: int
     margins: Margins
     within: str = ""
 
 
-JOURNAL_MARGINS = Margins(64, 127, 90, 127)  # of all sets alike, in the later version
+JOURNAL_MARGINS = Margins(64, 127, 90, 127)  # for all sets, in the later version
 SETS = {
     "ADLD": PublicSet(500, Margins(90, 30, 30, 170)),
     "DENTEX": PublicSet(3603, Margins(20, 100, 50, 20), "xrays"),
@@ -44,7 +44,7 @@ SETS = {
 
 
 def crop(image: Image.Image, margins: Margins) -> Image.Image:
-    """The image without its margins. Raises ValueError when less than half of a side would be left."""
+    """Return the image without its margins. Raises ValueError if less than half of a side would remain."""
     if margins == Margins():
         return image
     width, height = image.width - margins.left - margins.right, image.height - margins.top - margins.bottom
@@ -54,19 +54,19 @@ def crop(image: Image.Image, margins: Margins) -> Image.Image:
 
 
 def high(image: Image.Image, size: tuple[int, int] = HIGH) -> Image.Image:
-    """The image at `size` (width, height) by Lanczos."""
+    """Return the image at `size` (width, height) by Lanczos."""
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
 def low(image: Image.Image, factor: int = 4) -> Image.Image:
-    """The image a `factor` smaller by area averaging. Its sides must be multiples of `factor`."""
+    """Return the image reduced by `factor` by area averaging. Its sides must be multiples of `factor`."""
     if image.width % factor or image.height % factor:
         raise ValueError(f"{image.width} x {image.height} is not a multiple of {factor}")
     return image.reduce(factor)
 
 
 def parse_margins(text: str) -> dict[str, Margins] | Margins:
-    """`first` (each public set its own), `journal` (all alike), `none`, or `TOP,LEFT,BOTTOM,RIGHT` in px."""
+    """Parse `first` (different for each public set), `journal` (the same), `none`, or `TOP,LEFT,BOTTOM,RIGHT` in px."""
     named: dict[str, dict[str, Margins] | Margins] = {
         "first": {name: published.margins for name, published in SETS.items()},
         "journal": JOURNAL_MARGINS,

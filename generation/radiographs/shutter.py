@@ -1,4 +1,4 @@
-"""The display shutter of a DICOM file: DICOM PS3.3, C.7.6.11. What lies outside of it is not shown."""
+"""The display shutter of a DICOM file: DICOM PS3.3, C.7.6.11. Areas outside it are not shown."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from PIL import Image, ImageDraw
 
 
 def opening(data: pydicom.Dataset, size: tuple[int, int], ratio: float) -> np.ndarray | None:
-    """Where the shutter lets the picture be seen, bool (rows, columns); None where the file has no shutter.
+    """Return where the shutter shows the image, bool (rows, columns); None if the file has no shutter.
 
-    Several shapes hide together what any of them hides. Rows and columns count from 1; a pixel on an edge is seen.
-
-    size: rows, columns. ratio: the width of a pixel to its height; the radius of a circle is in widths.
-    Raises ValueError for a shutter that cannot be applied.
+    With several shapes, a pixel is hidden if any of them hides it. Rows and columns count from 1; pixels on an edge are
+    shown. size: rows, columns. ratio: width of a pixel divided by its height; the radius of a circle is in pixel
+    widths. Raises ValueError for a shutter that cannot be applied.
     """
     shapes = _list(data, "ShutterShape")
     if not shapes:
@@ -21,15 +20,15 @@ def opening(data: pydicom.Dataset, size: tuple[int, int], ratio: float) -> np.nd
     seen = np.ones(size, dtype=bool)
     for shape in shapes:
         if str(shape) not in SHAPES:
-            raise ValueError("has a display shutter of unknown shape")  # its words may be anything
+            raise ValueError("has a display shutter of unknown shape")  # its text may be anything
         seen &= SHAPES[str(shape)](data, size, ratio)
     if not seen.any():
-        raise ValueError("has a display shutter that hides the whole picture")
+        raise ValueError("has a display shutter that hides the whole image")
     return seen
 
 
 def grey(data: pydicom.Dataset) -> int:
-    """What is painted over what is hidden, from 0 to 255: black, unless the file says otherwise."""
+    """Return the grey level of hidden areas, from 0 to 255: black, unless the file says otherwise."""
     value = data.get("ShutterPresentationValue")
     return min(max(value, 0), 0xFFFF) >> 8 if isinstance(value, int) else 0
 
@@ -42,7 +41,7 @@ def _list(data: pydicom.Dataset, keyword: str) -> list:
 def _numbers(data: pydicom.Dataset, keyword: str, least: int = 1) -> list[int]:
     try:
         numbers = [int(number) for number in _list(data, keyword)]
-    except Exception:  # whatever pydicom makes of what is no number
+    except Exception:  # pydicom may raise anything for values that are not numbers
         numbers = []
     if len(numbers) < least:
         raise ValueError(f"has a display shutter without {keyword}")

@@ -29,7 +29,7 @@ from generation.weights import file_of
 
 SHARD = 1000
 SUMS = "SHA256SUMS"
-SPARE = 100  # images that may be left out before their share counts
+SPARE = 100  # number of images that may be left out before their share is checked
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,14 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Make, screen and pack what is missing of the release."""
+    """Make, screen and pack the missing images of the release."""
     if (args.out / SUMS).is_file():
         raise InputError(f"{args.out} already contains a complete release; give another folder")
     if args.noise != "image":
-        raise InputError(f"--noise {args.noise}: in a release each image has a seed of its own; leave it away")
+        raise InputError(f"--noise {args.noise}: in a release each image has its own seed; omit this option")
     state = devices.start(args.device)
     if state.num_processes > 1:
-        raise InputError("a release is made by one process; leave `accelerate launch` away")
+        raise InputError("a release is made by one process; do not use `accelerate launch`")
     maker = Maker(args, state)
     larger = _Larger(args.enlarge, maker.precision, state.device) if args.enlarge else None
     screen = Screen(args.training, args.held_out, args.embedding, args.threshold)
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 class _Larger:
-    """Brings an image to reading size."""
+    """Enlarges an image to reading size."""
 
     def __init__(self, given: str, precision: devices.Precision, device: torch.device):
         self.checkpoint = shipped.find("superresolution") if given == "shipped" else Path(given)
@@ -130,7 +130,7 @@ class _Larger:
 
 
 def _image(picture: torch.Tensor, number: int) -> Image.Image:
-    """A picture (1, H, W) in [0, 1] as 8-bit grey. Raises InputError where it has no numbers."""
+    """Convert an image (1, H, W) in [0, 1] to 8-bit grey. Raises InputError if values are not numbers."""
     return runs.as_image(picture.squeeze(0).numpy(), f"image {number}")
 
 
@@ -141,7 +141,7 @@ def _png(image: Image.Image) -> bytes:
 
 
 def _sheet(args: argparse.Namespace, maker: Maker, larger: _Larger | None, screen: Screen) -> dict[str, Any]:
-    """What decides the release, so that no other one is resumed."""
+    """Return the settings that determine the release, so that only the same one is resumed."""
     return {
         **maker.sheet,
         "count": args.count,
@@ -164,6 +164,6 @@ def _assert_worth_while(journal: Journal) -> None:
     left_out = journal.made - journal.kept
     if left_out > SPARE and left_out > journal.kept:
         raise InputError(
-            f"{left_out} of {journal.made} images are copies of training images or too near to them: this network has"
-            " memorised its training images, and nothing of it is released; see `generation neighbours`"
+            f"{left_out} of {journal.made} images are copies of training images or too close to them: this network has"
+            " memorised its training images, so nothing is released; see `generation neighbours`"
         )

@@ -1,4 +1,4 @@
-"""A release described for machines: Croissant 1.0 (https://docs.mlcommons.org/croissant/docs/croissant-spec.html)."""
+"""Machine-readable description: Croissant 1.0 (https://docs.mlcommons.org/croissant/docs/croissant-spec.html)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from generation.files import sha256
 from generation.release.documents import DISCERN, Facts
 
 VERSION = "http://mlcommons.org/croissant/1.0"
-CONTEXT: dict[str, Any] = {  # as the specification has it
+CONTEXT: dict[str, Any] = {  # from the specification
     "@language": "en",
     "@vocab": "https://schema.org/",
     "citeAs": "cr:citeAs",
@@ -51,7 +51,7 @@ CONTEXT: dict[str, Any] = {  # as the specification has it
 }
 COLUMNS = {  # of images.csv: type, meaning
     "image": ("sc:Text", "Name of the file within its shard"),
-    "shard": ("sc:Text", "Name of the tar file that holds it"),
+    "shard": ("sc:Text", "Name of the tar file that contains it"),
     "seed": ("sc:Text", "Seed of its noise, 64 bits"),
     "distance": ("sc:Float", "Cosine distance of its features to those of the nearest training image"),
     "sha256": ("sc:Text", "SHA-256 of the PNG"),
@@ -61,7 +61,7 @@ COLUMNS = {  # of images.csv: type, meaning
 
 
 def metadata(facts: Facts, folder: Path, shards: Sequence[Path]) -> str:
-    """croissant.json: the tables and shards with their checksums, and a record an image that joins both."""
+    """Return croissant.json: tables and shards with checksums, and one record per image that links them."""
     own = facts.settings
     content = {
         "@context": CONTEXT,
@@ -89,7 +89,7 @@ def metadata(facts: Facts, folder: Path, shards: Sequence[Path]) -> str:
                 "@type": "cr:FileSet",
                 "@id": "pngs",
                 "name": "pngs",
-                "description": "The images, out of all shards",
+                "description": "The images from all shards",
                 "containedIn": [{"@id": f"shards/{shard.name}"} for shard in shards],
                 "encodingFormat": "image/png",
                 "includes": "*.png",
@@ -100,7 +100,7 @@ def metadata(facts: Facts, folder: Path, shards: Sequence[Path]) -> str:
                 "@type": "cr:RecordSet",
                 "@id": "images",
                 "name": "images",
-                "description": "One record an image",
+                "description": "One record per image",
                 "key": {"@id": "images/image"},
                 "field": [*_columns(), _picture()],
             }
@@ -122,7 +122,7 @@ def _file(name: str, path: Path, kind: str) -> dict[str, Any]:
 
 
 def _columns() -> list[dict[str, Any]]:
-    """The columns of images.csv; `image` is the name of the PNG, by which the row and the picture find each other."""
+    """Return the columns of images.csv; `image` is the name of the PNG, which links row and image."""
     fields = []
     for name, (kind, meaning) in COLUMNS.items():
         row = {"fileObject": {"@id": "images.csv"}, "extract": {"column": name}}

@@ -1,4 +1,4 @@
-"""What of a release is finished: one row an image, and the images themselves until their shard is whole."""
+"""Progress of a release: one row per image, and the images until their shard is complete."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from generation.files import atomic, sha256
 
 COLUMNS = ("number", "seed", "reason", "distance", "correlation", "sha256", "width", "height")
 IMAGES = ("image", "shard", "seed", "distance", "sha256", "width", "height")
-LONGEST = 4096  # bytes, more than any row has
+LONGEST = 4096  # bytes, longer than any row
 EXCLUDED = ("number", "seed", "reason", "distance", "correlation")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One image that was made: its number and seed, and what the screening said. All as text."""
+    """One image that was made: its number and seed, and the result of the screening. All as text."""
 
     number: str
     seed: str
@@ -40,7 +40,7 @@ class Row:
 
 
 class Journal:
-    """Takes images in one by one, and packs them into shards of `size`; one that was stopped goes on where it was."""
+    """Adds images one by one, and packs them into shards of `size`; an interrupted release can be resumed."""
 
     def __init__(self, folder: Path, size: int):
         self.folder, self.size = folder, size
@@ -60,17 +60,17 @@ class Journal:
             self.pack(shard)
 
     def rows(self) -> Iterator[Row]:
-        """Every image made so far. Raises InputError that names a row that cannot be read."""
+        """Yield every image made so far. Raises InputError naming a row that cannot be read."""
         with self.path.open(newline="", encoding="utf-8") as file:
             for number, cells in enumerate(csv.reader(file)):
                 if number == 0:
                     continue
                 if len(cells) != len(COLUMNS) or cells[0] != str(number - 1):
-                    raise InputError(f"{self.path}, row {number + 1}: damaged; remove {self.folder} and begin again")
+                    raise InputError(f"{self.path}, row {number + 1}: is damaged; remove {self.folder} and start again")
                 yield Row(*cells)
 
     def add(self, row: Row, png: bytes) -> None:
-        """Put an image away, and pack its shard when that is full. Raises InputError when the disk is full."""
+        """Store an image, and pack its shard if it is full. Raises InputError if the disk is full."""
         if not row.reason:
             with atomic(self._place(self.kept // self.size) / row.image) as part:
                 part.write_bytes(png)
@@ -84,7 +84,7 @@ class Journal:
             self.pack(self.kept // self.size - 1)
 
     def pack(self, shard: int) -> None:
-        """Bring the images of a shard into one tar that is the same to the byte for the same images."""
+        """Pack the images of a shard into one tar file, byte-identical for the same images."""
         target = self.folder / "shards" / f"{shard:05d}.tar"
         if not target.is_file():
             with atomic(target) as part, tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as tar:
@@ -96,7 +96,7 @@ class Journal:
         shutil.rmtree(self._place(shard), ignore_errors=True)
 
     def finish(self) -> list[Path]:
-        """Pack what is left, and write images.csv and excluded.csv; the shards."""
+        """Pack the remaining images, write images.csv and excluded.csv, and return the shards."""
         shards = -(-self.kept // self.size)
         self.pack(shards - 1)
         with (
@@ -122,14 +122,14 @@ class Journal:
     def _png(self, shard: int, row: Row) -> bytes:
         path = self._place(shard) / row.image
         if not path.is_file() or sha256(path) != row.sha256:
-            raise InputError(f"{path}: gone or changed since it was made; remove {self.folder} and begin again")
+            raise InputError(f"{path}: is missing or changed since it was made; remove {self.folder} and start again")
         return path.read_bytes()
 
     def _place(self, shard: int) -> Path:
         return self.work / f"{shard:05d}"
 
     def _cut_short(self) -> None:
-        """Drop a last row that was not written to its end."""
+        """Remove an incomplete last row."""
         with self.path.open("r+b") as file:
             file.seek(max(0, self.path.stat().st_size - LONGEST))
             start, tail = file.tell(), file.read()

@@ -1,4 +1,4 @@
-"""Which synthetic images are too near to a training image to be released."""
+"""Screening of synthetic images that are too close to a training image to be released."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from generation.arguments import bar
 from generation.errors import InputError
 from generation.evaluation import embedding, features, memorisation
 
-LEAST = 5  # images a set
-DIGITS = 9  # of a threshold, so that it is written down and compared as it is used
+LEAST = 5  # images per set
+DIGITS = 9  # of a threshold, so that the recorded value is the one used
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Distance to the nearest training image, the correlation with one that it copies, and why it is left out."""
+    """Distance to the nearest training image, correlation with a copied one, and the reason for exclusion."""
 
     distance: float
     correlation: float | None
-    reason: str  # empty: it is released
+    reason: str  # empty if it is released
 
 
 class Screen:
-    """Knows the training images, and judges others by them.
+    """Compares images with the training images.
 
-    An image is a `copy` where `generation.duplicates` finds a training image in it, cut or turned over or not, and
-    `near` where its cosine distance to the nearest one lies below the threshold: by default the least such distance of
-    a real image that was held out (of a training image to another one, where none was).
+    An image is a `copy` if `generation.duplicates` finds a training image in it, possibly cropped or mirrored, and
+    `near` if its cosine distance to the nearest one is below the threshold: by default the smallest such distance of a
+    held-out real image (or between training images, if none was held out).
     """
 
     def __init__(self, training: Path, held_out: Path | None, weights: Path | None, threshold: float | None):
-        """weights: of the embedding that `generation neighbours` wrote; without it, radiomic features.
+        """weights: embedding weights written by `generation neighbours`; by default, radiomic features are used.
 
-        Raises InputError when images cannot be read or are too few.
+        Raises InputError if images cannot be read or are too few.
         """
         self.space = _space(weights)
         paths, unseen = memorisation.real(training, held_out)
@@ -50,7 +50,7 @@ class Screen:
         small = [f"training: {len(paths)}"] if len(paths) < LEAST else []
         small += [f"held-out: {len(unseen)}"] if unseen and len(unseen) < LEAST else []
         if small:
-            raise InputError(f"each set of real images needs {LEAST} distinct ones at least:", small)
+            raise InputError(f"each set of real images needs at least {LEAST} distinct ones:", small)
         self.images = len(paths)
         self.reference = f"{len(unseen)} held-out images" if unseen else "other training images"
         with tempfile.TemporaryDirectory() as scratch:

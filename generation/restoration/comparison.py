@@ -1,4 +1,4 @@
-"""A pool of restored radiographs: of each original the reference and what every method made of it, in one group."""
+"""A pool of restored radiographs: for each original, a group of the reference and the result of every method."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REFERENCE = "reference"
 
 
 def assert_alike(reference: Path, poor: Path) -> None:
-    """Raise InputError, naming each, when an image of one folder is missing in the other."""
+    """Raise InputError naming every image that is missing in one of the folders."""
     aligned({REFERENCE: reference, "poor": poor})
 
 
@@ -33,10 +33,10 @@ def make_pool(
 ) -> pool.Pool:
     """Write the pool: `group` is the original, `source` the method or `reference`; references are real, no other is.
 
-    Originals and, in each, its images come in a random order, so that names of files say nothing; origins.csv has the
-    file that each image is from. practice: how many originals are for practice, 0 or 1. how: what made the images, by
-    method. Raises InputError when images are missing, differ in size, within an original or between originals, or when
-    two are the same: nobody can prefer one, and the quiz takes no pool with an image twice.
+    Originals, and the images within each, are in random order, so that file names reveal nothing; origins.csv has the
+    source file of each image. practice: number of originals for practice, 0 or 1. how: description by method. Raises
+    InputError if images are missing, differ in size within or between originals, or are identical: no reader could
+    prefer one, and the quiz accepts no pool with duplicate images.
     """
     cases = aligned({REFERENCE: reference, **methods})
     sizes: dict[str, tuple[int, ...]] = {}
@@ -46,12 +46,14 @@ def make_pool(
         for role, pixels in pictures(files).items():
             sizes[image] = pixels.shape
             twin = first.setdefault(sha256(pixels.tobytes()).digest(), files[role])
-            same += [f"{files[role]}: the same picture as {twin}"] if twin != files[role] else []
+            same += [f"{files[role]}: is the same image as {twin}"] if twin != files[role] else []
     if same:
-        raise InputError("no pool was made, it would hold an image twice; leave out a method, with --by", same)
+        raise InputError(
+            "no pool was made, because it would contain an image twice; leave out a method with --by", same
+        )
     if len(set(sizes.values())) > 1:
         faults = [f"{image}: {shape[1]} x {shape[0]}" for image, shape in sizes.items()]
-        raise InputError(f"{reference}: the images of a pool must have one size", faults)
+        raise InputError(f"{reference}: all images of a pool must have the same size", faults)
     height, width = next(iter(sizes.values()))
     rng = np.random.Generator(np.random.PCG64(seed))
     plan = [(image, role) for image in cases for role in cases[image]]
@@ -65,7 +67,7 @@ def make_pool(
             pixels = pictures({role: cases[image][role]})[role]
             yield pool.Entry(truth, role, pool.encode(pixels), groups[image], origin=cases[image][role].name)
 
-    explained = {"real": "the radiographs before they were made poor", "synthetic": dict(how)}
+    explained = {"real": "the radiographs before degradation", "synthetic": dict(how)}
     return pool.write(
         folder, entries(), name=name, seed=seed, width=width, height=height, how=explained, phantom=phantom
     )

@@ -1,9 +1,9 @@
-"""DDPM-LQ: a diffusion network that learnt poor pictures alone, and is shown the content of a good one.
+"""DDPM-LQ: a diffusion network trained only on poor images, and conditioned on the content of a good one.
 
-What it is shown is what poor and good pictures have in common: the picture smoothed beyond the unsharpness of either,
-without its brightness and contrast. From a poor picture that is its own content, in training; from a good one it is
-the content that is to be made poor. Without it, what is left is SDEdit (arXiv 2108.01073): the good picture is covered
-with part of the noise, and what takes the noise away knows only poor pictures.
+The content is what poor and good images have in common: the image smoothed beyond the unsharpness of both, without its
+brightness and contrast. In training it comes from the poor image itself; for degradation, from the good image. Without
+it, the method is SDEdit (arXiv 2108.01073): part of the noise is added to the good image, and a network that knows only
+poor images removes it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from generation.weights import file_of, read_ours
 
 
 class PoorUNet(RestorationUNet):
-    """Estimates the velocity of a poor picture from the noisy picture and, beside it, a content.
+    """Estimates the velocity of a poor image from the noisy image and a content.
 
-    As `RestorationUNet`, but about zero: nothing says yet how bright the picture is. smooth: sigma in px of what a
-    content leaves out.
+    Like `RestorationUNet`, but about zero, because the brightness of the image is unknown. smooth: sigma in px of the
+    smoothing that removes detail from the content.
     """
 
-    apart = 0.4  # of poor pictures in [-1, 1] from zero, root mean square
+    apart = 0.4  # root mean square of poor images in [-1, 1]
 
     def __init__(
         self,
@@ -51,12 +51,12 @@ class PoorUNet(RestorationUNet):
 
 
 def load(path: Path) -> PoorUNet:
-    """The network of a training here, on the CPU and ready to degrade. Raises InputError as `read_ours` does."""
+    """Load a network trained with Discern, on the CPU and ready to degrade. Raises InputError like `read_ours`."""
     return read_ours(file_of(path), "ddpm-lq", lambda about: PoorUNet(**about["config"]))
 
 
 def content(picture: np.ndarray, smooth: float) -> np.ndarray:
-    """What a picture shows, whatever its exposure, sharpness and noise: float32 (H, W) about zero, of unit spread."""
+    """Return the content of an image without exposure, sharpness and noise: float32 (H, W), mean 0, unit spread."""
     seen = gaussian_filter(np.asarray(picture, dtype=np.float32), smooth, mode="nearest")
     return (seen - seen.mean()) / max(float(seen.std()), 1e-6)
 
@@ -64,10 +64,10 @@ def content(picture: np.ndarray, smooth: float) -> np.ndarray:
 def degrade(
     network: PoorUNet, good: np.ndarray, rng: Generator, scale: int, sampling: Sampling, strength: float = 0.0
 ) -> np.ndarray:
-    """A poor picture, float32 (H / scale, W / scale) in [0, 1], of a good one, float32 (H, W) in [0, 1].
+    """Return a poor version, float32 (H / scale, W / scale) in [0, 1], of a good image, float32 (H, W) in [0, 1].
 
-    strength: 0 to give the good picture's content as condition; above 0, up to 1, SDEdit with this share of the noise.
-    Raises ValueError when `scale` does not divide the sides.
+    strength: 0 to condition on the good image's content; above 0, up to 1, SDEdit with this share of the noise. Raises
+    ValueError if `scale` does not divide the sides.
     """
     small = shrunk(good, scale)
     height, width = small.shape

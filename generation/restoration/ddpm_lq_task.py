@@ -1,4 +1,4 @@
-"""Training DDPM-LQ on poor pictures: its settings, and the loss on the velocity."""
+"""Training of DDPM-LQ on poor images: settings, and the loss on the velocity."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from generation.settings import explained
 from generation.training import Optimiser, Training, contact_sheet
 
 PICTURES = "hr"
-UNTOLD = 0.15  # share of the pictures without a content, so that the network also serves SDEdit
+UNTOLD = 0.15  # share of the images without a content, so that the network also supports SDEdit
 
 
 @dataclass(frozen=True)
 class PoorNetwork:
-    """What is trained, and on how much of a picture."""
+    """The network to be trained, and the size of its crops."""
 
     widths: tuple[int, ...] = explained((64, 128, 256, 256), "channels of each level, each half the size before")
     attention: int = explained(1, "number of deepest levels with attention", least=0)
@@ -39,7 +39,7 @@ class PoorNetwork:
 
 @dataclass(frozen=True)
 class PoorSettings:
-    """Everything that decides a training of DDPM-LQ, beside the corpus and the seed."""
+    """Everything that determines a training of DDPM-LQ, apart from the corpus and the seed."""
 
     network: PoorNetwork = field(default_factory=PoorNetwork)
     optimiser: Optimiser = field(default_factory=Optimiser)
@@ -59,7 +59,7 @@ PRESETS = {
 
 
 class PoorTask:
-    """One network that learns what poor pictures look like (`generation.training.Task`)."""
+    """A network that learns the appearance of poor images (`generation.training.Task`)."""
 
     def __init__(self, settings: PoorSettings, pictures: Pictures):
         chosen = settings.network
@@ -83,7 +83,7 @@ class PoorTask:
         self.about = {"stage": "ddpm-lq", "config": config}
 
     def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
-        """A crop of a poor picture in [-1, 1], of its content or zeros, the noise to be added, how much of it."""
+        """Return a crop of a poor image in [-1, 1], its content or zeros, the noise to be added, and its amount."""
         side = self.settings.network.crop
         cut = crops.place(pixels.shape, side, rng)
         told = rng.random() >= UNTOLD
@@ -96,16 +96,16 @@ class PoorTask:
         }
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
-        """The distance between the velocity and its estimate, in units of what is open at each step."""
+        """The distance between the velocity and its estimate, in units of the linear estimate's error at each step."""
         pictures, drawn = (batch["poor"], batch["content"]), (batch["noise"], batch["timestep"])
         return {"loss": velocity_loss(network, self.network, *pictures, *drawn, self.settings.network.loss)}
 
     def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
-        """The training loss, on pictures kept apart and with noise that stays the same."""
+        """Return the training loss on held-out images with fixed noise."""
         return self.losses("network", network, batch)["loss"]
 
     def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
-        """Whole pictures in rows of two: a poor one, and what the network draws from its content."""
+        """Return whole images in rows of two: a poor one, and the network's result from its content."""
         rows = []
         for number in range(min(count, len(validation))):
             poor = validation.pixels[number] / np.float32(255)
@@ -115,5 +115,5 @@ class PoorTask:
 
 
 def make_task(settings: PoorSettings, pictures: Pictures) -> PoorTask:
-    """The task of this stage, for the pictures of a corpus. Raises InputError when settings do not fit them."""
+    """Return the task of this stage for the images of a corpus. Raises InputError if the settings do not match them."""
     return PoorTask(settings, pictures)

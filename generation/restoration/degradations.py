@@ -1,7 +1,7 @@
-"""Poor radiographs out of good ones, without any network: `degrade(good, rng) -> poor`.
+"""Degradation of radiographs without a network: `degrade(good, rng) -> poor`.
 
-`parametric` follows the beam: what is seen is blurred by focal spot and detector, veiled by scatter, short of contrast,
-sampled on a coarser grid, and noisy. `bicubic` is the plain resize that the paper's baseline is trained on.
+`parametric` models the acquisition: blur by focal spot and detector, scatter, low contrast, a coarser grid, and noise.
+`bicubic` is the plain resize on which the paper's baseline is trained.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ Degrade = Callable[[np.ndarray, Generator, int], np.ndarray]
 
 @dataclass(frozen=True)
 class Ranges:
-    """From where each picture draws how poor it is. Lengths in px of the good picture, grey levels in 0..1."""
+    """Ranges of degradation, drawn for each image. Lengths in px of the good image, grey levels in 0..1."""
 
     blur: tuple[float, float] = (0.8, 2.0)  # sigma of the Gaussian
-    haze: tuple[float, float] = (0.05, 0.25)  # share of scattered radiation in what is seen
+    haze: tuple[float, float] = (0.05, 0.25)  # share of scattered radiation
     spread: tuple[float, float] = (0.06, 0.15)  # sigma of the scatter, as a share of the shorter side
     contrast: tuple[float, float] = (0.6, 0.95)
-    coarse: tuple[float, float] = (1.0, 1.5)  # how much coarser than the result the picture was once sampled
-    noise: tuple[float, float] = (0.01, 0.04)  # standard deviation in a mid grey
+    coarse: tuple[float, float] = (1.0, 1.5)  # factor by which the image was sampled more coarsely than the result
+    noise: tuple[float, float] = (0.01, 0.04)  # standard deviation at mid grey
     grain: tuple[float, float] = (0.0, 0.6)  # sigma over which noise is correlated, px of the result
 
 
@@ -34,10 +34,10 @@ RANGES = Ranges()
 
 
 def parametric(good: np.ndarray, rng: Generator, scale: int = 2, ranges: Ranges = RANGES) -> np.ndarray:
-    """A poor picture, float32 (H / scale, W / scale) in [0, 1], of a good one, float32 (H, W) in [0, 1].
+    """Return a poor version, float32 (H / scale, W / scale) in [0, 1], of a good image, float32 (H, W) in [0, 1].
 
-    Noise has a variance in proportion to the grey level, as quanta have, above a floor of a tenth of it (electronics).
-    Raises ValueError when `scale` does not divide the sides.
+    The variance of the noise is proportional to the grey level (quantum noise), plus a floor of a tenth (electronics).
+    Raises ValueError if `scale` does not divide the sides.
     """
     height, width = _small(good, scale)
     seen = gaussian_filter(good, rng.uniform(*ranges.blur), mode="nearest")
@@ -52,7 +52,7 @@ def parametric(good: np.ndarray, rng: Generator, scale: int = 2, ranges: Ranges 
 
 
 def bicubic(good: np.ndarray, rng: Generator, scale: int = 2) -> np.ndarray:
-    """The picture made `scale` times smaller by Pillow's bicubic filter, and nothing else; arguments as above."""
+    """Return the image reduced `scale` times by Pillow's bicubic filter, without other changes; arguments as above."""
     return _resized(good, _small(good, scale), Image.Resampling.BICUBIC).clip(0, 1)
 
 
@@ -72,7 +72,7 @@ def _small(good: np.ndarray, scale: int) -> tuple[int, int]:
 
 
 def _hazy(seen: np.ndarray, share: float, spread: float) -> np.ndarray:
-    """The picture with so much of it replaced by a veil: itself, smoothed on a grid where that is cheap."""
+    """Replace a share of the image by scatter: the image itself, smoothed on a coarse grid for speed."""
     step = max(1, int(spread / 4))
     small = _resized(seen, (-(-seen.shape[0] // step), -(-seen.shape[1] // step)), Image.Resampling.BOX)
     veil = _resized(gaussian_filter(small, spread / step, mode="nearest"), seen.shape, Image.Resampling.BICUBIC)

@@ -1,4 +1,4 @@
-"""`python -m generation degrade`: a folder of good radiographs made poor."""
+"""`python -m generation degrade`: degrade a folder of good radiographs."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Degrade what is missing; exit code 1 when some images could not be used, each named."""
+    """Degrade the missing images; return exit code 1 if some images could not be used, and name them."""
     if not 0 <= args.strength <= 1:
-        raise InputError(f"--strength: expected a share of 0 to 1, got {args.strength:g}")
+        raise InputError(f"--strength: expected a share from 0 to 1, got {args.strength:g}")
     files = named(args.images)
     device = devices.start(args.device).device
     degrade = degradation(args.method, Sampling(steps=args.steps), args.strength, device)

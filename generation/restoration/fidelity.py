@@ -1,7 +1,8 @@
-"""How near a restored radiograph comes to the original: distances, and what became of edges and of noise.
+"""Fidelity of a restored radiograph to the original: distances, and changes of edges and noise.
 
-PSNR, SSIM (Wang 2004: Gaussian window of sigma 1.5 px) and multi-scale SSIM (Wang 2003) are torchmetrics', of pictures
-in [0, 1]. Two spectra say what a distance hides: a method that smooths loses edges, one that invents adds noise.
+PSNR, SSIM (Wang 2004: Gaussian window of sigma 1.5 px) and multi-scale SSIM (Wang 2003) are from torchmetrics, for
+images in [0, 1]. Two spectra show what a distance hides: a method that smooths loses edges, one that invents adds
+noise.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ MEASURES = {
     "ssim": "SSIM",
     "ms_ssim": "MS-SSIM",
     "lpips": "LPIPS",
-    "edges": "edge energy, dB of the original's",
-    "noise": "noise energy, dB of the original's",
+    "edges": "edge energy, dB relative to the original",
+    "noise": "noise energy, dB relative to the original",
 }
-MS_SSIM_LEAST = 176  # px of the shorter side: five scales of an 11 px window
-PATCH = 32  # px, where noise is looked for
+MS_SSIM_LEAST = 176  # minimum px of the shorter side: five scales of an 11 px window
+PATCH = 32  # px, size of patches for noise
 BINS = 32
-FINE = 0.125  # cycles a px, from where on the two energies are summed
+FINE = 0.125  # cycles per px, from which the two energies are summed
 
 
 def measure(original: np.ndarray, restored: np.ndarray) -> dict[str, float]:
-    """MEASURES but LPIPS of one picture, both uint8 (H, W); MS-SSIM is NaN where it is too small for five scales.
+    """Return MEASURES except LPIPS for one image, both uint8 (H, W); MS-SSIM is NaN if it is too small for five scales.
 
-    edges, noise: decibels by which the restored picture has more (or less, negative) of it than the original, above
-    FINE cycles a px. Raises ValueError when the shapes differ or a side is below PATCH px.
+    edges, noise: decibels by which the restored image has more (negative: less) than the original, above FINE cycles
+    per px. Raises ValueError if the shapes differ or a side is below PATCH px.
     """
     if original.shape != restored.shape or min(original.shape) < PATCH:
         raise ValueError(
-            f"expected two pictures of one size, at least {PATCH} px, got {original.shape}, {restored.shape}"
+            f"expected two images of the same size, at least {PATCH} px, got {original.shape}, {restored.shape}"
         )
     import torch
     from torchmetrics.functional.image import (
@@ -62,11 +63,11 @@ def measure(original: np.ndarray, restored: np.ndarray) -> dict[str, float]:
 
 
 def spectra(picture: np.ndarray, original: np.ndarray) -> dict[str, np.ndarray]:
-    """Mean power by frequency, each (BINS,): `frequency` in cycles a px, `edges`, `noise`.
+    """Return mean power by frequency, each (BINS,): `frequency` in cycles per px, `edges`, `noise`.
 
-    edges: of the length of the Sobel gradient of the whole picture. noise: of what a Gaussian of 2 px takes away, in
-    the quarter of PATCH x PATCH px squares where the original changes least (a noise power spectrum, as IEC 62220-1
-    has it of flat fields). Both pictures uint8 (H, W).
+    edges: of the magnitude of the Sobel gradient of the whole image. noise: of what a Gaussian of 2 px removes, in the
+    quarter of PATCH x PATCH px squares where the original varies least (a noise power spectrum, like that of IEC
+    62220-1 for flat fields). Both images uint8 (H, W).
     """
     own, true = picture / 255.0, original / 255.0
     gradient = np.hypot(sobel(own, 0), sobel(own, 1)) / 8
@@ -78,9 +79,9 @@ def spectra(picture: np.ndarray, original: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def mean_interval(values: npt.ArrayLike, seed: int = 0, level: float = 0.95) -> tuple[float, float, float]:
-    """The mean over images and its interval: bias-corrected and accelerated bootstrap over images (scipy).
+    """Return the mean over images and its interval: bias-corrected and accelerated bootstrap over images (scipy).
 
-    NaN for the interval of fewer than three images; values that do not differ are their own interval.
+    The interval is NaN for fewer than three images; for equal values it has zero width.
     """
     sample = np.asarray(values, dtype=float)
     mean = float(sample.mean())
@@ -94,7 +95,7 @@ def mean_interval(values: npt.ArrayLike, seed: int = 0, level: float = 0.95) -> 
 
 
 def _power(fields: np.ndarray) -> np.ndarray:
-    """Mean power spectrum of fields (N, H, W) without their means, under a Hann window: (H, W)."""
+    """Return the mean power spectrum of fields (N, H, W) without their means, with a Hann window: (H, W)."""
     _, height, width = fields.shape
     window = np.outer(np.hanning(height), np.hanning(width))
     centred = (fields - fields.mean((1, 2), keepdims=True)) * window

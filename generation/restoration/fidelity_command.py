@@ -1,4 +1,4 @@
-"""`python -m generation fidelity`: restored radiographs against the originals, by degradation and by method."""
+"""`python -m generation fidelity`: compare restored radiographs with the originals, by degradation and by method."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     """Measure every image of every method, and summarise by degradation and method."""
     images = tables.images(args)
     if args.lpips_linear and not args.lpips:
-        raise InputError("--lpips-linear needs --lpips, the file of the network that it weighs")
+        raise InputError("--lpips-linear needs --lpips, the file of its network")
     perceived = lpips.measure(args.lpips, args.lpips_linear) if args.lpips else None
     output_folder(args.out)
     rows: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Training HAT as a restorer: its settings, and the L1 loss, on the pairs that the diffusion network learns from."""
+"""Training of HAT for restoration: settings, and the L1 loss, on the same pairs as the diffusion network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PICTURES = "hr"
 
 @dataclass(frozen=True)
 class HatSettings:
-    """Everything that decides a training of HAT as a restorer, beside the corpus and the seed."""
+    """Everything that determines a training of HAT for restoration, apart from the corpus and the seed."""
 
     network: SuperResolutionNetwork = field(default_factory=lambda: SuperResolutionNetwork(channels=1))
     pairs: Pairs = field(default_factory=Pairs)
@@ -43,7 +43,7 @@ PRESETS = {
 
 
 class HatTask:
-    """HAT, which finds the good picture in one pass (`generation.training.Task`)."""
+    """HAT, which estimates the good image in one pass (`generation.training.Task`)."""
 
     def __init__(self, settings: HatSettings, pictures: Pictures):
         chosen, pairs = settings.network, settings.pairs
@@ -54,7 +54,7 @@ class HatTask:
         self.about = {"stage": "superresolution", "config": config, "degradation": pairs.degradation}
 
     def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
-        """A crop of the poor picture and of the good one, which is `scale` times larger, both in [0, 1]."""
+        """Return a crop of the poor image and of the good one, which is `scale` times larger, both in [0, 1]."""
         scale = self.settings.pairs.scale
         good, poor = self.pairs.pair(pixels, rng)
         cut = crops.place(poor.shape, self.settings.pairs.crop // scale, rng)
@@ -62,17 +62,17 @@ class HatTask:
         return {"poor": torch.from_numpy(poor[cut])[None], "good": torch.from_numpy(good[large])[None]}
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
-        """The L1 distance from the good picture."""
+        """Return the L1 distance from the good image."""
         channels = self.settings.network.channels
         made = network(batch["poor"].expand(-1, channels, -1, -1)).float()
         return {"loss": F.l1_loss(made, batch["good"].expand(-1, channels, -1, -1))}
 
     def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
-        """The training loss, on pictures kept apart, with faults that stay the same."""
+        """Return the training loss on held-out images with fixed degradations."""
         return self.losses("network", network, batch)["loss"]
 
     def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
-        """Whole pictures in rows of three: the poor one enlarged, what the network makes of it, the good one."""
+        """Return whole images in rows of three: the poor one enlarged, the restored one, the good one."""
         rows = []
         for number in range(min(count, len(validation))):
             good, small = self.pairs.shown(validation.pixels[number], number)
@@ -82,5 +82,5 @@ class HatTask:
 
 
 def make_task(settings: HatSettings, pictures: Pictures) -> HatTask:
-    """The task of this stage, for the pictures of a corpus. Raises InputError when settings do not fit them."""
+    """Return the task of this stage for the images of a corpus. Raises InputError if the settings do not match them."""
     return HatTask(settings, pictures)

@@ -23,10 +23,10 @@ def degradation(
     strength: float = 0.0,
     device: torch.device = torch.device("cpu"),  # noqa: B008 (it does not change)
 ) -> Degrade:
-    """What `what` names: one of DEGRADATIONS, or the folder or file of a training of one of STAGES.
+    """Return the degradation named by `what`: one of DEGRADATIONS, or a training folder or file of one of STAGES.
 
-    sampling, strength: of DDPM-LQ alone, as `ddpm_lq.degrade` takes them. Raises InputError when it is neither, or the
-    checkpoint cannot be used.
+    sampling, strength: only for DDPM-LQ, as in `ddpm_lq.degrade`. Raises InputError if it is neither, or the checkpoint
+    cannot be used.
     """
     if what in DEGRADATIONS:
         return DEGRADATIONS[what]
@@ -39,4 +39,4 @@ def degradation(
         return partial(ddpm_lq.degrade, poor, sampling=sampling or Sampling(), strength=strength)
     if stage == "munit-lq":
         return partial(munit.degrade, devices.prepared(munit.load(path), device))
-    raise InputError(f"{path} is of stage {stage!r}, expected {' or '.join(STAGES)}")
+    raise InputError(f"{path} has the stage {stage!r}, expected {' or '.join(STAGES)}")

@@ -1,4 +1,4 @@
-"""LPIPS: distance of two pictures by features of AlexNet or VGG16 (arXiv 1801.03924), from weights given as a file."""
+"""LPIPS: distance of two images by features of AlexNet or VGG16 (arXiv 1801.03924), with weights given as a file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from generation.weights import adopt, read_pickle
 
-SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # the authors', of pictures in [-1, 1]
+SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # from the authors, for images in [-1, 1]
 HEARD = {"alex": (1, 4, 7, 9, 11), "vgg": (3, 8, 15, 22, 29)}  # activations that are compared
 VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)  # 0: pooling
 
 
 class LpipsWeights(nn.Module):
-    """Layers by the names that a file gives them."""
+    """Layers by their names in a file."""
 
     def __init__(self, **layers: nn.Module):
         super().__init__()
@@ -27,11 +27,11 @@ class LpipsWeights(nn.Module):
 
 
 class Lpips(nn.Module):
-    """`forward(x, y)` takes grey pictures (B, 1, H, W) in [0, 1] and returns the distances (B,); 0 for equal ones.
+    """`forward(x, y)` takes grey images (B, 1, H, W) in [0, 1] and returns the distances (B,); 0 for equal ones.
 
     features: torchvision's `alexnet-owt-7be5be79.pth` or `vgg16-397923af.pth`. linear: the authors' weights of the
-    channels, version 0.1 (`lin0.model.1.weight` ...); by default the copy that torchmetrics has. Nothing is downloaded.
-    Raises InputError when a file is missing or does not fit.
+    channels, version 0.1 (`lin0.model.1.weight` ...); by default the copy in torchmetrics. Nothing is downloaded.
+    Raises InputError if a file is missing or does not match.
     """
 
     shift: Tensor
@@ -68,7 +68,7 @@ class Lpips(nn.Module):
 
 
 def measure(features: Path, linear: Path | None = None) -> Callable[[np.ndarray, np.ndarray], float]:
-    """The distance of two pictures, both uint8 (H, W), as a function. Raises InputError as `Lpips` does."""
+    """Return a function for the distance of two images, both uint8 (H, W). Raises InputError like `Lpips`."""
     network = Lpips(features, linear)
 
     def distance(original: np.ndarray, restored: np.ndarray) -> float:
@@ -80,7 +80,7 @@ def measure(features: Path, linear: Path | None = None) -> Callable[[np.ndarray,
 
 
 def _alexnet() -> nn.Sequential:
-    """The convolutions of AlexNet as torchvision has it (arXiv 1404.5997), up to the last activation."""
+    """The convolutions of AlexNet as in torchvision (arXiv 1404.5997), up to the last activation."""
     return nn.Sequential(
         *(nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2)),
         *(nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2)),

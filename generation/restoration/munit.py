@@ -1,6 +1,6 @@
-"""MUNIT-LQ: good and poor pictures as content, which they share, and style, in which they differ (arXiv 1804.04732).
+"""MUNIT-LQ: good and poor images as content, which they share, and style, in which they differ (arXiv 1804.04732).
 
-Nothing here needs pairs: the poor version of a good picture is its content in a style drawn at random.
+It needs no pairs: the poor version of a good image is its content in a random style.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DOMAINS: tuple[Domain, Domain] = ("good", "poor")
 
 
 class ContentEncoder(nn.Sequential):
-    """Pictures (B, 1, H, W) to contents (B, C, h, w): convolutions with instance norm, halved `halvings` times."""
+    """Images (B, 1, H, W) to contents (B, C, h, w): convolutions with instance norm, halved `halvings` times."""
 
     def __init__(self, width: int, halvings: int, blocks: int):
         layers: list[nn.Module] = [_convolution(1, width, 7), nn.InstanceNorm2d(width), nn.ReLU()]
@@ -34,7 +34,7 @@ class ContentEncoder(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a short cut, with instance norm; a style gives each channel its gain and shift."""
+    """Two convolutions with a skip connection and instance norm; a style gives each channel its gain and shift."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -48,7 +48,7 @@ class Residual(nn.Module):
 
 
 class StyleEncoder(nn.Module):
-    """Pictures to styles (B, styles): convolutions without any norm, then the mean over the picture."""
+    """Images to styles (B, styles): convolutions without norm, then the mean over the image."""
 
     def __init__(self, width: int, styles: int):
         super().__init__()
@@ -63,7 +63,7 @@ class StyleEncoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Contents and styles to pictures in [-1, 1]. The last layer also sees noise, for grain that no content has."""
+    """Contents and styles to images in [-1, 1]. The last layer also sees noise, for grain not in the content."""
 
     def __init__(self, width: int, halvings: int, blocks: int, styles: int):
         super().__init__()
@@ -75,7 +75,7 @@ class Decoder(nn.Module):
         self.last = _convolution(width + 1, 1, 7)
 
     def forward(self, content: Tensor, style: Tensor, noise: Tensor) -> Tensor:
-        """content (B, C, h, w), style (B, styles), noise (B, 1, H, W); the pictures (B, 1, H, W)."""
+        """content (B, C, h, w), style (B, styles), noise (B, 1, H, W); returns images (B, 1, H, W)."""
         x = content
         for block, part in zip(self.blocks, self.styles(self.ways(style)).chunk(len(self.blocks), 1), strict=True):
             x = block(x, part)
@@ -85,7 +85,7 @@ class Decoder(nn.Module):
 
 
 class Munit(nn.Module):
-    """Both domains, each with its encoders and its decoder. Sides of pictures are multiples of `unit`."""
+    """Both domains, each with its encoders and its decoder. Sides of images must be multiples of `unit`."""
 
     def __init__(self, width: int = 64, halvings: int = 2, blocks: int = 4, styles: int = 8):
         super().__init__()
@@ -95,14 +95,14 @@ class Munit(nn.Module):
         self.decoders = nn.ModuleDict({domain: Decoder(width, halvings, blocks, styles) for domain in DOMAINS})
 
     def forward(self, pictures: dict[str, Tensor], styles: dict[str, Tensor], noise: Tensor) -> dict[str, Tensor]:
-        """All that the losses need, by name and domain.
+        """Return everything that the losses need, by name and domain.
 
-        pictures: (B, 1, H, W) in [-1, 1] by domain. styles: drawn, (B, styles) by domain. again: the picture from its
-        own content and style; made: in a domain, the content of the other in the drawn style; content, style: what the
-        encoders find in what was made, and what they should; cycle: the picture back again.
+        pictures: (B, 1, H, W) in [-1, 1] by domain. styles: random, (B, styles) by domain. again: the image from its
+        own content and style; made: in a domain, the content of the other in the random style; content, style: as found
+        by the encoders in the made image, and as expected; cycle: the image translated there and back.
         """
         found: dict[str, Tensor] = {}
-        still = torch.zeros_like(noise)  # grain that is drawn cannot be that of the picture, which would silence it
+        still = torch.zeros_like(noise)  # random grain cannot match that of the image, and the loss would suppress it
         content = {domain: self.contents[domain](pictures[domain]) for domain in DOMAINS}
         style = {domain: self.manners[domain](pictures[domain]) for domain in DOMAINS}
         for domain, other in (DOMAINS, DOMAINS[::-1]):
@@ -115,13 +115,13 @@ class Munit(nn.Module):
         return found
 
     def translate(self, picture: Tensor, to: Domain, style: Tensor, noise: Tensor) -> Tensor:
-        """Pictures of the other domain, (B, 1, H, W) in [-1, 1], in a style (B, styles) of this one."""
+        """Translate images of the other domain, (B, 1, H, W) in [-1, 1], to a style (B, styles) of this one."""
         other: Domain = "good" if to == "poor" else "poor"
         return self.decoders[to](self.contents[other](picture), style, noise)
 
 
 class Discriminators(nn.Module):
-    """For each domain as many judges as `scales`, each of a picture half as large: (B, 1, H, W) to maps of scores."""
+    """For each domain `scales` discriminators, each on an image of half the size: (B, 1, H, W) to maps of scores."""
 
     def __init__(self, width: int = 64, scales: int = 3):
         super().__init__()
@@ -138,20 +138,20 @@ class Discriminators(nn.Module):
 
 
 def least_squares(scores: list[Tensor], answer: float) -> Tensor:
-    """The mean squared distance of the judges' scores from one answer (arXiv 1611.04076)."""
+    """The mean squared distance of the discriminators' scores from a target (arXiv 1611.04076)."""
     return torch.stack([(score.float() - answer).square().mean() for score in scores]).mean()
 
 
 def load(path: Path) -> Munit:
-    """The network of a training here, on the CPU and ready to degrade. Raises InputError as `read_ours` does."""
+    """Load a network trained with Discern, on the CPU and ready to degrade. Raises InputError like `read_ours`."""
     return read_ours(file_of(path), "munit-lq", lambda about: Munit(**about["config"]))
 
 
 @torch.inference_mode()
 def degrade(network: Munit, good: np.ndarray, rng: Generator, scale: int) -> np.ndarray:
-    """A poor picture, float32 (H / scale, W / scale) in [0, 1], of a good one, float32 (H, W) in [0, 1].
+    """Return a poor version, float32 (H / scale, W / scale) in [0, 1], of a good image, float32 (H, W) in [0, 1].
 
-    Its style and its noise are drawn. Raises ValueError when `scale` does not divide the sides.
+    Style and noise are random. Raises ValueError if `scale` does not divide the sides.
     """
     small = shrunk(good, scale)
     height, width = small.shape

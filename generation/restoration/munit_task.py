@@ -1,4 +1,4 @@
-"""Training MUNIT-LQ on good and poor pictures that are no pairs: its settings and losses."""
+"""Training of MUNIT-LQ on unpaired good and poor images: settings and losses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PICTURES = "hr"
 
 @dataclass(frozen=True)
 class MunitNetwork:
-    """What is trained."""
+    """The network to be trained."""
 
     width: int = explained(64, "channels of the first layers", least=8)
     halvings: int = explained(2, "number of times the content is halved in size", least=1, most=4)
@@ -36,7 +36,7 @@ class MunitNetwork:
 
 @dataclass(frozen=True)
 class MunitLosses:
-    """What is minimised."""
+    """The losses."""
 
     picture: float = explained(
         10.0, "weight of the L1 distance to an image rebuilt from its own content and style", least=0
@@ -49,7 +49,7 @@ class MunitLosses:
 
 @dataclass(frozen=True)
 class Unpaired:
-    """What it is trained on, beside the good pictures of --data."""
+    """The training images in addition to the good images of --data."""
 
     poor: str = explained("", "corpus of the poor images, made by `generation corpus`; no pairs are needed")
     scale: int = explained(2, "how many times larger the good images are", least=1)
@@ -58,7 +58,7 @@ class Unpaired:
 
 @dataclass(frozen=True)
 class MunitSettings:
-    """Everything that decides a training of MUNIT-LQ, beside the corpus and the seed."""
+    """Everything that determines a training of MUNIT-LQ, apart from the corpus and the seed."""
 
     network: MunitNetwork = field(default_factory=MunitNetwork)
     losses: MunitLosses = field(default_factory=MunitLosses)
@@ -80,7 +80,7 @@ PRESETS = {
 
 
 class MunitTask:
-    """Encoders and decoders of both domains, and their judges (`generation.training.Task`)."""
+    """Encoders and decoders of both domains, and their discriminators (`generation.training.Task`)."""
 
     def __init__(self, settings: MunitSettings, pictures: Pictures):
         chosen = settings.network
@@ -94,14 +94,14 @@ class MunitTask:
         self.settings = settings
         pairs, faults = settings.pictures, []
         if not pairs.poor:
-            raise InputError("pictures.poor names no corpus; it is needed: poor pictures, made by `generation corpus`")
+            raise InputError("pictures.poor is required: a corpus of poor images, made by `generation corpus`")
         self.poor = read_pictures(Path(pairs.poor), PICTURES, "train").pixels
         size = pictures.pixels.shape[1:]
         if any(side % pairs.scale for side in size):
             faults.append(f"pictures.scale: {pairs.scale} does not divide {size[1]} x {size[0]}")
         least = min(*(side // pairs.scale for side in size), *self.poor.shape[1:])
         if pairs.crop > least:
-            faults.append(f"pictures.crop: {pairs.crop} px, and the shortest side is {least}")
+            faults.append(f"pictures.crop: {pairs.crop} px, but the shortest side is {least}")
         unit = max(self.network.unit, 4 << chosen.scales)
         if pairs.crop % unit:
             faults.append(f"pictures.crop: expected a multiple of {unit}, found {pairs.crop}")
@@ -114,7 +114,7 @@ class MunitTask:
         self._made: dict[str, Tensor] = {}
 
     def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
-        """A crop of the good picture, made small, and one of any poor picture, in [-1, 1]; styles and noise, drawn."""
+        """Return a reduced crop of the good image, and one of any poor image, in [-1, 1]; random styles and noise."""
         side, styles = self.settings.pictures.crop, self.settings.network.styles
         good = shrunk(pixels / np.float32(255), self.settings.pictures.scale)
         poor = self.poor[rng.integers(len(self.poor))] / np.float32(255)
@@ -125,7 +125,7 @@ class MunitTask:
         return example | {"noise": torch.from_numpy(rng.standard_normal((1, side, side), dtype=np.float32))}
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
-        """Of the network: distances of pictures, contents and styles, and the judges' scores; of the judges: theirs."""
+        """The network's losses (images, contents, styles, discriminator scores), or those of the discriminators."""
         weights, pictures = self.settings.losses, {domain: batch[domain] for domain in DOMAINS}
         if name == "discriminator":
             both = network({domain: torch.cat((pictures[domain], self._made[domain])) for domain in DOMAINS})
@@ -162,14 +162,14 @@ class MunitTask:
         return terms
 
     def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
-        """The distances of pictures from themselves and from their way there and back, which no judge moves."""
+        """The distances of images from their reconstructions and cycles, which do not depend on discriminators."""
         pictures = {domain: batch[domain] for domain in DOMAINS}
         found = network(pictures, {domain: batch[f"style {domain}"] for domain in DOMAINS}, batch["noise"])
         terms = [F.l1_loss(found[f"{way} {d}"].float(), batch[d]) for way in ("again", "cycle") for d in DOMAINS]
         return torch.stack(terms).sum()
 
     def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
-        """Rows of four: a good picture, what it becomes in two styles, and a poor one, which is another picture."""
+        """Return rows of four: a good image, its versions in two styles, and an unrelated poor image."""
         rows, scale = [], self.settings.pictures.scale
         for number, pixels in enumerate(validation.pixels[:count]):
             good = pixels / np.float32(255)
@@ -182,5 +182,5 @@ class MunitTask:
 
 
 def make_task(settings: MunitSettings, pictures: Pictures) -> MunitTask:
-    """The task of this stage, for the pictures of a corpus. Raises InputError when settings do not fit them."""
+    """Return the task of this stage for the images of a corpus. Raises InputError if the settings do not match them."""
     return MunitTask(settings, pictures)

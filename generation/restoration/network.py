@@ -1,4 +1,4 @@
-"""DDPM-HQ: a U-Net of diffusers that sees the noisy picture and, beside it, the poor one, enlarged."""
+"""DDPM-HQ: a U-Net from diffusers that sees the noisy image and the enlarged poor one."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from generation.diffusion.schedule import scheduler
 from generation.weights import file_of, read_ours
 
-STEPS = 2000  # of noise, as DiffusionXRay has it (arXiv 2603.01686)
-# How far good pictures in [-1, 1] lie from enlarged poor ones, root mean square: what the network starts at.
+STEPS = 2000  # noise steps, as in DiffusionXRay (arXiv 2603.01686)
+# Root mean square difference of good images in [-1, 1] from enlarged poor ones, the network's starting point.
 APART = 0.2
 
 
 class RestorationUNet(nn.Module):
-    """Estimates the velocity (arXiv 2202.00512) of a picture from the noisy picture and the enlarged poor one.
+    """Estimates the velocity (arXiv 2202.00512) of an image from the noisy image and the enlarged poor one.
 
-    The U-Net adds to the best linear estimate there is when good pictures lie APART from poor ones, in units of what
-    that leaves open, as arXiv 2206.00364 has it about zero: so what is learnt is the way from poor to good alone.
+    The U-Net adds to the best linear estimate for good images that differ from poor ones by APART, in units of its
+    error (like arXiv 2206.00364 about zero), so that only the difference between poor and good is learnt.
     widths: channels of each level, each half the size of the last. attention: number of deepest levels with attention.
     patch: side of the pixel squares that are folded into channels. scale: how many times larger good images are than
     poor ones. head: channels per attention head; small numbers are slow. Raises ValueError for widths that are not
@@ -41,20 +41,20 @@ class RestorationUNet(nn.Module):
         blocks: int = 2,
         patch: int = 1,
         scale: int = 2,
-        head: int = 8,  # what the checkpoints have that do not say it
+        head: int = 8,  # the value for checkpoints that do not give it
     ):
         super().__init__()
         self.register_buffer("alpha_bars", scheduler("recommended", "ddim", STEPS).alphas_cumprod, persistent=False)
         if any(width % 8 for width in widths) or not widths:
             raise ValueError(f"widths must be multiples of 8, not {list(widths)}")
         if not 0 <= attention <= len(widths):
-            raise ValueError(f"{attention} of {len(widths)} levels cannot attend")
+            raise ValueError(f"{attention} of {len(widths)} levels cannot have attention")
         plain = len(widths) - attention
         if any(width % head for width in widths[plain:]):
-            raise ValueError(f"widths that attend must be multiples of {head} (head), not {list(widths[plain:])}")
+            raise ValueError(f"widths with attention must be multiples of {head} (head), not {list(widths[plain:])}")
         self.patch, self.scale = patch, scale
         self.unit = patch * 2 ** (len(widths) - 1)  # sides must be multiples of it
-        self.unet: Any = UNet2DModel(  # to mypy no module, as diffusers has no types
+        self.unet: Any = UNet2DModel(  # not a module for mypy, because diffusers has no types
             in_channels=2 * patch**2,
             out_channels=patch**2,
             down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",) * attention,
@@ -67,16 +67,16 @@ class RestorationUNet(nn.Module):
         )
 
     def forward(self, noisy: Tensor, timestep: Tensor, poor: Tensor) -> Tensor:
-        """Pictures (B, 1, H, W) in [-1, 1], noisy and poor, and steps in 0..STEPS-1; the velocity (B, 1, H, W)."""
+        """Take noisy and poor images (B, 1, H, W) in [-1, 1], steps in 0..STEPS-1; return the velocity (B, 1, H, W)."""
         return self._estimate(noisy, timestep, poor, poor)
 
     def spread(self, timestep: Tensor) -> Tensor:
-        """What the linear estimate of the velocity leaves open at each step, root mean square: (B, 1, 1, 1)."""
+        """Return the root mean square error of the linear estimate of the velocity at each step: (B, 1, 1, 1)."""
         alpha_bar = self._alpha_bar(timestep)
         return self.apart / (alpha_bar * self.apart**2 + 1 - alpha_bar).sqrt()
 
     def _estimate(self, noisy: Tensor, timestep: Tensor, about: Tensor | float, beside: Tensor) -> Tensor:
-        """The velocity of a picture that lies `apart` from `about`, by the U-Net that sees another `beside` it."""
+        """Estimate the velocity of an image that differs by `apart` from `about`; the U-Net also sees `beside`."""
         alpha_bar = self._alpha_bar(timestep)
         alpha, sigma, spread = alpha_bar.sqrt(), (1 - alpha_bar).sqrt(), self.spread(timestep)
         linear = sigma * (alpha * (1 - self.apart**2) * noisy - about) * (spread / self.apart) ** 2
@@ -90,10 +90,9 @@ class RestorationUNet(nn.Module):
 def velocity_loss(
     network: nn.Module, own: RestorationUNet, picture: Tensor, beside: Tensor, noise: Tensor, timestep: Tensor, by: str
 ) -> Tensor:
-    """The distance (`by`: l1 or l2) between the velocity of a picture and its estimate, in units of what is open.
+    """The distance (`by`: l1 or l2) between the velocity and its estimate, in units of the linear estimate's error.
 
-    `network` estimates: `own`, or what a training has wrapped it in. Pictures, what is shown `beside` them and noise:
-    (B, 1, H, W); steps (B,).
+    `network` estimates: `own`, or its wrapper in a training. Images, `beside` and noise: (B, 1, H, W); steps (B,).
     """
     solver = scheduler("recommended", "ddim", STEPS)
     noisy = solver.add_noise(picture, noise, timestep).contiguous(memory_format=torch.channels_last)
@@ -103,12 +102,12 @@ def velocity_loss(
 
 
 def load(path: Path) -> RestorationUNet:
-    """The network of a training here, on the CPU and ready to restore. Raises InputError as `read_ours` does."""
+    """Load a network trained with Discern, on the CPU and ready to restore. Raises InputError like `read_ours`."""
     return read_ours(file_of(path), "restoration", lambda about: RestorationUNet(**about["config"]))
 
 
 def enlarged(poor: np.ndarray, scale: int) -> np.ndarray:
-    """A poor picture, float32 (h, w) in [0, 1], as the network sees it: bicubic, (scale * h, scale * w) in [0, 1]."""
+    """Enlarge a poor image, float32 (h, w) in [0, 1], for the network: bicubic, (scale * h, scale * w) in [0, 1]."""
     height, width = poor.shape
     large = Image.fromarray(poor).resize((scale * width, scale * height), Image.Resampling.BICUBIC)
     return np.asarray(large, dtype=np.float32).clip(0, 1)

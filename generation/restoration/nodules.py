@@ -1,6 +1,6 @@
-"""What became of planted nodules, and what a restoration shows that was never there.
+"""Planted nodules after restoration, and false structures.
 
-Blobs are looked for at the size of the nodules: the difference of two Gaussians, of half a radius and of a whole one.
+Blobs are detected at the size of the nodules by the difference of two Gaussians, with half and with one radius.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ MEASURES = {
     "kept": "share of the contrast kept",
     "shift": "shift, px",
     "found": "share of nodules still seen",
-    "invented": "invented blobs an image",
-    "lost": "lost blobs an image",
+    "invented": "invented blobs per image",
+    "lost": "lost blobs per image",
 }
-SEEN = 0.5  # of the response of a nodule in the original: what still counts as one
+SEEN = 0.5  # share of the response in the original at which a nodule still counts as seen
 
 
 def read(path: Path) -> dict[str, list[Nodule]]:
-    """The nodules of a table `image,x,y,radius`, by image. Raises InputError naming each row that cannot be used."""
+    """Return the nodules in a table `image,x,y,radius`, by image. Raises InputError naming each unusable row."""
     names = [field.name for field in fields(Nodule)]
     try:
         with path.open(newline="", encoding="utf-8") as stream:
@@ -47,7 +47,7 @@ def read(path: Path) -> dict[str, list[Nodule]]:
             faults.append(f"line {line}: expected numbers in {', '.join(names)}, found {[row[name] for name in names]}")
             continue
         if not np.isfinite([nodule.x, nodule.y]).all() or not 2 <= nodule.radius < np.inf:
-            faults.append(f"line {line}: expected a place in the picture and a radius of at least 2 px")
+            faults.append(f"line {line}: expected a place in the image and a radius of at least 2 px")
         found.setdefault(row["image"], []).append(nodule)
     if faults:
         raise InputError(f"{path}: {len(faults)} row(s) cannot be used", faults)
@@ -55,29 +55,29 @@ def read(path: Path) -> dict[str, list[Nodule]]:
 
 
 def contrast(picture: np.ndarray, nodule: Nodule) -> float:
-    """Mean grey of the inner 70 % of the nodule's radius above that of the ring from 1.4 to 2 radii around it."""
+    """Return the mean grey within 70 % of the nodule's radius minus that of the ring from 1.4 to 2 radii around it."""
     y, x = np.ogrid[0 : picture.shape[0], 0 : picture.shape[1]]
     away = np.hypot(y - nodule.y, x - nodule.x) / nodule.radius
     return float(picture[away <= 0.7].mean() - picture[(away >= 1.4) & (away <= 2)].mean())
 
 
 def blobs(picture: np.ndarray, radius: float) -> np.ndarray:
-    """How much like a bright ball of that radius (px) each place looks; float, the shape and units of the picture."""
+    """The response to a bright ball of this radius (px) at each place; float, in the shape and units of the image."""
     picture = np.asarray(picture, dtype=np.float32)
     return gaussian_filter(picture, radius / 2, mode="nearest") - gaussian_filter(picture, radius, mode="nearest")
 
 
 def measure(original: np.ndarray, restored: np.ndarray, nodules: Sequence[Nodule]) -> list[dict[str, float]]:
-    """Of each nodule the contrast before and after, how far its brightest place moved (px), and how strong it is.
+    """Return, for each nodule, contrast before and after, the shift of its brightest place (px), and its strength.
 
-    Both pictures uint8 (H, W). strength: the response of `blobs` there, as a share of that in the original. Raises
-    ValueError when a nodule lies outside the picture.
+    Both images uint8 (H, W). strength: the response of `blobs` as a share of that in the original. Raises ValueError if
+    a nodule is outside the image.
     """
     height, width = original.shape
     found = []
     for nodule in nodules:
         if not (0 <= nodule.x < width and 0 <= nodule.y < height):
-            raise ValueError(f"a nodule at {nodule.x:g}, {nodule.y:g} lies outside {width} x {height}")
+            raise ValueError(f"a nodule at {nodule.x:g}, {nodule.y:g} is outside {width} x {height}")
         places, strengths = [], []
         for picture in (original, restored):
             response = blobs(picture, nodule.radius)
@@ -98,14 +98,14 @@ def measure(original: np.ndarray, restored: np.ndarray, nodules: Sequence[Nodule
 
 
 def strength(original: np.ndarray, nodules: Sequence[Nodule]) -> float:
-    """The median response of `blobs` at planted nodules of a picture: what a structure must have to look like one."""
+    """Return the median response of `blobs` at planted nodules of an image, the threshold for similar structures."""
     return float(np.median([blobs(original, n.radius)[round(n.y), round(n.x)] for n in nodules]))
 
 
 def difference(original: np.ndarray, restored: np.ndarray, radius: float) -> np.ndarray:
-    """What the restored picture shows more (or less, negative) at the nodules' size: grey levels, float (H, W).
+    """Return what the restored image shows more (negative: less) at the nodules' size: grey levels, float (H, W).
 
-    Brightness and contrast of the whole are first matched by least squares: exposure is no structure.
+    Overall brightness and contrast are first matched by least squares, because exposure is not a structure.
     """
     true, made = original.astype(float), restored.astype(float)
     spread = made.var()
@@ -114,7 +114,7 @@ def difference(original: np.ndarray, restored: np.ndarray, radius: float) -> np.
 
 
 def false_structures(difference: np.ndarray, radius: float, least: float) -> tuple[int, int]:
-    """How many blobs were invented and how many lost: peaks of the difference, and of its negative, above `least`."""
+    """Return the numbers of invented and of lost blobs: peaks of the difference, and of its negative, above `least`."""
     size = 2 * max(1, round(radius)) + 1
     counts = []
     for field in (difference, -difference):
@@ -123,9 +123,9 @@ def false_structures(difference: np.ndarray, radius: float, least: float) -> tup
 
 
 def as_map(original: np.ndarray, difference: np.ndarray, least: float) -> np.ndarray:
-    """A colour picture (3, H, W) in [0, 1]: the original, faint; red where structure was added, blue where it went.
+    """A colour image (3, H, W) in [0, 1]: the faint original, red where structure was added, blue where it was lost.
 
-    Full colour stands for a difference of `least` and more.
+    Full colour means a difference of `least` or more.
     """
     grey = original / 255 * 0.6
     more, less = ((sign * difference / least).clip(0, 1) for sign in (1, -1))

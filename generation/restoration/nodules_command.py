@@ -1,4 +1,4 @@
-"""`python -m generation nodules`: planted nodules before and after restoration, and maps of false structures."""
+"""`python -m generation nodules`: measure planted nodules before and after restoration, and map false structures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
     images, planted = tables.images(args), nodules.read(args.nodules)
     known = set().union(*images.values())
     if not known <= planted.keys():
-        lacking = [f"{name}: no nodule" for name in sorted(known - planted.keys())]
+        lacking = [f"{name}: has no nodule" for name in sorted(known - planted.keys())]
         raise InputError(f"{args.nodules}: expected nodules in every image", lacking)
     output_folder(args.out)
     radius = float(np.median([nodule.radius for name in known for nodule in planted[name]]))

@@ -1,4 +1,4 @@
-"""Pairs to learn restoration from: good pictures of a corpus, made poor as they are needed."""
+"""Training pairs for restoration: good images of a corpus, degraded on demand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from generation.settings import explained
 
 @dataclass(frozen=True)
 class Pairs:
-    """What it is trained on."""
+    """The training pairs."""
 
     degradation: str = explained(
         "parametric",
@@ -31,10 +31,10 @@ class Pairs:
 
 
 class MadePairs:
-    """Good pictures and what the settings make of them.
+    """Good images and their degraded versions.
 
-    size: (height, width) of the pictures. unit: what the side of a crop must be a multiple of. Raises InputError when
-    the settings do not fit, or name no degradation.
+    size: (height, width) of the images. unit: the side of a crop must be a multiple of it. Raises InputError if the
+    settings do not match, or name no degradation.
     """
 
     def __init__(self, settings: Pairs, size: tuple[int, ...], unit: int):
@@ -49,10 +49,10 @@ class MadePairs:
         self.drawn: dict[tuple[int, int], np.ndarray] = {}
 
     def pair(self, pixels: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Of a picture uint8 (H, W), the good one (H, W) and the poor one (H / scale, W / scale), float32 in [0, 1].
+        """The good (H, W) and the poor (H / scale, W / scale) version of an image uint8 (H, W), float32 in [0, 1].
 
-        The whole picture is made poor, so that haze and contrast are those of whole pictures: anew, or one of so many
-        draws, which depend on the picture alone.
+        The whole image is degraded, so that haze and contrast are those of whole images: newly each time, or as one of
+        `draws` versions, which depend only on the image.
         """
         good = pixels / np.float32(255)
         if not self.settings.draws:
@@ -63,6 +63,6 @@ class MadePairs:
         return good, self.drawn[draw]
 
     def shown(self, pixels: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """The same of a picture for the sheet of samples, made poor in the same way every time."""
+        """Return the same for an image on the sample sheet, degraded in the same way every time."""
         good = pixels / np.float32(255)
         return good, self.degrade(good, Generator(PCG64([0, number])), self.settings.scale)

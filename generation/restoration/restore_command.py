@@ -1,4 +1,4 @@
-"""`python -m generation restore`: poor radiographs restored by several methods, and a pool that compares them."""
+"""`python -m generation restore`: restore poor radiographs by several methods, and make a pool that compares them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Restore what is missing, method by method; exit code 1 when some images could not be read, each named."""
+    """Restore the missing images, method by method; return exit code 1 if some images could not be read."""
     methods = _checked(args)
     state = devices.start(args.device)
     files = named(args.images)
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         )
         print(f"{made.folder}: {len(made.cases)} images of {len({case.group for case in made.cases})} originals")
     elif args.pool:
-        print("no pool was made: it would lack what could not be read")
+        print("no pool was made, because some images could not be read")
     return left_out(faults)
 
 
@@ -109,8 +109,10 @@ def _method(text: str) -> tuple[str, str]:
 
 def _checked(args: argparse.Namespace) -> dict[str, str]:
     methods = dict(args.by)
-    faults = ["--by: the methods need names that differ"] if len(methods) < len(args.by) else []
-    faults += ["--by: the name reference is the good radiograph's"] if comparison.REFERENCE in methods else []
+    faults = ["--by: the methods need different names"] if len(methods) < len(args.by) else []
+    faults += (
+        ["--by: the name reference is reserved for the good radiographs"] if comparison.REFERENCE in methods else []
+    )
     faults += ["--pool needs --reference, the good radiographs"] if args.pool and not args.reference else []
     faults += [f"--pool {args.pool}: already exists"] if args.pool and args.pool.exists() else []
     faults += [
@@ -119,12 +121,12 @@ def _checked(args: argparse.Namespace) -> dict[str, str]:
         if what not in INTERPOLATIONS and not Path(what).exists()
     ]
     if faults:
-        raise InputError("this cannot be restored", faults)
+        raise InputError("these options cannot be used", faults)
     return methods
 
 
 def _sheet(args: argparse.Namespace, what: str, precision: devices.Precision) -> dict[str, Any]:
-    """What decides the images of a method, for whoever finds them, and to resume nothing else."""
+    """Return what determines the images of a method, for documentation, and to resume only the same run."""
     sheet: dict[str, Any] = {"images": args.images.name, "method": what, "scale": args.scale}
     if what not in INTERPOLATIONS:
         checkpoint = Path(what)

@@ -22,16 +22,16 @@ from generation.superresolution.upscaling import INTERPOLATIONS, enlarge, interp
 from generation.weights import file_of, read_safetensors
 
 Restore = Callable[[np.ndarray, int], np.ndarray]  # (uint8 (h, w), number of the image) to float32 (s h, s w) in [0, 1]
-OVERLAP = 32  # px that tiles see of each other
+OVERLAP = 32  # px by which tiles overlap
 
 
 def restorer(
     what: str, scale: int, sampling: Sampling, seed: int, tile: int, precision: Precision, device: torch.device
 ) -> Restore:
-    """What `what` names: bicubic, lanczos, a training of the restoration stage, or a HAT (ours or its authors').
+    """Return the restorer named by `what`: bicubic, lanczos, a training of the restoration stage, or a HAT.
 
-    scale: how many times larger the results are to be. tile: longest side of the result that a network sees at once,
-    0 for all of it. Raises InputError when the checkpoint cannot be used or restores by another scale.
+    scale: enlargement of the results. tile: longest side of the result that a network sees at once, 0 for all of it.
+    Raises InputError if the checkpoint cannot be used or restores by another scale.
     """
     if what in INTERPOLATIONS:
         return lambda poor, number: interpolate(poor, what, scale)
@@ -39,11 +39,11 @@ def restorer(
     if path.suffix == ".safetensors" and read_safetensors(path)[1].get("stage") == "restoration":
         network = devices.prepared(diffusion.load(path), device)
         if network.scale != scale:
-            raise InputError(f"{path} makes pictures {network.scale} times larger, and --scale is {scale}")
+            raise InputError(f"{path} makes images {network.scale} times larger, but --scale is {scale}")
         return lambda poor, number: restore(network, poor, sampling, seed, number, tile=tile, precision=precision)
     hat = devices.prepared(checkpoints.load(path), device)
     if hat.upscale % scale:
-        raise InputError(f"{path} makes pictures {hat.upscale} times larger, no multiple of --scale {scale}")
+        raise InputError(f"{path} makes images {hat.upscale} times larger, which is not a multiple of --scale {scale}")
 
     def by_hat(poor: np.ndarray, number: int) -> np.ndarray:
         small = torch.from_numpy(poor / np.float32(255))[None, None]
@@ -64,11 +64,10 @@ def restore(
     overlap: int = OVERLAP,
     precision: Precision = "fp32",
 ) -> np.ndarray:
-    """A good picture, float32 (s * h, s * w) in [0, 1], for a poor one, uint8 (h, w).
+    """Return a good image, float32 (s * h, s * w) in [0, 1], for a poor one, uint8 (h, w).
 
-    The noise depends on the seed and the image's number alone. tile: longest side of the result that the network sees
-    at once, 0 for all of it; in every step each tile sees at least `overlap` more px on every side, so that tiles
-    agree where they meet.
+    The noise depends only on the seed and the image's number. tile: longest side of the result that the network sees at
+    once, 0 for all of it; in every step each tile sees at least `overlap` more px on every side, so that tiles match.
     """
     device, unit = next(network.parameters()).device, network.unit
     large = torch.from_numpy(enlarged(poor / np.float32(255), network.scale))[None, None] * 2 - 1
@@ -93,7 +92,7 @@ def restore(
 
 
 def _tiles(height: int, width: int, tile: int, unit: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Tiles whose edges are multiples of `unit`, as sides that the network takes are."""
+    """Yield tiles with edges at multiples of `unit`, as required by the network."""
     most = max(1, (tile or max(height, width)) // unit)
     for rows, columns in tiles(height // unit, width // unit, most):
         yield (unit * rows[0], unit * rows[1]), (unit * columns[0], unit * columns[1])

@@ -1,4 +1,4 @@
-"""Measures of restored radiographs by degradation and method: the folders they come from, means, intervals, a table."""
+"""Measures of restored radiographs by degradation and method: folders, means, intervals, and a table."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from generation.files import atomic
 from generation.restoration.fidelity import mean_interval
 from generation.restoration.folders import aligned
 
-DIGITS = {"ssim": 3, "ms_ssim": 3, "lpips": 3}  # of the table; 2 of the others
+DIGITS = {"ssim": 3, "ms_ssim": 3, "lpips": 3}  # in the table; 2 for others
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where the radiographs are, for the commands that measure them."""
+    """Add the options for the folders, for the commands that measure them."""
     parser.add_argument("--reference", type=Path, required=True, metavar="DIR", help="the good radiographs")
     parser.add_argument(
         "--restored",
@@ -36,13 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def images(args: argparse.Namespace) -> dict[tuple[str, str], dict[str, dict[str, Path]]]:
-    """{(degradation, method): {image: {"reference": file, "restored": file}}} of what the arguments name.
+    """Return {(degradation, method): {image: {"reference": file, "restored": file}}} for the arguments.
 
-    Raises InputError when folders are missing, have one name, or do not hold the same images.
+    Raises InputError if folders are missing, have the same name, or do not contain the same images.
     """
     sets = {(folder.resolve().name, method): place for folder in args.restored for method, place in _methods(folder)}
     if len({folder.resolve().name for folder in args.restored}) < len(args.restored):
-        raise InputError("--restored: the folders need names that differ")
+        raise InputError("--restored: the folders need different names")
     for degradation in {degradation for degradation, _ in sets}:
         if args.baseline and (degradation, args.baseline) not in sets:
             raise InputError(f"--baseline {args.baseline}: {degradation} has no folder of that name")
@@ -52,10 +52,10 @@ def images(args: argparse.Namespace) -> dict[tuple[str, str], dict[str, dict[str
 def summarise(
     rows: Sequence[dict[str, Any]], measures: Mapping[str, str], baseline: str | None, seed: int
 ) -> list[dict[str, Any]]:
-    """By degradation and method of rows, one an image: how many images; of each measure mean, interval and gain over
-    the baseline.
+    """Summarise rows (one per image) by degradation and method: number of images; mean, interval and gain over the
+    baseline for each measure.
 
-    The gain is paired by image: its interval is that of the mean difference. What is not defined is None.
+    The gain is paired by image, with the interval of the mean difference. Undefined values are None.
     """
 
     def key(row: dict[str, Any]) -> tuple[str, str]:
@@ -76,7 +76,7 @@ def summarise(
 
 
 def as_markdown(summary: Sequence[dict[str, Any]], names: Mapping[str, str]) -> str:
-    """The table of the paper's shape: a row a degradation and method, a column a measure, 95 % intervals by image."""
+    """A table like the paper's: a row per degradation and method, a column per measure, 95 % intervals over images."""
     measures = [measure for measure in names if measure in summary[0]]
     lines = [
         f"| degradation | method | images | {' | '.join(names[measure] for measure in measures)} |",
@@ -102,7 +102,7 @@ def _estimate(values: np.ndarray, seed: int) -> dict[str, Any]:
 
 def _methods(folder: Path) -> list[tuple[str, Path]]:
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected one with a subfolder for each method")
+        raise InputError(f"{folder}: there is no such folder; expected one with a subfolder for each method")
     found = sorted(path for path in folder.iterdir() if path.is_dir())
     if not found:
         raise InputError(
@@ -112,7 +112,7 @@ def _methods(folder: Path) -> list[tuple[str, Path]]:
 
 
 def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """The rows as a CSV file. Raises InputError as `atomic` does."""
+    """Write the rows as a CSV file. Raises InputError like `atomic`."""
     with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as stream:
         table = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         table.writeheader()

@@ -1,4 +1,4 @@
-"""Training restoration: its settings, and the loss on the velocity, on pairs made as they are needed."""
+"""Training of restoration: settings, and the loss on the velocity, on pairs made on demand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PICTURES = "hr"
 
 @dataclass(frozen=True)
 class RestorationNetwork:
-    """What is trained."""
+    """The network to be trained."""
 
     widths: tuple[int, ...] = explained(
         (64, 128, 256, 512, 512, 512), "channels of each level, each half the size before"
@@ -39,7 +39,7 @@ class RestorationNetwork:
 
 @dataclass(frozen=True)
 class RestorationSettings:
-    """Everything that decides a training of restoration, beside the corpus and the seed."""
+    """Everything that determines a training of restoration, apart from the corpus and the seed."""
 
     network: RestorationNetwork = field(default_factory=RestorationNetwork)
     pairs: Pairs = field(default_factory=Pairs)
@@ -60,7 +60,7 @@ PRESETS = {
 
 
 class RestorationTask:
-    """One network that learns the way from poor to good (`generation.training.Task`)."""
+    """A network that learns to turn poor images into good ones (`generation.training.Task`)."""
 
     def __init__(self, settings: RestorationSettings, pictures: Pictures):
         chosen, pairs = settings.network, settings.pairs
@@ -82,9 +82,9 @@ class RestorationTask:
         self.about = {"stage": "restoration", "config": config, "degradation": pairs.degradation}
 
     def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
-        """A crop of the good picture and of the enlarged poor one, in [-1, 1], the noise to be added, how much of it.
+        """Return a crop of the good and of the enlarged poor image, in [-1, 1], the noise to be added, and its amount.
 
-        The whole picture is made poor before it is cut, so that haze and contrast are those of whole pictures.
+        The whole image is degraded before it is cropped, so that haze and contrast are those of whole images.
         """
         crop = self.settings.pairs.crop
         good, poor = self.pairs.pair(pixels, rng)
@@ -97,16 +97,16 @@ class RestorationTask:
         }
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
-        """The distance between the velocity and its estimate, in units of what is open at each step."""
+        """The distance between the velocity and its estimate, in units of the linear estimate's error at each step."""
         pictures, drawn = (batch["good"], batch["poor"]), (batch["noise"], batch["timestep"])
         return {"loss": velocity_loss(network, self.network, *pictures, *drawn, self.settings.network.loss)}
 
     def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
-        """The training loss, on pictures kept apart, with noise and faults that stay the same."""
+        """Return the training loss on held-out images with fixed noise and degradations."""
         return self.losses("network", network, batch)["loss"]
 
     def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
-        """Whole pictures in rows of three: the poor one enlarged, what the network makes of it, the good one."""
+        """Return whole images in rows of three: the poor one enlarged, the restored one, the good one."""
         rows, scale = [], self.network.scale
         for number in range(min(count, len(validation))):
             good, small = self.pairs.shown(validation.pixels[number], number)
@@ -116,5 +116,5 @@ class RestorationTask:
 
 
 def make_task(settings: RestorationSettings, pictures: Pictures) -> RestorationTask:
-    """The task of this stage, for the pictures of a corpus. Raises InputError when settings do not fit them."""
+    """Return the task of this stage for the images of a corpus. Raises InputError if the settings do not match them."""
     return RestorationTask(settings, pictures)

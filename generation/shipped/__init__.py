@@ -1,4 +1,4 @@
-"""The weights that come with Discern, so that images can be made without any file (`generation ship` packs them)."""
+"""The weights that come with Discern, for making images without other files (packed by `generation ship`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOADERS = {  # stage: the module whose `load` opens it
 CORPUS = "discern generate corpus --source DIR --out corpus   (your own radiographs)"
 MAKE = {  # stage: the commands that make its weights
     "diffusion": [
-        "discern generate train --preset phantom --out run   (phantoms, for trying it out)",
+        "discern generate train --preset phantom --out run   (phantoms, to try it out)",
         CORPUS,
         "discern generate train --data corpus --out run",
     ],
@@ -32,24 +32,24 @@ MAKE = {  # stage: the commands that make its weights
 
 
 def find(stage: str = "diffusion", name: str = "panoramic") -> Path:
-    """The folder of weights of that name in the package.
+    """Return the folder of weights with this name in the package.
 
-    Raises InputError that says how to make some, where this copy of Discern has none for the stage.
+    Raises InputError with instructions for making weights if this copy of Discern has none for the stage.
     """
     folder = HERE / name
     there = packed.index(folder / packed.INDEX) if (folder / packed.INDEX).is_file() else {}
     if stage not in {entry["about"]["stage"] for entry in there.values()}:
         raise InputError(
-            f"this copy of Discern comes without weights of the {stage} stage; give a --checkpoint, made by",
+            f"this copy of Discern has no weights for the {stage} stage; give a --checkpoint, made by",
             MAKE[stage],
         )
     return folder
 
 
 def load(stage: str, name: str = "panoramic") -> nn.Module:
-    """The network of a stage that comes with Discern, ready to use on the CPU.
+    """Load the network of a stage that comes with Discern, ready to use on the CPU.
 
-    Raises InputError where there is none, or where a part of it is missing, of another size or changed, by its name.
+    Raises InputError if there is none, or naming any part that is missing, changed or has a wrong size.
     """
     if stage not in LOADERS:
         raise InputError(f"stage {stage!r}: expected one of {', '.join(LOADERS)}")

@@ -1,4 +1,4 @@
-"""`python -m generation ship`: pack trained networks small, checked and described, as the package carries them."""
+"""`python -m generation ship`: pack trained networks into small, checked and documented files."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Pack the runs, and see that the folder can be read back."""
+    """Pack the runs, and check that the folder can be read back."""
     networks, cards = {}, []
     for given in args.run:
         name, path = _named(given)
         tensors, about = read_safetensors(path)
         name = name or str(about.get("stage", ""))
         if not name or name in networks:
-            raise InputError(f"--run {given}: expected a name of its own, as in NAME={given}, found {name!r}")
+            raise InputError(f"--run {given}: expected a different name, as in NAME={given}, found {name!r}")
         if not name.replace("-", "").replace("_", "").isalnum():
-            raise InputError(f"--run {given}: a name of letters, digits, - and _ was expected, found {name!r}")
+            raise InputError(f"--run {given}: expected a name of letters, digits, - and _, found {name!r}")
         networks[name] = packed.Network(tensors, about)
         card = path.parent / "README.md"
-        cards.append((name, card.read_text(encoding="utf-8") if card.is_file() else "No card came with this run.\n"))
+        cards.append((name, card.read_text(encoding="utf-8") if card.is_file() else "This run has no card.\n"))
     total = packed.write(args.out, networks, _card(args, networks, cards), args.most_mb * 10**6)
     for name in networks:
         packed.check(args.out / packed.INDEX, name)
@@ -49,13 +49,13 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _named(given: str) -> tuple[str, Path]:
-    """The name and the file of `NAME=RUN` or `RUN`; a run whose own name has a `=` is taken as it is."""
+    """Return the name and the file of `NAME=RUN` or `RUN`; a run whose own name contains `=` is used unchanged."""
     name, sign, path = given.partition("=")
     whole_path = Path(given)
     if not sign or whole_path.exists():
         name, path = "", given
     if is_packed(Path(path)):
-        raise InputError(f"--run {given}: these weights are packed already; expected the folder of a training")
+        raise InputError(f"--run {given}: these weights are already packed; expected a training folder")
     return name, file_of(Path(path))
 
 
@@ -63,10 +63,10 @@ def _card(args: argparse.Namespace, networks: dict[str, packed.Network], cards: 
     lines = [
         f"# {args.out.name}",
         "",
-        "Weights that come with Discern: they make synthetic radiographs for observer studies, teaching and tests.",
+        "Weights that come with Discern, for making synthetic radiographs for observer studies, teaching and tests.",
         "",
-        "**Not for diagnosis.** What these networks make shows no patient, and nothing in it is a finding. Do not use",
-        "it to decide about anybody's care, nor as evidence of how a disease looks.",
+        "**Not for diagnosis.** Images made by these networks show no patients or clinical findings. Do not use them",
+        "for decisions about care, or as evidence of how a disease looks.",
         "",
         "| network | stage | parameters |",
         "|---|---|---|",
@@ -90,7 +90,7 @@ def _card(args: argparse.Namespace, networks: dict[str, packed.Network], cards: 
 
 
 def _demoted(card: str) -> list[str]:
-    """The lines of a run's card without its title, further headings a level lower; code stays as it is."""
+    """Return the lines of a run's card without its title and with headings one level lower; code is unchanged."""
     inside, lines = False, []
     for line in card.strip().splitlines():
         inside ^= line.startswith("```")

@@ -1,1 +1,1 @@
-"""From 256 x 128 to 1024 x 512: the network, its training losses, and upscaling a folder of images."""
+"""Super-resolution from 256 x 128 to 1024 x 512: network, training losses, and upscaling of a folder of images."""

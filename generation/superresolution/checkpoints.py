@@ -1,4 +1,4 @@
-"""Opening HAT: the authors' `Real_HAT_GAN_SRx4_finetuned.pth`, and what `generation train` writes."""
+"""Load HAT: the authors' `Real_HAT_GAN_SRx4_finetuned.pth`, and networks written by `generation train`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from generation.weights import adopt, is_ours, read_ours, read_pickle, weights_u
 
 
 def load(path: str | Path) -> HAT:
-    """The network in a checkpoint, on the CPU and ready to upscale.
+    """Load the network in a checkpoint, on the CPU and ready to upscale.
 
-    A `.safetensors` file, the run's folder or packed weights are ours; anything else must be the released format, with
-    `params_ema`, and of the published size. Raises InputError that names what is wrong: missing, cut short, would run
-    code, not HAT.
+    A `.safetensors` file, a training folder or packed weights are in our format; anything else must be in the released
+    format, with `params_ema`, and have the published size. Raises InputError naming the problem: missing, truncated,
+    would run code, or not HAT.
     """
     path = Path(path)
     if is_ours(path):

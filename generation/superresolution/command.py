@@ -1,4 +1,4 @@
-"""`python -m generation upscale`: a folder of small radiographs brought to reading size."""
+"""`python -m generation upscale`: enlarge a folder of small radiographs to reading size."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Upscale what is missing; exit code 1 when some images could not be read, each named."""
+    """Upscale the missing images; return exit code 1 if some images could not be read, and name them."""
     state = devices.start(args.device)
     files = radiographs.find(args.images)
     targets = _targets(files, args.out)
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 def _targets(files: list[Path], folder: Path) -> list[Path]:
     twice = [f"{name}: {count} files" for name, count in Counter(file.stem for file in files).items() if count > 1]
     if not files or twice:
-        raise InputError("the images must be there, each with a name of its own", twice or ["there are none"])
+        raise InputError("expected images with different names", twice or ["there are none"])
     return [folder / f"{file.stem}.png" for file in files]
 
 
@@ -90,7 +90,7 @@ def _fill(
     batch: int | None,
     state: PartialState,
 ) -> list[str]:
-    """Upscale the missing images in batches of one size; what could not be read comes back, named."""
+    """Upscale the missing images in batches of one size; return the unreadable ones with names."""
     faults: dict[Path, str] = {}
     queue: list[tuple[Path, Path]] = list(missing)
     bar = tqdm(total=len(queue), desc="upscaling", unit="image", disable=not state.is_main_process)

@@ -1,7 +1,7 @@
-"""Small, poor pictures out of good ones, for training super-resolution, after Real-ESRGAN (arXiv 2107.10833).
+"""Degradation of images for training super-resolution, after Real-ESRGAN (arXiv 2107.10833).
 
-Two rounds of blur, resizing, noise and JPEG, then a ringing (sinc) filter and JPEG once more, in either order. Ranges
-and probabilities are the paper's; pictures are grey throughout.
+Two rounds of blur, resizing, noise and JPEG, then a ringing (sinc) filter and JPEG again, in either order. Ranges and
+probabilities are those of the paper; images are always grey.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Round:
 
     blur: tuple[float, float]  # sigma, px
     blurred: float  # probability
-    enlarged: float  # probability of a resize up; of one down and of none are those of the paper
+    enlarged: float  # probability of enlarging; those of reducing and of no change are as in the paper
     shrunk: float
     scale: tuple[float, float]
     noise: tuple[float, float]  # sigma of Gaussian noise, grey levels of 255
@@ -34,17 +34,17 @@ class Round:
 FIRST = Round((0.2, 3.0), 1.0, 0.2, 0.7, (0.15, 1.5), (1, 30), (0.05, 3.0))
 SECOND = Round((0.2, 1.5), 0.8, 0.3, 0.4, (0.3, 1.2), (1, 25), (0.05, 2.5))
 QUALITY = (30, 95)
-RINGING = 0.1  # probability of a sinc filter in place of a blur; of one at the end it is 8 in 10
+RINGING = 0.1  # probability of a sinc filter instead of a blur; at the end it is 8 in 10
 
 
 def area(picture: np.ndarray, scale: int = 4) -> np.ndarray:
-    """Mean of every scale x scale square: float32 (H, W) to (H / scale, W / scale)."""
+    """Return the mean of every scale x scale square: float32 (H, W) to (H / scale, W / scale)."""
     height, width = picture.shape
     return picture.reshape(height // scale, scale, width // scale, scale).mean((1, 3), dtype=np.float32)
 
 
 def real_esrgan(picture: np.ndarray, rng: Generator, scale: int = 4) -> np.ndarray:
-    """A degraded picture, float32 in [0, 1], `scale` times smaller than `picture` (float32 (H, W) in [0, 1])."""
+    """Return a degraded image, float32 in [0, 1], `scale` times smaller than `picture` (float32 (H, W) in [0, 1])."""
     height, width = picture.shape
     small = (height // scale, width // scale)
     degraded = picture
@@ -97,7 +97,7 @@ def _jpeg(picture: np.ndarray, rng: Generator) -> np.ndarray:
 
 
 def _blur(rng: Generator, sigmas: tuple[float, float]) -> np.ndarray:
-    """An odd kernel of 7 to 21 px: a Gaussian, round or oblong, at times peaked or flat; at times a sinc."""
+    """Return an odd kernel of 7 to 21 px: a round or oblong Gaussian, sometimes peaked or flat; sometimes a sinc."""
     if rng.random() < RINGING:
         return _sinc(rng)
     reach = int(rng.integers(3, 11))
@@ -117,7 +117,7 @@ def _blur(rng: Generator, sigmas: tuple[float, float]) -> np.ndarray:
 
 
 def _sinc(rng: Generator) -> np.ndarray:
-    """A circular low-pass filter, which rings."""
+    """Return a circular low-pass filter, which causes ringing."""
     reach = int(rng.integers(3, 11))
     cutoff = rng.uniform(np.pi / 3, np.pi)
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]

@@ -1,7 +1,7 @@
 """The Hybrid Attention Transformer for super-resolution (HAT; Chen et al., CVPR 2023, arXiv 2205.04437).
 
-Attribute names are the published tensor names, so that released and fine-tuned weights load. Inside, pictures are
-channels-last, (B, H, W, C); a window is `window_size` x `window_size` pixels and is what attention sees at once.
+Attribute names are the published tensor names, so that released and fine-tuned weights load. Internally, images are
+channels-last, (B, H, W, C); attention works within windows of `window_size` x `window_size` pixels.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 
 
 class HAT(nn.Module):
-    """Enlarge pictures `upscale` times.
+    """Enlarge images `upscale` times.
 
     `forward(x)` takes (B, in_chans, H, W) in [0, 1] and returns (B, in_chans, upscale * H, upscale * W), not clamped.
-    H and W may be anything above half a window: reflection pads them to whole windows, and the result is cropped.
-    The arguments bear the published names. `img_size` is the size of the training crops and changes nothing here.
+    H and W may have any size above half a window: they are padded to whole windows by reflection, and the result is
+    cropped. The arguments have the published names. `img_size` is the size of the training crops and has no effect
+    here.
     """
 
     mean: Tensor
@@ -46,11 +47,11 @@ class HAT(nn.Module):
     ):
         super().__init__()
         if upsampler != "pixelshuffle" or resi_connection != "1conv":
-            raise ValueError(f"only pixelshuffle and 1conv are known, not {upsampler!r} and {resi_connection!r}")
+            raise ValueError(f"only pixelshuffle and 1conv are supported, not {upsampler!r} and {resi_connection!r}")
         if upscale < 2 or upscale & (upscale - 1):
             raise ValueError(f"upscale must be a power of two, not {upscale}")
         if len(depths) != len(num_heads):
-            raise ValueError(f"depths has {len(depths)} groups and num_heads {len(num_heads)}")
+            raise ValueError(f"depths has {len(depths)} groups, but num_heads has {len(num_heads)}")
         self.upscale, self.window_size, self.img_range = upscale, window_size, img_range
         overlapped = window_size + int(overlap_ratio * window_size)
         mean = DIV2K_MEAN if in_chans == 3 else (0.0,) * in_chans
@@ -120,7 +121,7 @@ class Group(nn.Module):
 
 
 class HybridBlock(nn.Module):
-    """Window attention and, beside it, convolution with channel attention; then an MLP."""
+    """Window attention in parallel with convolution and channel attention, followed by an MLP."""
 
     def __init__(
         self,
@@ -170,8 +171,8 @@ class WindowAttention(nn.Module):
         qkv = self.qkv(x)
         if shift_masks is None:
             return self.proj(self._attend(qkv, bias))
-        # After the shift, only the last row and the last column of windows hold pixels that are no neighbours:
-        # four regions with one mask each, instead of one mask a window.
+        # After the shift, only windows in the last row and column contain pixels that were not neighbours:
+        # four regions with one mask each, instead of one mask per window.
         shift, window = self.window // 2, self.window
         qkv = qkv.roll((-shift, -shift), (1, 2))
         mixed = qkv.new_empty(*qkv.shape[:3], qkv.shape[3] // 3)
@@ -206,7 +207,7 @@ class OverlappingBlock(nn.Module):
         query, surround = self.qkv(self.norm1(x)).split((width, 2 * width), dim=3)
         margin = (self.overlapped - self.window) // 2
         surround = F.pad(surround, (0, 0, margin, margin, margin, margin))
-        # (B, rows, columns, 2 * width, overlapped, overlapped) without a copy of the overlaps before the last moment
+        # (B, rows, columns, 2 * width, overlapped, overlapped) without copying the overlaps early
         surround = surround.unfold(1, self.overlapped, self.window).unfold(2, self.overlapped, self.window)
         surround = surround.flatten(0, 2).unflatten(1, (2, self.heads, -1)).flatten(4)
         key, value = surround.permute(1, 0, 2, 4, 3).unbind(0)
@@ -221,7 +222,7 @@ class OverlappingBlock(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """Each channel times a gain that depends on the mean of all channels."""
+    """Multiplies each channel by a gain that depends on the mean of all channels."""
 
     def __init__(self, width: int, squeeze: int):
         super().__init__()
@@ -248,7 +249,7 @@ class MLP(nn.Module):
 
 
 def windows(x: Tensor, window: int, parts: int, heads: int) -> Tensor:
-    """(B, H, W, parts * heads * D) as (parts, B * number of windows, heads, window ** 2, D)."""
+    """Convert (B, H, W, parts * heads * D) to (parts, B * number of windows, heads, window ** 2, D)."""
     batch, height, width, _ = x.shape
     x = x.view(batch, height // window, window, width // window, window, parts, heads, -1)
     return x.permute(5, 0, 1, 3, 6, 2, 4, 7).reshape(parts, -1, heads, window * window, x.shape[-1])
@@ -267,10 +268,10 @@ def position_bias(table: Tensor, index: Tensor) -> Tensor:
 
 
 def relative_positions(window: int, surround: int) -> Tensor:
-    """For every pixel of a window and of the (larger) window around it, the row of the bias table: int64 (n, m).
+    """Return the row of the bias table for every pixel of a window and of the (larger) window around it: int64 (n, m).
 
-    For a larger window the published index starts below zero and those entries wrap around to the end of the table.
-    Published weights were trained so; it is kept.
+    For a larger window, the published index starts below zero, and these entries wrap around to the end of the table.
+    Published weights were trained this way, so it is kept.
     """
     inner = torch.cartesian_prod(torch.arange(window), torch.arange(window))
     outer = torch.cartesian_prod(torch.arange(surround), torch.arange(surround))
@@ -282,9 +283,9 @@ def relative_positions(window: int, surround: int) -> Tensor:
 
 
 def shifted_window_masks(window: int, device: torch.device) -> Tensor:
-    """What a shifted window may see: (2, 2, window ** 2, window ** 2), indexed by in the last row, in the last column.
+    """Masks for shifted windows: (2, 2, window ** 2, window ** 2), indexed by (in the last row, in the last column).
 
-    0 where two pixels were neighbours before the shift, -100 where the shift wrapped one of them around.
+    0 if two pixels were neighbours before the shift, -100 if the shift wrapped one of them around.
     """
     wrapped = torch.arange(window, device=device) >= window // 2
     rows, columns = (side.flatten() for side in torch.meshgrid(wrapped, wrapped, indexing="ij"))

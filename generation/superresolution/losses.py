@@ -1,4 +1,4 @@
-"""What super-resolution is trained on beside the plain distance: features of VGG19, and a discriminator."""
+"""Additional losses for super-resolution: features of VGG19, and a discriminator."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Perceptual(nn.Module):
-    """Distance of two pictures by features of VGG19 before the activation (arXiv 1603.08155, 1809.00219).
+    """Distance of two images by features of VGG19 before the activation (arXiv 1603.08155, 1809.00219).
 
     path: torchvision's `vgg19-dcbb9e9d.pth` (or any state dict with its `features.N` names); nothing is downloaded.
-    `forward(x, y)` takes grey or colour pictures in [0, 1] and returns the weighted L1 distance. Raises InputError when
-    the file does not fit.
+    `forward(x, y)` takes grey or colour images in [0, 1] and returns the weighted L1 distance. Raises InputError if the
+    file does not match.
     """
 
     mean: Tensor
@@ -94,5 +94,5 @@ class Discriminator(nn.Module):
 
 
 def vanilla_gan(logits: Tensor, real: bool) -> Tensor:
-    """Binary cross-entropy of the discriminator's logits against one answer for all pixels (arXiv 1406.2661)."""
+    """Binary cross-entropy of the discriminator's logits against one target for all pixels (arXiv 1406.2661)."""
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))

@@ -1,4 +1,4 @@
-"""Training super-resolution: its settings, and the losses of the network and of its discriminator."""
+"""Training of super-resolution: settings, and the losses of the network and its discriminator."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SCALE = 4
 
 @dataclass(frozen=True)
 class SuperResolutionNetwork:
-    """What is trained."""
+    """The network to be trained."""
 
     channels: int = explained(3, "3 as published (grey repeated three times), or 1", least=1, most=3)
     depths: tuple[int, ...] = explained((6, 6, 6, 6, 6, 6), "blocks of each group")
@@ -43,7 +43,7 @@ class SuperResolutionNetwork:
 
 @dataclass(frozen=True)
 class Losses:
-    """What is minimised, and on what."""
+    """The losses and the training crops."""
 
     pixel: float = explained(1.0, "weight of the L1 distance", least=0)
     perceptual: float = explained(1.0, "weight of the distance by VGG19 features", least=0)
@@ -57,7 +57,7 @@ class Losses:
 
 @dataclass(frozen=True)
 class SuperResolutionSettings:
-    """Everything that decides a training of the second stage, beside the corpus and the seed."""
+    """Everything that determines a training of the second stage, apart from the corpus and the seed."""
 
     network: SuperResolutionNetwork = field(default_factory=SuperResolutionNetwork)
     losses: Losses = field(default_factory=Losses)
@@ -92,9 +92,9 @@ PRESETS = {
 
 
 def build(chosen: SuperResolutionNetwork, scale: int) -> tuple[HAT, dict[str, Any]]:
-    """The network of these settings that enlarges `scale` times, and what is needed to build it again.
+    """Return the network for these settings that enlarges `scale` times, and what is needed to rebuild it.
 
-    Raises InputError when it cannot be built, or the checkpoint to start from does not fit.
+    Raises InputError if it cannot be built, or the initial checkpoint does not match.
     """
     config: dict[str, Any] = {
         "upscale": scale,
@@ -118,7 +118,7 @@ def build(chosen: SuperResolutionNetwork, scale: int) -> tuple[HAT, dict[str, An
 
 
 class SuperResolutionTask:
-    """HAT, and a discriminator where one is wanted (`generation.training.Task`)."""
+    """HAT, and optionally a discriminator (`generation.training.Task`)."""
 
     def __init__(self, settings: SuperResolutionSettings, pictures: Pictures):
         self.settings = settings
@@ -130,12 +130,12 @@ class SuperResolutionTask:
             self.networks["discriminator"] = Discriminator(chosen.channels)
         self.perceptual = Perceptual(settings.losses.vgg) if settings.losses.vgg else None
         if settings.losses.perceptual and not self.perceptual:
-            logging.getLogger(__name__).warning("losses.vgg names no file: trained without the perceptual term")
+            logging.getLogger(__name__).warning("losses.vgg names no file, so training is without the perceptual term")
         self.about = {"stage": "superresolution", "config": config}
         self._made = torch.empty(0)
 
     def example(self, pixels: np.ndarray, source: int, rng: Generator) -> Example:
-        """A crop of the sharp picture and the small picture it is to be found from, both in [0, 1]."""
+        """Return a crop of the sharp image and the small image made from it, both in [0, 1]."""
         side = self.settings.losses.crop
         top, left = (int(rng.integers(length - side + 1)) for length in pixels.shape)
         sharp = pixels[top : top + side, left : left + side] / np.float32(255)
@@ -143,7 +143,7 @@ class SuperResolutionTask:
         return {name: torch.from_numpy(picture)[None] for name, picture in (("small", small), ("sharp", sharp))}
 
     def losses(self, name: str, network: nn.Module, batch: Example) -> dict[str, Tensor]:
-        """Of the network: L1, perceptual and adversarial terms; of the discriminator: its error on both kinds."""
+        """Return the network's L1, perceptual and adversarial terms, or the discriminator's error on both classes."""
         channels, weights = self.settings.network.channels, self.settings.losses
         sharp = batch["sharp"].expand(-1, channels, -1, -1)
         if name == "discriminator":
@@ -161,12 +161,12 @@ class SuperResolutionTask:
         return terms
 
     def validation_loss(self, network: nn.Module, batch: Example) -> Tensor:
-        """The L1 distance, which no discriminator moves."""
+        """Return the L1 distance, which does not depend on the discriminator."""
         small = batch["small"].expand(-1, self.settings.network.channels, -1, -1)
         return F.l1_loss(network(small).float().clamp(0, 1).mean(1, keepdim=True), batch["sharp"])
 
     def sheet(self, network: nn.Module, validation: Pictures, count: int) -> Tensor:
-        """Crops in rows of three: the small picture, what the network makes of it, the sharp one."""
+        """Return crops in rows of three: the small image, the enlarged one, the sharp one."""
         rows = []
         for number in range(min(count, len(validation))):
             example = self.example(validation.pixels[number], 0, Generator(PCG64([0, number])))
@@ -178,7 +178,7 @@ class SuperResolutionTask:
     def _check(self, pictures: Pictures) -> None:
         side, faults = self.settings.losses.crop, []
         if side > min(pictures.pixels.shape[1:]):
-            faults.append(f"losses.crop: {side} px, and the pictures have {pictures.pixels.shape[1:]}")
+            faults.append(f"losses.crop: {side} px, but the images have {pictures.pixels.shape[1:]}")
         if side % 8:
             faults.append(f"losses.crop: expected a multiple of 8, found {side}")
         if faults:
@@ -186,5 +186,5 @@ class SuperResolutionTask:
 
 
 def make_task(settings: SuperResolutionSettings, pictures: Pictures) -> SuperResolutionTask:
-    """The task of this stage, for the pictures of a corpus. Raises InputError when settings do not fit them."""
+    """Return the task of this stage for the images of a corpus. Raises InputError if the settings do not match them."""
     return SuperResolutionTask(settings, pictures)

@@ -1,4 +1,4 @@
-"""From a small picture to a large one: HAT, whole or in tiles, and interpolation as a baseline."""
+"""Enlarge images with HAT, whole or in tiles, and by interpolation as a baseline."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ INTERPOLATIONS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampli
 def enlarge(
     network: HAT, pictures: Tensor, *, tile: int = 0, overlap: int = 32, precision: Precision = "fp32"
 ) -> Tensor:
-    """Pictures (B, C, H, W) in [0, 1], of one or three channels, as (B, C, s * H, s * W) in [0, 1] on the CPU, float32.
+    """Enlarge images (B, C, H, W) in [0, 1], one or three channels, to (B, C, s * H, s * W) in [0, 1], float32 on CPU.
 
-    Grey pictures go through a three-channel network as three equal channels, whose mean comes back.
-    tile: longest side of what the network sees at once, 0 for all of it. Each tile sees `overlap` more pixels on every
-    side, which are cut off from its result.
+    A three-channel network gets grey images as three equal channels, and the mean of its channels is returned.
+    tile: longest side that the network sees at once, 0 for all. Each tile sees `overlap` more pixels on every side,
+    which are cropped from its result.
     """
     device = next(network.parameters()).device
     batch, channels, height, width = pictures.shape
@@ -43,14 +43,14 @@ def enlarge(
 
 
 def tiles(height: int, width: int, tile: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Rows and columns (first, past the last) of a partition into nearly equal tiles of at most tile x tile pixels."""
+    """Yield rows and columns (first, past the last) of nearly equal tiles of at most tile x tile pixels."""
     for rows in _spans(height, tile):
         for columns in _spans(width, tile):
             yield rows, columns
 
 
 def interpolate(pixels: np.ndarray, method: str, scale: int = 4) -> np.ndarray:
-    """A grey picture uint8 (H, W) enlarged by `bicubic` or `lanczos`, in [0, 1]: what a network must beat."""
+    """Enlarge a grey image uint8 (H, W) by `bicubic` or `lanczos`, in [0, 1], as a baseline for networks."""
     height, width = pixels.shape
     image = Image.fromarray(pixels).resize((scale * width, scale * height), INTERPOLATIONS[method])
     return np.asarray(image) / np.float32(255)

@@ -145,7 +145,10 @@ def test_a_network_answers_for_its_source_and_for_any():
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
-    [({"height": 18, "patch": 4}, "cannot be halved"), ({"attention": (12,)}, "names .12., the levels have .16, 8.")],
+    [
+        ({"height": 18, "patch": 4}, "cannot be halved"),
+        ({"attention": (12,)}, "names .12., but the levels have .16, 8."),
+    ],
 )
 def test_a_network_that_cannot_be_built_is_refused(change, complaint):
     with pytest.raises(ValueError, match=complaint):

@@ -116,10 +116,10 @@ def test_a_spoilt_manifest_is_refused_by_row_and_column(source, tmp_path, column
         table.writerows(rows)
     with pytest.raises(InputError) as caught:
         drawing.candidates([tmp_path / "out"], "real")
-    assert caught.value.what == f"{path}: not a manifest that can be used, 1 problem(s):"
+    assert caught.value.what == f"{path}: the manifest cannot be used, 1 problem(s):"
     assert caught.value.faults == [fault]
     path.write_bytes(b"\xff" + path.read_bytes())
-    with pytest.raises(InputError, match=r"manifest\.csv: not readable; expected a folder"):
+    with pytest.raises(InputError, match=r"manifest\.csv: cannot be read; expected a folder"):
         corpus.read_manifest(tmp_path / "out")
 
 
@@ -173,7 +173,7 @@ def test_files_with_burnt_in_text_are_listed_unless_it_is_cut_away(source, tmp_p
         (tmp_path / f"{number}.png").rename(folder / f"{number}.png")
     assert main(["corpus", "--source", str(folder), "--out", str(tmp_path / "out")]) == 0
     assert json.loads((tmp_path / "out/corpus.json").read_text())["text"] == ["1.png"]
-    assert "note: text seems to be burnt into these images (1)" in capsys.readouterr().out
+    assert "note: these images (1) seem to contain burnt-in text" in capsys.readouterr().out
     assert corpus.prepare(folder, tmp_path / "out")["text"] == ["1.png"]  # remembered, where nothing is left to do
     assert corpus.prepare(folder, tmp_path / "cut", radiographs.Margins(top=50))["text"] == []
 

@@ -128,7 +128,7 @@ def test_without_a_decoder_one_sentence_names_the_compression_and_the_extra(tmp_
         "pip install 'discern[dicom]'"
     )
     data.file_meta.TransferSyntaxUID = uid.MPEG2MPML
-    with pytest.raises(InputError, match=r"is compressed as MPEG2 .*, which no program here can read"):
+    with pytest.raises(InputError, match=r"is compressed as MPEG2 .*, which cannot be read here"):
         reading.look(saved(path, data))
 
 
@@ -162,7 +162,7 @@ def test_the_first_window_is_taken_and_a_marker_does_not_stretch_it(tmp_path):
     expected = np.rint(np.clip((marked.astype(float) - 1049.5) / 899 + 0.5, 0, 1) * 255)
     assert np.abs(shown - expected).max() <= 1
     zero = radiographs.look(saved(tmp_path / "z.dcm", dataset(WindowCenter=0, WindowWidth=0)))
-    assert zero.notes == ("its window has no width, and is not used",)
+    assert zero.notes == ("its window has no width and is not used",)
     assert np.asarray(zero.image).max() == 255
 
 
@@ -254,13 +254,13 @@ def test_an_overlay_in_the_unused_bits_is_not_seen(tmp_path, plain):
     assert np.array_equal(seen(saved(tmp_path / "o.dcm", data)), plain)
     with_planes = dataset()
     with_planes.add_new(0x60003000, "OW", b"\0" * (GREY.size // 8))
-    assert radiographs.look(saved(tmp_path / "p.dcm", with_planes)).notes == ("has an overlay, which stays behind",)
+    assert radiographs.look(saved(tmp_path / "p.dcm", with_planes)).notes == ("has an overlay, which is discarded",)
 
 
 def test_a_burnt_in_annotation_and_lossy_compression_are_told(tmp_path):
     data = dataset(BurnedInAnnotation="YES", LossyImageCompression="01", PatientName="Doe^Jane", InstitutionName="X")
     found = radiographs.look(saved(tmp_path / "b.dcm", data))
-    assert found.notes == ("says that text is burnt into the picture: a name may be readable",)
+    assert found.notes == ("states that text is burnt into the image: a name may be readable",)
     assert found.lossy
     assert found.telling == ("InstitutionName", "PatientName")
 

@@ -136,7 +136,7 @@ def test_colour_is_hidden_by_a_shutter_too(tmp_path):
     [
         ({"ShutterShape": "RECTANGULAR"}, "has a display shutter without ShutterLeftVerticalEdge"),
         (POLYGON | {"VerticesOfThePolygonalShutter": [1, 1, 5, 5]}, "without VerticesOfThePolygonalShutter"),
-        (CIRCLE | {"CenterOfCircularShutter": [-900, -900]}, "has a display shutter that hides the whole picture"),
+        (CIRCLE | {"CenterOfCircularShutter": [-900, -900]}, "has a display shutter that hides the whole image"),
         ({"ShutterShape": "BITMAP"}, "has a display shutter of unknown shape"),
     ],
 )
@@ -148,7 +148,7 @@ def test_a_shutter_that_cannot_be_applied_is_told_and_the_picture_stays(tmp_path
     assert found.notes[0].endswith("; it is not applied")
 
 
-MOVED = "was turned or flipped at the detector, and does not say how the patient lies"
+MOVED = "was rotated or flipped at the detector, and does not give the patient's orientation"
 SAID = {
     "ImageLaterality": "L", "Laterality": "R", "PatientOrientation": ["L", "F"], "ViewPosition": "PA",
     "FieldOfViewShape": "ROUND", "FieldOfViewOrigin": [12.5, 0], "FieldOfViewRotation": 90,
@@ -190,7 +190,7 @@ def test_an_orientation_in_no_terms_of_the_standard_turns_nothing_and_is_told(tm
     found = radiographs.look(saved(tmp_path / "a.dcm", dataset(**fields)))
     assert np.array_equal(np.asarray(found.image), seen(saved(tmp_path / "b.dcm", dataset())))
     assert found.header["orientation"] == "other"
-    assert found.notes == ("says how the patient lies in no terms of DICOM, and is not turned",)
+    assert found.notes == ("gives the patient's orientation in non-DICOM terms, and is not rotated",)
 
 
 def folder_of(path: Path, count: int, first: int, **fields: object) -> Path:
@@ -258,7 +258,7 @@ def test_a_corpus_counts_what_its_files_say_and_a_pool_of_it_knows(tmp_path):
     folder_of(tmp_path / "source" / "more", 1, 50)
     summary = corpus.prepare(tmp_path / "source", tmp_path / "corpus", size=(192, 96), parts=(0, 0, 1))
     assert summary["header"] == {"laterality": {"L": 5}, "shutter": {"RECTANGULAR": 5}}
-    burnt = "says that text is burnt into the picture: a name may be readable"
+    burnt = "states that text is burnt into the image: a name may be readable"
     assert (summary["lossy"], summary["notes"]) == (5, {burnt: 5, APPLIED: 5})
     assert json.loads((tmp_path / "corpus" / "corpus.json").read_text())["notes"] == summary["notes"]
     found = drawing.candidates([tmp_path / "corpus"], "real")

@@ -132,7 +132,7 @@ def test_sets_are_set_against_a_baseline_of_the_same_seeds(folder, capsys):
     assert table[1].endswith(",,,")
     (folder / "again" / "23.png").rename(folder / "again" / "x.png")
     assert evaluate(folder, *options, synthetic=("sound", "again")) == 2
-    assert "again: 2 images by name that are in one of the two alone" in capsys.readouterr().err
+    assert "again: 2 images by name that are in only one of the two" in capsys.readouterr().err
     assert evaluate(folder, "--baseline", "none") == 2
     assert "--baseline none: expected one of sound, blurred" in capsys.readouterr().err
 

@@ -64,7 +64,7 @@ def test_an_unreadable_picture_is_named_and_left_out(small_corpus, tmp_path):
     first = sorted((tmp_path / "corpus" / "lr").iterdir())
     for file in first:
         file.write_bytes(b"broken")
-    with pytest.raises(InputError, match="no train picture that can be read") as refusal:
+    with pytest.raises(InputError, match="no readable train image") as refusal:
         read_pictures(tmp_path / "corpus", "lr", "train")
     assert len(refusal.value.faults) == len(train)
     shutil.copytree(small_corpus / "lr", tmp_path / "corpus" / "lr", dirs_exist_ok=True)

@@ -35,10 +35,10 @@ def test_every_way_to_fail_is_told_by_item_and_the_others_are_done_in_order():
     found = list(guarded.each(work, items, workers=2, seconds=8, limit=2**28))
     assert [str(one) for one in found] == [
         "A",
-        "hang: took more than 8 s to read, and was given up",
+        "hang: took more than 8 s to read and was skipped",
         "B",
-        f"crash: brought its decoder down (signal {signal.SIGSEGV.value})",
-        "leave: brought its decoder down (exit status 7)",
+        f"crash: crashed its decoder (signal {signal.SIGSEGV.value})",
+        "leave: crashed its decoder (exit status 7)",
         "C",
         "swell: needs more than 0.25 GiB of memory",
         "raise: not readable (TypeError: as a spoilt TIFF makes Pillow)",
@@ -61,7 +61,7 @@ def test_the_processes_stay_and_are_ended_when_the_work_is():
     begun = guarded.each(work, ["a", "hang"], workers=2)
     assert next(begun) == "A"
     started = time.monotonic()
-    begun.close()  # whoever stops asking does not wait for the one that hangs
+    begun.close()  # a caller that stops does not wait for the one that hangs
     assert time.monotonic() - started < 30
 
 

@@ -69,7 +69,7 @@ def test_relative_positions_of_the_wider_window_wrap_around_as_published():
     [
         ({"upsampler": "nearest+conv"}, "only pixelshuffle"),
         ({"upscale": 3}, "power of two"),
-        ({"depths": (6, 6)}, "2 groups and num_heads 6"),
+        ({"depths": (6, 6)}, "2 groups, but num_heads has 6"),
     ],
 )
 def test_an_option_it_cannot_serve_is_refused(options, complaint):

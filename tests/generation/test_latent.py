@@ -188,14 +188,14 @@ def test_a_training_in_latents_that_diverges_keeps_its_last_good_state(arches, c
     changes += ["network.components=6", "network.views=1", "training.batch=4", "training.save_every=1"]
     changes += ["optimiser.learning_rate=1e30", "optimiser.warmup=0", "optimiser.clip=0.0", "training.precision='fp32'"]
     assert main([*arguments, *(word for change in changes for word in ("--set", change))]) == 2
-    assert "the training has diverged; what was saved before stays" in capsys.readouterr().err
+    assert "the training has diverged; earlier saved states are kept" in capsys.readouterr().err
     assert list((tmp_path / "out").glob("state-*")), "the state before it is gone"
 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (('"{sharp}"', '"{sharper}"'), "[latent] names {sharper}, which is no earlier step"),
+        (('"{sharp}"', '"{sharper}"'), "[latent] names {sharper}, which is not an earlier step"),
         (('"{sharp}"', '"{sharp"'), "[latent]: braces in a setting: expected {NAME}"),
         (('autoencoder = "{sharp}"', ""), "network.autoencoder is needed"),
         (('stage = "latent"', "stage = [1]"), "[latent]: stage: expected one of diffusion"),
@@ -226,7 +226,7 @@ def test_a_corpus_without_pictures_kept_apart_is_refused_by_name(arches, tmp_pat
         arches.parent / "source", tmp_path / "all", size=(256, 128), parts=(1, 0, 0), workers=1, distinct=True
     )
     assert cook(tmp_path / "all", tmp_path / "out") == 2
-    assert "no validation picture that can be read" in capsys.readouterr().err
+    assert "no readable validation image" in capsys.readouterr().err
 
 
 def test_the_linear_estimate_is_the_best_one_of_what_is_normally_distributed():
@@ -308,9 +308,9 @@ def test_jitter_moves_a_picture_a_little_and_never_mirrors_it():
 def test_a_file_of_another_stage_is_no_autoencoder_and_no_teacher(arches, cooked, tmp_path, capsys):
     base = ["train", "--data", str(arches), "--out", str(tmp_path / "out"), "--device", "cpu", "--stage"]
     assert main([*base, "latent", "--set", f"network.autoencoder={cooked / 'latent'}"]) == 2
-    assert "is of stage 'diffusion', expected 'autoencoder'" in capsys.readouterr().err
+    assert "has the stage 'diffusion', expected 'autoencoder'" in capsys.readouterr().err
     assert main([*base, "student", "--set", f"network.teacher={cooked / 'student'}"]) == 2
-    assert "a teacher of design 'latent' was expected, found 'student'" in capsys.readouterr().err
+    assert "expected a teacher with the design 'latent', found 'student'" in capsys.readouterr().err
     write_safetensors(
         tmp_path / "other.safetensors", Autoencoder(4, (8, 8, 8), 1), {"stage": "autoencoder", "config": {}}
     )

@@ -180,17 +180,17 @@ def test_what_cannot_be_used_is_named(small_corpus, poor_corpus, run_folder, tmp
     assert main([*degrade, "--method", str(tmp_path / "other.safetensors")]) == 2
     assert "of stage 'diffusion', expected ddpm-lq or munit-lq" in capsys.readouterr().err
     assert main([*degrade, "--strength", "2"]) == 2
-    assert "--strength: expected a share of 0 to 1, got 2" in capsys.readouterr().err
+    assert "--strength: expected a share from 0 to 1, got 2" in capsys.readouterr().err
     assert trained("munit-lq", small_corpus, tmp_path / "a") == 2
     assert "pictures.poor names no corpus" in capsys.readouterr().err
     changes = [f"pictures.poor={poor_corpus}", "pictures.crop=40", "pictures.scale=3"]
     assert trained("munit-lq", small_corpus, tmp_path / "a", *changes) == 2
     said = capsys.readouterr().err
-    for fault in ("scale: 3 does not divide 64 x 32", "crop: 40 px, and the shortest side is 10", "a multiple of 16"):
+    for fault in ("scale: 3 does not divide 64 x 32", "crop: 40 px, but the shortest side is 10", "a multiple of 16"):
         assert fault in said
     assert trained("ddpm-lq", poor_corpus, tmp_path / "a", "network.crop=35") == 2
     said = capsys.readouterr().err
-    assert "network.crop: 35 px, and the pictures have 64 x 32" in said
+    assert "network.crop: 35 px, but the images have 64 x 32" in said
     assert "network.crop: expected a multiple of 4, found 35" in said
     assert trained("ddpm-lq", poor_corpus, tmp_path / "a", "network.widths=[12]") == 2
     assert "[network] cannot be built: widths must be multiples of 8" in capsys.readouterr().err

@@ -64,7 +64,10 @@ def test_no_radiograph_is_in_a_pool_twice(folders, capsys):
     assert len({"8.png", "copy.jpg"} & set(taken)) == 1
     shutil.rmtree(folders / "pool")
     assert build(folders, "--count", "11", "10") == 2
-    assert "11 real images wanted, 10 can be had: 11 found, 1 left out as near-duplicates" in capsys.readouterr().err
+    assert (
+        "11 real images are needed, but only 10 are available: 11 found, 1 left out as near-duplicates"
+        in capsys.readouterr().err
+    )
     assert not (folders / "pool").exists()
 
 
@@ -180,7 +183,7 @@ def test_a_case_that_lacks_a_method_is_named_and_left_out_and_too_few_are_refuse
     said = capsys.readouterr().err
     assert "left out: 3: no image of theirs" in said
     assert "left out: 5: 2 images of ours have this name" in said
-    assert "left out: 6: the image of theirs is the same as another one" in said
+    assert "left out: 6: the image of theirs is identical to another one" in said
     assert "4.png: not readable as a radiograph" in said
     taken = {path.rsplit("/", 1)[1] for path in origins(versions / "pool").values()}
     assert taken == {f"{n}.png" for n in range(10) if n not in (3, 4, 5, 6)}
@@ -209,7 +212,7 @@ def test_comparisons_of_one_method_or_of_two_folders_of_one_name_are_refused(ver
     assert compared(versions, "3", synthetic=("ours", "b/ours")) == 2
     assert "two --synthetic folders are called ours" in capsys.readouterr().err
     assert compared(versions, "3", real=("ours",)) == 2
-    assert "each folder needs a name of its own" in capsys.readouterr().err
+    assert "each folder needs a different name" in capsys.readouterr().err
     assert build(versions, "--reference", str(versions / "originals")) == 2
     assert "--reference can only be used with --comparisons" in capsys.readouterr().err
 
@@ -308,7 +311,7 @@ def test_cases_with_burnt_in_text_are_in_pool_json_by_class_and_their_files_are_
     assert sorted(files[case].rsplit("/", 1)[1] for case in how["real"]["text"]["cases"]) == ["2.png", "9.png"]
     assert how["synthetic"]["text"] == {"count": 0, "cases": []}
     said = capsys.readouterr().out
-    assert "note: text seems to be burnt into these real images (2)" in said
+    assert "note: these real images (2) seem to contain burnt-in text" in said
     assert str(folders / "real/large/2.png") in said
     assert "synthetic images" not in said
     assert "DOE" not in said

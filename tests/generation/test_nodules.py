@@ -103,13 +103,13 @@ def test_tables_that_cannot_be_used_are_named_by_row(restored, tmp_path, capsys)
     assert command(restored) == 2
     said = capsys.readouterr().err
     assert "line 2: expected numbers in x, y, radius" in said
-    assert "line 3: expected a place in the picture and a radius of at least 2 px" in said
+    assert "line 3: expected a place in the image and a radius of at least 2 px" in said
     table.write_text("image,x,y,radius\n0,400,30,6\n")
     assert command(restored) == 2
-    assert "3: no nodule" in capsys.readouterr().err
+    assert "3: has no nodule" in capsys.readouterr().err
     table.write_text("image,x,y,radius\n" + "".join(f"{number},400,30,6\n" for number in range(4)))
     assert command(restored) == 2
-    assert "nodules.csv: 0: a nodule at 400, 30 lies outside 128 x 96" in capsys.readouterr().err
+    assert "nodules.csv: 0: a nodule at 400, 30 is outside 128 x 96" in capsys.readouterr().err
     table.write_text("image,x,y\n0,1,2\n")
     assert command(restored) == 2
     assert "expected the columns image, x, y, radius" in capsys.readouterr().err

@@ -87,7 +87,7 @@ def test_the_command_makes_a_corpus_that_holds_nothing_but_pixels(address, tmp_p
     for name, value in (("URL", address), ("USER", "reader"), ("PASSWORD", "secret")):
         monkeypatch.setenv(f"DISCERN_PACS_{name}", value)
     assert main(["pacs", "--out", str(tmp_path / "out"), "--count"]) == 0
-    assert capsys.readouterr().out == "3 images fit\n"
+    assert capsys.readouterr().out == "3 images match\n"
     assert main(["pacs", "--out", str(tmp_path / "out"), "--corpus", str(tmp_path / "corpus")]) == 0
     assert len(corpus.read_manifest(tmp_path / "corpus")) == 3
     kept = [path for path in (tmp_path / "corpus").rglob("*") if path.is_file()]
@@ -174,9 +174,9 @@ def answering():
 @pytest.mark.parametrize(
     ("status", "body", "kind", "said"),
     [
-        (200, b"<html>Welcome</html>", "text/html", "What answers at the archive's address is not DICOMweb"),
-        (200, b'{"hello": "there"}', "application/json", "What answers at the archive's address is not DICOMweb"),
-        (200, b"[1, 2]", "application/json", "What answers at the archive's address is not DICOMweb"),
+        (200, b"<html>Welcome</html>", "text/html", "The server at the archive's address does not speak DICOMweb"),
+        (200, b'{"hello": "there"}', "application/json", "The server at the archive's address does not speak DICOMweb"),
+        (200, b"[1, 2]", "application/json", "The server at the archive's address does not speak DICOMweb"),
         (200, b'[{"0020000D": {"Value": ["../x"]}}]', "application/dicom+json", "is not DICOMweb"),
         (403, b"", "text/plain", r"The archive does not allow this user to read \(HTTP 403\)"),
         (404, b"", "text/plain", r"There is no DICOMweb at the archive's address \(HTTP 404\)"),

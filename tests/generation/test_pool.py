@@ -96,9 +96,9 @@ def test_every_fault_is_listed_at_once_with_file_and_row(folder):
         (row in fault) for fault, row in zip(found, ("row 5", "row 6", "row 2", "row 3", "row 4"), strict=True)
     ] == [True] * 5
     assert "unknown truth 'fake'" in found[0]
-    assert "case 'case-0001' already in row 2" in found[1]
+    assert "case 'case-0001' is already in row 2" in found[1]
     assert "images/case-0001.png: no such file" in found[2]
-    assert "its checksum is not the one in the table" in found[3]
+    assert "its checksum does not match the table" in found[3]
     assert "not readable as an image" in found[4]
 
 
@@ -125,7 +125,7 @@ def test_the_same_image_twice_is_a_fault(folder):
     shutil.copy(folder / rows[0]["file"], folder / rows[1]["file"])
     rows[1]["sha256"] = rows[0]["sha256"]
     rewrite(folder, rows)
-    assert faults(folder) == ["cases.csv, row 3: the same image already in row 2"]
+    assert faults(folder) == ["cases.csv, row 3: the same image is already in row 2"]
 
 
 @pytest.mark.parametrize("file", ["../secret.png", "/etc/passwd", "images/../../x.png", "C:\\x.png"])
@@ -133,7 +133,7 @@ def test_a_file_outside_the_folder_is_refused_unread(folder, file):
     rows = table(folder)
     rows[0]["file"] = file
     rewrite(folder, rows)
-    assert any("lies outside the pool folder" in fault for fault in faults(folder))
+    assert any("is outside the pool folder" in fault for fault in faults(folder))
 
 
 def test_a_missing_column_and_a_broken_manifest_are_named_together(folder):
@@ -220,4 +220,4 @@ def test_further_columns_of_cases_csv_are_labels_of_their_cases(folder):
 def test_a_column_that_is_there_twice_is_named(folder):
     lines = (folder / "cases.csv").read_text().splitlines()
     (folder / "cases.csv").write_text("\n".join([f"{lines[0]},device,device", *(f"{line},a,b" for line in lines[1:])]))
-    assert faults(folder)[0] == "cases.csv, row 1: column(s) device are there twice"
+    assert faults(folder)[0] == "cases.csv, row 1: column(s) device occur twice"

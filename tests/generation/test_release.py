@@ -160,7 +160,7 @@ def test_an_image_that_changed_before_its_shard_was_packed_is_named(
         assert main(arguments(network, small_corpus, tmp_path)) == 130
     (tmp_path / ".work" / "00000" / "000001.png").write_bytes(b"another")
     assert main(arguments(network, small_corpus, tmp_path)) == 2
-    assert "000001.png: gone or changed" in capsys.readouterr().err
+    assert "000001.png: is missing or changed" in capsys.readouterr().err
 
 
 def interrupt(*_):
@@ -220,8 +220,8 @@ def test_a_network_that_makes_nothing_but_copies_is_not_released(network, small_
 def test_the_datasheet_warns_of_sharing_the_weights_where_copies_were_left_out(released):
     settings = json.loads((released / "release.json").read_text())
     facts = documents.Facts(settings, 8, 7, {"copy": 1}, (32, 16), (0.1, 0.2, 0.3), "5 held-out images", "2026-11-30")
-    assert "the weights must not be shared" in documents.datasheet(facts)
-    assert "the weights must not be shared" not in (released / "DATASHEET.md").read_text(encoding="utf-8")
+    assert "share the weights only with people" in documents.datasheet(facts)
+    assert "share the weights only with people" not in (released / "DATASHEET.md").read_text(encoding="utf-8")
 
 
 def test_images_can_be_enlarged(network, small_corpus, tmp_path):
@@ -250,4 +250,4 @@ def test_too_few_real_images_and_a_noise_without_seeds_are_refused(network, smal
     assert main(arguments(network, few, tmp_path / "out")) == 2
     assert "training: 1" in capsys.readouterr().err
     assert main(arguments(network, small_corpus, tmp_path / "out", "--noise", "authors")) == 2
-    assert "each image has a seed of its own" in capsys.readouterr().err
+    assert "each image has its own seed" in capsys.readouterr().err

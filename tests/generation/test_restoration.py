@@ -216,7 +216,7 @@ def test_hat_is_trained_on_the_same_pairs_and_restores_by_the_same_command(small
     assert "[network] cannot be built: upscale must be a power of two, not 3" in capsys.readouterr().err
     assert hat_trained(small_corpus, tmp_path / "a", "pairs.crop=36") == 2
     said = capsys.readouterr().err
-    assert "pairs.crop: 36 px, and the pictures have 64 x 32" in said
+    assert "pairs.crop: 36 px, but the images have 64 x 32" in said
     assert "pairs.crop: expected a multiple of 8, found 36" in said
     assert hat_trained(small_corpus, tmp_path / "a", "network.width=9") == 2
     assert "network.width: expected a multiple of 2 heads, found 9" in capsys.readouterr().err
@@ -285,7 +285,7 @@ def test_no_pool_holds_an_image_twice_as_the_quiz_would_refuse_it(folders, capsy
     by = ["plain=bicubic", "again=bicubic"]
     assert restored(folders, "--reference", folders / "good", "--pool", folders / "p", by=by) == 2
     twin, first = (folders / "out" / name / "p0.png" for name in ("again", "plain"))
-    assert f"{twin}: the same picture as {first}" in capsys.readouterr().err
+    assert f"{twin}: is the same image as {first}" in capsys.readouterr().err
     assert not (folders / "p").exists()
 
 
@@ -314,7 +314,7 @@ def test_requests_that_cannot_be_met_are_named(folders, capsys):
     for fault in ("the name reference", "nowhere is neither bicubic nor lanczos nor", "--pool needs --reference"):
         assert fault in said
     assert restored(folders, "--scale", 3, by=[f"ours={folders / 'run'}"]) == 2
-    assert "2 times larger, and --scale is 3" in capsys.readouterr().err
+    assert "2 times larger, but --scale is 3" in capsys.readouterr().err
     (folders / "good" / "p3.png").unlink()
     assert restored(folders, "--reference", folders / "good", "--pool", folders / "p") == 2
     assert f"p3: not in {folders / 'good'}" in capsys.readouterr().err

@@ -186,7 +186,7 @@ def test_a_missing_compiler_is_told_in_one_sentence(tmp_path, capsys, monkeypatc
         assert sample(*arguments, "--compile") == 2
     *_, said = capsys.readouterr().err.strip().splitlines()
     assert "cannot be compiled (InvalidCxxCompiler: No working C++ compiler found" in said
-    assert "compiling needs a C++ compiler (g++, clang++, or what CXX names)" in said
+    assert "compiling needs a C++ compiler (g++, clang++, or the one named by CXX)" in said
     assert not images(tmp_path / "out")
 
 
@@ -199,5 +199,5 @@ def test_a_network_that_gives_no_numbers_makes_no_black_images(tmp_path, capsys,
     write_safetensors(tmp_path / "wild" / "model.safetensors", network, about)
     arguments = ("--checkpoint", tmp_path / "wild", "--steps", 2, "--count", 1, "--out", tmp_path / "out")
     assert sample(*arguments, "--precision", "fp32") == 2
-    assert "00000.png: the network's picture has pixels that are not numbers" in capsys.readouterr().err
+    assert "00000.png: the network's image has pixels that are not numbers" in capsys.readouterr().err
     assert not images(tmp_path / "out")

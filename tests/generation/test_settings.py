@@ -65,8 +65,8 @@ def test_all_faults_are_named_at_once():
         "paint.gloss: expected 0 to 1, found 2.0",
         "paint.sizes: expected a list of int, found ('big',)",
         "paint.dry: expected bool, found 1",
-        "paint.smell: no such setting; there are colour, coats, gloss, sizes, dry, maker",
-        "[roof]: no such section; there are paint",
+        "paint.smell: unknown setting; expected colour, coats, gloss, sizes, dry, maker",
+        "[roof]: unknown section; expected paint",
     ]
 
 

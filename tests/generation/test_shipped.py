@@ -109,7 +109,7 @@ def flipped(path):
 @pytest.mark.parametrize(
     ("harm", "complaint"),
     [
-        (flipped, "diffusion-00.safetensors: its checksum is not the one in network.json"),
+        (flipped, "diffusion-00.safetensors: its checksum does not match network.json"),
         (lambda path: path.unlink(), "diffusion-00.safetensors: missing"),
         (lambda path: path.write_bytes(path.read_bytes()[:-8]), "diffusion-00.safetensors: .* bytes, expected"),
         (lambda path: (path.parent / "network.json").write_text("{}"), "network.json is damaged"),
@@ -149,7 +149,7 @@ def test_what_is_too_large_or_no_training_is_not_packed_and_the_weights_before_s
         ([tmp_path / "nothing"], "nothing is not there"),
         ([panoramic], "are packed already"),
         ([tmp_path / "big"], "larger than 65504"),
-        ([runs / "first", runs / "first"], "expected a name of its own"),
+        ([runs / "first", runs / "first"], "expected a different name"),
     ):
         arguments = [word for run in runs_given for word in ("--run", str(run))]
         assert main(["ship", *arguments, "--out", str(panoramic)]) == 2
@@ -167,7 +167,7 @@ def test_a_disk_without_room_keeps_the_weights_before(runs, panoramic):
     arguments = ["ship", "--run", str(runs / "first"), "--out", str(panoramic)]
     done = subprocess.run([sys.executable, "-c", code, *arguments], env=unmeasured(), capture_output=True, text=True)
     assert done.returncode == 2, done.stderr
-    assert "cannot be written, and what was there is kept" in done.stderr
+    assert "cannot be written, and its previous content is kept" in done.stderr
     assert {path.name: path.read_bytes() for path in panoramic.iterdir()} == before
     assert [path.name for path in panoramic.parent.iterdir()] == ["panoramic"]
 
@@ -177,9 +177,9 @@ def test_without_a_file_images_are_made_and_enlarged_by_what_is_shipped(panorami
     made = ["sample", "--out", str(small), "--count", "3", "--steps", "3", "--batch", "2", "--device", "cpu"]
     assert main(made) == 0
     told = capsys.readouterr().out
-    assert told.index("s an image, ") < told.index("3 of 3 images made")
+    assert told.index("s per image, ") < told.index("3 of 3 images made")
     assert main(["upscale", "--images", str(small), "--out", str(large), "--device", "cpu"]) == 0
-    assert "s an image, " in capsys.readouterr().out
+    assert "s per image, " in capsys.readouterr().out
     with Image.open(large / "00002.png") as image:
         assert image.size == (128, 64)
     assert json.loads((small / "samples.json").read_text())["checkpoint"] == "panoramic"

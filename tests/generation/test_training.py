@@ -283,7 +283,7 @@ def test_phantoms_are_as_many_as_asked_for(tmp_path, capsys):
     assert len(rows.read_text().splitlines()) == 1 + 12
     capsys.readouterr()
     assert train(11) == 2
-    assert "holds 12 phantoms, and 11 are wanted" in capsys.readouterr().err
+    assert "contains 12 phantoms, but 11 are needed" in capsys.readouterr().err
 
 
 def test_settings_are_printed_and_read_back(capsys, tmp_path):

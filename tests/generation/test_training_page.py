@@ -48,7 +48,7 @@ def test_one_file_has_the_curves_and_every_sheet(run, small_corpus, tmp_path):
     assert look(run, tmp_path / "out", "--real", small_corpus) == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["training.html"]
     text = (tmp_path / "out" / "training.html").read_text(encoding="utf-8")
-    for title in ("Loss", "Learning rate", "Length of the gradient, before clipping", "Distance from real pictures"):
+    for title in ("Loss", "Learning rate", "Gradient norm before clipping", "Distance from real images"):
         assert f"aria-label='{title}'" in text
     assert text.count("data:image/webp") == 2
     assert "Epoch 2, validation loss 0.25, distance" in text
@@ -66,7 +66,7 @@ def test_the_distance_falls_from_noise_to_pictures_and_its_floor_is_that_of_real
 def test_sheets_of_another_size_and_damaged_runs_are_refused_by_name(run, small_corpus, tmp_path, capsys):
     Image.new("L", (30, 16)).save(run / "samples" / "epoch-0002.png")
     assert look(run, tmp_path / "out", "--real", small_corpus) == 2
-    assert "epoch-0002.png is no sheet of 4 samples of 16 x 8" in capsys.readouterr().err
+    assert "epoch-0002.png is not a sheet of 4 samples of 16 x 8" in capsys.readouterr().err
     (run / "samples" / "epoch-0002.png").write_bytes(b"cut short")
     assert look(run, tmp_path / "out") == 2
     assert "epoch-0002.png: not readable as a radiograph (it is not an image file)" in capsys.readouterr().err
@@ -74,7 +74,7 @@ def test_sheets_of_another_size_and_damaged_runs_are_refused_by_name(run, small_
     assert look(run, tmp_path / "out") == 2
     assert "log.csv, row 2: expected" in capsys.readouterr().err
     assert look(tmp_path / "nowhere", tmp_path / "out") == 2
-    assert "expected the folder of a training" in capsys.readouterr().err
+    assert "expected a training folder" in capsys.readouterr().err
     assert main(["looks", "--out", str(tmp_path / "out")]) == 2
     assert "nothing to look at" in capsys.readouterr().err
 
@@ -89,10 +89,11 @@ def test_without_a_corpus_or_where_sheets_are_no_samples_the_page_says_why_there
     (run / "training.json").write_text(json.dumps({"stage": "diffusion", "training.samples": 400}))
     assert look(run, tmp_path / "out") == 0
     assert (
-        "No distance: sheets of 400 samples need 402 real pictures" in (tmp_path / "out" / "training.html").read_text()
+        "No distance: sheets of 400 samples need at least 402 real images"
+        in (tmp_path / "out" / "training.html").read_text()
     )
     assert look(run, tmp_path / "out", "--real", small_corpus) == 2
-    assert "sheets of 400 samples need 402 real pictures or more" in capsys.readouterr().err
+    assert "sheets of 400 samples need at least 402 real images" in capsys.readouterr().err
     (run / "training.json").write_text(json.dumps({"stage": "superresolution"}))
     assert look(run, tmp_path / "out", "--real", tmp_path) == 0
     assert "the sheets of the stage superresolution" in (tmp_path / "out" / "training.html").read_text()

@@ -253,7 +253,7 @@ def test_without_an_address_or_the_extra_the_page_says_in_a_sentence_what_to_do(
     assert '<button class="primary">Search' not in page
     assert owner.post(PACS, data=SEARCH).status_code == 422
     settle("archive.example")
-    assert "No DICOMweb address of an archive is given" in owner.get(PACS).text
+    assert "DICOMweb address is missing" in owner.get(PACS).text
     settle(f"http://127.0.0.1:{free_port()}/dicom-web")
     monkeypatch.setitem(sys.modules, "dicomweb_client.api", None)
     assert "pip install &#39;discern[pacs]&#39;" in owner.get(PACS).text
@@ -267,18 +267,18 @@ def test_an_image_that_is_gone_is_listed_and_left_out_only_when_that_is_chosen(a
     (folder / fetching.FOUND).write_text(json.dumps(images))
     owner.post(f"{coming}/fetch", data=WISHES | {"limit": "6"})
     page = waited(owner, coming)
-    assert "The archive does not hold this image any more (HTTP 404)" in page
+    assert "The archive no longer has this image (HTTP 404)" in page
     more = {f"made/{n}.png": encoded(50 + n, "PNG") for n in range(5)}
     owner.post(f"{coming}/more", data={"file": (io.BytesIO(zipped(more)), "x.zip")})
     page = waited(owner, coming)
-    assert page.count("does not hold this image any more") == 1
+    assert page.count("no longer has this image") == 1
     page = answered(
         owner, page, **{f"class-{n}": c for n, c in enumerate(("real", "real", "synthetic"))}, faults="leave-out"
     )
     assert "The pool is ready" in page
     assert set(pool_named("from-the-archive").manifest["flow"]["left_out"]) >= {"not_fetched"}
     assert pool_named("from-the-archive").manifest["left_out"] == [
-        {"truth": "real", "sha256": "", "why": "The archive does not hold this image any more (HTTP 404)"}
+        {"truth": "real", "sha256": "", "why": "The archive no longer has this image (HTTP 404)"}
     ]
 
 
@@ -290,7 +290,7 @@ def test_where_no_image_can_be_fetched_that_is_said_and_nothing_is_surveyed(app,
     owner.post(f"{coming}/fetch", data=WISHES | {"limit": "1"})
     assert told(waited(owner, coming)) == [
         "No image could be fetched.",
-        "The archive does not hold this image any more (HTTP 404).",
+        "The archive no longer has this image (HTTP 404).",
         "0 of 1 images have been fetched. They will not be fetched again.",
     ]
 

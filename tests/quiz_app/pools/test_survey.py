@@ -100,7 +100,7 @@ def test_what_makes_a_pool_impossible_is_told_where_it_was_asked_and_nothing_is_
     folders = re.findall(r"<legend>(.*?)</legend>", page)
     roles = {f"class-{n}": "real" if name == "Clinic A" else "synthetic" for n, name in enumerate(folders)}
     page = answered(owner, page, **roles)
-    assert "<li>6 real images wanted, 4 can be had" in page
+    assert "<li>6 real images are needed, but only 4 are available" in page
     assert "Images found" in page
     address = re.search(r'src="([^"]*)/seen/', page)[1]
     for folder, first in (("Clinic A", 30), ("StyleGAN2", 40)):
@@ -175,7 +175,7 @@ def test_a_file_that_says_a_name_may_be_burnt_in_is_shown_before_anything_is_mad
     buffer = io.BytesIO()
     data.save_as(buffer)
     page = brought(owner, EIGHT | {"real/x.dcm": buffer.getvalue()})
-    assert "says that text is burnt into the picture" in page
+    assert "states that text is burnt into the image" in page
     assert db.session.query(Pool).count() == 1
 
 

@@ -40,7 +40,7 @@ def test_a_study_that_may_open_has_nothing_bad(owner, owned, checked):
 def test_files_that_say_text_is_burnt_in_are_a_warning(owned, checked):
     study = owned(opened=False)
     assert "Burnt-in text" not in checked()
-    how = {"real": {"notes": {"says that text is burnt into the picture: a name may be readable": 3}}}
+    how = {"real": {"notes": {"states that text is burnt into the image: a name may be readable": 3}}}
     study.pool.manifest = study.pool.manifest | {"how": how}
     db.session.commit()
     assert checked()["Burnt-in text"].says.startswith("3 files say")
