@@ -84,14 +84,14 @@ def _csv(path: Path, data: bytes, encoding: str) -> tuple[list[list[str]], list[
     except ValueError as error:
         raise ResponsesError([f"{path.name}: {error}"]) from None
     text = text.lstrip("\ufeff")
-    said = re.match(r"sep=([^\r\n]?)\r?\n", text, re.IGNORECASE)  # Excel's own, for Excel
+    said = re.match(r"sep=([^\r\n]?)\r?\n", text, re.IGNORECASE)  # written by Excel
     body = text[said.end() :] if said else text
     delimiter = (said[1] if said else "") or _delimiter(body)
     try:
         read = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter)
         lines = [[restored(entry) for entry in line] for line in read]
     except csv.Error as error:
-        raise ResponsesError([f"{path.name}: not readable as CSV ({error})"]) from None
+        raise ResponsesError([f"{path.name}: cannot be read as CSV ({error})"]) from None
     if delimiter != ",":
         lines = [[re.sub(r"^\s*(-?\d+),(\d+)\s*$", r"\1.\2", entry) for entry in line] for line in lines]
     remarks = [f"{path.name}: read as {guessed}; save it as CSV UTF-8 if names look wrong"] if guessed else []
@@ -99,7 +99,7 @@ def _csv(path: Path, data: bytes, encoding: str) -> tuple[list[list[str]], list[
 
 
 def _delimiter(text: str) -> str:
-    """The one by which the first lines have the most fields, quoted ones being whole."""
+    """Return the delimiter that gives the most fields in the first lines, keeping quoted fields whole."""
     head = [line for line in text[:10_000].splitlines() if line.strip()][:1]
     return max(DELIMITERS, key=lambda one: len(next(csv.reader(head, delimiter=one), [])))
 
@@ -115,10 +115,10 @@ def _table(name: str, lines: list[list[str]], remarks: list[str], skip: int) -> 
     blank = {at for at in range(wide) if not any(row[at].strip() for _, row in numbered if at < len(row))}
     kept = [at for at in range(len(header)) if header[at] or at not in blank]
     names = [header[at] or f"column {at + 1}" for at in kept]
-    faults = [f"{name}: column {c!r} is there twice" for c in dict.fromkeys(names) if names.count(c) > 1]
+    faults = [f"{name}: column {c!r} occurs twice" for c in dict.fromkeys(names) if names.count(c) > 1]
     for number, row in numbered:
         if len(row) < (kept[-1] + 1 if kept else 0) or any(entry.strip() for entry in row[len(header) :]):
-            faults.append(f"{name}, row {number}: {len(row)} fields where the header has {len(header)}")
+            faults.append(f"{name}, row {number}: {len(row)} fields, but the header has {len(header)}")
     refuse(faults)
     rows = [(number, dict(zip(names, [row[at] for at in kept], strict=True))) for number, row in numbered]
     return Table(name, names, rows, remarks)
@@ -129,7 +129,7 @@ def _plain(name: str) -> str:
 
 
 def finite(text: str) -> float:
-    """NaN where `text` is no finite number."""
+    """Return `text` as a number; NaN if it is not a finite number."""
     try:
         return float(text) if math.isfinite(float(text)) else math.nan
     except ValueError:

@@ -1,4 +1,4 @@
-"""Excel workbooks and SPSS files as lines of text, as a CSV of them would read."""
+"""Read Excel workbooks and SPSS files as lines of text, like a CSV."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ Lines = tuple[list[list[str]], list[str]]  # and remarks
 
 
 def excel(path: Path, sheet: str = "") -> Lines:
-    """A sheet of a workbook, the first by default; of formulas the values that were last computed.
+    """Return a sheet of a workbook, by default the first; formulas give the values that were last computed.
 
-    Raises ResponsesError for what is no workbook, or has no such sheet.
+    Raises ResponsesError if the file is not a workbook, or has no such sheet.
     """
     import openpyxl
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and validations, which are not read
+            warnings.simplefilter("ignore")  # about styles and validations, which are not read
             book = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
             with contextlib.closing(book):
                 sheets = [one.title for one in book.worksheets]
@@ -41,11 +41,11 @@ def excel(path: Path, sheet: str = "") -> Lines:
                     there = ", ".join(sheets) or "none"
                     raise ResponsesError([f"{path.name}: has no sheet {sheet!r}; there are: {there}"])
                 chosen = book[sheet or sheets[0]]
-                chosen.reset_dimensions()  # some programs write wrong ones
+                chosen.reset_dimensions()  # some programs write wrong dimensions
                 lines = [[_text(cell) for cell in row] for row in chosen.iter_rows(values_only=True)]
     except ResponsesError:
         raise
-    except Exception as error:  # a spoilt workbook raises what zlib, the XML parser or openpyxl's classes like
+    except Exception as error:  # a corrupt workbook may raise anything
         what = "cannot be read as an Excel workbook; save it as .xlsx or CSV UTF-8"
         raise ResponsesError([f"{path.name}: {what} ({error})"]) from None
     wide = max(map(len, lines), default=0)
@@ -55,10 +55,10 @@ def excel(path: Path, sheet: str = "") -> Lines:
 
 
 def spss(path: Path, sheet: str = "") -> Lines:
-    """An SPSS file; a number that has a label is read as its label.
+    """Return an SPSS file; numbers with labels are read as labels.
 
-    It is read in a process of its own, as a spoilt file can bring its reader down. Raises ResponsesError naming what is
-    wrong, or the extra that is needed.
+    It is read in a separate process, because a corrupt file can crash its reader. Raises ResponsesError naming the
+    problem, or the required extra.
     """
     if importlib.util.find_spec("pyreadstat") is None:
         raise ResponsesError([f"{path.name}: SPSS files need the extra `tables`: pip install 'discern[tables]'"])
@@ -76,11 +76,11 @@ def spss(path: Path, sheet: str = "") -> Lines:
         raise ResponsesError([f"{refused} ({said[-1] if said else 'it crashes the program that reads it'})"])
     frame = pd.read_pickle(io.BytesIO(done.stdout))
     rows = [[_text(entry) for entry in row] for row in frame.itertuples(index=False, name=None)]
-    return [[_text(name) for name in frame.columns], *rows], []  # a spoilt name is NaN
+    return [[_text(name) for name in frame.columns], *rows], []  # a corrupt name is NaN
 
 
 def _text(entry: Any) -> str:
-    """A cell as a CSV would have it: whole numbers without a point, times as ISO text."""
+    """Return a cell as text for a CSV: whole numbers without a decimal point, times in ISO format."""
     if entry is None or entry != entry:  # NaN and NaT
         return ""
     if isinstance(entry, bool):

@@ -39,7 +39,7 @@ def all_tables(results: dict[str, Any]) -> list[Table]:
 
 
 def headline(results: dict[str, Any]) -> list[tuple[str, str, Pointer]]:
-    """The figures that a notebook shows first: words, style and place in the results."""
+    """Return the figures that a notebook shows first: words, style and place in the results."""
     rule = results["settings"]["unsure"]
     return [
         (f"Accuracy ({rule})", "share_ci", ("overall", "accuracy", rule)),
@@ -48,7 +48,7 @@ def headline(results: dict[str, Any]) -> list[tuple[str, str, Pointer]]:
 
 
 def answer(row: Any) -> tuple[Any, ...]:
-    """One answer of a reader as a line of the workbook; the category is TP, TN, FP, FN or unsure."""
+    """Return one answer of a reader as a line of the workbook; the category is TP, TN, FP, FN or unsure."""
     level = None if row.level != row.level else int(row.level)
     truth = "synthetic" if row.truth else "real"
     if level is None:

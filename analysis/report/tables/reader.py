@@ -1,4 +1,4 @@
-"""The tables that tell of each reader: each cell points into results.json."""
+"""The tables with the results of each reader; each cell points into results.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evidence against chance: the Bayes factor of "the mean reader is at chance", and what the priors do to it."""
+"""Evidence against chance: the Bayes factor of "the mean reader is at chance", and its sensitivity to the priors."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ SCALES = (0.5, 1.0, 2.0)  # times the priors' own
 
 
 def factor(delta: Floats, spread: Floats, priors: Priors, mean_auc: Callable[[Floats], dict[str, Any]]) -> Estimate:
-    """The Bayes factor for a mean reader off chance, and how it and the mean AUC change with the priors.
+    """Return the Bayes factor for a mean reader not at chance, and how it and the mean AUC change with the priors.
 
-    By Savage and Dickey (Dickey 1971, Ann Math Stat 42:204) it is the ratio of the prior's to the posterior's density
-    of the mean reader's d_a at 0. Given d_a of R readers, m on average, and their spread s, that density is normal, so
-    that the ratio is averaged over the draws without smoothing: N(m; 0, s^2/R) / N(m; 0, s^2/R + S^2), S being the
-    prior's standard deviation. With another S, or another prior for s, the draws are weighed anew. Under the
-    hypothesis of chance readers still differ from each other.
+    By the Savage-Dickey ratio (Dickey 1971, Ann Math Stat 42:204) it is the prior density of the mean reader's d_a at 0
+    divided by the posterior density. Given d_a of R readers, with mean m and spread s, this density is normal, so the
+    ratio is averaged over the draws without smoothing: N(m; 0, s^2/R) / N(m; 0, s^2/R + S^2), where S is the prior's
+    standard deviation. For another S, or another prior for s, the draws are reweighted. Under the hypothesis of chance,
+    readers still differ from each other.
 
     Args:
-        delta: d_a, draws x readers, less what their group does.
+        delta: d_a minus the group effect, draws x readers.
         spread: s of each draw.
-        priors: under which was drawn.
-        mean_auc: mean and interval of the mean AUC of new readers, for weights of the draws.
+        priors: the priors used for the draws.
+        mean_auc: function of draw weights that returns mean and interval of the mean AUC of new readers.
 
     Returns:
         The factor (above 1: against chance); `log10`, `log10_se` (Monte Carlo), `sensitivity`.
@@ -50,7 +50,7 @@ def factor(delta: Floats, spread: Floats, priors: Priors, mean_auc: Callable[[Fl
             middle, width = priors.delta_sd
             shifted = np.log(spread) - middle
             weight = _log_normal(shifted - math.log(spread_scale), width**2) - _log_normal(shifted, width**2)
-            # The evidence of this prior over that of the prior under which was drawn, and of chance over the same.
+            # Evidence for this prior, and for chance, relative to the prior used for the draws.
             other = weight + _log_normal(mean, within + (scale * priors.delta) ** 2) - own
             null = weight + _log_normal(mean, within) - own
             log10 = (_log_mean(other) - _log_mean(null)) / math.log(10)

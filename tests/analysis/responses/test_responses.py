@@ -160,8 +160,8 @@ def test_two_studies_in_one_file_are_refused(tmp_path: Path) -> None:
             "r.csv: not UTF-8 text (byte 24): it could be Windows-1251 (Cyrillic) or Windows-1253 (Greek) or "
             "GB 18030 (Chinese) or CP949 (Korean); save it as CSV UTF-8",
         ),
-        (b"reader,case,truth,level\nA,c1,real\n", "r.csv, row 2: 3 fields where the header has 4"),
-        (b"reader,case,case,truth,level\nA,c1,c1,real,1\n", "r.csv: column 'case' is there twice"),
+        (b"reader,case,truth,level\nA,c1,real\n", "r.csv, row 2: 3 fields, but the header has 4"),
+        (b"reader,case,case,truth,level\nA,c1,c1,real,1\n", "r.csv: column 'case' occurs twice"),
     ],
 )
 def test_a_file_that_is_no_table_of_responses_says_so(tmp_path: Path, content: bytes, fault: str) -> None:
