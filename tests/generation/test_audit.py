@@ -292,4 +292,4 @@ def test_the_audit_remarks_on_sources_that_can_be_told_apart(images, tmp_path):
     (tmp_path / "cases.csv").write_text("\n".join(lines) + "\n")
     found = audit.audit(tmp_path, permutations=99)
     assert [(pair["first"], pair["second"]) for pair in found.as_dict()["sources"]] == [("A", "B")]
-    assert not [remark for remark in found.remarks if "told from each other" in remark]
+    assert not [remark for remark in found.remarks if "can be distinguished" in remark]

@@ -197,7 +197,7 @@ def test_a_training_in_latents_that_diverges_keeps_its_last_good_state(arches, c
     [
         (('"{sharp}"', '"{sharper}"'), "[latent] names {sharper}, which is not an earlier step"),
         (('"{sharp}"', '"{sharp"'), "[latent]: braces in a setting: expected {NAME}"),
-        (('autoencoder = "{sharp}"', ""), "network.autoencoder is needed"),
+        (('autoencoder = "{sharp}"', ""), "network.autoencoder is required"),
         (('stage = "latent"', "stage = [1]"), "[latent]: stage: expected one of diffusion"),
         (('stage = "latent"', 'stage = "latents"'), "[latent]: stage: expected one of diffusion"),
         (

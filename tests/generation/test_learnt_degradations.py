@@ -182,7 +182,7 @@ def test_what_cannot_be_used_is_named(small_corpus, poor_corpus, run_folder, tmp
     assert main([*degrade, "--strength", "2"]) == 2
     assert "--strength: expected a share from 0 to 1, got 2" in capsys.readouterr().err
     assert trained("munit-lq", small_corpus, tmp_path / "a") == 2
-    assert "pictures.poor names no corpus" in capsys.readouterr().err
+    assert "pictures.poor is required" in capsys.readouterr().err
     changes = [f"pictures.poor={poor_corpus}", "pictures.crop=40", "pictures.scale=3"]
     assert trained("munit-lq", small_corpus, tmp_path / "a", *changes) == 2
     said = capsys.readouterr().err

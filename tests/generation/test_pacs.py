@@ -177,7 +177,7 @@ def answering():
         (200, b"<html>Welcome</html>", "text/html", "The server at the archive's address does not speak DICOMweb"),
         (200, b'{"hello": "there"}', "application/json", "The server at the archive's address does not speak DICOMweb"),
         (200, b"[1, 2]", "application/json", "The server at the archive's address does not speak DICOMweb"),
-        (200, b'[{"0020000D": {"Value": ["../x"]}}]', "application/dicom+json", "is not DICOMweb"),
+        (200, b'[{"0020000D": {"Value": ["../x"]}}]', "application/dicom+json", "does not speak DICOMweb"),
         (403, b"", "text/plain", r"The archive does not allow this user to read \(HTTP 403\)"),
         (404, b"", "text/plain", r"There is no DICOMweb at the archive's address \(HTTP 404\)"),
         (503, b"", "text/plain", r"The archive refused the request \(HTTP 503\)"),
@@ -201,7 +201,7 @@ def test_an_archive_that_stays_silent_is_given_up(monkeypatch):
 def test_an_image_that_comes_broken_is_left_out_by_name(answering, tmp_path):
     archive = Archive(answering(200, b"no DICOM", 'multipart/related; type="application/dicom"; boundary=x'))
     image = pacs.Image("1.2", "1.3", "1.4", "")
-    with pytest.raises(InputError, match="is not DICOMweb"):  # nor can it be asked anything else
+    with pytest.raises(InputError, match="does not speak DICOMweb"):  # nor can it be asked anything else
         pacs.retrieve(archive, [image], lambda image: tmp_path / image.path)
     archive = Archive(answering(200, b"[]"))
     new, left_out = pacs.retrieve(archive, [image], lambda image: tmp_path / image.path)

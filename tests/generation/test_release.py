@@ -100,7 +100,7 @@ def test_card_and_datasheet_say_what_it_is_and_leave_open_what_software_cannot_k
         assert text in card, text
     for section in ("Motivation", "Composition", "Collection process", "Preprocessing", "Uses", "Distribution"):
         assert f"## {section}\n" in sheet
-    assert sheet.count("To be written by whoever releases it") >= 5
+    assert sheet.count("To be completed by the publisher") >= 5
     assert "ADLD" not in card + sheet
 
 

@@ -70,7 +70,7 @@ def test_all_faults_are_named_at_once():
     ]
 
 
-@pytest.mark.parametrize(("text", "complaint"), [(None, "cannot be read"), ("[paint", "is no TOML")])
+@pytest.mark.parametrize(("text", "complaint"), [(None, "cannot be read"), ("[paint", "is not valid TOML")])
 def test_a_file_that_is_no_toml_is_refused(tmp_path, text, complaint):
     path = tmp_path / "house.toml"
     if text is not None:

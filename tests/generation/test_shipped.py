@@ -147,7 +147,7 @@ def test_what_is_too_large_or_no_training_is_not_packed_and_the_weights_before_s
     write_safetensors(tmp_path / "big" / "model.safetensors", big, about)
     for runs_given, complaint in (
         ([tmp_path / "nothing"], "nothing is not there"),
-        ([panoramic], "are packed already"),
+        ([panoramic], "are already packed"),
         ([tmp_path / "big"], "larger than 65504"),
         ([runs / "first", runs / "first"], "expected a different name"),
     ):

@@ -76,7 +76,7 @@ def test_sheets_of_another_size_and_damaged_runs_are_refused_by_name(run, small_
     assert look(tmp_path / "nowhere", tmp_path / "out") == 2
     assert "expected a training folder" in capsys.readouterr().err
     assert main(["looks", "--out", str(tmp_path / "out")]) == 2
-    assert "nothing to look at" in capsys.readouterr().err
+    assert "nothing to draw" in capsys.readouterr().err
 
 
 def test_without_a_corpus_or_where_sheets_are_no_samples_the_page_says_why_there_is_no_distance(
@@ -97,4 +97,4 @@ def test_without_a_corpus_or_where_sheets_are_no_samples_the_page_says_why_there
     (run / "training.json").write_text(json.dumps({"stage": "superresolution"}))
     assert look(run, tmp_path / "out", "--real", tmp_path) == 0
     assert "the sheets of the stage superresolution" in (tmp_path / "out" / "training.html").read_text()
-    assert "These sheets hold images of the corpus" in (tmp_path / "out" / "training.html").read_text()
+    assert "These sheets show images of the corpus" in (tmp_path / "out" / "training.html").read_text()
