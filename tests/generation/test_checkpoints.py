@@ -77,7 +77,7 @@ class Harmful:
         (b"not a checkpoint", "not a PyTorch checkpoint"),
         (pickle.dumps(Harmful(), protocol=2), "would run code"),
         ({"ema_model_state": Harmful(), "params_ema": Harmful()}, r"would run code when opened \(posix.system\)"),
-        ([1, 2], "holds a list, expected a mapping"),
+        ([1, 2], "contains a list, expected a mapping"),
         ({"model": {}}, "it has model"),
         ({"ema_model_state": {}, "params_ema": {}}, "missing: .*conv_.*more"),
         ({"ema_model_state": {"x": 1}, "params_ema": {"x": 1}}, "not of this network: x"),
@@ -122,7 +122,7 @@ def test_the_flash_attention_variant_is_refused_by_name(unet, tmp_path):
 def test_a_network_of_the_other_stage_is_refused(tmp_path):
     about = {"stage": "superresolution", "config": LIGHT_HAT}
     write_safetensors(tmp_path / "model.safetensors", HAT(**LIGHT_HAT), about)
-    with pytest.raises(InputError, match="of stage 'superresolution', expected 'diffusion'"):
+    with pytest.raises(InputError, match="has the stage 'superresolution', expected 'diffusion'"):
         diffusion.load(tmp_path)
 
 

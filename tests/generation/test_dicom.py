@@ -269,7 +269,7 @@ def test_a_frame_is_chosen_or_the_file_refused(tmp_path):
     frames = np.stack([GREY, GREY[::-1], GREY[:, ::-1]])
     path = saved(tmp_path / "m.dcm", dataset(frames, NumberOfFrames=3))
     assert radiographs.frames_of(path) == 3
-    with pytest.raises(InputError, match="holds 3 images, expected one; choose the first"):
+    with pytest.raises(InputError, match="has 3 images, expected one; choose the first"):
         radiographs.read(path)
     single = seen(saved(tmp_path / "s.dcm", dataset()))
     assert np.array_equal(seen(path, 1), single[::-1])

@@ -61,7 +61,7 @@ def test_what_sampling_cost_stands_beside_the_distances(folder, capsys):
     runs.note_cost(folder / "sound", 20, 30.0, "cpu")
     runs.note_cost(folder / "sound", 4, 6.0, "cpu")
     assert evaluate(folder, "--steps", "0") == 0
-    assert "real against sound, made in 1.5 s an image (" in capsys.readouterr().out
+    assert "real against sound, made in 1.5 s per image (" in capsys.readouterr().out
     assert json.loads((folder / "out/evaluation.json").read_text())["seconds_per_image"] == {
         "sound": 1.5,
         "blurred": None,
@@ -86,7 +86,7 @@ def test_small_and_missing_sets_are_refused(folder, capsys):
     assert evaluate(folder, synthetic=("few",)) == 2
     assert "few: 3 images" in capsys.readouterr().err
     assert evaluate(folder, synthetic=("nowhere",)) == 2
-    assert "nowhere: no such folder" in capsys.readouterr().err
+    assert "nowhere: there is no such folder" in capsys.readouterr().err
 
 
 def test_the_interval_is_as_wide_as_the_measures_standard_error():

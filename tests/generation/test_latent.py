@@ -202,7 +202,7 @@ def test_a_training_in_latents_that_diverges_keeps_its_last_good_state(arches, c
         (('stage = "latent"', 'stage = "latents"'), "[latent]: stage: expected one of diffusion"),
         (
             ("components = 6", "components = 600"),
-            "network.components: 601 latents are needed, found 17 pictures of 3 views",
+            "network.components: at least 601 latents are needed, found 17 pictures of 3 views",
         ),
         (("widths = [32, 32]", "widths = [32, 33]"), "multiples of 32, found [32, 33]"),
         (("widths = [8, 16, 16]", "widths = [8, 16]"), "network.widths: expected three multiples of 8, found [8, 16]"),
@@ -315,4 +315,4 @@ def test_a_file_of_another_stage_is_no_autoencoder_and_no_teacher(arches, cooked
         tmp_path / "other.safetensors", Autoencoder(4, (8, 8, 8), 1), {"stage": "autoencoder", "config": {}}
     )
     assert main([*base, "latent", "--set", f"network.autoencoder={tmp_path / 'other.safetensors'}"]) == 2
-    assert "does not fit Autoencoder" in capsys.readouterr().err
+    assert "does not match Autoencoder" in capsys.readouterr().err

@@ -178,7 +178,7 @@ def test_what_cannot_be_used_is_named(small_corpus, poor_corpus, run_folder, tmp
     assert "blur is neither parametric nor bicubic nor a training of ddpm-lq or munit-lq" in capsys.readouterr().err
     write_safetensors(tmp_path / "other.safetensors", torch.nn.Linear(1, 1), {"stage": "diffusion"})
     assert main([*degrade, "--method", str(tmp_path / "other.safetensors")]) == 2
-    assert "of stage 'diffusion', expected ddpm-lq or munit-lq" in capsys.readouterr().err
+    assert "has the stage 'diffusion', expected ddpm-lq or munit-lq" in capsys.readouterr().err
     assert main([*degrade, "--strength", "2"]) == 2
     assert "--strength: expected a share from 0 to 1, got 2" in capsys.readouterr().err
     assert trained("munit-lq", small_corpus, tmp_path / "a") == 2

@@ -98,7 +98,7 @@ def test_small_and_missing_sets_are_refused(folder, capsys):
     assert run(folder) == 2
     assert "training: 3 distinct images" in capsys.readouterr().err
     assert run(folder, "--held-out", str(folder / "nowhere")) == 2
-    assert "nowhere: no such folder" in capsys.readouterr().err
+    assert "nowhere: there is no such folder" in capsys.readouterr().err
 
 
 def test_files_that_cannot_be_read_are_named_and_left_out(folder, capsys):

@@ -130,7 +130,7 @@ def test_quartets_of_two_sources_have_practice_and_the_source_that_runs_out_is_n
     assert sorted(case.truth for case in cases if case.practice) == ["real", "synthetic", "synthetic"]
     capsys.readouterr()
     assert build(folders, "--quartets", "4", out="four", synthetic=checkpoints) == 2
-    assert "epoch2: 4 quartets wanted, 3 images can be had" in capsys.readouterr().err
+    assert "epoch2: 4 quartets are needed, but only 3 images are available" in capsys.readouterr().err
     assert build(folders, "--quartets", "1", out="six", synthetic=[*checkpoints, *"abcd"]) == 2
 
 
@@ -198,7 +198,7 @@ def test_a_case_that_lacks_a_method_is_named_and_left_out_and_too_few_are_refuse
     }
     assert compared(versions, "6", "--practice", "1", out="more") == 2
     said = capsys.readouterr().err
-    assert "6 comparisons and 1 for practice wanted, 6 cases can be had" in said
+    assert "6 comparisons and 1 for practice are needed, but only 6 cases are available" in said
     assert "3: no image of theirs" in said
     assert "4.png: not readable" in said
     assert not (versions / "more").exists()
@@ -222,7 +222,7 @@ def test_a_corrupt_image_and_a_missing_folder_are_named_and_nothing_is_written(f
     assert build(folders, "--count", "4", "10") == 2
     assert "10.jpg: not readable as a radiograph" in capsys.readouterr().err
     assert build(folders, "--count", "4", "4", real=("nowhere",)) == 2
-    assert "nowhere: no such folder" in capsys.readouterr().err
+    assert "nowhere: there is no such folder" in capsys.readouterr().err
     assert not (folders / "pool").exists()
 
 

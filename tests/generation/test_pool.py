@@ -158,7 +158,10 @@ def test_counts_that_disagree_with_the_table_are_a_fault(folder):
     ("flow", "fault"),
     [
         ([], "flow: expected an object with given, left_out, in_pool"),
-        ({"given": {}, "left_out": {"lost": {}}, "in_pool": {}}, "left_out: 'lost' is none of unreadable, "),
+        (
+            {"given": {}, "left_out": {"lost": {}}, "in_pool": {}},
+            "left_out: unknown reason 'lost', expected unreadable, ",
+        ),
         ({"given": {"real": -1}, "left_out": {}, "in_pool": {}}, "flow: given: expected whole numbers of real, "),
         ({"given": {"fake": 1}, "left_out": {}, "in_pool": {}}, "flow: given: expected whole numbers of real, "),
         ({"given": {"real": 3}, "left_out": {"not_drawn": {"real": 1}}, "in_pool": {}}, "flow: real: 3 given, 1 left"),

@@ -85,8 +85,8 @@ def test_what_cannot_be_read_is_named(tmp_path):
     cut.write_bytes(cut.read_bytes()[:400])
     for path, reason in [
         (junk, "not readable as a DICOM"),
-        (frames, "holds 2 images"),
-        (pages, "holds 2 images"),
+        (frames, "has 2 images"),
+        (pages, "has 2 images"),
         (cut, "not readable as a radiograph"),
         (tmp_path / "none.png", "no such file"),
     ]:

@@ -68,7 +68,7 @@ def test_only_the_deepest_levels_attend():
     assert [hasattr(block, "attentions") for block in found.down_blocks] == [False, False, True, True]
     assert [hasattr(block, "attentions") for block in found.up_blocks] == [True, True, False, False]
     for widths, attention in (((12, 16), 1), ((8, 16), 3), ((), 0)):
-        with pytest.raises(ValueError, match=r"multiples of 8|cannot attend"):
+        with pytest.raises(ValueError, match=r"multiples of 8|cannot have attention"):
             RestorationUNet(widths, attention)
 
 

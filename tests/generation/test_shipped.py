@@ -126,7 +126,7 @@ def test_weights_of_another_size_are_refused_by_name(panoramic):
     index = json.loads((panoramic / "network.json").read_text())
     index["networks"]["diffusion"]["about"]["config"]["widths"] = [8, 24]
     (panoramic / "network.json").write_text(json.dumps(index))
-    with pytest.raises(InputError, match=r"does not fit RecommendedUNet(.|\n)*expected .*24.*found"):
+    with pytest.raises(InputError, match=r"does not match RecommendedUNet(.|\n)*expected .*24.*found"):
         shipped.load("diffusion")
 
 
@@ -154,7 +154,7 @@ def test_what_is_too_large_or_no_training_is_not_packed_and_the_weights_before_s
         arguments = [word for run in runs_given for word in ("--run", str(run))]
         assert main(["ship", *arguments, "--out", str(panoramic)]) == 2
         assert complaint in capsys.readouterr().err
-    with pytest.raises(InputError, match=r"take 0\.2 MB, and 0\.01 MB is the limit"):
+    with pytest.raises(InputError, match=r"take 0\.2 MB, but 0\.01 MB is the limit"):
         packed.write(panoramic, {"diffusion": packed.Network({"x": torch.zeros(10**5)}, {})}, "", 10**4)
     assert {path.name: path.read_bytes() for path in panoramic.iterdir()} == before
 
@@ -196,7 +196,7 @@ def test_without_weights_the_commands_say_how_to_make_some(runs, tmp_path, monke
     Image.new("L", (16, 8)).save(tmp_path / "small.png")
     assert main(["sample", "--out", str(tmp_path / "out")]) == 2
     told = capsys.readouterr().err
-    assert "without weights of the diffusion stage" in told
+    assert "has no weights for the diffusion stage" in told
     assert "discern generate train --preset phantom --out run" in told
     for first_stage in (False, True):
         if first_stage:

@@ -234,7 +234,7 @@ def test_only_the_same_training_is_resumed_and_only_from_a_whole_state(small_cor
     ("arguments", "complaint"),
     [
         (["--preset", "light"], "the diffusion stage has recommended, published, phantom"),
-        (["--set", "network.wide=3"], "network.wide: no such setting"),
+        (["--set", "network.wide=3"], "network.wide: unknown setting"),
         (["--set", "network.widths=[16, 16, 16, 16, 16, 16]"], "cannot be built for pictures of 16 x 8"),
         (["--set", "training.batch=1000"], "fewer than a batch of 1000"),
         (["--preset", "published", "--set", "network.conditional=true"], "does not support sources"),
