@@ -66,10 +66,10 @@ def test_what_sampling_cost_stands_beside_the_distances(folder, capsys):
         "sound": 1.5,
         "blurred": None,
     }
-    assert "1.5 s an image" in (folder / "out/curves.svg").read_text()
+    assert "1.5 s per image" in (folder / "out/curves.svg").read_text()
     runs.note_cost(folder / "blurred", 24, 3.0, "cpu")
     assert evaluate(folder, "--steps", "0") == 0
-    assert "0.12 to 1.5 s an image" in (folder / "out/curves.svg").read_text()
+    assert "0.12 to 1.5 s per image" in (folder / "out/curves.svg").read_text()
 
 
 def test_published_synthetic_images_are_told_from_phantoms_in_words(folder, shared, capsys):

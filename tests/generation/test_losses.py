@@ -46,7 +46,7 @@ def test_the_perceptual_distance_is_none_for_equal_pictures_and_grows_with_the_d
 
 def test_another_file_is_refused_by_name(tmp_path):
     torch.save({"features.0.weight": torch.zeros(64, 1, 3, 3)}, tmp_path / "grey.pth")
-    with pytest.raises(InputError, match=r"grey\.pth does not fit Perceptual") as refusal:
+    with pytest.raises(InputError, match=r"grey\.pth does not match Perceptual") as refusal:
         Perceptual(tmp_path / "grey.pth")
     assert "features.0.weight: expected (64, 3, 3, 3), found (64, 1, 3, 3)" in str(refusal.value)
 
