@@ -274,7 +274,7 @@ def test_a_frame_is_chosen_or_the_file_refused(tmp_path):
     single = seen(saved(tmp_path / "s.dcm", dataset()))
     assert np.array_equal(seen(path, 1), single[::-1])
     assert np.array_equal(seen(path, 2), single[:, ::-1])
-    with pytest.raises(InputError, match="there is no image 4"):
+    with pytest.raises(InputError, match="but no image 4"):
         radiographs.read(path, 3)
     Image.fromarray(np.uint8(frames[0] // 16)).save(
         tmp_path / "m.tif", save_all=True, append_images=[Image.fromarray(np.uint8(frames[1] // 16))]
