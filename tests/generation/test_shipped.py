@@ -203,7 +203,7 @@ def test_without_weights_the_commands_say_how_to_make_some(runs, tmp_path, monke
             assert main(["ship", "--run", str(runs / "first"), "--out", str(tmp_path / "package" / "panoramic")]) == 0
         assert main(["upscale", "--images", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
         told = capsys.readouterr().err
-        assert "without weights of the superresolution stage" in told
+        assert "has no weights for the superresolution stage" in told
         assert "--stage superresolution" in told
     assert not (tmp_path / "out").exists()
 
