@@ -7,6 +7,7 @@ of the owner. Reading never begins a transaction that delays a reader's answer.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -150,6 +151,9 @@ def _message(heading: str, lines: list[str], status: int) -> ResponseReturnValue
     return render_template("researcher/message.html", heading=heading, lines=lines), status
 
 
+MOST_UNDONE = 2000  # bytes of a form behind "Undo": it is stored in the session cookie, which is limited to 4,096
+
+
 @dataclass(frozen=True)
 class WayBack:
     """The form behind an "Undo" button: it restores exactly the state before, and is logged like any other action."""
@@ -159,10 +163,11 @@ class WayBack:
 
 
 def saved(endpoint: str, said: str = "", *, undo: WayBack | None = None, **values: Any) -> ResponseReturnValue:
-    """Commit, say what was done, offer to undo it if `undo` says how, and redirect to the page at `endpoint`."""
+    """Commit, say what was done, offer to undo it if `undo` says how (and is small), and redirect to `endpoint`."""
     db.session.commit()
     if said:
-        message: Any = {"said": said, "undo": asdict(undo)} if undo else said
+        small = undo is not None and len(json.dumps(asdict(undo))) <= MOST_UNDONE
+        message: Any = {"said": said, "undo": asdict(undo)} if undo and small else said
         flash(message)  # stored as JSON in the session
     return redirect(url_for(f"researcher.{endpoint}", **values), code=303)
 

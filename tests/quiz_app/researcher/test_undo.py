@@ -119,3 +119,14 @@ def test_what_cannot_be_undone_exactly_offers_no_undo(owner, owned):
     owner.post(f"{STUDY}/put-away", data={"away": "yes"})
     owner.get(f"{STUDY}/")
     assert "Undo" not in owner.post(f"{STUDY}/put-away", data={"away": "no"}, follow_redirects=True).text
+
+
+def test_the_links_of_very_many_readers_are_withdrawn_without_undo_because_the_cookie_could_not_hold_it(owner, owned):
+    study = owned()
+    chosen = [readers.invite(study, f"R{number}")[0] for number in range(400)]
+    db.session.commit()
+    form = {"reason": "a wrong list", "deed": "revoke", "reader": [str(reader.id) for reader in chosen]}
+    sent = owner.post(f"{STUDY}/readers/selected", data=form)
+    assert len(sent.headers["Set-Cookie"]) < 4096
+    page = owner.get(sent.headers["Location"]).text
+    assert ("400 readers can no longer use their links" in page, "Undo" in page) == (True, False)
