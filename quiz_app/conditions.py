@@ -40,7 +40,7 @@ def parse(lines: Sequence[str]) -> list[Condition]:
 def _parse(lines: tuple[str, ...]) -> tuple[Condition, ...]:
     found = tuple(_condition(line) for line in lines)
     if found and not FEWEST <= len(found) <= MOST:
-        raise ValueError(f"{len(found)} conditions; expected {FEWEST} to {MOST}, or none")
+        raise ValueError(f"number of conditions: {len(found)}; expected {FEWEST} to {MOST}, or none")
     names = [condition.name.lower() for condition in found]
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise ValueError(f"two conditions have the name {twice!r}")

@@ -147,7 +147,7 @@ class Quartet(Grouped):
                 "pool: its cases are single images, as for ratings; in quartets each belongs to a group (upload one "
                 "folder per source as quartets, or run: discern generate pool --quartets)"
             ]
-        reasons = [f"pool: {alone} cases do not belong to a quartet"] if alone else []
+        reasons = [f"pool: cases that do not belong to a quartet: {alone}"] if alone else []
         groups = by_group(cases)
         sources = {cases[index].source for group in groups.values() for index in group if _is_synthetic(cases[index])}
         for name, group in groups.items():

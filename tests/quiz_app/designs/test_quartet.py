@@ -210,7 +210,7 @@ def changed(given, **more):
         ({"q002/ckpt-b": {"truth": "real"}}, "quartet q002: 2 real images; expected one"),
         ({"q002/clinic": {"truth": "synthetic"}}, "quartet q002: no real image; expected one"),
         ({"q003/ckpt-b": {"source": "ckpt-a"}}, "quartet q003: no image of ckpt-b"),
-        ({"q003/ckpt-b": {"group": ""}}, "1 cases do not belong to a quartet"),
+        ({"q003/ckpt-b": {"group": ""}}, "cases that do not belong to a quartet: 1"),
     ],
 )
 def test_a_pool_whose_quartets_are_not_whole_is_refused_by_the_quartets_name(app, tmp_path, fault, said):

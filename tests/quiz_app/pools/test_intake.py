@@ -72,7 +72,7 @@ def test_a_few_images_of_each_class_are_shown_as_they_came_beside_what_readers_g
     assert "Preparation of both classes: grey, Lanczos to 200 x 160, PNG" in of_the_pool
     way = re.search(r'<a href="([^"]*)">Compare sample images as uploaded', of_the_pool)[1]
     assert owner.get(way).text.count("<figure>") == 8
-    assert "as they came" not in owner.get(f"{POOLS}noise/").text
+    assert "Compare sample images" not in owner.get(f"{POOLS}noise/").text
 
 
 def test_while_a_study_is_read_blindly_no_picture_tells_its_class(owner, make_study):

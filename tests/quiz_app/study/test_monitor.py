@@ -137,7 +137,7 @@ def test_how_the_mirror_does_is_told_where_there_is_one(app, owner, owned, invit
     study = owned(practice=0)
     assert "Firestore" not in owner.get(LIVE).text
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], firestore_credentials="key.json")
-    assert "0 rows of answers sent," in owner.get(LIVE).text
+    assert "0 answer rows sent," in owner.get(LIVE).text
     invite(study).enter().finish()
     db.session.add(Mirror(id=1, project="demo", last_error="Firestore cannot be reached; it is tried again."))
     db.session.commit()
@@ -145,7 +145,7 @@ def test_how_the_mirror_does_is_told_where_there_is_one(app, owner, owned, invit
     for address in (LIVE, f"{LIVE}?part=1"):
         told = " ".join(owner.get(address).text.split())
         assert (
-            "0 rows of answers sent, 12 waiting, the oldest for 90 s. Firestore cannot be reached; it is tried again."
+            "0 answer rows sent, 12 waiting, the oldest for 90 s. Firestore cannot be reached; it is tried again."
             in told
         )
 

@@ -91,8 +91,8 @@ def test_readers_read_in_as_many_parts_as_there_are_conditions_within_them():
 @pytest.mark.parametrize(
     ("lines", "named"),
     [
-        (["alone"], "1 conditions; expected 2 to 4, or none"),
-        (["a", "b", "c", "d", "e"], "5 conditions; expected 2 to 4, or none"),
+        (["alone"], "number of conditions: 1; expected 2 to 4, or none"),
+        (["a", "b", "c", "d", "e"], "number of conditions: 5; expected 2 to 4, or none"),
         (["alone", "Alone: hints = true"], "two conditions have the name 'alone'"),
         (["alone", "b > c"], "'b > c' is not a name of 1 to 40 letters"),
         (["alone", ""], "'' is not a name of 1 to 40 letters"),
