@@ -77,7 +77,7 @@ def test_white_noise_has_a_flat_spectrum_of_its_variance():
 
 def test_small_pictures_have_no_multiscale_ssim_and_odd_pairs_are_refused(original):
     assert np.isnan(measure(original[:128], original[:128])["ms_ssim"])
-    with pytest.raises(ValueError, match="one size"):
+    with pytest.raises(ValueError, match="the same size"):
         measure(original, original[:128])
 
 
@@ -184,9 +184,9 @@ def test_lpips_without_its_file_or_with_another_is_refused_by_name(restored, bac
     assert "nowhere.pth is not there, expected a checkpoint file" in capsys.readouterr().err
     torch.save({"features.0.weight": torch.zeros(64, 3, 11, 11)}, tmp_path / "other.pth")
     assert fidelity(restored, "--lpips", tmp_path / "other.pth") == 2
-    assert "other.pth does not fit" in capsys.readouterr().err
+    assert "other.pth does not match" in capsys.readouterr().err
     assert fidelity(restored, "--lpips", backbones / "alex.pth", "--lpips-linear", backbones / "vgg.pth") == 2
-    assert "vgg.pth does not fit" in capsys.readouterr().err
+    assert "vgg.pth does not match" in capsys.readouterr().err
     assert fidelity(restored, "--lpips-linear", backbones / "vgg.pth") == 2
     assert "--lpips-linear needs --lpips" in capsys.readouterr().err
     assert not (restored / "out").exists()
