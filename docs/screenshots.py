@@ -42,7 +42,7 @@ SETTINGS = {
     "leaderboard": True,
 }
 
-CLUE = "Roots that end without a tip, and bone whose fine pattern repeats, speak for a synthetic radiograph."
+CLUE = "Roots that end without a tip, or bone with a repeating fine pattern, suggest a synthetic radiograph."
 CONDITIONS = ["full", "reduced: largest_side = 600"]
 # Marks shown in the screenshots: places as shares of the stage, and the key of their reason.
 MARKED = [((0.3, 0.42), "1"), ((0.66, 0.6), "")]
