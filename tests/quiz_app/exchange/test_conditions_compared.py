@@ -102,7 +102,7 @@ def test_a_study_of_two_conditions_reaches_the_report_by_every_way(app, make, ev
     assert set(told["groups"]["members"]) == {"EC", "EP"}
     assert sum(made[0]["marks"]["steps"].values()) == steps["unaided"]
     page = write(ways["zip"], tmp_path / "report", Settings(bootstrap=50)).read_text("utf-8")
-    assert "assisted less unaided" in page
+    assert "assisted minus unaided" in page
     assert verify([str(tmp_path / "report" / "archive.zip")]) == 0
     with zipfile.ZipFile(tmp_path / "export.zip") as zipped:
         lines = zipped.read("mrmcaov.csv").decode().splitlines()
