@@ -114,8 +114,14 @@ class Line:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> http.client.HTTPResponse:
-        self.connection.request(method, path, body, {"Content-Type": kind} if kind else {})
-        response = self.connection.getresponse()
+        headers = {"Content-Type": kind} if kind else {}
+        try:
+            self.connection.request(method, path, body, headers)
+            response = self.connection.getresponse()
+        except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):  # closed: idle for too long
+            self.connection.close()
+            self.connection.request(method, path, body, headers)
+            response = self.connection.getresponse()
         response.body = response.read()
         return response
 

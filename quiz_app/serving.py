@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 CONNECTIONS = 1000  # maximum number of browser connections per process
-TURN_S = 0.001  # pause between two checks of all connections
+TURN_S = 0.003  # pause between two checks of all connections
 OBJECTS = 20_000  # created before Python looks for reference cycles; a request creates several thousand
 
 
