@@ -6,7 +6,7 @@ and with `--images` also the sealed image, for which the bare one sends a file o
 on another database, `--workers` uses several processes. The output is answers per second, their ratio, how long an
 answer waits for its acknowledgement, and the server's processor time for it, which is the best measure on a busy
 machine. If readers, servers and database share few cores, `--share 30` limits each process of ours to 30 % of one core
-(with Linux control groups, as root), so that the effect of two workers can be seen.
+(with version 1 of Linux control groups, as root), so the effect of two workers can be seen.
 
     python benchmarks/load.py --arrive 200 --within 10    readers who open one open link, until their first case
 """

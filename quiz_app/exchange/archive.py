@@ -164,9 +164,8 @@ def restore(
                 progress(UNPACKED, "restoring the answers")
                 _assert_new(db.session(), rows)  # somebody else may have restored it in the meantime
                 study = _insert(rows, owner)
-                for name in set(wanted) - {
-                    case.stored for case in study.pool.cases
-                }:  # its pool was imported here in the meantime
+                here = {case.stored for case in study.pool.cases}
+                for name in set(wanted) - here:  # its pool was imported here in the meantime
                     (staging / name).unlink()
                 background.settle()  # from here on, the images are put where readers get them
     except (zipfile.BadZipFile, OSError) as error:
