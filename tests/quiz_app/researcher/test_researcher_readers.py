@@ -63,6 +63,7 @@ def test_a_revoked_link_opens_nothing(owner, owned, invite):
     assert owner.post(f"{READERS}/{reader.id}/revoke", data={"reason": "lost"}).status_code == 303
     assert db.session.query(Event).filter_by(kind="reader-revoked").one().details["reason"] == "lost"
     assert taker.client.get(taker.url("")).status_code == 410
+    assert '<span class="state revoked">link withdrawn</span>' in owner.get(READERS).text  # as the button calls it
 
 
 @pytest.mark.parametrize(
